@@ -1,0 +1,37 @@
+// The error catalogue: every code the product can raise, the exit code it maps to and whether a
+// retry can help. docs/errors.md holds cause and remedy; a test compares both directions.
+
+/** Process exit codes of every verb. */
+export const EXIT = {
+  ok: 0,
+  internal: 1,
+  usage: 2,
+  notVerified: 3,
+  malformed: 4,
+  unreachable: 5,
+  missing: 6,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+interface CodeEntry {
+  readonly exit: ExitCode;
+  readonly retryable: boolean;
+}
+
+const code = (exit: ExitCode, retryable = false): CodeEntry => ({ exit, retryable });
+
+export const CODES = {
+  INTERNAL: code(EXIT.internal),
+  USAGE: code(EXIT.usage),
+  CONFIG_INVALID: code(EXIT.usage),
+  INVENTORY_INVALID: code(EXIT.usage),
+  DOCUMENT_MALFORMED: code(EXIT.malformed),
+  SIGNATURE_INVALID: code(EXIT.notVerified),
+  PROCESS_MISSING: code(EXIT.missing),
+  PROCESS_FAILED: code(EXIT.internal),
+  PROCESS_TIMEOUT: code(EXIT.internal, true),
+  ROOT_REQUIRED: code(EXIT.missing),
+} as const satisfies Record<string, CodeEntry>;
+
+export type ErrorCode = keyof typeof CODES;

@@ -1,0 +1,123 @@
+// Signed documents: `{v, kind, payload, signatures}` over "tidelock/" kind "/v1" 0x00 JCS(payload).
+// A document is authenticated before its payload is parsed.
+import {
+  verifyEd25519,
+  verifyMldsa65,
+  signingKeyId,
+  type Purpose,
+  type SigningKey,
+  type SigningPublic,
+} from './asymmetric.ts';
+import { b64url, concat, fromB64url, sha256, utf8 } from './bytes.ts';
+import { TidelockError } from './errors.ts';
+import { jcs, type Json } from './jcs.ts';
+
+export type SignatureAlg = 'Ed25519' | 'ML-DSA-65';
+
+/** Both must verify; messages that live for seconds use the Ed25519 half alone where PROTOCOL says so. */
+export const BOTH: readonly SignatureAlg[] = ['Ed25519', 'ML-DSA-65'];
+export const ED25519_ONLY: readonly SignatureAlg[] = ['Ed25519'];
+
+export interface DocumentSignature {
+  readonly alg: SignatureAlg;
+  readonly keyId: string;
+  /** base64url */
+  readonly sig: string;
+}
+
+export interface SignedDocument<P extends Json = Json> {
+  readonly v: 1;
+  readonly kind: string;
+  readonly payload: P;
+  readonly signatures: readonly DocumentSignature[];
+}
+
+const signedBytes = (kind: string, payload: Json): Buffer =>
+  concat(utf8(`tidelock/${kind}/v1`), Uint8Array.of(0), jcs(payload));
+
+export function signDocument<P extends Json>(
+  kind: string,
+  payload: P,
+  key: SigningKey,
+  algs: readonly SignatureAlg[] = BOTH,
+  purpose: Purpose = 'other',
+): SignedDocument<P> {
+  const message = signedBytes(kind, payload);
+  const signatures = algs.map((alg) => ({
+    alg,
+    keyId: key.keyId,
+    sig: b64url(alg === 'Ed25519' ? key.ed25519(message, purpose) : key.mldsa65(message, purpose)),
+  }));
+  return { v: 1, kind, payload, signatures };
+}
+
+/**
+ * The payload of `document` if it is of this kind and one of `keys` made all of `algs`, else throws.
+ * Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID.
+ */
+export function verifyDocument(
+  document: unknown,
+  kind: string,
+  keys: readonly SigningPublic[],
+  algs: readonly SignatureAlg[] = BOTH,
+  purpose: Purpose = 'other',
+): Json {
+  const doc = shapeOf(document, kind);
+  const message = signedBytes(kind, doc.payload);
+  for (const key of keys) {
+    const keyId = signingKeyId(key);
+    const good = algs.every((alg) =>
+      doc.signatures.some((s) => {
+        if (s.alg !== alg || s.keyId !== keyId) return false;
+        const sig = fromB64url(s.sig);
+        return alg === 'Ed25519'
+          ? verifyEd25519(key.ed25519, message, sig, purpose)
+          : verifyMldsa65(key.mldsa65, message, sig, purpose);
+      }),
+    );
+    if (good) return doc.payload;
+  }
+  throw new TidelockError('SIGNATURE_INVALID', {
+    op: 'document.verify',
+    message: `Cannot accept ${kind} document: not signed by ${keys.length === 1 ? 'the expected key' : `any of ${keys.length} expected keys`}`,
+    hint: `Signed by ${
+      doc.signatures
+        .map((s) => s.keyId)
+        .join(', ')
+        .slice(0, 120) || 'nobody'
+    }. Either a byte changed after signing, or the pinned public keys are not those of the signer.`,
+  });
+}
+
+/** Hash of a signed document: SHA-256 of its JCS without the signatures (PROTOCOL, conventions). */
+export const documentHash = (doc: SignedDocument): Buffer =>
+  sha256(jcs({ v: doc.v, kind: doc.kind, payload: doc.payload }));
+
+function shapeOf(document: unknown, kind: string): SignedDocument {
+  const doc = document as Partial<SignedDocument> | null;
+  const ok =
+    typeof doc === 'object' &&
+    doc !== null &&
+    doc.v === 1 &&
+    doc.kind === kind &&
+    doc.payload !== undefined &&
+    Array.isArray(doc.signatures) &&
+    doc.signatures.length <= 8 &&
+    doc.signatures.every(
+      (s: unknown) =>
+        typeof s === 'object' &&
+        s !== null &&
+        typeof (s as DocumentSignature).alg === 'string' &&
+        typeof (s as DocumentSignature).keyId === 'string' &&
+        typeof (s as DocumentSignature).sig === 'string' &&
+        (s as DocumentSignature).sig.length <= 8192,
+    );
+  if (!ok) {
+    throw new TidelockError('DOCUMENT_MALFORMED', {
+      op: 'document.verify',
+      message: `Cannot read ${kind} document: not a signed document of that kind`,
+      hint: 'A signed document is {"v":1,"kind","payload","signatures":[{"alg","keyId","sig"}]}; check that the right file was given and is complete.',
+    });
+  }
+  return doc as SignedDocument;
+}
