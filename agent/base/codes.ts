@@ -38,6 +38,15 @@ export const CODES = {
   PROCESS_FAILED: code(EXIT.internal),
   PROCESS_TIMEOUT: code(EXIT.internal, true),
   ROOT_REQUIRED: code(EXIT.missing),
+  SYSCALL_FAILED: code(EXIT.internal),
+  NETNS_UNAVAILABLE: code(EXIT.missing, true),
+  POD_PORT_IN_USE: code(EXIT.missing, true),
+  LANE_PORT_IN_USE: code(EXIT.missing, true),
+  REDIRECT_FAILED: code(EXIT.internal, true),
+  REPLAY_SET_INVALID: code(EXIT.internal),
+  CONTROL_MALFORMED: code(EXIT.malformed),
+  DATA_PLANE_FAILED: code(EXIT.internal, true),
+  DATA_PLANE_PRIVILEGED: code(EXIT.internal),
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof CODES;

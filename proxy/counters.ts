@@ -1,0 +1,121 @@
+// The counters that every worker shares with the control plane: a memfd of one row per worker, so
+// that nobody contends for a word and a crash of the data plane loses no count. A row has one
+// writer; whoever reads sees each number whole, not all of one instant.
+import { createMemfd, mapMemfd } from './native/memfd.ts';
+
+/** Why a connection, lane or opening was refused; each is a counter `refused.<reason>`. */
+export const REFUSALS = [
+  // outbound: an application's connection
+  'not-trusted',
+  'no-agent',
+  'address-conflict',
+  'no-chain',
+  'no-token',
+  'policy',
+  'peer-unreachable',
+  'peer-silent',
+  'peer-denied',
+  // inbound: a lane
+  'replayed',
+  'replay-full',
+  'replay-quota',
+  'stale-slot',
+  'bad-token',
+  'bad-endorsement',
+  'not-local',
+  'pod-unreachable',
+  'mode',
+  'limit',
+] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+const PLAIN_COUNTERS = [
+  'active',
+  'lanesOpenedOut',
+  'lanesOpenedIn',
+  'lanesSameNode',
+  'plainOut',
+  'bytesOut',
+  'bytesIn',
+  'keyUpdates',
+  'strangers',
+  'strangersOpen',
+  'forgedFrames',
+  'resets',
+] as const;
+
+export type CounterName = (typeof PLAIN_COUNTERS)[number] | `refused.${Refusal}`;
+
+/** In this order in a row; append only. */
+export const COUNTER_NAMES: readonly CounterName[] = [
+  ...PLAIN_COUNTERS,
+  ...REFUSALS.map((reason): CounterName => `refused.${reason}`),
+];
+/** Gauges: they fall as well, and start at 0 with each data plane. */
+const GAUGES: readonly CounterName[] = ['active', 'strangersOpen'];
+
+/** A row is a multiple of the cache line (64 bytes). */
+export const COUNTERS_LAYOUT = {
+  maxWorkers: 256,
+  rowWords: Math.ceil(COUNTER_NAMES.length / 8) * 8,
+} as const;
+const BYTES = COUNTERS_LAYOUT.maxWorkers * COUNTERS_LAYOUT.rowWords * 8;
+const INDEX = new Map(COUNTER_NAMES.map((name, index) => [name, index]));
+
+export type CounterTotals = Readonly<Record<CounterName, number>>;
+
+export class Counters {
+  /** The memfd to hand to the data plane. */
+  readonly fd: number;
+  readonly #words: Float64Array;
+
+  private constructor(fd: number, memory: ArrayBuffer) {
+    this.fd = fd;
+    // Doubles count exactly to 2^53 and an aligned one is written whole on x64 and arm64.
+    this.#words = new Float64Array(memory);
+  }
+
+  static create(): Counters {
+    const fd = createMemfd('tidelock-counters', BYTES);
+    return new Counters(fd, mapMemfd(fd));
+  }
+
+  static map(fd: number): Counters {
+    return new Counters(fd, mapMemfd(fd));
+  }
+
+  /** The row of one worker, for that worker alone; its gauges are set to 0. */
+  row(worker: number): CounterRow {
+    const { rowWords } = COUNTERS_LAYOUT;
+    const row = this.#words.subarray(worker * rowWords, (worker + 1) * rowWords);
+    if (row.length !== rowWords) throw new RangeError(`no counter row for worker ${worker}`);
+    for (const name of GAUGES) row[indexOf(name)] = 0;
+    return {
+      add: (name, n = 1) => {
+        row[indexOf(name)]! += n;
+      },
+    };
+  }
+
+  /** Sums over all workers. */
+  totals(): CounterTotals {
+    const { rowWords } = COUNTERS_LAYOUT;
+    return Object.fromEntries(
+      COUNTER_NAMES.map((name, index) => {
+        let sum = 0;
+        for (let at = index; at < this.#words.length; at += rowWords) sum += this.#words[at] ?? 0;
+        return [name, sum];
+      }),
+    ) as Record<CounterName, number>;
+  }
+}
+
+export interface CounterRow {
+  add(name: CounterName, n?: number): void;
+}
+
+function indexOf(name: CounterName): number {
+  const index = INDEX.get(name);
+  if (index === undefined) throw new RangeError(`no counter ${name}`);
+  return index;
+}

@@ -1,0 +1,18 @@
+// File descriptors as such: duplicating and closing them. Whoever made or received one closes it,
+// exactly once.
+import { checked, libc } from './libc.ts';
+
+const fcntl: (fd: number, command: number, argument: number) => number = libc.func(
+  'int fcntl(int fd, int command, int argument)',
+);
+const close: (fd: number) => number = libc.func('int close(int fd)');
+
+const F_DUPFD_CLOEXEC = 1030;
+
+/** A new descriptor of the same open file, close-on-exec. Errors: SYSCALL_FAILED. */
+export const dupFd = (fd: number): number => checked('fcntl', fcntl(fd, F_DUPFD_CLOEXEC, 3));
+
+/** Closes a descriptor; Linux releases it even when close(2) reports an error. */
+export function closeFd(fd: number): void {
+  close(fd);
+}

@@ -1,0 +1,32 @@
+// Giving up privileges for good: prctl(2) and capabilities(7) as far as Node does not offer them.
+import { checked, libc } from './libc.ts';
+
+const prctl: (option: number, a: number, b: number, c: number, d: number) => number = libc.func(
+  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+);
+
+const PR_SET_DUMPABLE = 4;
+const PR_CAPBSET_READ = 23;
+const PR_CAPBSET_DROP = 24;
+const PR_SET_NO_NEW_PRIVS = 38;
+/** Highest number the kernel's 64-bit capability sets can hold. */
+const LAST_POSSIBLE_CAPABILITY = 63;
+
+/** No exec of this thread, its future threads and children can gain privilege (no_new_privs). */
+export const setNoNewPrivileges = (): void => {
+  checked('prctl', prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+};
+
+/** No core dump, no ptrace and no /proc/PID/mem for anyone but root. */
+export const setUndumpable = (): void => {
+  checked('prctl', prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+};
+
+/** Empties the bounding set of this thread and of threads it makes later. Needs CAP_SETPCAP. */
+export function emptyBoundingSet(): void {
+  for (let capability = 0; capability <= LAST_POSSIBLE_CAPABILITY; capability += 1) {
+    if (prctl(PR_CAPBSET_READ, capability, 0, 0, 0) === 1) {
+      checked('prctl', prctl(PR_CAPBSET_DROP, capability, 0, 0, 0));
+    }
+  }
+}
