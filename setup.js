@@ -369,7 +369,7 @@ function runTarget([script, ...first], args) {
 function run(argv, options) {
   return new Promise((resolve) => {
     const child = spawn(argv[0], argv.slice(1), options);
-    const pass = (signal) => signal === 'SIGINT' && isatty(0) ? undefined : child.kill(signal);
+    const pass = (signal) => (signal === 'SIGINT' && isatty(0) ? undefined : child.kill(signal));
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     const end = (code) => {
       for (const signal of signals) process.removeListener(signal, pass);
