@@ -47,6 +47,9 @@ export const CODES = {
   CONTROL_MALFORMED: code(EXIT.malformed),
   DATA_PLANE_FAILED: code(EXIT.internal, true),
   DATA_PLANE_PRIVILEGED: code(EXIT.internal),
+  RIG_PREREQUISITE: code(EXIT.missing),
+  RIG_PROGRAM: code(EXIT.internal),
+  RIG_REMOVE: code(EXIT.internal, true),
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof CODES;
