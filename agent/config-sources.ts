@@ -74,14 +74,11 @@ export function fromEnvironment(
 }
 
 function valueOf(leaf: Leaf, text: string, cwd: string): unknown {
-  switch (leaf.kind) {
-    case 'number':
-      return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
-    case 'list':
-      return text.split(',').map((part) => (leaf.isPath ? resolve(cwd, part.trim()) : part.trim()));
-    case 'text':
-      return leaf.isPath && text !== '' ? resolve(cwd, text) : text;
-  }
+  const place = (part: string): string => (leaf.isPath && part !== '' ? resolve(cwd, part) : part);
+  if (leaf.kind === 'list') return text.split(',').map((part) => place(part.trim()));
+  if (leaf.kind === 'text') return place(text);
+  const number = Number(text);
+  return text.trim() === '' || Number.isNaN(number) ? text : number; // the schema says what is wrong
 }
 
 /** The merged settings, ready for the schema. */

@@ -1,6 +1,6 @@
 // Owner key files: `owner.key` with the seeds, kept off the cluster, and `owner.pub`, which every
 // node's configuration pins. Nothing here signs; whoever reads a key file holds the owner's power.
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import {
   signingKeyFromSeeds,
@@ -11,6 +11,7 @@ import {
 import { b64url, fromB64url } from '#agent/base/bytes.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import { b64Text, parseAs } from '#agent/base/schema.ts';
+import { writeNew } from './new-file.ts';
 
 const SEED_BYTES = 32;
 const MLDSA65_PUBLIC_BYTES = 1952;
@@ -66,23 +67,6 @@ export async function writeOwner(keyFile: string, pubFile: string, key: SigningK
     { apiVersion: 'tidelock/v1', kind: 'OwnerPublicKey', keyId, ...base64(key.public) },
     0o644,
   );
-}
-
-/** Writes `value` as JSON to a file that does not exist yet. Errors: FILE_EXISTS, FILE_UNWRITABLE. */
-export async function writeNew(file: string, value: object, mode: number): Promise<void> {
-  try {
-    await writeFile(file, `${JSON.stringify(value, null, 2)}\n`, { mode, flag: 'wx' });
-  } catch (cause) {
-    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
-    throw new TidelockError(exists ? 'FILE_EXISTS' : 'FILE_UNWRITABLE', {
-      op: 'file.write',
-      message: `Cannot write ${file}: ${exists ? 'it exists already' : messageOf(cause)}`,
-      hint: exists
-        ? 'Nothing was changed. Choose another --out, or move the file away if it is really not needed.'
-        : 'Create the directory, or choose another one with --out.',
-      cause,
-    });
-  }
 }
 
 const base64 = (pair: SigningPublic) => ({

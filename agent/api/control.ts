@@ -1,0 +1,143 @@
+// The control socket: HTTP over a unix socket that root alone may open. It serves the routes it is
+// given and bounds what a caller can send; it decides nothing and changes nothing by itself.
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createConnection } from 'node:net';
+import { dirname } from 'node:path';
+import { asTidelockError, messageOf, TidelockError } from '#agent/base/errors.ts';
+
+/** By method and path, such as `GET /status`: the document to answer with. */
+export type Routes = Readonly<Record<string, () => object | Promise<object>>>;
+
+const MAX_CONNECTIONS = 32;
+const MAX_HEADER_BYTES = 8 << 10;
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/**
+ * Serves `routes` on a unix socket of mode 0600; a missing directory is made with mode 0700.
+ * A socket that nobody serves any more is replaced.
+ * Errors: AGENT_RUNNING when somebody does, CONTROL_SOCKET_UNUSABLE for anything else in the way.
+ */
+export async function serveControl(path: string, routes: Routes): Promise<AsyncDisposable> {
+  await prepare(path);
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      keepAlive: false,
+    },
+    (request, response) => void answer(routes, request, response),
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  await listen(server, path);
+  await chmod(path, 0o600);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve)); // also removes the socket
+    },
+  };
+}
+
+async function answer(
+  routes: Routes,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  request.on('error', () => undefined); // the caller went away
+  request.resume();
+  const path = request.url?.split('?', 1)[0] ?? '/';
+  const route = `${request.method} ${path}`;
+  const handler = Object.hasOwn(routes, route) ? routes[route] : undefined;
+  if (handler === undefined) {
+    const known = Object.keys(routes).join(', ');
+    const error = new TidelockError('USAGE', {
+      op: 'control.route',
+      message: `Cannot answer ${route.slice(0, 100)}: no such route`,
+      hint: `This agent knows ${known}.`,
+    });
+    send(response, 404, { error });
+    return;
+  }
+  if (request.headers['transfer-encoding'] || Number(request.headers['content-length'] ?? 0) > 0) {
+    const error = new TidelockError('USAGE', {
+      op: 'control.route',
+      message: `Cannot answer ${route}: the request has a body`,
+      hint: 'No route of the control socket takes one.',
+    });
+    send(response, 413, { error });
+    return;
+  }
+  try {
+    send(response, 200, await handler());
+  } catch (thrown) {
+    send(response, 500, { error: asTidelockError(thrown, `control ${route}`) });
+  }
+}
+
+function send(response: ServerResponse, code: number, document: object): void {
+  const body = `${JSON.stringify(document)}\n`;
+  response.writeHead(code, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  });
+  response.end(body);
+}
+
+async function prepare(path: string): Promise<void> {
+  const directory = dirname(path);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { mode } = await lstat(directory);
+    if ((mode & 0o022) !== 0) throw unusable(path, `others may write to ${directory}`);
+  } catch (thrown) {
+    throw thrown instanceof TidelockError ? thrown : unusable(path, messageOf(thrown), thrown);
+  }
+  const there = await lstat(path).catch(() => undefined);
+  if (there === undefined) return;
+  if (!there.isSocket()) throw unusable(path, 'something that is no socket is there');
+  if (await isServed(path)) {
+    throw new TidelockError('AGENT_RUNNING', {
+      op: 'control.listen',
+      message: `Cannot open control socket ${path}: another agent answers on it`,
+      hint: 'Stop that agent first, or give this one its own --node and --run-dir.',
+    });
+  }
+  await rm(path, { force: true }); // left behind by an agent that was killed
+}
+
+const isServed = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = createConnection(path);
+    const done = (served: boolean): void => {
+      probe.destroy();
+      resolve(served);
+    };
+    probe.once('connect', () => done(true)).once('error', () => done(false));
+  });
+
+/** Binding happens inside `listen`, so a umask around it leaves no moment with a wider mode. */
+async function listen(server: Server, path: string): Promise<void> {
+  const listening = new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve);
+    server.once('error', (cause) => reject(unusable(path, messageOf(cause), cause)));
+  });
+  const before = process.umask(0o177);
+  try {
+    server.listen(path);
+  } finally {
+    process.umask(before);
+  }
+  await listening;
+  server.on('error', () => undefined); // a failed accept (no descriptor left) concerns one caller
+}
+
+const unusable = (path: string, state: string, cause?: unknown): TidelockError =>
+  new TidelockError('CONTROL_SOCKET_UNUSABLE', {
+    op: 'control.listen',
+    message: `Cannot open control socket ${path}: ${state}`,
+    hint: 'Give a directory that root alone may write to as paths.runDir or --run-dir.',
+    cause,
+  });

@@ -1,0 +1,175 @@
+// `tidelock status` for people: aligned columns, the verdict and its reason first, and nothing that
+// a reader would have to look up in code.
+import type { Status } from './status.ts';
+
+/** The whole status as lines of text. */
+export function statusText(status: Status): string {
+  return [
+    ...nodeLines(status),
+    ...epochLines(status),
+    ...table(
+      'Peers',
+      ['node', 'address', 'verdict', 'lanes to it', 'clock', 'valid for'],
+      status.peers.map(peerRow),
+    ),
+    ...laneLines(status),
+    ...table(
+      'Pods',
+      ['pod', 'spiffe id', 'addresses', 'redirect'],
+      status.pods.map((pod) => [
+        `${pod.namespace}/${pod.name}`,
+        pod.spiffeId,
+        pod.ips.join(' '),
+        pod.error ?? (pod.captured ? 'on' : 'off'),
+      ]),
+    ),
+    ...status.warnings.flatMap((warning, i) => [
+      ...(i === 0 ? [''] : []),
+      `Warning  ${oneLine(warning)}`,
+    ]),
+    ...table(
+      'Events',
+      ['at', 'level', 'code', 'text'],
+      status.events
+        .slice(-EVENTS_SHOWN)
+        .map((event) => [timeOfDay(event.at), event.level, event.code, event.text]),
+    ),
+    '',
+  ].join('\n');
+}
+
+const EVENTS_SHOWN = 10;
+
+type Row = readonly string[];
+
+function nodeLines({ agent, node, dataPlane }: Status): string[] {
+  const notPassed = node.checks.filter((check) => check.result !== 'pass');
+  return [
+    ...pairs([
+      ['Node', `${node.name}  (${node.domain}, cluster ${node.cluster})`],
+      ['Verdict', `${node.verdict} (${node.level})${node.reason ? `: ${node.reason}` : ''}`],
+      ['Statement', `${node.sid ?? 'none'}${node.renewedAt ? `, renewed ${node.renewedAt}` : ''}`],
+      ['Agent', `${agent.version}, pid ${agent.pid}, up ${duration(agent.uptimeMs)}`],
+      [
+        'Data plane',
+        `${dataPlane.state}, pid ${dataPlane.pid ?? '-'}, uid ${dataPlane.uid}, ${dataPlane.workers} workers, ${dataPlane.restarts} restarts`,
+      ],
+    ]),
+    ...table(
+      'Checks that did not pass',
+      ['check', 'result', 'why'],
+      notPassed.map((check) => [check.name, check.result, check.text]),
+    ),
+  ];
+}
+
+function epochLines({ epochs, asymmetric }: Status): string[] {
+  const bus = epochs.busConnected ? 'connected' : 'DISCONNECTED, ticking on';
+  const age = epochs.lastRecordAgeMs;
+  return [
+    '',
+    ...pairs([
+      [
+        'Epoch',
+        `${epochs.epoch}, generation ${epochs.generation}, term ${epochs.term}, slot ${epochs.slot} of ${epochs.periodMs / 1000} s`,
+      ],
+      ['Conductor', `${epochs.conductor ?? 'none'}${epochs.isConductor ? ' (this node)' : ''}`],
+      ['Bus', `${bus}${age === undefined ? '' : `, last record ${duration(age)} ago`}`],
+      [
+        'Seen',
+        `${epochs.slotsSeen} slots, ${epochs.chainsSeen} chains, ${epochs.algorithmsSeen.join(' ') || 'no algorithm yet'}`,
+      ],
+      [
+        'Asymmetric',
+        `${asymmetric.total} operations: ${asymmetric.statements} for statements, ${asymmetric.tokens} for tokens`,
+      ],
+    ]),
+    ...table(
+      'Chains',
+      ['id', 'generation', 'epoch', 'from slot', 'algorithm', 'confirmed by'],
+      epochs.chains.map((chain) => [
+        chain.id.slice(0, 12),
+        String(chain.generation),
+        String(chain.epoch),
+        String(chain.atSlot),
+        chain.algorithm,
+        chain.confirmedBy.join(' ') || '-',
+      ]),
+    ),
+  ];
+}
+
+function peerRow(peer: Status['peers'][number]): Row {
+  const lanes = peer.refused ?? (peer.sendChain ? `open, ${peer.sendChain.slice(0, 12)}` : '-');
+  return [
+    peer.node,
+    peer.address,
+    `${peer.verdict}${peer.reason ? `: ${peer.reason}` : ''}`,
+    lanes,
+    peer.clockOffsetMs === undefined ? '-' : `${signed(peer.clockOffsetMs)} ms`,
+    peer.expiresInMs === undefined ? '-' : duration(peer.expiresInMs),
+  ];
+}
+
+function laneLines({ lanes }: Status): string[] {
+  const refused = Object.entries(lanes.refused).filter(([, n]) => n > 0);
+  return [
+    '',
+    ...pairs([
+      [
+        'Lanes',
+        `${lanes.active} active; opened ${lanes.openedOut} out, ${lanes.openedIn} in, ${lanes.sameNode} on this node`,
+      ],
+      ['Bytes', `${bytes(lanes.bytesOut)} out, ${bytes(lanes.bytesIn)} in`],
+      ['Key updates', String(lanes.keyUpdates)],
+      ['Refused', refused.map(([reason, n]) => `${reason} ${n}`).join(', ') || 'none'],
+      ['Strangers', `${lanes.strangers}, replays ${lanes.replayed}`],
+    ]),
+  ];
+}
+
+const LABEL_WIDTH = 11;
+
+const pairs = (rows: readonly (readonly [string, string])[]): string[] =>
+  rows.map(([label, value]) => `${label.padEnd(LABEL_WIDTH)}  ${oneLine(value)}`);
+
+/** A titled table after an empty line; nothing at all without rows. */
+function table(title: string, head: Row, cells: readonly Row[]): string[] {
+  if (cells.length === 0) return [];
+  const rows = cells.map((row) => row.map(oneLine));
+  const widths = head.map((name, i) =>
+    Math.max(name.length, ...rows.map((r) => r[i]?.length ?? 0)),
+  );
+  const line = (row: Row): string =>
+    `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd();
+  return ['', title, line(head), ...rows.map(line)];
+}
+
+/** Part of a text may come from another machine: it stays on its line and steers no terminal. */
+const oneLine = (text: string): string =>
+  text.replace(/\s*\n\s*/g, ' / ').replace(/\p{Control}/gu, '?');
+const signed = (n: number): string => (n > 0 ? `+${n}` : String(n));
+const timeOfDay = (unixMs: number): string => new Date(unixMs).toISOString().slice(11, 19);
+
+/** `950 ms`, `42 s`, `12 min`, `3 h 5 min`, `2 d 4 h`. */
+export function duration(ms: number): string {
+  if (Math.abs(ms) < 1_000) return `${Math.round(ms)} ms`;
+  const s = Math.floor(ms / 1_000);
+  if (s < 120) return `${s} s`;
+  const min = Math.floor(s / 60);
+  if (min < 120) return `${min} min`;
+  const h = Math.floor(min / 60);
+  return h < 48 ? `${h} h ${min % 60} min` : `${Math.floor(h / 24)} d ${h % 24} h`;
+}
+
+/** Bytes with a binary unit: `0 B`, `1.5 KiB`, `12 GiB`. */
+export function bytes(n: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = n;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.floor(value)} ${units[unit]}`;
+}

@@ -1,0 +1,121 @@
+// The shape of `GET /status`: everything a running agent says about itself. app.ts fills it, the CLI
+// and the demo read it; there is no secret in it.
+import { z } from 'zod';
+
+const text = z.string();
+const count = z.number();
+
+const agent = z.object({
+  version: text,
+  pid: count,
+  /** ISO 8601. */
+  startedAt: text,
+  uptimeMs: count,
+});
+
+/** A RATS verdict about a node, with what led to it. */
+const verdict = z.enum(['affirming', 'warning', 'contraindicated', 'none']);
+
+const node = z.object({
+  name: text,
+  domain: text,
+  cluster: text,
+  /** Statement id in hex; absent before the first statement. */
+  sid: text.optional(),
+  verdict,
+  /** How much is behind the verdict: `tpm`, later `tpm+ima`, `tpm+cc`. */
+  level: text,
+  reason: text,
+  checks: z.array(z.object({ name: text, result: text, text })),
+  renewedAt: text.optional(),
+  /** Hex by index, of the quoted bank. */
+  pcrs: z.record(text, text),
+});
+
+const chain = z.object({
+  id: text,
+  epoch: count,
+  generation: count,
+  algorithm: text,
+  atSlot: count,
+  confirmedBy: z.array(text),
+});
+
+const epochs = z.object({
+  conductor: text.optional(),
+  isConductor: z.boolean(),
+  term: count,
+  generation: count,
+  epoch: count,
+  slot: count,
+  periodMs: count,
+  chains: z.array(chain),
+  /** Since the agent started. */
+  chainsSeen: count,
+  slotsSeen: count,
+  algorithmsSeen: z.array(text),
+  busConnected: z.boolean(),
+  lastRecordAgeMs: count.optional(),
+});
+
+const peer = z.object({
+  node: text,
+  address: text,
+  sid: text.optional(),
+  verdict,
+  reason: text,
+  expiresInMs: count.optional(),
+  /** The chain that new lanes to it use. */
+  sendChain: text.optional(),
+  /** Why no lane to it can be opened. */
+  refused: text.optional(),
+  clockOffsetMs: count.optional(),
+});
+
+const lanes = z.object({
+  active: count,
+  openedOut: count,
+  openedIn: count,
+  sameNode: count,
+  refused: z.record(text, count),
+  bytesOut: count,
+  bytesIn: count,
+  keyUpdates: count,
+  strangers: count,
+  replayed: count,
+});
+
+const pod = z.object({
+  uid: text,
+  namespace: text,
+  name: text,
+  spiffeId: text,
+  ips: z.array(text),
+  captured: z.boolean(),
+  error: text.optional(),
+});
+
+/** Schema of the whole document. */
+export const statusSchema = z.object({
+  agent,
+  node,
+  epochs,
+  peers: z.array(peer),
+  lanes,
+  asymmetric: z.object({ total: count, statements: count, tokens: count }),
+  pods: z.array(pod),
+  dataPlane: z.object({
+    pid: count.optional(),
+    uid: count,
+    workers: count,
+    state: text,
+    restarts: count,
+  }),
+  events: z.array(
+    z.object({ at: count, level: z.enum(['debug', 'info', 'warn', 'error']), code: text, text }),
+  ),
+  warnings: z.array(text),
+});
+
+/** What a running agent says about itself. */
+export type Status = z.infer<typeof statusSchema>;

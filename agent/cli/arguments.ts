@@ -1,0 +1,116 @@
+// From an argument vector to the flag values of one verb. Every mistake is a USAGE error that names
+// the flag and, where one is near, the flag that was meant.
+import { parseArgs } from 'node:util';
+import { TidelockError } from '#agent/base/errors.ts';
+import { didYouMean } from '#agent/yaml/suggest.ts';
+import type { Flags, FlagValues, OutputForm, Verb } from './verb.ts';
+
+/** Flags of every verb. */
+export const COMMON_FLAGS = {
+  output: { type: 'string', short: 'o', value: 'text|json', help: 'form of the output' },
+  help: { type: 'boolean', short: 'h', help: 'show this help' },
+} as const satisfies Flags;
+
+export interface Arguments<F extends Flags> {
+  readonly flags: FlagValues<F>;
+  readonly output: OutputForm;
+  readonly help: boolean;
+}
+
+/** Errors: USAGE. Required flags are not asked for when help is. */
+export function parseArguments<F extends Flags>(
+  verb: Verb<F>,
+  args: readonly string[],
+): Arguments<F> {
+  const known: Flags = { ...verb.flags, ...COMMON_FLAGS };
+  const { tokens } = parseArgs({
+    args: [...args],
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+    options: Object.fromEntries(
+      Object.entries(known).map(([name, flag]) => [
+        name,
+        {
+          type: flag.type === 'boolean' ? ('boolean' as const) : ('string' as const),
+          ...(flag.short === undefined ? {} : { short: flag.short }),
+        },
+      ]),
+    ),
+  });
+  const values = new Map<string, string[]>();
+  for (const token of tokens) {
+    if (token.kind === 'positional') {
+      throw usage(verb.name, `it takes no argument ${quoted(token.value)}`);
+    }
+    if (token.kind !== 'option') continue;
+    const flag = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
+    if (flag === undefined) {
+      const near = didYouMean(token.name, Object.keys(known));
+      throw usage(
+        verb.name,
+        `it has no flag ${token.rawName}${near && near.replace('mean ', 'mean --')}`,
+      );
+    }
+    values.set(token.name, [...(values.get(token.name) ?? []), valueOf(verb.name, flag, token)]);
+  }
+  const help = values.has('help');
+  const output = values.get('output')?.at(-1) ?? 'text';
+  if (output !== 'text' && output !== 'json') {
+    throw usage(verb.name, `--output is ${quoted(output)} and must be text or json`);
+  }
+  for (const [name, flag] of Object.entries(verb.flags)) {
+    if (flag.required && !help && !values.has(name)) {
+      throw usage(verb.name, `--${name} ${flag.value ?? ''} is missing`.replace('  ', ' '));
+    }
+  }
+  return { flags: flagValues(verb.flags, values), output, help };
+}
+
+/** Whether the arguments ask for JSON, however wrong the rest of them may be. */
+export function wantsJson(args: readonly string[]): boolean {
+  return args.some(
+    (arg, i) =>
+      arg === '--output=json' ||
+      arg === '-ojson' ||
+      (arg === 'json' && (args[i - 1] === '-o' || args[i - 1] === '--output')),
+  );
+}
+
+/** A USAGE error about a verb. */
+export const usage = (verb: string, state: string): TidelockError =>
+  new TidelockError('USAGE', {
+    op: 'cli.parse',
+    message: `Cannot run ${`tidelock ${verb}`.trim()}: ${state}`,
+    hint: `See \`${`tidelock ${verb}`.trim()} --help\`.`,
+  });
+
+interface OptionToken {
+  readonly rawName: string;
+  readonly value?: string | undefined;
+}
+
+function valueOf(verb: string, flag: Flags[string], token: OptionToken): string {
+  if (flag.type === 'boolean') {
+    if (token.value !== undefined) throw usage(verb, `${token.rawName} takes no value`);
+    return 'true';
+  }
+  if (token.value === undefined || token.value === '') {
+    throw usage(verb, `${token.rawName} needs a value ${flag.value ?? ''}`.trimEnd());
+  }
+  return token.value;
+}
+
+function flagValues<F extends Flags>(
+  flags: F,
+  values: ReadonlyMap<string, readonly string[]>,
+): FlagValues<F> {
+  const entries = Object.entries(flags).map(([name, flag]) => {
+    const given = values.get(name);
+    if (flag.type === 'boolean') return [name, given !== undefined];
+    return [name, flag.type === 'strings' ? (given ?? []) : given?.at(-1)];
+  });
+  return Object.fromEntries(entries) as FlagValues<F>; // keys and types are those of `flags`
+}
+
+const quoted = (text: string): string => JSON.stringify(text.slice(0, 80));

@@ -1,0 +1,55 @@
+// The table of verbs. A verb's file is loaded only when it is called, so that `tidelock status` does
+// not pay for what `tidelock demo` needs.
+import type { Flags, Verb } from './verb.ts';
+
+export interface VerbEntry {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<RunnableVerb>;
+}
+
+/** A verb whose flags are known to itself alone. */
+export interface RunnableVerb {
+  call<R>(use: <F extends Flags>(verb: Verb<F>) => R): R;
+}
+
+const runnable = <F extends Flags>(verb: Verb<F>): RunnableVerb => ({ call: (use) => use(verb) });
+
+/** Every verb, in the order of the help. */
+export const VERBS: readonly VerbEntry[] = [
+  {
+    name: 'demo',
+    summary: 'run a two-node cluster on this machine and show it at work',
+    load: async () => runnable((await import('./demo.ts')).demo),
+  },
+  {
+    name: 'init',
+    summary: 'make the owner keys and sign the attestation policy',
+    load: async () => runnable((await import('./init.ts')).init),
+  },
+  {
+    name: 'enroll',
+    summary: 'sign this node’s TPM and reference values as an owner',
+    load: async () => runnable((await import('./enroll.ts')).enroll),
+  },
+  {
+    name: 'agent run',
+    summary: 'run the agent of this node',
+    load: async () => runnable((await import('./run.ts')).agentRun),
+  },
+  {
+    name: 'config check',
+    summary: 'say everything that is wrong with a configuration',
+    load: async () => runnable((await import('./config-check.ts')).configCheck),
+  },
+  {
+    name: 'status',
+    summary: 'show what a running agent sees and does',
+    load: async () => runnable((await import('./status.ts')).status),
+  },
+  {
+    name: 'version',
+    summary: 'show the version',
+    load: async () => runnable((await import('./version.ts')).version),
+  },
+];

@@ -1,0 +1,27 @@
+// Files that are written once and never over another: keys and signed documents.
+import { mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { messageOf, TidelockError } from '#agent/base/errors.ts';
+
+/**
+ * Writes `value` as JSON to a file that does not exist yet, synced to disk before it returns.
+ * Missing directories are made, for root alone. Errors: FILE_EXISTS, FILE_UNWRITABLE.
+ */
+export async function writeNew(file: string, value: object, mode = 0o644): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await using handle = await open(file, 'wx', mode);
+    await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+    await handle.sync();
+  } catch (cause) {
+    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
+    throw new TidelockError(exists ? 'FILE_EXISTS' : 'FILE_UNWRITABLE', {
+      op: 'file.write',
+      message: `Cannot write ${file}: ${exists ? 'it exists already' : messageOf(cause)}`,
+      hint: exists
+        ? 'Nothing was changed. Choose another --out, or move the file away if it is really not needed.'
+        : 'Look at the permissions and the free space of the directory, or choose another one with --out.',
+      cause,
+    });
+  }
+}
