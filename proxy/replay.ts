@@ -12,7 +12,7 @@
 // clearing in which a killed or sleeping process could lose or erase an entry of the new bucket.
 import { hash, randomFillSync } from 'node:crypto';
 import { TidelockError } from '#agent/base/errors.ts';
-import { createMemfd, mapMemfd, memfdBytes } from './native/memfd.ts';
+import { createMemfd, mapMemfd } from './native/memfd.ts';
 
 /** One authenticated opening. Times are those of the slot clock, unix milliseconds. */
 export interface Opening {
@@ -165,7 +165,7 @@ class Table {
       const at = this.#entries + ((home + probe) & mask);
       const found = Atomics.load(this.#words, at);
       if (found === mine || !this.#isEmpty(found)) {
-        if (found === mine) return this.#refuse('replayed', reserved);
+        if (found === mine) return this.#without(reserved, 'replayed');
         probe += 1;
         continue;
       }
@@ -181,7 +181,7 @@ class Table {
       }
       // Somebody took this place: look again at what is there now.
     }
-    return this.#refuse('full', reserved);
+    return this.#without(reserved, 'full');
   }
 
   /** Counts one opening of `source`; where its count is, for giving it back. */
@@ -216,13 +216,14 @@ class Table {
   }
 
   /** Gives a reservation back; one lost to a kill costs its source one opening of this bucket. */
-  #refuse(verdict: 'replayed' | 'full', reserved: number | undefined): ReplayVerdict {
-    while (reserved !== undefined) {
+  #without(reserved: number | undefined, verdict: ReplayVerdict): ReplayVerdict {
+    if (reserved === undefined) return verdict;
+    for (;;) {
       const found = Atomics.load(this.#words, reserved);
-      if (this.#isEmpty(found)) break;
-      if (Atomics.compareExchange(this.#words, reserved, found, found - 1n) === found) break;
+      if (this.#isEmpty(found)) return verdict;
+      const less = Atomics.compareExchange(this.#words, reserved, found, found - 1n);
+      if (less === found) return verdict;
     }
-    return verdict;
   }
 
   #serves(): boolean {

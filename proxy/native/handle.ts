@@ -1,13 +1,7 @@
 // Node's private TCP handles: the one place that casts to them. Gives net.Socket what its public
 // interface does not: reading into a buffer that all connections of a thread share, on accepted
 // sockets too, and sockets made elsewhere.
-import {
-  createServer,
-  Socket,
-  type OnReadOpts,
-  type Server,
-  type SocketConstructorOpts,
-} from 'node:net';
+import { createServer, Socket, type OnReadOpts, type Server } from 'node:net';
 import { TidelockError, messageOf } from '#agent/base/errors.ts';
 import { closeFd } from './fd.ts';
 

@@ -52,7 +52,7 @@ export function createMemfd(name: string, lenBytes: number): number {
 }
 
 /** Size of a memfd, bytes. Errors: SYSCALL_FAILED. */
-export const memfdBytes = (fd: number): number => checked('lseek', lseek(fd, 0, SEEK_END));
+const memfdBytes = (fd: number): number => checked('lseek', lseek(fd, 0, SEEK_END));
 
 /** The whole file as memory, shared with everyone who maps it. Errors: SYSCALL_FAILED. */
 export function mapMemfd(fd: number): ArrayBuffer {

@@ -1,0 +1,278 @@
+// One process of the data plane as the control plane sees it, from spawn to exit: its descriptors, its
+// channel, and every check of what it says. It trusts nothing the process sends, and knows nothing of
+// the processes before or after.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { Clock } from '#agent/base/clock.ts';
+import { asTidelockError, messageOf, TidelockError } from '#agent/base/errors.ts';
+import { problemsOf } from '#agent/base/schema.ts';
+import { Channel, decodeFrame } from './channel.ts';
+import {
+  CONTROL_VERSION,
+  dataMessage,
+  MAX_CONTROL_FRAME_BYTES,
+  MAX_DATA_FRAME_BYTES,
+  MAX_SOCKETS,
+  type ControlMessage,
+  type DataMessage,
+  type Family,
+  type LaneEvent,
+  type ListenerRole,
+  type PlaneSettings,
+} from './control.ts';
+import type { Counters } from './counters.ts';
+import { closeFd } from './native/fd.ts';
+import { sendFds } from './native/fdpass.ts';
+import { forceSendBuffer, socketPair } from './native/socket.ts';
+import { privilegeFaults } from './privilege.ts';
+import type { ReplaySet } from './replay.ts';
+
+export type PlaneLog = (
+  level: 'info' | 'warn' | 'error',
+  event: string,
+  fields: Readonly<Record<string, unknown>>,
+) => void;
+
+export interface PlaneRunOptions {
+  /** The Node binary, and the folder it may read: the checkout or bundle with its node_modules. */
+  readonly nodePath: string;
+  readonly appFolder?: string;
+  /** Another main module than proxy/main.ts, for tests. */
+  readonly mainPath?: string;
+  readonly settings: PlaneSettings;
+  readonly replay: ReplaySet;
+  readonly counters: Counters;
+  /** New unconnected sockets in the pod's namespace, whose closing becomes the plane's. May throw. */
+  readonly makeSockets: (podUid: string, family: Family, count: number) => readonly number[];
+  readonly onEvent: (event: LaneEvent, dropped: number) => void;
+  readonly log: PlaneLog;
+  readonly clock: Clock;
+}
+
+const HELLO_WITHIN_MS = 30_000;
+const END_WITHIN_MS = 2000;
+const FD_QUEUE_BYTES = 8 << 20;
+/** Far above what an honest data plane says: 100 events, some hundred pool requests. */
+const MESSAGES_PER_SECOND = 20_000;
+const LAST_WORDS_BYTES = 4096;
+
+export interface RunReports {
+  running(run: PlaneRun): void;
+  ended(run: PlaneRun, why: string): void;
+}
+
+/** One process of the data plane, from spawn to exit. */
+export class PlaneRun {
+  readonly pid: number;
+  ackedVersion = -1;
+  asymmetric = { total: 0, tokens: 0 };
+  state: 'starting' | 'running' = 'starting';
+  readonly #options: PlaneRunOptions;
+  readonly #reports: RunReports;
+  readonly #child: ChildProcess;
+  readonly #channel: Channel<ControlMessage>;
+  readonly #fdSocket: number;
+  readonly #exited: Promise<void>;
+  readonly #cancelHello: () => void;
+  #ticket = 0;
+  #lastWords = '';
+  #endedBecause: string | undefined;
+  #secondStartMs = 0;
+  #messagesThisSecond = 0;
+
+  constructor(options: PlaneRunOptions, reports: RunReports) {
+    this.#options = options;
+    this.#reports = reports;
+    const [ownChannel, theirChannel] = socketPair('stream');
+    const [ownFds, theirFds] = socketPair('seqpacket');
+    forceSendBuffer(ownFds, FD_QUEUE_BYTES);
+    this.#fdSocket = ownFds;
+    this.#channel = new Channel(new Socket({ fd: ownChannel }), {
+      maxFrameBytes: MAX_DATA_FRAME_BYTES,
+      maxQueuedBytes: 2 * MAX_CONTROL_FRAME_BYTES,
+      onFrame: (frame) => this.#hear(frame),
+      onClose: (error) => this.kill(error?.message ?? 'closed its channel'),
+    });
+    const app = options.appFolder ?? fileURLToPath(new URL('..', import.meta.url));
+    const main = options.mainPath ?? fileURLToPath(new URL('./main.ts', import.meta.url));
+    this.#child = spawn(
+      options.nodePath,
+      [
+        '--permission',
+        '--allow-net',
+        '--allow-addons',
+        '--allow-worker',
+        `--allow-fs-read=${app}`,
+        '--disable-warning=SecurityWarning', // that addons are allowed is decided here, once
+        main,
+      ],
+      {
+        cwd: app,
+        env: {},
+        stdio: [
+          'ignore',
+          'ignore',
+          'pipe',
+          theirChannel,
+          theirFds,
+          options.replay.fd,
+          options.counters.fd,
+        ],
+      },
+    );
+    closeFd(theirChannel);
+    closeFd(theirFds);
+    this.pid = this.#child.pid ?? 0;
+    this.#exited = this.#watch();
+    this.#cancelHello = options.clock.after(HELLO_WITHIN_MS, () => this.kill('said no hello'));
+    this.send({ type: 'hello', version: CONTROL_VERSION, settings: options.settings });
+  }
+
+  get isRunning(): boolean {
+    return this.state === 'running';
+  }
+
+  send(message: ControlMessage): void {
+    if (!this.#channel.send(message)) this.kill('does not read what it is sent');
+  }
+
+  sendListener(role: ListenerRole, fd: number): void {
+    this.#sendFds([fd], (ticket) => ({ type: 'listener', ticket, role }));
+  }
+
+  kill(why: string): void {
+    this.#endedBecause ??= why;
+    this.#child.kill('SIGKILL');
+  }
+
+  async close(drainMs: number): Promise<void> {
+    const { clock } = this.#options;
+    this.#endedBecause = 'was told to';
+    if (drainMs > 0 && this.isRunning) this.send({ type: 'drain', deadlineMs: drainMs });
+    else this.#channel.close();
+    const cancel = clock.after(drainMs + END_WITHIN_MS, () => this.kill('did not end'));
+    await this.#exited;
+    cancel();
+  }
+
+  #watch(): Promise<void> {
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS_BYTES);
+    });
+    return new Promise((resolve) => {
+      const end = (why: string): void => {
+        this.#cancelHello();
+        this.#channel.close();
+        closeFd(this.#fdSocket);
+        const words = this.#lastWords.trim();
+        const { log } = this.#options;
+        if (words !== '') log('warn', 'plane.lastWords', { pid: this.pid, words });
+        this.#reports.ended(this, this.#endedBecause ?? why);
+        resolve();
+      };
+      let done = false;
+      const once = (why: string): void => {
+        if (!done) end(why);
+        done = true;
+      };
+      this.#child.once('error', (error) => once(messageOf(error)));
+      this.#child.once('close', (code, signal) =>
+        once(`ended with ${signal ?? `exit code ${code}`}`),
+      );
+    });
+  }
+
+  #hear(frame: Buffer): void {
+    const { clock, log } = this.#options;
+    const nowMs = clock.monoMs();
+    if (nowMs - this.#secondStartMs >= 1000) {
+      this.#secondStartMs = nowMs;
+      this.#messagesThisSecond = 0;
+    }
+    this.#messagesThisSecond += 1;
+    if (this.#messagesThisSecond > MESSAGES_PER_SECOND) {
+      this.kill(`said more than ${MESSAGES_PER_SECOND} messages in a second`);
+      return;
+    }
+    try {
+      const parsed = dataMessage.safeParse(decodeFrame(frame));
+      if (parsed.success) this.#act(parsed.data);
+      else throw malformed(problemsOf(parsed.error).join('; '));
+    } catch (error) {
+      log('error', 'plane.message', { error: asTidelockError(error, 'plane.message').toJSON() });
+      this.kill('sent what is no message');
+    }
+  }
+
+  #act(message: DataMessage): void {
+    if (message.type === 'hello') {
+      this.#welcome(message.version);
+      return;
+    }
+    if (!this.isRunning) throw malformed(`${message.type} before hello`);
+    switch (message.type) {
+      case 'ack':
+        this.ackedVersion = message.version;
+        return;
+      case 'poolLow':
+        this.#fillPool(message);
+        return;
+      case 'event':
+        this.#options.onEvent(message.event, message.dropped);
+        return;
+      case 'asymmetric':
+        this.asymmetric = { total: message.total, tokens: message.tokens };
+        return;
+      case 'drained':
+        this.#channel.close();
+    }
+  }
+
+  #welcome(version: number): void {
+    const { settings, log } = this.#options;
+    if (version !== CONTROL_VERSION) throw malformed(`it speaks version ${version}`);
+    const faults = privilegeFaults(this.pid, settings);
+    if (faults.length > 0) {
+      log('error', 'plane.privileged', { code: 'DATA_PLANE_PRIVILEGED', pid: this.pid, faults });
+      this.kill('kept privileges');
+      return;
+    }
+    this.#cancelHello();
+    this.state = 'running';
+    log('info', 'plane.running', { pid: this.pid, uid: settings.uid, workers: settings.workers });
+    this.#reports.running(this);
+  }
+
+  #fillPool({ worker, podUid, family, want }: Extract<DataMessage, { type: 'poolLow' }>): void {
+    let fds: readonly number[];
+    try {
+      fds = this.#options.makeSockets(podUid, family, Math.min(want, MAX_SOCKETS));
+    } catch (error) {
+      const problem = asTidelockError(error, 'plane.makeSockets').toJSON();
+      this.#options.log('warn', 'plane.sockets', { podUid, error: problem });
+      return;
+    }
+    if (fds.length === 0) return;
+    const count = fds.length;
+    this.#sendFds(fds, (ticket) => ({ type: 'sockets', ticket, worker, podUid, family, count }));
+    fds.forEach(closeFd);
+  }
+
+  #sendFds(fds: readonly number[], announce: (ticket: number) => ControlMessage): void {
+    this.#ticket += 1;
+    try {
+      if (sendFds(this.#fdSocket, this.#ticket, fds)) this.send(announce(this.#ticket));
+      else this.kill('does not take its descriptors');
+    } catch (error) {
+      this.kill(messageOf(error)); // EPIPE: it is ending already
+    }
+  }
+}
+
+const malformed = (state: string): TidelockError =>
+  new TidelockError('CONTROL_MALFORMED', {
+    op: 'plane.message',
+    message: `Cannot read message of the data plane: ${state}`,
+    hint: 'It is of another version or was taken over; it is ended and started anew.',
+  });

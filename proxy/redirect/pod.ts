@@ -1,0 +1,133 @@
+// One captured pod: the listener inside its network namespace, the rules that lead there, and sockets
+// made there for delivery. The agent itself stays outside; the pod needs nothing and sees one port.
+import { sleep, type Clock } from '#agent/base/clock.ts';
+import { TidelockError } from '#agent/base/errors.ts';
+import type { Run } from '#agent/base/run.ts';
+import { closeFd } from '#proxy/native/fd.ts';
+import { errnoOf } from '#proxy/native/libc.ts';
+import { openNetns, withNetns, type Netns } from '#proxy/native/netns.ts';
+import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
+import {
+  loadRules,
+  OUTBOUND_PORT,
+  type Inbound,
+  type LoadedRules,
+  type RuleCounters,
+  type RulesState,
+} from './nftables.ts';
+
+export interface PodToCapture {
+  readonly uid: string;
+  /** `/proc/PID/ns/net` or `/run/netns/NAME`. */
+  readonly netnsPath: string;
+  readonly ips: readonly string[];
+  readonly inbound: Inbound;
+}
+
+export interface PodListener {
+  readonly family: 4 | 6;
+  /** Listening socket on the pod's loopback; closed by release. */
+  readonly fd: number;
+}
+
+export interface CapturedPod {
+  readonly uid: string;
+  readonly listeners: readonly PodListener[];
+  /** Unconnected TCP sockets of the pod's namespace; the caller closes them. Errors: SYSCALL_FAILED. */
+  makeSockets(count: number, family: 4 | 6): readonly number[];
+  /** Whether the rules stand as they were loaded. Errors: REDIRECT_FAILED. */
+  rules(): Promise<RulesState>;
+  /** Errors: REDIRECT_FAILED. */
+  counters(): Promise<RuleCounters>;
+  /** Removes the rules first, so that no connection is led to a listener that is gone. Once. */
+  release(): Promise<void>;
+}
+
+/** How long the port may still be held by the data plane of an agent that was killed. */
+const PORT_ATTEMPTS = 10;
+const PORT_RETRY_MS = 200;
+
+/**
+ * Captures a pod: listener first, then rules, which replace those of an agent before this one.
+ * Errors: NETNS_UNAVAILABLE, POD_PORT_IN_USE, REDIRECT_FAILED, SYSCALL_FAILED; nothing is left then.
+ */
+export async function capturePod(
+  pod: PodToCapture,
+  { run, clock }: { readonly run: Run; readonly clock: Clock },
+): Promise<CapturedPod> {
+  const netns = openNetns(pod.netnsPath);
+  let listeners: readonly PodListener[] = [];
+  let rules: LoadedRules;
+  try {
+    listeners = await openListeners(netns, pod, clock);
+    rules = await loadRules(run, { netnsPath: netns.path, inbound: pod.inbound });
+  } catch (error) {
+    for (const { fd } of listeners) closeFd(fd);
+    netns.close();
+    throw error;
+  }
+  return {
+    uid: pod.uid,
+    listeners,
+    makeSockets: (count, family) => withNetns(netns, () => makeSockets(count, family)),
+    rules: () => rules.state(),
+    counters: () => rules.counters(),
+    release: async () => {
+      try {
+        await rules.remove();
+      } finally {
+        for (const { fd } of listeners) closeFd(fd);
+        netns.close();
+      }
+    },
+  };
+}
+
+async function openListeners(
+  netns: Netns,
+  pod: PodToCapture,
+  clock: Clock,
+): Promise<readonly PodListener[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return withNetns(netns, () => listenInside(pod.ips));
+    } catch (error) {
+      if (errnoOf(error) !== 'EADDRINUSE') throw error;
+      if (attempt === PORT_ATTEMPTS) throw portInUse(pod.uid, error);
+    }
+    await sleep(clock, PORT_RETRY_MS);
+  }
+}
+
+function listenInside(ips: readonly string[]): readonly PodListener[] {
+  const listeners: PodListener[] = [];
+  try {
+    listeners.push({ family: 4, fd: tcpListener('127.0.0.1', OUTBOUND_PORT) });
+    if (ips.some((ip) => ip.includes(':'))) {
+      listeners.push({ family: 6, fd: tcpListener('::1', OUTBOUND_PORT) });
+    }
+    return listeners;
+  } catch (error) {
+    for (const { fd } of listeners) closeFd(fd);
+    throw error;
+  }
+}
+
+function makeSockets(count: number, family: 4 | 6): readonly number[] {
+  const fds: number[] = [];
+  try {
+    while (fds.length < count) fds.push(tcpSocket(family));
+    return fds;
+  } catch (error) {
+    fds.forEach(closeFd);
+    throw error;
+  }
+}
+
+const portInUse = (uid: string, cause: unknown): TidelockError =>
+  new TidelockError('POD_PORT_IN_USE', {
+    op: 'redirect.listen',
+    message: `Cannot capture pod ${uid}: port ${OUTBOUND_PORT} on its loopback is in use`,
+    hint: 'A program in the pod, or an agent that still runs, listens there; end it or move it to another port.',
+    cause,
+  });
