@@ -9,7 +9,9 @@ import {
   verify as nodeVerify,
   constants,
   publicEncrypt,
+  type JsonWebKeyInput,
   type KeyObject,
+  type X509Certificate,
 } from 'node:crypto';
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
 import { XWing } from '@hpke/hybridkem-x-wing';
@@ -290,6 +292,23 @@ export function verifyTpmSignature(
     }
   } catch {
     return false; // a signature of the wrong length is not valid
+  }
+}
+
+/** A public key from its JWK (RFC 7517). Errors: Error for a point off the curve or a malformed key. */
+export const publicKeyFromJwk = (jwk: JsonWebKeyInput['key']): KeyObject =>
+  createPublicKey({ key: jwk, format: 'jwk' });
+
+/** True when the key of `issuer` signed `certificate`; says nothing about names, dates or purpose. */
+export function certificateSignedBy(
+  certificate: X509Certificate,
+  issuer: X509Certificate,
+): boolean {
+  counts.other += 1;
+  try {
+    return certificate.verify(issuer.publicKey);
+  } catch {
+    return false; // a key or an algorithm that OpenSSL does not know verifies nothing
   }
 }
 

@@ -1,0 +1,48 @@
+// One finding of an appraisal and how findings add up to a verdict (RATS EAR, draft-ietf-rats-ear).
+
+/** `none` says that nothing is known, which is neither good nor bad and never good enough. */
+export type Verdict = 'affirming' | 'warning' | 'none' | 'contraindicated';
+
+export interface Check {
+  /** Stable, lower case: `quote signature`, `PCR 4`. */
+  readonly name: string;
+  readonly result: 'pass' | 'fail' | 'not checked';
+  /** What was found, what differs and the remedy, in words for an operator. */
+  readonly text: string;
+  /** The best verdict that this check leaves possible. */
+  readonly ceiling: Verdict;
+}
+
+const BEST_FIRST: readonly Verdict[] = ['affirming', 'warning', 'none', 'contraindicated'];
+
+export const pass = (name: string, text: string): Check => ({
+  name,
+  result: 'pass',
+  text,
+  ceiling: 'affirming',
+});
+
+export const fail = (name: string, text: string, ceiling: Verdict = 'contraindicated'): Check => ({
+  name,
+  result: 'fail',
+  text,
+  ceiling,
+});
+
+/** A claim nobody looked at; `ceiling` is `affirming` where policy does not ask for it. */
+export const notChecked = (name: string, text: string, ceiling: Verdict = 'affirming'): Check => ({
+  name,
+  result: 'not checked',
+  text,
+  ceiling,
+});
+
+/** The lowest ceiling of all checks; no check at all is no knowledge: `none`. */
+export function verdictOf(checks: readonly Check[]): Verdict {
+  if (checks.length === 0) return 'none';
+  return checks.reduce<Verdict>(
+    (worst, { ceiling }) =>
+      BEST_FIRST.indexOf(ceiling) > BEST_FIRST.indexOf(worst) ? ceiling : worst,
+    'affirming',
+  );
+}
