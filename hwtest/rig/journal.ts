@@ -1,0 +1,63 @@
+// The journal of a rig: written before anything is created, removed after everything is gone. All
+// that a rig makes hangs on two roots (a directory with its files and namespace mounts, a cgroup
+// with its processes), so those and the owner are all that a later start needs to know.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { isAlive, thisProcess } from './owner.ts';
+
+/** Where journals lie: root only, and gone with a reboot, as namespaces and processes are. */
+export const JOURNAL_DIR = '/run/tidelock-rig';
+
+const journalSchema = z.object({
+  v: z.literal(1),
+  id: z.string().regex(/^[0-9a-f]{8}$/),
+  owner: z.object({ pid: z.int().positive(), startTicks: z.string(), bootId: z.string() }),
+  dir: z.string().startsWith('/'),
+  cgroup: z.string().startsWith('/'),
+});
+
+export type Journal = z.infer<typeof journalSchema>;
+
+/** Records a rig of the calling process, before its first effect. */
+export function openJournal(rig: Pick<Journal, 'id' | 'dir' | 'cgroup'>): Journal {
+  const journal: Journal = { v: 1, ...rig, owner: thisProcess() };
+  mkdirSync(JOURNAL_DIR, { recursive: true, mode: 0o700 });
+  const draft = `${pathOf(rig.id)}.new`;
+  writeFileSync(draft, `${JSON.stringify(journal)}\n`, { mode: 0o600 });
+  renameSync(draft, pathOf(rig.id)); // whole or not at all
+  return journal;
+}
+
+export const journalExists = (id: string): boolean => fileNames().includes(`${id}.json`);
+
+/** The last step of removing a rig; also drops the directory when no other rig is left. */
+export function closeJournal(id: string): void {
+  rmSync(pathOf(id), { force: true });
+  rmSync(`${pathOf(id)}.new`, { force: true });
+  if (fileNames().length === 0) rmSync(JOURNAL_DIR, { recursive: true, force: true });
+}
+
+/** Every rig on this machine, and whether its owner still runs. */
+export const readJournals = (): { readonly journal: Journal; readonly live: boolean }[] =>
+  fileNames().flatMap((name) => {
+    const parsed = journalSchema.safeParse(readJson(`${JOURNAL_DIR}/${name}`));
+    return parsed.success ? [{ journal: parsed.data, live: isAlive(parsed.data.owner) }] : [];
+  });
+
+const pathOf = (id: string): string => `${JOURNAL_DIR}/${id}.json`;
+
+function fileNames(): string[] {
+  try {
+    return readdirSync(JOURNAL_DIR);
+  } catch {
+    return []; // no rig was ever made, or the last one is gone
+  }
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined; // removed meanwhile by its owner, or not ours
+  }
+}
