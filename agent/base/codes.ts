@@ -39,6 +39,7 @@ export const CODES = {
   PROCESS_MISSING: code(EXIT.missing),
   PROCESS_FAILED: code(EXIT.internal),
   PROCESS_TIMEOUT: code(EXIT.internal, true),
+  ATTESTATION_UNUSABLE: code(EXIT.notVerified, true),
   BUS_UNREACHABLE: code(EXIT.unreachable, true),
   BUS_DENIED: code(EXIT.usage, true),
   ROOT_REQUIRED: code(EXIT.missing),

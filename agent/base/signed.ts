@@ -18,19 +18,19 @@ export type SignatureAlg = 'Ed25519' | 'ML-DSA-65';
 export const BOTH: readonly SignatureAlg[] = ['Ed25519', 'ML-DSA-65'];
 export const ED25519_ONLY: readonly SignatureAlg[] = ['Ed25519'];
 
-export interface DocumentSignature {
+export type DocumentSignature = {
   readonly alg: SignatureAlg;
   readonly keyId: string;
   /** base64url */
   readonly sig: string;
-}
+};
 
-export interface SignedDocument<P extends Json = Json> {
+export type SignedDocument<P extends Json = Json> = {
   readonly v: 1;
   readonly kind: string;
   readonly payload: P;
   readonly signatures: readonly DocumentSignature[];
-}
+};
 
 const signedBytes = (kind: string, payload: Json): Buffer =>
   concat(utf8(`tidelock/${kind}/v1`), Uint8Array.of(0), jcs(payload));

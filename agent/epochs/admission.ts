@@ -1,0 +1,256 @@
+// The conductor's desk (PROTOCOL 3.3 to 3.5): gives challenges, checks evidence, keeps the roster in
+// the making and says who leaves it. It signs nothing; the next record does.
+import type { NodeName, Sid, Slot } from '#agent/base/brands.ts';
+import { b64url, fromB64url, hex } from '#agent/base/bytes.ts';
+import type { Clock } from '#agent/base/clock.ts';
+import { messageOf } from '#agent/base/errors.ts';
+import type { Json } from '#agent/base/jcs.ts';
+import type { Log } from '#agent/log.ts';
+import { isAuthentic, type Appraisal } from '#attest/verify.ts';
+import type { Bus } from './bus.ts';
+import { acceptable, type Examined, type Examiner } from './examiner.ts';
+import {
+  claimedJoiner,
+  isChallengeRequest,
+  openJoin,
+  type ChallengeAnswer,
+  type JoinAnswer,
+  type JoinRequest,
+} from './join.ts';
+import type { ChainKeeper } from './keeper.ts';
+import { entryHash, type RosterEntry, type RosterIndex } from './roster.ts';
+import type { RosterSource } from './rosterSource.ts';
+import { sealFor, type UsedSeals } from './sealed.ts';
+import type { OwnStatement, Statement } from './statement.ts';
+import type { Subjects } from './subjects.ts';
+
+export interface AdmissionOptions {
+  readonly bus: Bus;
+  readonly subjects: Subjects;
+  readonly examiner: Examiner;
+  readonly keeper: ChainKeeper;
+  readonly source: RosterSource;
+  readonly usedSeals: UsedSeals;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: (bytes: number) => Buffer;
+  /** How long an admission lasts. */
+  readonly ttlMs: number;
+  readonly self: () => OwnStatement | undefined;
+  /** Basis of challenges: the newest record's hash, or the policy's. */
+  readonly basis: () => string;
+  readonly slot: () => Slot;
+}
+
+export interface Leaving {
+  readonly node: NodeName;
+  readonly why: string;
+}
+
+interface Member {
+  readonly sid: Sid;
+  readonly entry: RosterEntry;
+}
+
+/** Joins examined in one slot: each costs a millisecond or two. */
+const MAX_JOINS_PER_SLOT = 2000;
+const MAX_CHALLENGES = 20_000;
+const CHALLENGE_MS = 60_000;
+
+export class AdmissionDesk {
+  readonly #o: AdmissionOptions;
+  readonly #members = new Map<NodeName, Member>();
+  readonly #leaving = new Map<NodeName, string>();
+  /** Members that renewed since the last generation began. */
+  readonly #renewed = new Set<NodeName>();
+  /** Challenges given, by their random half. */
+  readonly #challenges = new Map<string, { readonly node: NodeName; readonly atMs: number }>();
+  readonly #published = new Set<string>();
+  #joins = { slot: 0, count: 0 };
+
+  constructor(options: AdmissionOptions) {
+    this.#o = options;
+  }
+
+  /** Starts from the roster of the newest record, as far as this node can check it itself. */
+  async takeOver(digest: string | undefined): Promise<void> {
+    this.#members.clear();
+    this.#leaving.clear();
+    this.#renewed.clear();
+    this.#published.clear();
+    const roster = digest === undefined ? undefined : await this.#o.source.load(digest);
+    const nowMs = this.#o.clock.wallMs();
+    for (const { row, entry } of roster ?? []) {
+      const examined = await this.#o.examiner.examine(row.node, row.sid);
+      if (examined.known && acceptable(examined.appraisal) && entry.expiresAt > nowMs) {
+        this.#members.set(row.node, { sid: row.sid, entry });
+      } else {
+        const why = examined.known ? 'no longer attested' : examined.why;
+        this.#leaving.set(row.node, why);
+      }
+    }
+  }
+
+  /** Answers challenges and joins until the returned function is called. */
+  open(): () => void {
+    return this.#o.bus.respond(this.#o.subjects.every.join, async (value) => {
+      if (isChallengeRequest(value)) return this.#challenge(value.node);
+      return this.#join(value);
+    });
+  }
+
+  #challenge(node: NodeName): Json | undefined {
+    const self = this.#o.self();
+    if (!self) return undefined;
+    const random = b64url(this.#o.random(32));
+    const oldest = this.#challenges.keys().next();
+    if (this.#challenges.size >= MAX_CHALLENGES && !oldest.done) this.#challenges.delete(oldest.value);
+    this.#challenges.set(random, { node, atMs: this.#o.clock.monoMs() });
+    const { node: conductor, sid } = self.statement;
+    const answer: ChallengeAnswer = {
+      v: 1,
+      conductor: { node: conductor, sid },
+      basis: this.#o.basis(),
+      random,
+    };
+    return answer;
+  }
+
+  async #join(document: unknown): Promise<Json | undefined> {
+    const claim = claimedJoiner(document);
+    if (!claim || !this.#withinLimit()) return undefined;
+    const examined = await this.#o.examiner.examineAgain(claim.node, claim.sid);
+    if (!examined.known) return refuse(examined.why);
+    let request: JoinRequest;
+    try {
+      request = openJoin(document, examined.statement.sign);
+    } catch (cause) {
+      return refuse(messageOf(cause));
+    }
+    return request.ask === 'admit'
+      ? this.#admit(request, examined)
+      : this.#resync(request, examined.statement);
+  }
+
+  async #admit(request: JoinRequest, examined: Examined & { known: true }): Promise<Json> {
+    const { clock, log } = this.#o;
+    const issued = this.#challenges.get(examined.challengeRandom);
+    this.#challenges.delete(examined.challengeRandom);
+    const fresh = issued?.node === request.node && clock.monoMs() - issued.atMs < CHALLENGE_MS;
+    if (!fresh) return refuse('the evidence does not answer the challenge that was given');
+    const { appraisal, statement } = examined;
+    if (!acceptable(appraisal)) {
+      const why = whyNot(appraisal);
+      // Only what the node's own TPM signed may cost it its place: anyone can send bad evidence.
+      if (isAuthentic(appraisal) && this.#members.delete(request.node)) {
+        this.#leaving.set(request.node, why);
+      }
+      log.warn('node.refused', { node: request.node, text: `${request.node} refused: ${why}` });
+      return refuse(why);
+    }
+    this.#enter(statement, examined);
+    log.info('node.admitted', { node: request.node, text: `${request.node} admitted: ${appraisal.verdict}` });
+    return request.needsChains ? this.#answerWithChains(request) : { v: 1, ok: true, reason: '' };
+  }
+
+  #resync(request: JoinRequest, statement: Statement): Promise<Json> | Json {
+    const member = this.#members.get(request.node);
+    if (member?.sid !== statement.sid) return refuse('this statement is not in the roster');
+    return this.#answerWithChains(request);
+  }
+
+  async #answerWithChains(request: JoinRequest): Promise<Json> {
+    const { keeper, clock, usedSeals, random } = this.#o;
+    const self = this.#o.self();
+    const seal = fromB64url(request.seal);
+    const chains = keeper.sealable(clock.wallMs());
+    if (!self || chains.length === 0) return { v: 1, ok: true, reason: '' };
+    if (!usedSeals.claim(seal)) return refuse('this seal key was used before');
+    const about = keeper.chains()[0]?.hash ?? hex(random(32));
+    const { node, sid } = request;
+    const sealed = await sealFor(self, { node, sid, seal }, { chains }, about, this.#o.slot());
+    const answer: JoinAnswer = { v: 1, ok: true, reason: '', sealed };
+    return answer as Json;
+  }
+
+  /** Enters the conductor's own statement, whose evidence it has checked like any other. */
+  async admitSelf(own: OwnStatement): Promise<void> {
+    const { node, sid } = own.statement;
+    if (this.#members.get(node)?.sid === sid) return;
+    const examined = await this.#o.examiner.examine(node, sid);
+    if (examined.known && acceptable(examined.appraisal)) this.#enter(own.statement, examined);
+  }
+
+  #enter(statement: Statement, { appraisal, evidenceDigest }: Examined & { known: true }): void {
+    const nowMs = this.#o.clock.wallMs();
+    const entry: RosterEntry = {
+      v: 1,
+      statement: b64url(statement.bytes),
+      evidenceDigest,
+      verdict: appraisal.verdict === 'affirming' ? 'affirming' : 'warning',
+      level: 'tpm',
+      receipt: { conductor: this.#o.self()?.statement.sid ?? statement.sid, at: nowMs },
+      expiresAt: nowMs + this.#o.ttlMs,
+    };
+    this.#members.set(statement.node, { sid: statement.sid, entry });
+    this.#leaving.delete(statement.node);
+    this.#renewed.add(statement.node);
+  }
+
+  /** Who leaves for cause with the next record: expired members, and those that failed. */
+  leaving(nowMs: number): Leaving[] {
+    for (const [node, { entry }] of this.#members) {
+      if (entry.expiresAt > nowMs) continue;
+      this.#members.delete(node);
+      this.#leaving.set(node, 'its attestation expired');
+    }
+    return [...this.#leaving].map(([node, why]) => ({ node, why }));
+  }
+
+  allRenewed(): boolean {
+    return this.#members.size > 0 && this.members().every((node) => this.#renewed.has(node));
+  }
+
+  /** A generation without those who left has begun. */
+  generationBegan(left: readonly Leaving[]): void {
+    for (const { node } of left) this.#leaving.delete(node);
+    this.#renewed.clear();
+  }
+
+  members(): NodeName[] {
+    return [...this.#members.keys()];
+  }
+
+  index(): RosterIndex {
+    return [...this.#members].map(([node, { sid, entry }]) => ({ node, sid, entry: entryHash(entry) }));
+  }
+
+  /** Entries that are not known to be on the bus. */
+  unpublished(): RosterEntry[] {
+    return [...this.#members.values()]
+      .map(({ entry }) => entry)
+      .filter((entry) => !this.#published.has(entryHash(entry)));
+  }
+
+  /** Notes that an entry is on the bus. */
+  published(entry: RosterEntry): void {
+    if (this.#published.size > 50_000) this.#published.clear();
+    this.#published.add(entryHash(entry));
+  }
+
+  #withinLimit(): boolean {
+    const slot = this.#o.slot();
+    if (this.#joins.slot !== slot) this.#joins = { slot, count: 0 };
+    this.#joins.count += 1;
+    return this.#joins.count <= MAX_JOINS_PER_SLOT;
+  }
+}
+
+const refuse = (reason: string): Json => ({ v: 1, ok: false, reason: reason.slice(0, 2000) });
+
+/** The failed checks in words. */
+export const whyNot = (appraisal: Appraisal): string =>
+  appraisal.checks
+    .filter((check) => check.result === 'fail')
+    .map((check) => check.text)
+    .join('; ') || `verdict ${appraisal.verdict}`;

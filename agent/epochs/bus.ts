@@ -1,0 +1,369 @@
+// The connection to NATS JetStream: for ever reconnecting, with jitter, and never trusted. It moves
+// JSON values; what they mean and whether they are genuine is judged elsewhere.
+import { readFileSync } from 'node:fs';
+import {
+  jetstream,
+  jetstreamManager,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { Kvm, type KV } from '@nats-io/kv';
+import {
+  AuthorizationError,
+  connect,
+  credsAuthenticator,
+  nkeyAuthenticator,
+  UserAuthenticationExpiredError,
+  type Msg,
+  type NatsConnection,
+  type Subscription,
+  type TlsOptions,
+} from '@nats-io/transport-node';
+import { sleep, type Clock } from '#agent/base/clock.ts';
+import { messageOf, TidelockError } from '#agent/base/errors.ts';
+import { jcs, type Json } from '#agent/base/jcs.ts';
+import type { Log } from '#agent/log.ts';
+
+export interface BusTls {
+  readonly caFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+}
+
+export interface BusOptions {
+  readonly servers: readonly string[];
+  /** File with the NKey seed of this node's NATS user. */
+  readonly nkeySeedFile?: string | undefined;
+  /** File with NATS user credentials (JWT and seed). */
+  readonly credentialsFile?: string | undefined;
+  readonly tls?: BusTls | undefined;
+  /** Client name, as operators see it in `nats server report`. */
+  readonly name: string;
+  readonly streams: readonly (Partial<StreamConfig> & { readonly name: string })[];
+  readonly buckets: readonly { readonly name: string; readonly ttlMs: number }[];
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+export interface Revisioned {
+  readonly value: unknown;
+  readonly revision: number;
+}
+
+export interface Bus {
+  readonly connected: boolean;
+  /** `nats-server 2.9.10 at 198.18.0.2:4222`, while connected. */
+  readonly server: string | undefined;
+  /** The last reason for not being connected, for status. */
+  readonly problem: TidelockError | undefined;
+  /** Calls back at each (re)connect, after streams and buckets exist. */
+  onConnect(callback: () => void): void;
+  /** Live messages only; `history` and `last` read what was kept. Malformed JSON never arrives. */
+  subscribe(subject: string, handler: (value: unknown) => void): void;
+  /** Answers requests while `handler` returns a value. */
+  respond(subject: string, handler: (value: unknown) => Promise<Json | undefined>): () => void;
+  /** Errors: BUS_UNREACHABLE. */
+  request(subject: string, value: Json, timeoutMs: number): Promise<unknown>;
+  /** Stores a message; `id` lets the server drop a repetition. False when it was not stored. */
+  publish(subject: string, value: Json, id?: string): Promise<boolean>;
+  /** The newest stored message on a subject. */
+  last(stream: string, subject: string): Promise<unknown>;
+  /** Up to `count` newest stored messages of a stream with one subject, newest first. */
+  history(stream: string, count: number): AsyncIterable<unknown>;
+  get(bucket: string, key: string): Promise<Revisioned | undefined>;
+  put(bucket: string, key: string, value: Json): Promise<boolean>;
+  /** Compare-and-set: the new revision, or undefined when somebody else was first or the bus is away. */
+  swap(
+    bucket: string,
+    key: string,
+    value: Json,
+    revision: number | undefined,
+  ): Promise<number | undefined>;
+  close(): Promise<void>;
+}
+
+const MAX_MESSAGE_BYTES = 1 << 20;
+const CALL_TIMEOUT_MS = 3000;
+const RETRY_MIN_MS = 500;
+const RETRY_SPREAD_MS = 1500;
+/** Two unanswered pings at this interval mean a black hole, not a slow server. */
+const PING_INTERVAL_MS = 5000;
+
+/** JetStream error: wrong last sequence, which is what a lost compare-and-set looks like. */
+const WRONG_LAST_SEQUENCE = 10071;
+
+interface Session {
+  readonly nc: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+  readonly buckets: ReadonlyMap<string, KV>;
+}
+
+interface Interest {
+  readonly subject: string;
+  readonly onMessage: (message: Msg) => void;
+  subscription: Subscription | undefined;
+}
+
+export function openBus(options: BusOptions): Bus {
+  const { clock, log } = options;
+  const closing = new AbortController();
+  const interests = new Set<Interest>();
+  const connectCallbacks: (() => void)[] = [];
+  let session: Session | undefined;
+  let connected = false;
+  let problem: TidelockError | undefined;
+
+  const listen = (interest: Interest, nc: NatsConnection): void => {
+    interest.subscription = nc.subscribe(interest.subject, {
+      callback: (error, message) => {
+        if (error === null) interest.onMessage(message);
+      },
+    });
+  };
+
+  const ready = async (nc: NatsConnection): Promise<void> => {
+    const jsm = await jetstreamManager(nc, { timeout: CALL_TIMEOUT_MS });
+    const js = jetstream(nc, { timeout: CALL_TIMEOUT_MS });
+    for (const config of options.streams) await ensureStream(jsm, config);
+    const kvm = new Kvm(js);
+    const buckets = new Map<string, KV>();
+    for (const { name, ttlMs } of options.buckets) {
+      buckets.set(name, await kvm.create(name, { history: 1, ttl: ttlMs }));
+    }
+    session = { nc, js, jsm, buckets };
+    connected = true;
+    problem = undefined;
+    log.info('bus.connected', { server: serverOf(nc) });
+    for (const callback of connectCallbacks) callback();
+  };
+
+  /** One connection from birth to its final close. */
+  const live = async (): Promise<void> => {
+    const nc = await connect({
+      servers: [...options.servers],
+      name: options.name,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RETRY_MIN_MS,
+      reconnectJitter: RETRY_SPREAD_MS,
+      pingInterval: PING_INTERVAL_MS,
+      maxPingOut: 2,
+      timeout: CALL_TIMEOUT_MS,
+      ignoreAuthErrorAbort: true,
+      ...authentication(options),
+      ...(options.tls ? { tls: tlsOf(options.tls) } : {}),
+    });
+    try {
+      await ready(nc);
+      for (const interest of interests) listen(interest, nc);
+      for await (const status of nc.status()) {
+        if (status.type === 'disconnect' || status.type === 'staleConnection') {
+          if (connected) log.warn('bus.disconnected', { server: serverOf(nc) });
+          connected = false;
+        } else if (status.type === 'reconnect') {
+          await ready(nc);
+        }
+      }
+    } finally {
+      connected = false;
+      session = undefined;
+      await nc.close();
+    }
+  };
+
+  const forever = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      try {
+        await live();
+      } catch (cause) {
+        if (closing.signal.aborted) return;
+        const next = unreachable(cause, options.servers);
+        if (next.message !== problem?.message) log.warn('bus.unreachable', { error: next });
+        problem = next;
+      }
+      await sleep(clock, RETRY_MIN_MS + options.random() * RETRY_SPREAD_MS, closing.signal);
+    }
+  };
+  const running = forever();
+
+  const bucketOf = (name: string): KV | undefined =>
+    connected ? session?.buckets.get(name) : undefined;
+  const add = (subject: string, onMessage: Interest['onMessage']): Interest => {
+    const interest: Interest = { subject, onMessage, subscription: undefined };
+    interests.add(interest);
+    if (session) listen(interest, session.nc);
+    return interest;
+  };
+  /** A bus that is away is an expected state: reads give nothing, and the caller asks again later. */
+  const quietly = async <T>(what: string, call: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await call();
+    } catch (cause) {
+      log.debug('bus.call', { what, error: messageOf(cause) });
+      return undefined;
+    }
+  };
+
+  return {
+    get connected() {
+      return connected;
+    },
+    get server() {
+      return connected && session ? serverOf(session.nc) : undefined;
+    },
+    get problem() {
+      return problem;
+    },
+    onConnect: (callback) => {
+      connectCallbacks.push(callback);
+      if (connected) callback();
+    },
+    subscribe: (subject, handler) => {
+      add(subject, (message) => {
+        const value = decode(message.data);
+        if (value !== undefined) handler(value);
+      });
+    },
+    respond: (subject, handler) => {
+      const interest = add(subject, (message) => {
+        const value = decode(message.data);
+        if (value === undefined) return;
+        void quietly('respond', async () => {
+          const answer = await handler(value);
+          if (answer !== undefined) message.respond(jcs(answer));
+        });
+      });
+      return () => {
+        interest.subscription?.unsubscribe();
+        interests.delete(interest);
+      };
+    },
+    request: async (subject, value, timeoutMs) => {
+      if (!connected || !session) throw problem ?? unreachable('not connected', options.servers);
+      try {
+        const answer = await session.nc.request(subject, jcs(value), { timeout: timeoutMs });
+        return decode(answer.data);
+      } catch (cause) {
+        throw unreachable(cause, options.servers);
+      }
+    },
+    publish: async (subject, value, id) => {
+      const live = connected ? session : undefined;
+      if (!live) return false;
+      const ack = await quietly('publish', () =>
+        live.js.publish(subject, jcs(value), {
+          timeout: CALL_TIMEOUT_MS,
+          ...(id ? { msgID: id } : {}),
+        }),
+      );
+      return ack !== undefined;
+    },
+    last: async (stream, subject) => {
+      const live = connected ? session : undefined;
+      if (!live) return undefined;
+      const stored = await quietly('last', () =>
+        live.jsm.streams.getMessage(stream, { last_by_subj: subject }),
+      );
+      return stored ? decode(stored.data) : undefined;
+    },
+    history: async function* (stream, count) {
+      const live = connected ? session : undefined;
+      const info = live && (await quietly('history', () => live.jsm.streams.info(stream)));
+      if (!live || !info) return;
+      const { first_seq: first, last_seq: last } = info.state;
+      for (let seq = last; seq >= Math.max(first, last - count + 1) && seq > 0; seq--) {
+        const stored = await quietly('history', () => live.jsm.streams.getMessage(stream, { seq }));
+        const value = stored ? decode(stored.data) : undefined;
+        if (value !== undefined) yield value;
+      }
+    },
+    get: async (bucket, key) => {
+      const entry = await quietly('get', async () => bucketOf(bucket)?.get(key));
+      if (!entry || entry.operation !== 'PUT') return undefined;
+      const value = decode(entry.value);
+      return value === undefined ? undefined : { value, revision: entry.revision };
+    },
+    put: async (bucket, key, value) =>
+      (await quietly('put', async () => bucketOf(bucket)?.put(key, jcs(value)))) !== undefined,
+    swap: async (bucket, key, value, revision) => {
+      const kv = bucketOf(bucket);
+      if (!kv) return undefined;
+      try {
+        return revision === undefined
+          ? await kv.create(key, jcs(value))
+          : await kv.update(key, jcs(value), revision);
+      } catch (cause) {
+        const lost = cause instanceof JetStreamApiError && cause.code === WRONG_LAST_SEQUENCE;
+        if (!lost) log.debug('bus.call', { what: 'swap', error: messageOf(cause) });
+        return undefined;
+      }
+    },
+    close: async () => {
+      closing.abort();
+      const nc = session?.nc;
+      connected = false;
+      if (nc && !nc.isClosed()) await nc.close();
+      await running;
+    },
+  };
+}
+
+async function ensureStream(
+  jsm: JetStreamManager,
+  config: Partial<StreamConfig> & { readonly name: string },
+): Promise<void> {
+  try {
+    await jsm.streams.info(config.name);
+  } catch {
+    await jsm.streams.add(config); // another agent may have been first: add is idempotent
+  }
+}
+
+function authentication(options: BusOptions): {
+  authenticator?: ReturnType<typeof nkeyAuthenticator>;
+} {
+  if (options.nkeySeedFile !== undefined) {
+    const seed = readFileSync(options.nkeySeedFile, 'utf8').trim();
+    return { authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)) };
+  }
+  if (options.credentialsFile !== undefined) {
+    return { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) };
+  }
+  return {};
+}
+
+/** Only the files that were configured: the client library takes an absent member for the default. */
+const tlsOf = ({ caFile, certFile, keyFile }: BusTls): TlsOptions => ({
+  ...(caFile === undefined ? {} : { caFile }),
+  ...(certFile === undefined ? {} : { certFile }),
+  ...(keyFile === undefined ? {} : { keyFile }),
+});
+
+function decode(data: Uint8Array): unknown {
+  if (data.length > MAX_MESSAGE_BYTES) return undefined;
+  try {
+    return JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.length).toString()) as unknown;
+  } catch {
+    return undefined; // garbage on the bus is nobody's message
+  }
+}
+
+const serverOf = (nc: NatsConnection): string =>
+  `nats-server ${nc.info?.version ?? 'unknown'} at ${nc.getServer()}`;
+
+function unreachable(cause: unknown, servers: readonly string[]): TidelockError {
+  if (cause instanceof TidelockError) return cause;
+  const denied =
+    cause instanceof AuthorizationError || cause instanceof UserAuthenticationExpiredError;
+  return new TidelockError(denied ? 'BUS_DENIED' : 'BUS_UNREACHABLE', {
+    op: 'bus.connect',
+    message: `Cannot ${denied ? 'log in to' : 'reach'} NATS at ${servers.join(', ')}: ${messageOf(cause)}`,
+    hint: denied
+      ? 'The server does not know these credentials. Check bus.nkeySeedFile or bus.credentialsFile against the server’s users; the agent keeps trying.'
+      : 'Is nats-server running with JetStream, and is the address in bus.servers right? Lanes go on meanwhile; the agent keeps trying.',
+    cause,
+  });
+}

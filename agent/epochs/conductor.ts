@@ -1,0 +1,211 @@
+// The conductor (PROTOCOL 3 and 4): while it holds the lease it admits nodes, makes one record a slot
+// and seals the roots of generations. It is believed in nothing that others can check.
+import type { NodeName, Slot } from '#agent/base/brands.ts';
+import { slotPlus } from '#agent/base/brands.ts';
+import { b64url, hex, type Bytes } from '#agent/base/bytes.ts';
+import type { Clock } from '#agent/base/clock.ts';
+import type { Log } from '#agent/log.ts';
+import { rootCommit } from '#proxy/chips/chain.ts';
+import type { AdmissionDesk } from './admission.ts';
+import type { Bus } from './bus.ts';
+import type { ChainKeeper } from './keeper.ts';
+import type { Lease } from './lease.ts';
+import { openRecord, signRecord, type EpochRecord, type RecordBody } from './record.ts';
+import { entryHash, rosterDigest, sorted, type RosterIndex } from './roster.ts';
+import { sealFor, type Recipient, type Secrets, type UsedSeals } from './sealed.ts';
+import type { OwnStatement } from './statement.ts';
+import type { Subjects } from './subjects.ts';
+
+export interface ConductorOptions {
+  readonly bus: Bus;
+  readonly subjects: Subjects;
+  readonly lease: Lease;
+  readonly keeper: ChainKeeper;
+  readonly desk: AdmissionDesk;
+  readonly usedSeals: UsedSeals;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: (bytes: number) => Buffer;
+  readonly domain: string;
+  readonly cluster: string;
+  readonly periodMs: number;
+  /** CHIPS ids to draw from: the owners' mandatory set. */
+  readonly algorithms: readonly number[];
+  /** This node's statement while its own evidence holds. */
+  readonly self: () => OwnStatement | undefined;
+  /** False for a holder that failed attestation here. */
+  readonly acceptable: (holder: NodeName) => boolean;
+  readonly newest: () => EpochRecord | undefined;
+  /** The newest one-use seal key of a member. */
+  readonly sealKeyOf: (node: NodeName) => Recipient | undefined;
+  /** Takes the record into this node's own state, as if it had come from the bus. */
+  readonly apply: (record: EpochRecord) => Promise<void>;
+}
+
+/** A record takes effect this many slots after it is made: two whole periods to reach everyone. */
+const SLOTS_AHEAD = 3;
+/** Where nobody holds a chain there is nobody to wait for. */
+const SLOTS_AHEAD_COLD = 1;
+/** Sealings under way at a time: X-Wing takes about 1.5 ms each. */
+const SEALS_AT_ONCE = 16;
+
+export class Conductor {
+  readonly #o: ConductorOptions;
+  #term: number | undefined;
+  #stopResponding: (() => void) | undefined;
+  /** Digest of the roster that is known to be on the bus. */
+  #publishedIndex: string | undefined;
+  /** Members whose root could not be sealed yet: no unused seal key of theirs was known. */
+  readonly #owed = new Set<NodeName>();
+
+  constructor(options: ConductorOptions) {
+    this.#o = options;
+  }
+
+  get leading(): boolean {
+    return this.#term !== undefined;
+  }
+
+  /** Once at each slot: holds or tries for the lease, and when leading makes this slot's record. */
+  async onSlot(slot: Slot): Promise<void> {
+    const { lease, desk, log } = this.#o;
+    const self = this.#o.self();
+    if (!self) {
+      if (this.leading) await this.resign('this node failed attestation');
+      return;
+    }
+    const { node, sid } = self.statement;
+    const held = await lease.hold({
+      node,
+      sid,
+      highestTerm: this.#o.newest()?.term ?? 0,
+      acceptable: this.#o.acceptable,
+    });
+    if (!held) {
+      this.#follow('another node holds the lease');
+      return;
+    }
+    if (!this.leading) {
+      this.#publishedIndex = undefined;
+      await desk.takeOver(this.#o.newest()?.rosterDigest);
+      this.#stopResponding = desk.open();
+      log.info('conductor.elected', { term: held.term, text: `conducting, term ${held.term}` });
+    }
+    this.#term = held.term;
+    await desk.admitSelf(self);
+    await this.#announce(self, held.term, slot);
+    await this.#payOwed(self, slot);
+  }
+
+  /** Gives up at once, so that a healthy node need not wait for the lease to run out. */
+  async resign(why: string): Promise<void> {
+    const holder = this.#o.lease.holder?.node;
+    this.#follow(why);
+    if (holder !== undefined) await this.#o.lease.release(holder);
+  }
+
+  #follow(why: string): void {
+    if (this.leading) this.#o.log.warn('conductor.resigned', { text: `no longer conducting: ${why}` });
+    this.#term = undefined;
+    this.#stopResponding?.();
+    this.#stopResponding = undefined;
+  }
+
+  /** Seals again for members that had no unused seal key when a generation began. */
+  async onSealKey(slot: Slot): Promise<void> {
+    const self = this.#o.self();
+    if (this.leading && self) await this.#payOwed(self, slot);
+  }
+
+  async #announce(self: OwnStatement, term: number, slot: Slot): Promise<void> {
+    const { bus, subjects, keeper, desk, clock, log } = this.#o;
+    const leaving = desk.leaving(clock.wallMs());
+    const newest = this.#o.newest();
+    const parent = newest && keeper.get(newest.chainId);
+    const kind = !parent ? 'heal' : leaving.length > 0 ? 'revoke' : desk.allRenewed() ? 'heal' : 'epoch';
+    const root = kind === 'epoch' ? undefined : this.#o.random(32);
+    const index = sorted(desk.index());
+    const body: RecordBody = {
+      v: 1,
+      domain: this.#o.domain,
+      cluster: this.#o.cluster,
+      term,
+      generation: (newest?.generation ?? 0) + (root ? 1 : 0),
+      kind,
+      epoch: (newest?.epoch ?? 0) + 1,
+      parent: root || !parent ? null : parent.id,
+      atSlot: slotPlus(slot, keeper.chains().length === 0 ? SLOTS_AHEAD_COLD : SLOTS_AHEAD),
+      periodMs: this.#o.periodMs,
+      beacon: b64url(this.#o.random(32)),
+      algorithm: this.#draw(),
+      ...(root ? { rootCommit: hex(rootCommit(root)) } : {}),
+      rosterDigest: rosterDigest(index),
+      prev: newest?.hash ?? null,
+      conductor: { node: self.statement.node, sid: self.statement.sid },
+    };
+    const document = signRecord(body, self.sign);
+    const record = openRecord(document, self.sign.public);
+    const published =
+      (await this.#publishRoster(index, record.rosterDigest)) &&
+      (await bus.publish(subjects.record, document, record.hash));
+    if (!published) return; // nothing was changed: the next slot makes it again
+    await this.#o.apply(record);
+    if (!root) return;
+    keeper.giveRoot(record.hash, root);
+    desk.generationBegan(leaving);
+    log.info('generation.began', {
+      kind,
+      generation: record.generation,
+      text: `generation ${record.generation} (${kind}${leaving.length > 0 ? `: ${leaving.map((l) => `${l.node} ${l.why}`).join(', ')}` : ''})`,
+    });
+    await this.#sealRoot(self, record, root, slot);
+    root.fill(0);
+  }
+
+  #draw(): number {
+    const { algorithms, random } = this.#o;
+    return algorithms[random(4).readUInt32BE(0) % algorithms.length] ?? 1;
+  }
+
+  async #publishRoster(index: RosterIndex, digest: string): Promise<boolean> {
+    const { bus, subjects, desk } = this.#o;
+    const bucket = subjects.buckets.roster;
+    for (const entry of desk.unpublished()) {
+      if (!(await bus.put(bucket, `entry.${entryHash(entry)}`, entry))) return false;
+      desk.published(entry);
+    }
+    if (this.#publishedIndex === digest) return true;
+    if (!(await bus.put(bucket, `index.${digest}`, index))) return false;
+    this.#publishedIndex = digest;
+    return true;
+  }
+
+  async #sealRoot(self: OwnStatement, record: EpochRecord, root: Bytes, slot: Slot): Promise<void> {
+    const members = this.#o.desk.members().filter((node) => node !== self.statement.node);
+    for (let i = 0; i < members.length; i += SEALS_AT_ONCE) {
+      await Promise.all(
+        members.slice(i, i + SEALS_AT_ONCE).map(async (node) => {
+          const sealed = await this.#seal(self, node, { root: b64url(root), chains: [] }, record.hash, slot);
+          if (!sealed) this.#owed.add(node);
+        }),
+      );
+    }
+  }
+
+  async #payOwed(self: OwnStatement, slot: Slot): Promise<void> {
+    const newest = this.#o.newest();
+    for (const node of newest ? [...this.#owed] : []) {
+      const chains = this.#o.keeper.sealable(this.#o.clock.wallMs());
+      if (newest && (await this.#seal(self, node, { chains }, newest.hash, slot))) this.#owed.delete(node);
+    }
+  }
+
+  /** Publishes secrets on a member's own subject; false when it has no unused seal key or no bus. */
+  async #seal(self: OwnStatement, node: NodeName, secrets: Secrets, recordHash: string, slot: Slot): Promise<boolean> {
+    const { bus, subjects, usedSeals } = this.#o;
+    const recipient = this.#o.sealKeyOf(node);
+    if (!recipient || !usedSeals.claim(recipient.seal)) return false;
+    const document = await sealFor(self, recipient, secrets, recordHash, slot);
+    return bus.publish(subjects.sealed(node), document);
+  }
+}

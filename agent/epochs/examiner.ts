@@ -1,0 +1,143 @@
+// Checks peers' evidence here, on this node (PROTOCOL 3.4, `peerVerification: evidence`): fetched
+// from the bus, which is not trusted, and held against the owner-signed enrolment and policy.
+import type { SigningPublic } from '#agent/base/asymmetric.ts';
+import type { NodeName, Sid } from '#agent/base/brands.ts';
+import { fromB64url, hex, sha256 } from '#agent/base/bytes.ts';
+import type { Clock } from '#agent/base/clock.ts';
+import { messageOf } from '#agent/base/errors.ts';
+import { jcs, type Json } from '#agent/base/jcs.ts';
+import { readEnrolment, type AttestationPolicy } from '#attest/enrolment.ts';
+import { verifyEvidence, type Appraisal } from '#attest/verify.ts';
+import { z } from 'zod';
+import type { Bus } from './bus.ts';
+import type { RecordHistory } from './history.ts';
+import { parseStatement, type Statement } from './statement.ts';
+import type { Subjects } from './subjects.ts';
+
+/** What came of examining one statement's evidence. */
+export type Examined =
+  | {
+      readonly known: true;
+      readonly statement: Statement;
+      readonly appraisal: Appraisal;
+      readonly evidenceDigest: string;
+      readonly challengeRandom: string;
+    }
+  | { readonly known: false; readonly why: string };
+
+export interface ExaminerOptions {
+  readonly bus: Bus;
+  readonly subjects: Subjects;
+  readonly owners: readonly SigningPublic[];
+  readonly domain: string;
+  readonly cluster: string;
+  readonly policy: AttestationPolicy;
+  readonly history: RecordHistory;
+  /** The signed enrolment of a node, from wherever it is kept; undefined when there is none. */
+  readonly enrolmentOf: (node: NodeName) => Promise<unknown>;
+  readonly clock: Clock;
+  /** Evidence on a record older than this is refused. */
+  readonly maxAgeMs: number;
+}
+
+/** Failed examinations are repeated no sooner, so that garbage costs little. */
+const RETRY_MS = 1000;
+const MAX_REMEMBERED = 20_000;
+
+const evidenceShape = z.looseObject({
+  statement: z.string().max(16_384),
+  challenge: z.looseObject({ random: z.string().max(64) }),
+});
+
+/** The key of a statement's evidence in the roster bucket. */
+export const evidenceKey = (sid: Sid): string => `evidence.${sid}`;
+
+export class Examiner {
+  readonly #options: ExaminerOptions;
+  readonly #good = new Map<Sid, Examined & { known: true }>();
+  readonly #failedAtMs = new Map<Sid, number>();
+
+  constructor(options: ExaminerOptions) {
+    this.#options = options;
+  }
+
+  /** A statement already examined and found acceptable. */
+  remembered(sid: Sid): (Examined & { known: true }) | undefined {
+    return this.#good.get(sid);
+  }
+
+  /** Fetches and checks the evidence of a statement; acceptable results are remembered. */
+  async examine(node: NodeName, sid: Sid): Promise<Examined> {
+    return this.#good.get(sid) ?? this.examineAgain(node, sid);
+  }
+
+  /** The same without memory: for a conductor, whose challenge the evidence must answer. */
+  async examineAgain(node: NodeName, sid: Sid): Promise<Examined> {
+    const { bus, subjects, clock } = this.#options;
+    const nowMs = clock.monoMs();
+    if (nowMs - (this.#failedAtMs.get(sid) ?? -Infinity) < RETRY_MS) {
+      return { known: false, why: 'its evidence failed a moment ago' };
+    }
+    const stored = await bus.get(subjects.buckets.roster, evidenceKey(sid));
+    const examined =
+      stored === undefined
+        ? { known: false as const, why: 'its evidence is not on the bus' }
+        : await this.appraise(node, sid, stored.value);
+    if (!examined.known || !acceptable(examined.appraisal)) {
+      if (this.#failedAtMs.size >= MAX_REMEMBERED) this.#failedAtMs.clear();
+      this.#failedAtMs.set(sid, nowMs);
+    }
+    return examined;
+  }
+
+  /** Checks evidence in hand, the node's own included. */
+  async appraise(node: NodeName, sid: Sid, evidence: unknown): Promise<Examined> {
+    const { enrolmentOf, owners, domain, cluster, policy, history, clock, maxAgeMs } =
+      this.#options;
+    const shape = evidenceShape.safeParse(evidence);
+    if (!shape.success) return { known: false, why: 'its evidence is malformed' };
+    let statement: Statement;
+    try {
+      statement = parseStatement(fromB64url(shape.data.statement));
+    } catch (cause) {
+      return { known: false, why: messageOf(cause) };
+    }
+    if (statement.sid !== sid || statement.node !== node) {
+      return { known: false, why: 'its evidence is for another statement' };
+    }
+    const enrolled = await enrolmentOf(node);
+    if (enrolled === undefined) return { known: false, why: `${node} is not enrolled` };
+    let enrolment;
+    try {
+      enrolment = readEnrolment(enrolled, owners);
+    } catch (cause) {
+      return { known: false, why: messageOf(cause) };
+    }
+    const nowMs = clock.wallMs();
+    const appraisal = verifyEvidence({
+      evidence,
+      expected: { node, domain, cluster, statementHash: sha256(statement.bytes) },
+      enrolment,
+      policy,
+      acceptableBases: (basis) => history.acceptable(basis, nowMs, maxAgeMs),
+      nowMs,
+    });
+    const examined = {
+      known: true as const,
+      statement,
+      appraisal,
+      evidenceDigest: hex(sha256(jcs(evidence as Json))),
+      challengeRandom: shape.data.challenge.random,
+    };
+    if (acceptable(appraisal)) {
+      const oldest = this.#good.keys().next();
+      if (this.#good.size >= MAX_REMEMBERED && !oldest.done) this.#good.delete(oldest.value);
+      this.#good.set(sid, examined);
+    }
+    return examined;
+  }
+}
+
+/** Verdicts under which a node may hold lanes; what is not checked is then shown, not hidden. */
+export const acceptable = (appraisal: Appraisal): boolean =>
+  appraisal.verdict === 'affirming' || appraisal.verdict === 'warning';

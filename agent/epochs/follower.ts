@@ -1,0 +1,219 @@
+// Follows the conductor's records (PROTOCOL 4): finds the signer's key, verifies, judges, reads back
+// what was missed, and keeps the roster of the newest one. It never speaks on the bus.
+import type { SigningPublic } from '#agent/base/asymmetric.ts';
+import type { NodeName, Sid } from '#agent/base/brands.ts';
+import type { Clock } from '#agent/base/clock.ts';
+import { asTidelockError } from '#agent/base/errors.ts';
+import type { Log } from '#agent/log.ts';
+import type { SlotClock } from '#proxy/chips/slotClock.ts';
+import type { Bus } from './bus.ts';
+import { acceptable, type Examiner } from './examiner.ts';
+import type { RecordHistory } from './history.ts';
+import type { ChainKeeper } from './keeper.ts';
+import {
+  claimedConductor,
+  judgeRecord,
+  newestFirst,
+  openLinkedRecord,
+  openRecord,
+  type EpochRecord,
+  type RecordLimits,
+} from './record.ts';
+import type { RosterRow, RosterSource } from './rosterSource.ts';
+import type { OwnStatement } from './statement.ts';
+import type { Subjects } from './subjects.ts';
+
+export interface FollowerOptions {
+  readonly bus: Bus;
+  readonly subjects: Subjects;
+  readonly examiner: Examiner;
+  readonly keeper: ChainKeeper;
+  readonly history: RecordHistory;
+  readonly source: RosterSource;
+  readonly slots: SlotClock;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: RecordLimits;
+  /** Records that evidence may be based on reach back this far. */
+  readonly lookBackMs: number;
+  /** This node's statement of that sid, whose key needs no examination. */
+  readonly ownStatement: (sid: Sid) => OwnStatement | undefined;
+}
+
+const MAX_LOOK_BACK = 512;
+
+export class RecordFollower {
+  readonly #o: FollowerOptions;
+  #newest: EpochRecord | undefined;
+  #lastRecordMonoMs: number | undefined;
+  #roster: readonly RosterRow[] = [];
+  #rosterDigest: string | undefined;
+  #refused = 0;
+
+  constructor(options: FollowerOptions) {
+    this.#o = options;
+  }
+
+  /** The newest record in the one order of PROTOCOL 4. */
+  get newest(): EpochRecord | undefined {
+    return this.#newest;
+  }
+
+  /** The roster under the newest record, as far as it could be read. */
+  get roster(): readonly RosterRow[] {
+    return this.#roster;
+  }
+
+  /** Milliseconds since a record was accepted, by the monotonic clock. */
+  get silenceMs(): number {
+    return this.#lastRecordMonoMs === undefined
+      ? Number.POSITIVE_INFINITY
+      : this.#o.clock.monoMs() - this.#lastRecordMonoMs;
+  }
+
+  /** Records that did not count. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Takes a record from the bus. True when it counted. */
+  async take(document: unknown): Promise<boolean> {
+    const claim = claimedConductor(document);
+    if (!claim || claim.term < (this.#newest?.term ?? 0)) return this.#refuse('lower-term');
+    const key = await this.#keyOf(claim.node, claim.sid);
+    if (key === undefined) return this.#refuse(`its conductor ${claim.node} is not attested here`);
+    let record: EpochRecord;
+    try {
+      record = openRecord(document, key);
+    } catch (cause) {
+      return this.#refuse(asTidelockError(cause, 'record.open').message);
+    }
+    if (record.conductor.node !== claim.node) return this.#refuse('another conductor');
+    const refusal = this.#judge(record);
+    if (refusal === 'generation-jump') {
+      await this.catchUp();
+      return this.#newest?.hash === record.hash;
+    }
+    if (refusal !== undefined) return this.#refuse(refusal);
+    await this.apply(record);
+    return true;
+  }
+
+  #judge(record: EpochRecord): ReturnType<typeof judgeRecord> {
+    const newest = this.#newest && { ...this.#newest, conductor: this.#newest.conductor.node };
+    return judgeRecord(record, newest, this.#o.limits, this.#o.slots.slot(record.periodMs));
+  }
+
+  /** Takes a record that was verified and judged. */
+  async apply(record: EpochRecord): Promise<void> {
+    const { keeper, history, clock } = this.#o;
+    history.add(record);
+    if (keeper.accept(record) === 'needs-parent' && this.#newest?.hash !== record.prev) {
+      await this.#fill(record);
+    }
+    if (this.#newest && newestFirst(record, this.#newest) >= 0) return;
+    this.#newest = record;
+    this.#lastRecordMonoMs = clock.monoMs();
+    await this.loadRoster();
+  }
+
+  /** Reads the newest record's roster, unless it is there already. */
+  async loadRoster(): Promise<boolean> {
+    const digest = this.#newest?.rosterDigest;
+    if (digest === undefined || digest === this.#rosterDigest) return digest !== undefined;
+    const rows = await this.#o.source.load(digest);
+    if (!rows) return false;
+    this.#roster = rows;
+    this.#rosterDigest = digest;
+    return true;
+  }
+
+  /** Whether the roster in hand is that of the newest record. */
+  get rosterCurrent(): boolean {
+    return this.#rosterDigest !== undefined && this.#rosterDigest === this.#newest?.rosterDigest;
+  }
+
+  async #keyOf(node: NodeName, sid: Sid): Promise<SigningPublic | undefined> {
+    const own = this.#o.ownStatement(sid);
+    if (own) return own.sign.public;
+    const examined = await this.#o.examiner.examine(node, sid);
+    return examined.known && acceptable(examined.appraisal) ? examined.statement.sign : undefined;
+  }
+
+  /** Derives what lies between the chains held and a record whose parent was missed. */
+  async #fill(record: EpochRecord): Promise<void> {
+    for (const missed of (await this.#linkedBefore(record)).toReversed()) this.#o.keeper.accept(missed);
+    this.#o.keeper.accept(record);
+  }
+
+  /** Stored records linked to `record` by `prev`, newest first: its hash vouches for all of them. */
+  async #linkedBefore(record: EpochRecord): Promise<EpochRecord[]> {
+    const { bus, subjects, history } = this.#o;
+    const linked: EpochRecord[] = [];
+    let wanted = record.prev;
+    let skipped = 0;
+    const oldestMs = record.atSlot * record.periodMs - this.#o.lookBackMs;
+    for await (const document of bus.history(subjects.streams.record, MAX_LOOK_BACK)) {
+      if (wanted === null) break;
+      let found: EpochRecord | undefined;
+      try {
+        found = openLinkedRecord(document, wanted);
+      } catch {
+        break; // vouched for, and still malformed: a newer version's record; nothing older helps
+      }
+      if (!found) {
+        skipped += 1;
+        if (skipped > MAX_LOOK_BACK / 4) break; // garbage lies between
+        continue;
+      }
+      linked.push(found);
+      history.add(found);
+      wanted = found.prev;
+      if (found.atSlot * found.periodMs < oldestMs) break;
+    }
+    return linked;
+  }
+
+  /** After a start or an outage: reads back the newest record and what leads to it. */
+  async catchUp(): Promise<void> {
+    const { bus, subjects } = this.#o;
+    const candidate = await bus.last(subjects.streams.record, subjects.record);
+    const claim = claimedConductor(candidate);
+    if (!claim) return;
+    const own = this.#o.ownStatement(claim.sid);
+    // The conductor's evidence is based on an older record: those are linked first, then it is judged.
+    const unverified = peek(candidate);
+    const linked = unverified ? await this.#linkedBefore(unverified) : [];
+    const key = own ? own.sign.public : await this.#keyOf(claim.node, claim.sid);
+    if (key === undefined) return;
+    let record: EpochRecord;
+    try {
+      record = openRecord(candidate, key);
+    } catch {
+      this.#refuse('the newest stored record is not signed by its conductor');
+      return;
+    }
+    for (const missed of linked.toReversed()) {
+      this.#o.keeper.accept(missed);
+      if (!this.#newest || newestFirst(missed, this.#newest) < 0) this.#newest = missed;
+    }
+    if (this.#judge(record) === undefined) await this.apply(record);
+  }
+
+  #refuse(why: string): false {
+    this.#refused += 1;
+    if (this.#refused <= 20 || this.#refused % 1000 === 0) {
+      this.#o.log.warn('record.refused', { why, count: this.#refused, text: `epoch record refused: ${why}` });
+    }
+    return false;
+  }
+}
+
+/** A record nobody vouched for yet: good only for following its links. */
+function peek(document: unknown): EpochRecord | undefined {
+  try {
+    return openLinkedRecord(document, undefined);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,104 @@
+// The conductor's lease on NATS KV by compare-and-set (PROTOCOL 3.2). Holding it lets an agent speak;
+// it makes nobody believe: a record counts by signature, evidence and term.
+import { z } from 'zod';
+import type { NodeName, Sid } from '#agent/base/brands.ts';
+import type { Clock } from '#agent/base/clock.ts';
+import { nodeName, sid } from '#agent/base/schema.ts';
+import type { Bus } from './bus.ts';
+
+const KEY = 'conductor';
+
+const schema = z.strictObject({
+  v: z.literal(1),
+  holder: z.strictObject({ node: nodeName, sid }).nullable(),
+  term: z.int().min(0),
+  /** Rises at each renewal, so that watchers see life without comparing clocks. */
+  beat: z.int().min(0),
+});
+
+type LeaseValue = z.infer<typeof schema>;
+
+export interface Held {
+  readonly term: number;
+}
+
+export interface LeaseOptions {
+  readonly bus: Bus;
+  readonly bucket: string;
+  readonly clock: Clock;
+  /** Without a beat for this long, by the watcher's own monotonic clock, a lease may be taken. */
+  readonly ttlMs: () => number;
+}
+
+export interface Candidate {
+  readonly node: NodeName;
+  readonly sid: Sid;
+  /** The highest term of any verified record. */
+  readonly highestTerm: number;
+  /** False when the present holder must not be followed: it failed attestation here. */
+  readonly acceptable: (holder: NodeName) => boolean;
+}
+
+export interface Lease {
+  /** The holder as last read, whoever it is. */
+  readonly holder: { readonly node: NodeName; readonly sid: Sid } | undefined;
+  /** Takes or renews the lease; undefined while somebody else holds it or the bus is away. */
+  hold(candidate: Candidate): Promise<Held | undefined>;
+  /** Gives the lease up at once, so that the next candidate need not wait. */
+  release(self: NodeName): Promise<void>;
+}
+
+export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
+  let seen: { readonly revision: number; readonly sinceMs: number } | undefined;
+  let holder: LeaseValue['holder'] = null;
+  /** The term under which this process holds the lease; a restart is a new term. */
+  let heldTerm: number | undefined;
+
+  const read = async (): Promise<{ value: LeaseValue; revision: number } | undefined> => {
+    const stored = await bus.get(bucket, KEY);
+    if (stored === undefined) return undefined;
+    const parsed = schema.safeParse(stored.value);
+    // A value that makes no sense was not written by an agent: free to take, at its revision.
+    const value = parsed.success ? parsed.data : { v: 1 as const, holder: null, term: 0, beat: 0 };
+    if (seen?.revision !== stored.revision) {
+      seen = { revision: stored.revision, sinceMs: clock.monoMs() };
+    }
+    holder = value.holder;
+    return { value, revision: stored.revision };
+  };
+
+  return {
+    get holder() {
+      return holder ?? undefined;
+    },
+    hold: async ({ node, sid, highestTerm, acceptable }) => {
+      if (!bus.connected) return undefined;
+      const current = await read();
+      const value = current?.value;
+      const mine = value?.holder?.node === node && value.term === heldTerm;
+      const free =
+        !value?.holder ||
+        value.holder.node === node ||
+        clock.monoMs() - (seen?.sinceMs ?? 0) > ttlMs() ||
+        !acceptable(value.holder.node);
+      if (!free) {
+        heldTerm = undefined;
+        return undefined;
+      }
+      const term = mine && value ? value.term : 1 + Math.max(highestTerm, value?.term ?? 0);
+      const next: LeaseValue = { v: 1, holder: { node, sid }, term, beat: (value?.beat ?? 0) + 1 };
+      const revision = await bus.swap(bucket, KEY, next, current?.revision);
+      if (revision === undefined) return undefined;
+      seen = { revision, sinceMs: clock.monoMs() };
+      holder = next.holder;
+      heldTerm = term;
+      return { term };
+    },
+    release: async (self) => {
+      heldTerm = undefined;
+      const current = await read();
+      if (current?.value.holder?.node !== self) return;
+      await bus.swap(bucket, KEY, { ...current.value, holder: null }, current.revision);
+    },
+  };
+}

@@ -1,0 +1,180 @@
+// What this node knows of the others: verified statements, presence, confirmed chains, workloads. It
+// decides with which statements and which chain a lane to a peer is opened (PROTOCOL 4).
+import type { ChainId, NodeName, Sid } from '#agent/base/brands.ts';
+import { slotAt, slotPlus } from '#agent/base/brands.ts';
+import type { Appraisal } from '#attest/verify.ts';
+import type { Peer, PairSecret, SendChoice } from '#proxy/snapshot.ts';
+import type { Directory } from './directory.ts';
+import type { Chain } from './keeper.ts';
+import type { Presence } from './presence.ts';
+import { newestFirst, type Order } from './record.ts';
+import type { RosterEntry } from './roster.ts';
+import type { OwnStatement, Statement } from './statement.ts';
+
+/** A peer's statement that is in the roster and whose evidence was accepted here. */
+export interface AcceptedStatement {
+  readonly statement: Statement;
+  readonly entry: RosterEntry;
+  readonly appraisal: Appraisal;
+  /** The first record that listed it. */
+  readonly listedBy: Order;
+}
+
+export interface PeerState {
+  readonly node: NodeName;
+  /** Newest first; never more than two. */
+  accepted: readonly AcceptedStatement[];
+  /** Why the newest roster entry was not accepted here, if it was not. */
+  refused: string | undefined;
+  presence: (Presence & { readonly receivedMs: number }) | undefined;
+  /** Chains proven under the present sid. */
+  confirmed: ReadonlySet<ChainId>;
+  directory: Directory | undefined;
+}
+
+/** One of this node's statements, and the first record that listed it. */
+export interface OwnListed {
+  readonly own: OwnStatement;
+  listedBy: Order | undefined;
+}
+
+/** A chain must be in effect this long before a peer of which nothing is heard is trusted to have it. */
+const UNHEARD_SLOTS = 3;
+/** A superseded statement of a peer is kept until a chain that lists its successor is this old. */
+const SUPERSEDED_SLOTS = 3;
+
+export class PeerBook {
+  readonly #peers = new Map<NodeName, PeerState>();
+  readonly #pairs = new Map<string, Buffer>();
+
+  peer(node: NodeName): PeerState {
+    let state = this.#peers.get(node);
+    if (!state) {
+      state = {
+        node,
+        accepted: [],
+        refused: undefined,
+        presence: undefined,
+        confirmed: new Set(),
+        directory: undefined,
+      };
+      this.#peers.set(node, state);
+    }
+    return state;
+  }
+
+  get(node: NodeName): PeerState | undefined {
+    return this.#peers.get(node);
+  }
+
+  all(): readonly PeerState[] {
+    return [...this.#peers.values()];
+  }
+
+  /** The statement of this sid, of whichever peer, if it is accepted now. */
+  acceptedStatement(node: NodeName, sid: Sid): AcceptedStatement | undefined {
+    return this.#peers.get(node)?.accepted.find((a) => a.statement.sid === sid);
+  }
+
+  accept(node: NodeName, accepted: AcceptedStatement): void {
+    const state = this.peer(node);
+    const others = state.accepted.filter((a) => a.statement.sid !== accepted.statement.sid);
+    state.accepted = [accepted, ...others].slice(0, 2);
+    state.refused = undefined;
+  }
+
+  /** Drops every statement of a node that left the roster or failed here, and says why. */
+  refuse(node: NodeName, why: string): void {
+    const state = this.peer(node);
+    state.accepted = [];
+    state.refused = why;
+  }
+
+  /** Takes an authenticated presence; false when it is older than the one known. */
+  hear(presence: Presence, confirmed: readonly ChainId[], nowMs: number): boolean {
+    const state = this.peer(presence.node);
+    const same = state.presence?.sid === presence.sid;
+    if (same && state.presence && presence.seq <= state.presence.seq) return false;
+    state.presence = { ...presence, receivedMs: nowMs };
+    state.confirmed = new Set(same ? [...state.confirmed, ...confirmed] : confirmed);
+    return true;
+  }
+
+  /** Forgets superseded statements and confirmations of chains that are gone. */
+  settle(inEffect: readonly Chain[], known: (id: ChainId) => boolean, nowMs: number): void {
+    const settled = inEffect.find(
+      (chain) => slotAt(nowMs, chain.periodMs) >= slotPlus(chain.atSlot, SUPERSEDED_SLOTS),
+    );
+    for (const state of this.#peers.values()) {
+      state.confirmed = new Set([...state.confirmed].filter(known));
+      const [newest] = state.accepted;
+      if (newest && settled && newestFirst(settled, newest.listedBy) <= 0) {
+        state.accepted = [newest];
+      }
+    }
+  }
+
+  /** How to open a lane to a peer now, or why none can be opened. */
+  choose(state: PeerState, own: readonly OwnListed[], inEffect: readonly Chain[], nowMs: number): Peer['send'] {
+    const [newest] = state.accepted;
+    if (!newest) return { refused: state.refused ?? `${state.node} is not attested` };
+    if (own.length === 0) return { refused: 'this node is not admitted yet' };
+    const chain = state.presence
+      ? inEffect.find((c) => state.confirmed.has(c.id))
+      : inEffect.find((c) => slotAt(nowMs, c.periodMs) >= slotPlus(c.atSlot, UNHEARD_SLOTS));
+    if (!chain) return { refused: `${state.node} has confirmed no chain yet` };
+    const choice: SendChoice = {
+      chainId: chain.id,
+      ownSid: this.#knownOwn(state, own, inEffect).own.statement.sid,
+      peerSid: newest.statement.sid,
+    };
+    return choice;
+  }
+
+  /** The newest own statement that the peer has surely seen, else the oldest still held. */
+  #knownOwn(state: PeerState, own: readonly OwnListed[], inEffect: readonly Chain[]): OwnListed {
+    const proven = inEffect.find((chain) => state.confirmed.has(chain.id));
+    const known = own.find(
+      (o) => o.listedBy !== undefined && proven && newestFirst(proven, o.listedBy) <= 0,
+    );
+    const fallback = known ?? own.at(-1);
+    if (!fallback) throw new RangeError('no own statement');
+    return fallback;
+  }
+
+  /** Pair secrets of every combination with a peer, each computed once (PROTOCOL 5). */
+  pairs(state: PeerState, own: readonly OwnListed[]): PairSecret[] {
+    const secrets: PairSecret[] = [];
+    for (const { own: mine } of own) {
+      for (const { statement } of state.accepted) {
+        const key = `${mine.statement.sid}/${statement.sid}`;
+        let secret = this.#pairs.get(key);
+        if (!secret) {
+          try {
+            secret = mine.lane.agree(statement.lane);
+          } catch {
+            this.refuse(state.node, `${state.node} states a lane key of low order`);
+            return [];
+          }
+          this.#pairs.set(key, secret);
+        }
+        secrets.push({ ownSid: mine.statement.sid, peerSid: statement.sid, secret });
+      }
+    }
+    return secrets;
+  }
+
+  /** Wipes pair secrets of statements that are no longer held or accepted. */
+  forgetPairs(own: readonly OwnListed[]): void {
+    const mine = new Set(own.map((o) => o.own.statement.sid as string));
+    const theirs = new Set(
+      this.all().flatMap((s) => s.accepted.map((a) => a.statement.sid as string)),
+    );
+    for (const [key, secret] of this.#pairs) {
+      const [a = '', b = ''] = key.split('/');
+      if (mine.has(a) && theirs.has(b)) continue;
+      secret.fill(0);
+      this.#pairs.delete(key);
+    }
+  }
+}

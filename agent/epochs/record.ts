@@ -1,0 +1,171 @@
+// Epoch records (PROTOCOL 4): what the conductor announces once a slot, and their one order.
+import { z } from 'zod';
+import type { SigningKey, SigningPublic } from '#agent/base/asymmetric.ts';
+import { slotPlus, type ChainId, type NodeName, type Sid, type Slot } from '#agent/base/brands.ts';
+import { fromHex, hex, type Bytes } from '#agent/base/bytes.ts';
+import { b64Text, chainId, nodeName, parseAs, sid, slot } from '#agent/base/schema.ts';
+import {
+  documentHash,
+  signDocument,
+  verifyDocument,
+  type SignedDocument,
+} from '#agent/base/signed.ts';
+import { chainIdOf } from '#proxy/chips/chain.ts';
+
+const KIND = 'epoch-record';
+const HEX32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits');
+
+const schema = z.strictObject({
+  v: z.literal(1),
+  domain: z.string().max(255),
+  cluster: z.string().max(63),
+  term: z.int().min(1),
+  generation: z.int().min(1),
+  kind: z.enum(['epoch', 'heal', 'revoke']),
+  epoch: z.int().min(1),
+  /** The chain this one is derived from; null where a generation begins. */
+  parent: chainId.nullable(),
+  atSlot: slot,
+  periodMs: z.int().min(1000).max(60_000),
+  beacon: b64Text(32),
+  /** CHIPS registry id. */
+  algorithm: z.int().min(0).max(255),
+  /** `SHA-256("tidelock/commit/v1" || root)`, only where a generation begins. */
+  rootCommit: HEX32.optional(),
+  rosterDigest: HEX32,
+  prev: HEX32.nullable(),
+  conductor: z.strictObject({ node: nodeName, sid }),
+});
+
+export type RecordBody = z.infer<typeof schema>;
+/** A RecordBody in the form that JCS and signatures take. */
+export type RecordDocument = SignedDocument;
+
+/** A record whose signature was checked. */
+export interface EpochRecord extends RecordBody {
+  /** SHA-256, hex, of the document without its signatures. */
+  readonly hash: string;
+  readonly chainId: ChainId;
+}
+
+export function signRecord(body: RecordBody, key: SigningKey): RecordDocument {
+  return signDocument(KIND, { ...body, rootCommit: body.rootCommit }, key);
+}
+
+/**
+ * The record in `document`, if `conductor` signed it.
+ * Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID.
+ */
+export function openRecord(document: unknown, conductor: SigningPublic): EpochRecord {
+  const body = parseBody(verifyDocument(document, KIND, [conductor]));
+  return named(body, documentHash(document as SignedDocument));
+}
+
+/**
+ * A record linked to a verified one by `prev`: its hash vouches for it, no signature is checked.
+ * Without `hash` nothing vouches for it yet. Errors: DOCUMENT_MALFORMED.
+ */
+export function openLinkedRecord(document: unknown, hash?: string): EpochRecord | undefined {
+  const actual = hashOf(document);
+  if (actual === undefined || (hash !== undefined && actual !== hash)) return undefined;
+  return named(parseBody((document as SignedDocument).payload), fromHex(actual));
+}
+
+/** Who claims to have signed, read before anything is verified: only to find the key to verify with. */
+export function claimedConductor(
+  document: unknown,
+): { node: NodeName; sid: Sid; term: number } | undefined {
+  const claim = z
+    .object({ payload: schema.pick({ conductor: true, term: true }).loose() })
+    .safeParse(document);
+  return claim.success
+    ? { ...claim.data.payload.conductor, term: claim.data.payload.term }
+    : undefined;
+}
+
+function hashOf(document: unknown): string | undefined {
+  const shape = z
+    .object({
+      v: z.literal(1),
+      kind: z.literal(KIND),
+      payload: z.json(),
+      signatures: z.array(z.unknown()),
+    })
+    .safeParse(document);
+  return shape.success ? hex(documentHash(document as SignedDocument)) : undefined;
+}
+
+const parseBody = (payload: unknown): RecordBody =>
+  parseAs(schema, payload, {
+    code: 'DOCUMENT_MALFORMED',
+    op: 'record.parse',
+    what: 'epoch record',
+    hint: 'The conductor runs an incompatible version; upgrade agents one minor version at a time.',
+  });
+
+const named = (body: RecordBody, hash: Bytes): EpochRecord => ({
+  ...body,
+  hash: hex(hash),
+  chainId: chainIdOf(hash),
+});
+
+/** What orders chains and records. */
+export interface Order {
+  readonly generation: number;
+  readonly term: number;
+  readonly epoch: number;
+  /** Record hash, hex. */
+  readonly hash: string;
+}
+
+/** Negative when `a` is newer: (generation, term, epoch), then the lowest record hash (PROTOCOL 4). */
+export const newestFirst = (a: Order, b: Order): number =>
+  b.generation - a.generation ||
+  b.term - a.term ||
+  b.epoch - a.epoch ||
+  (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0);
+
+export type RecordRefusal =
+  | 'other-cluster'
+  | 'lower-term'
+  | 'other-conductor-of-term'
+  | 'generation-jump'
+  | 'at-slot'
+  | 'period'
+  | 'algorithm'
+  | 'commitment';
+
+export interface RecordLimits {
+  readonly domain: string;
+  readonly cluster: string;
+  readonly periodMs: { readonly min: number; readonly max: number };
+  readonly algorithms: readonly number[];
+}
+
+/** A record may take effect at most this many slots after it is made. */
+const MAX_SLOTS_AHEAD = 8;
+
+/** Why a signed record does not count, or undefined (PROTOCOL 4, authority and forks). */
+export function judgeRecord(
+  record: RecordBody,
+  newest: (Order & { readonly conductor: NodeName }) | undefined,
+  limits: RecordLimits,
+  nowSlot: Slot,
+): RecordRefusal | undefined {
+  if (record.domain !== limits.domain || record.cluster !== limits.cluster) return 'other-cluster';
+  if (record.periodMs < limits.periodMs.min || record.periodMs > limits.periodMs.max)
+    return 'period';
+  if (!limits.algorithms.includes(record.algorithm)) return 'algorithm';
+  const begins = record.kind !== 'epoch';
+  if (begins !== (record.rootCommit !== undefined) || begins !== (record.parent === null)) {
+    return 'commitment';
+  }
+  if (record.atSlot > slotPlus(nowSlot, MAX_SLOTS_AHEAD)) return 'at-slot';
+  if (newest === undefined) return undefined;
+  if (record.term < newest.term) return 'lower-term';
+  if (record.term === newest.term && record.conductor.node !== newest.conductor) {
+    return 'other-conductor-of-term';
+  }
+  if (record.generation !== newest.generation + (begins ? 1 : 0)) return 'generation-jump';
+  return undefined;
+}

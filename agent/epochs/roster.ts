@@ -1,0 +1,66 @@
+// The roster (PROTOCOL 3.4): who is admitted. An entry counts only under the RFC 6962 digest that a
+// signed record carries; index and entries travel by content, so the bus need not be trusted.
+import { z } from 'zod';
+import { fromHex, hex, sha256 } from '#agent/base/bytes.ts';
+import { jcs } from '#agent/base/jcs.ts';
+import { b64TextMax, nodeName, parseAs, sid } from '#agent/base/schema.ts';
+import { leafHash, merkleRoot } from './merkle.ts';
+
+const HEX32 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const entrySchema = z.strictObject({
+  v: z.literal(1),
+  /** base64url of the statement's JCS bytes. */
+  statement: b64TextMax(8192),
+  /** SHA-256, hex, of the evidence document's JCS. */
+  evidenceDigest: HEX32,
+  verdict: z.enum(['affirming', 'warning']),
+  /** What the verdict rests on. */
+  level: z.enum(['tpm', 'tpm+cc']),
+  /** The conductor that admitted the node; the record that lists the entry signs this too. */
+  receipt: z.strictObject({ conductor: sid, at: z.int() }),
+  /** Unix milliseconds. */
+  expiresAt: z.int(),
+});
+
+const indexSchema = z.array(z.strictObject({ node: nodeName, sid, entry: HEX32 })).max(20_000);
+
+export type RosterEntry = z.infer<typeof entrySchema>;
+export type RosterIndex = z.infer<typeof indexSchema>;
+
+/** SHA-256, hex, of an entry's JCS: its name on the bus. */
+export const entryHash = (entry: RosterEntry): string => hex(sha256(jcs(entry)));
+
+/** `rosterDigest`: the Merkle root over the index rows in the order of node names, hex. */
+export function rosterDigest(index: RosterIndex): string {
+  return hex(merkleRoot(sorted(index).map((row) => leafHash(jcs(row)))));
+}
+
+export const sorted = (index: RosterIndex): RosterIndex =>
+  index.toSorted((a, b) => (a.node < b.node ? -1 : a.node > b.node ? 1 : 0));
+
+/** The index in `value` if it hashes to `digest` and names each node once. */
+export function readIndex(value: unknown, digest: string): RosterIndex | undefined {
+  const parsed = indexSchema.safeParse(value);
+  if (!parsed.success || rosterDigest(parsed.data) !== digest) return undefined;
+  return new Set(parsed.data.map((row) => row.node)).size === parsed.data.length
+    ? parsed.data
+    : undefined;
+}
+
+/** The entry in `value` if it hashes to `hash`. Errors: DOCUMENT_MALFORMED on the right hash only. */
+export function readEntry(value: unknown, hash: string): RosterEntry | undefined {
+  const bytes = safeJcs(value);
+  if (bytes === undefined || !sha256(bytes).equals(fromHex(hash))) return undefined;
+  return parseAs(entrySchema, value, {
+    code: 'DOCUMENT_MALFORMED',
+    op: 'roster.entry',
+    what: 'roster entry',
+    hint: 'The conductor runs an incompatible version; upgrade agents one minor version at a time.',
+  });
+}
+
+function safeJcs(value: unknown): Uint8Array | undefined {
+  const json = z.json().safeParse(value);
+  return json.success ? jcs(json.data) : undefined;
+}

@@ -1,0 +1,45 @@
+// Where things are on the bus (ARCHITECTURE, decisions): subjects, streams and buckets of a cluster.
+import type { NodeName } from '#agent/base/brands.ts';
+import { base32hex, utf8 } from '#agent/base/bytes.ts';
+
+export interface Subjects {
+  readonly record: string;
+  sealed(node: NodeName): string;
+  presence(node: NodeName): string;
+  workloads(node: NodeName): string;
+  join(node: NodeName): string;
+  readonly every: { readonly presence: string; readonly workloads: string; readonly join: string };
+  readonly streams: {
+    readonly record: string;
+    readonly sealed: string;
+    readonly presence: string;
+    readonly workloads: string;
+  };
+  readonly buckets: { readonly roster: string; readonly enrolment: string; readonly lease: string };
+}
+
+/** `N` of ARCHITECTURE: a node name may contain dots, a subject token may not. */
+export const nodeToken = (node: NodeName): string => base32hex(utf8(node));
+
+export function subjectsOf(cluster: string): Subjects {
+  const at = (name: string): string => `tl.${cluster}.${name}`;
+  return {
+    record: at('record'),
+    sealed: (node) => at(`sealed.${nodeToken(node)}`),
+    presence: (node) => at(`presence.${nodeToken(node)}`),
+    workloads: (node) => at(`workloads.${nodeToken(node)}`),
+    join: (node) => at(`join.${nodeToken(node)}`),
+    every: { presence: at('presence.*'), workloads: at('workloads.*'), join: at('join.*') },
+    streams: {
+      record: `TL_${cluster}_RECORD`,
+      sealed: `TL_${cluster}_SEALED`,
+      presence: `TL_${cluster}_PRESENCE`,
+      workloads: `TL_${cluster}_WORKLOADS`,
+    },
+    buckets: {
+      roster: `tl_${cluster}_roster`,
+      enrolment: `tl_${cluster}_enrolment`,
+      lease: `tl_${cluster}_lease`,
+    },
+  };
+}
