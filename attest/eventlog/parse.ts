@@ -1,0 +1,167 @@
+// Parser of TCG firmware event logs, crypto-agile and legacy (PC Client Platform Firmware Profile
+// 1.06, 10). It states what is written and where; nothing in it is true until a replay meets a quote,
+// and an event's type and description not even then (ATTESTATION traps 1 and 3).
+import type { Bytes } from '#agent/base/bytes.ts';
+import { Cursor } from '#attest/cursor.ts';
+import { algText, hashById, hashByName, type HashName } from '#attest/tpm/algorithms.ts';
+import { EV_NO_ACTION } from './types.ts';
+
+/** No firmware writes this many; real logs have a few hundred. */
+const MAX_EVENTS = 65_536;
+const MAX_ALGORITHMS = 16;
+/** PCRs a PC TPM has (PTP 4.6.1). */
+const PCR_COUNT = 24;
+
+export interface LogEvent {
+  /** Position in the log, the header being 0. */
+  readonly index: number;
+  readonly pcr: number;
+  /** As written; never covered by a digest. */
+  readonly type: number;
+  /** Digest by bank; banks that Tidelock knows. */
+  readonly digests: ReadonlyMap<HashName, Buffer>;
+  readonly data: Buffer;
+}
+
+export interface EventLog {
+  readonly format: 'crypto-agile' | 'legacy';
+  /** Banks that the log speaks for and Tidelock knows, in the order of its header. */
+  readonly banks: readonly HashName[];
+  readonly events: readonly LogEvent[];
+  /** Bytes after the last event: padding of 00 or ff, or too few for an event. */
+  readonly trailingBytes: number;
+  /** Locality that started PCR 0, when the log states it. */
+  readonly startupLocality: number | undefined;
+}
+
+/**
+ * Reads a log of either format.
+ * Errors: EVIDENCE_MALFORMED: empty, truncated, sizes beyond the end, a PCR or algorithm out of range.
+ */
+export function parseEventLog(bytes: Bytes): EventLog {
+  const cursor = new Cursor(bytes, 'event log');
+  if (cursor.remaining === 0) cursor.fail('it is empty');
+  const first = legacyEvent(cursor, 0);
+  const algorithms = specIdOf(first);
+  const crypto = algorithms !== undefined;
+  const events = [first];
+  const next = crypto ? (i: number) => agileEvent(cursor, i, algorithms) : legacyAt(cursor);
+  while (!isTail(cursor, crypto)) {
+    if (events.length === MAX_EVENTS) cursor.fail(`more than ${MAX_EVENTS} events`);
+    events.push(next(events.length));
+  }
+  return {
+    format: crypto ? 'crypto-agile' : 'legacy',
+    banks: crypto ? algorithms.flatMap(({ id }) => hashById(id)?.name ?? []) : ['sha1'],
+    events,
+    trailingBytes: cursor.remaining,
+    startupLocality: localityOf(events),
+  };
+}
+
+interface DeclaredAlgorithm {
+  readonly id: number;
+  readonly sizeBytes: number;
+}
+
+const legacyAt =
+  (cursor: Cursor) =>
+  (index: number): LogEvent =>
+    legacyEvent(cursor, index);
+
+/** TCG_PCClientPCREvent (10.2.1). */
+function legacyEvent(cursor: Cursor, index: number): LogEvent {
+  const pcr = cursor.u32le();
+  const type = cursor.u32le();
+  checkPcr(cursor, index, pcr, type);
+  const digest = cursor.take(hashByName('sha1').sizeBytes);
+  return { index, pcr, type, digests: new Map([['sha1', digest]]), data: dataOf(cursor, index) };
+}
+
+/** TCG_PCR_EVENT2 (10.2.2). Real logs leave banks out of an event; it then says nothing of those. */
+function agileEvent(
+  cursor: Cursor,
+  index: number,
+  algorithms: readonly DeclaredAlgorithm[],
+): LogEvent {
+  const pcr = cursor.u32le();
+  const type = cursor.u32le();
+  checkPcr(cursor, index, pcr, type);
+  const count = cursor.u32le();
+  if (count > algorithms.length) {
+    cursor.fail(`event ${index} has ${count} digests, the header declares ${algorithms.length}`);
+  }
+  const digests = new Map<HashName, Buffer>();
+  const seen = new Set<number>();
+  for (let i = 0; i < count; i += 1) {
+    const id = cursor.u16le();
+    const declared = algorithms.find((algorithm) => algorithm.id === id);
+    if (declared === undefined || seen.has(id)) {
+      cursor.fail(`event ${index} has a digest of algorithm ${algText(id)}, undeclared or twice`);
+    }
+    seen.add(id);
+    const digest = cursor.take(declared.sizeBytes);
+    const known = hashById(id);
+    if (known) digests.set(known.name, digest);
+  }
+  return { index, pcr, type, digests, data: dataOf(cursor, index) };
+}
+
+/** EV_NO_ACTION extends nothing, and some firmware gives it PCR ffffffff. */
+function checkPcr(cursor: Cursor, index: number, pcr: number, type: number): void {
+  if (pcr >= PCR_COUNT && type !== EV_NO_ACTION) cursor.fail(`event ${index} is for PCR ${pcr}`);
+}
+
+function dataOf(cursor: Cursor, index: number): Buffer {
+  const size = cursor.u32le();
+  if (size > cursor.remaining) {
+    cursor.fail(`event ${index} claims ${size} bytes of data, ${cursor.remaining} are left`);
+  }
+  return cursor.take(size);
+}
+
+const SPEC_ID = Buffer.from('Spec ID Event03\0', 'latin1');
+
+/** The algorithms of a TCG_EfiSpecIDEvent (10.4.5.1); undefined when the log is a legacy one. */
+function specIdOf({ type, data }: LogEvent): readonly DeclaredAlgorithm[] | undefined {
+  if (type !== EV_NO_ACTION || !data.subarray(0, SPEC_ID.length).equals(SPEC_ID)) return undefined;
+  const cursor = new Cursor(data, 'event log header');
+  cursor.take(SPEC_ID.length + 8); // platform class, versions, errata, size of UINTN
+  const count = cursor.u32le();
+  if (count === 0 || count > MAX_ALGORITHMS) cursor.fail(`${count} digest algorithms`);
+  const algorithms = Array.from({ length: count }, () => ({
+    id: cursor.u16le(),
+    sizeBytes: cursor.u16le(),
+  }));
+  for (const { id, sizeBytes } of algorithms) {
+    const known = hashById(id);
+    if (known !== undefined && known.sizeBytes !== sizeBytes) {
+      cursor.fail(`${known.name} digests of ${sizeBytes} bytes`);
+    }
+  }
+  return algorithms; // vendor information follows, which some firmware leaves out of the size
+}
+
+/** Smallest event: PCR, type, digest count and size; or PCR, type, SHA-1 digest and size. */
+function isTail(cursor: Cursor, crypto: boolean): boolean {
+  const smallest = crypto ? 16 : 32;
+  if (cursor.remaining < smallest) return true;
+  const rest = cursor.peekRest();
+  const [byte] = rest;
+  return (byte === 0x00 || byte === 0xff) && rest.every((other) => other === byte);
+}
+
+const STARTUP_LOCALITY = Buffer.from('StartupLocality\0', 'latin1');
+
+/** TCG_EfiStartupLocalityEvent (10.4.5.3), valid only before the first measurement into PCR 0. */
+function localityOf(events: readonly LogEvent[]): number | undefined {
+  for (const { pcr, type, data } of events) {
+    if (type !== EV_NO_ACTION) {
+      if (pcr === 0) return undefined;
+      continue;
+    }
+    const named = data.subarray(0, STARTUP_LOCALITY.length).equals(STARTUP_LOCALITY);
+    if (named && data.length === STARTUP_LOCALITY.length + 1) return data.at(-1);
+  }
+  return undefined;
+}

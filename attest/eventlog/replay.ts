@@ -1,0 +1,55 @@
+// Replays a log into PCR values, and tells per event whether its digest covers its data.
+import { hash } from 'node:crypto';
+import { concat, equal } from '#agent/base/bytes.ts';
+import { hashByName, type HashName } from '#attest/tpm/algorithms.ts';
+import type { EventLog, LogEvent } from './parse.ts';
+import { EV_NO_ACTION, eventTypeName, promisesDigestOfData } from './types.ts';
+
+/** One extension (TPM 2.0 Part 1 17.4): H(old || digest). */
+export const extend = (bank: HashName, value: Buffer, digest: Buffer): Buffer =>
+  hash(bank, concat(value, digest), 'buffer');
+
+/**
+ * The values of one bank that the log accounts for, only for registers that it measures into; empty
+ * when the log does not speak for the bank. PCR 0 starts at the startup locality (PTP 1.05, 4.6.2).
+ */
+export function replay(log: EventLog, bank: HashName): Map<number, Buffer> {
+  const values = new Map<number, Buffer>();
+  for (const { pcr, type, digests } of log.events) {
+    const digest = digests.get(bank);
+    if (type === EV_NO_ACTION || digest === undefined) continue;
+    values.set(pcr, extend(bank, values.get(pcr) ?? startValue(log, bank, pcr), digest));
+  }
+  return values;
+}
+
+function startValue({ startupLocality }: EventLog, bank: HashName, pcr: number): Buffer {
+  const value = Buffer.alloc(hashByName(bank).sizeBytes);
+  if (pcr === 0 && startupLocality !== undefined) value[value.length - 1] = startupLocality;
+  return value;
+}
+
+/** True when every known digest of the event is that of its data. */
+export const isDataCovered = ({ digests, data }: LogEvent): boolean =>
+  digests.size > 0 &&
+  [...digests].every(([bank, digest]) => equal(digest, hash(bank, data, 'buffer')));
+
+export interface LogFinding {
+  readonly event: number;
+  readonly pcr: number;
+  readonly text: string;
+}
+
+/**
+ * Events whose data is not what was measured although their type promises it: somebody edited the log
+ * after boot, or the firmware departs from the profile. Either way the data must not be believed.
+ */
+export function uncoveredEvents(log: EventLog): LogFinding[] {
+  return log.events
+    .filter((event) => promisesDigestOfData(event.type) && !isDataCovered(event))
+    .map(({ index, pcr, type }) => ({
+      event: index,
+      pcr,
+      text: `event ${index} (${eventTypeName(type)}, PCR ${pcr}): the data is not what was measured`,
+    }));
+}
