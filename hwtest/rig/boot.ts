@@ -4,83 +4,61 @@
 // but for its serial number in PCR 1.
 import { hash } from 'node:crypto';
 import { utf8 } from '#agent/base/bytes.ts';
-
-/** Hash names as tpm2-tools, node:crypto and kernel spell them alike. */
-export type Bank = 'sha1' | 'sha256' | 'sha384';
-
-export interface BootEvent {
-  readonly pcr: number;
-  /** PFP 10.4.1. */
-  readonly type: number;
-  readonly data: Uint8Array;
-  /** What is hashed into the PCR; absent for EV_NO_ACTION, which extends nothing. */
-  readonly measured?: Uint8Array;
-}
-
-// PFP 10.4.1, table 27
-const EV_NO_ACTION = 0x03;
-const EV_SEPARATOR = 0x04;
-const EV_S_CRTM_VERSION = 0x08;
-const EV_IPL = 0x0d;
-const EV_EFI_VARIABLE_DRIVER_CONFIG = 0x8000_0001;
-const EV_EFI_VARIABLE_BOOT = 0x8000_0002;
-const EV_EFI_BOOT_SERVICES_APPLICATION = 0x8000_0003;
-const EV_EFI_BOOT_SERVICES_DRIVER = 0x8000_0004;
-const EV_EFI_GPT_EVENT = 0x8000_0006;
-const EV_EFI_ACTION = 0x8000_0007;
-const EV_EFI_PLATFORM_FIRMWARE_BLOB = 0x8000_0008;
-const EV_EFI_HANDOFF_TABLES = 0x8000_0009;
-const EV_EFI_VARIABLE_AUTHORITY = 0x8000_00e0;
+import { eventDigest, type EventToWrite } from '#attest/eventlog/write.ts';
+import type { HashName } from '#attest/tpm/algorithms.ts';
 
 /** EFI_GLOBAL_VARIABLE and EFI_IMAGE_SECURITY_DATABASE_GUID in their little-endian form (UEFI 2.10). */
 const GLOBAL = Buffer.from('61dfe48bca93d211aa0d00e098032b8c', 'hex');
 const SECURITY = Buffer.from('cbb219d73a3d9645a3bcdad00e67656f', 'hex');
 
 /** The events of one boot of `node`, in the order in which they were measured. */
-export const bootEvents = (node: string): readonly BootEvent[] => [
-  { pcr: 0, type: EV_NO_ACTION, data: startupLocality(0) },
-  covered(0, EV_S_CRTM_VERSION, utf16('Tidelock Rig 1.0')),
-  image(0, EV_EFI_PLATFORM_FIRMWARE_BLOB, 'PEI', u64s(0x82_0000, 0xe_0000)),
-  image(0, EV_EFI_PLATFORM_FIRMWARE_BLOB, 'DXE', u64s(0x90_0000, 0xe0_0000)),
-  variable(7, EV_EFI_VARIABLE_DRIVER_CONFIG, GLOBAL, 'SecureBoot', Uint8Array.of(1)),
-  variable(7, EV_EFI_VARIABLE_DRIVER_CONFIG, GLOBAL, 'PK', content('platform key', 900)),
-  variable(7, EV_EFI_VARIABLE_DRIVER_CONFIG, GLOBAL, 'KEK', content('key exchange key', 1500)),
-  variable(7, EV_EFI_VARIABLE_DRIVER_CONFIG, SECURITY, 'db', content('allowed', 3100)),
-  variable(7, EV_EFI_VARIABLE_DRIVER_CONFIG, SECURITY, 'dbx', content('forbidden', 4000)),
-  covered(7, EV_SEPARATOR, new Uint8Array(4)),
-  image(1, EV_EFI_HANDOFF_TABLES, `SMBIOS of ${node}`, u64s(1)),
-  variable(1, EV_EFI_VARIABLE_BOOT, GLOBAL, 'BootOrder', Uint8Array.of(1, 0, 0, 0)),
-  variable(1, EV_EFI_VARIABLE_BOOT, GLOBAL, 'Boot0001', utf16('Tidelock Linux')),
-  image(2, EV_EFI_BOOT_SERVICES_DRIVER, 'network card option ROM', loadEvent('nic.efi')),
-  ...[0, 1, 2, 3, 4, 5, 6].map((pcr) => covered(pcr, EV_SEPARATOR, new Uint8Array(4))),
-  variable(7, EV_EFI_VARIABLE_AUTHORITY, SECURITY, 'db', content('signer of the loader', 1500)),
-  covered(4, EV_EFI_ACTION, utf8('Calling EFI Application from Boot Option')),
-  image(4, EV_EFI_BOOT_SERVICES_APPLICATION, 'systemd-boot', loadEvent('systemd-bootx64.efi')),
-  covered(5, EV_EFI_GPT_EVENT, content('partition table', 600)),
-  image(4, EV_EFI_BOOT_SERVICES_APPLICATION, 'unified kernel image', loadEvent('linux.efi')),
+export const bootEvents = (node: string): readonly EventToWrite[] => [
+  { pcr: 0, type: 'EV_NO_ACTION', data: startupLocality(0) },
+  covered(0, 'EV_S_CRTM_VERSION', utf16('Tidelock Rig 1.0')),
+  image(0, 'EV_EFI_PLATFORM_FIRMWARE_BLOB', 'PEI', u64s(0x82_0000, 0xe_0000)),
+  image(0, 'EV_EFI_PLATFORM_FIRMWARE_BLOB', 'DXE', u64s(0x90_0000, 0xe0_0000)),
+  variable(7, 'EV_EFI_VARIABLE_DRIVER_CONFIG', GLOBAL, 'SecureBoot', Uint8Array.of(1)),
+  variable(7, 'EV_EFI_VARIABLE_DRIVER_CONFIG', GLOBAL, 'PK', content('platform key', 900)),
+  variable(7, 'EV_EFI_VARIABLE_DRIVER_CONFIG', GLOBAL, 'KEK', content('key exchange key', 1500)),
+  variable(7, 'EV_EFI_VARIABLE_DRIVER_CONFIG', SECURITY, 'db', content('allowed', 3100)),
+  variable(7, 'EV_EFI_VARIABLE_DRIVER_CONFIG', SECURITY, 'dbx', content('forbidden', 4000)),
+  covered(7, 'EV_SEPARATOR', new Uint8Array(4)),
+  image(1, 'EV_EFI_HANDOFF_TABLES', `SMBIOS of ${node}`, u64s(1)),
+  variable(1, 'EV_EFI_VARIABLE_BOOT', GLOBAL, 'BootOrder', Uint8Array.of(1, 0, 0, 0)),
+  variable(1, 'EV_EFI_VARIABLE_BOOT', GLOBAL, 'Boot0001', utf16('Tidelock Linux')),
+  image(2, 'EV_EFI_BOOT_SERVICES_DRIVER', 'network card option ROM', loadEvent('nic.efi')),
+  ...[0, 1, 2, 3, 4, 5, 6].map((pcr) => covered(pcr, 'EV_SEPARATOR', new Uint8Array(4))),
+  variable(7, 'EV_EFI_VARIABLE_AUTHORITY', SECURITY, 'db', content('signer of the loader', 1500)),
+  covered(4, 'EV_EFI_ACTION', utf8('Calling EFI Application from Boot Option')),
+  image(4, 'EV_EFI_BOOT_SERVICES_APPLICATION', 'systemd-boot', loadEvent('systemd-bootx64.efi')),
+  covered(5, 'EV_EFI_GPT_EVENT', content('partition table', 600)),
+  image(4, 'EV_EFI_BOOT_SERVICES_APPLICATION', 'unified kernel image', loadEvent('linux.efi')),
   ...['.linux', '.osrel', '.cmdline', '.initrd', '.uname'].flatMap(ukiSection),
-  covered(5, EV_EFI_ACTION, utf8('Exit Boot Services Invocation')),
-  covered(5, EV_EFI_ACTION, utf8('Exit Boot Services Returned with Success')),
+  covered(5, 'EV_EFI_ACTION', utf8('Exit Boot Services Invocation')),
+  covered(5, 'EV_EFI_ACTION', utf8('Exit Boot Services Returned with Success')),
 ];
 
 /** Arguments of tpm2_pcrextend that extend what the events measured, in order. */
-export const extensionsOf = (events: readonly BootEvent[], banks: readonly Bank[]): string[] =>
-  events.flatMap(({ pcr, measured }) =>
-    measured === undefined
-      ? []
-      : [`${pcr}:${banks.map((bank) => `${bank}=${hash(bank, measured)}`).join(',')}`],
-  );
+export const extensionsOf = (
+  events: readonly EventToWrite[],
+  banks: readonly HashName[],
+): string[] =>
+  events
+    .filter((event) => event.type !== 'EV_NO_ACTION') // extends nothing
+    .map((event) => {
+      const digests = banks.map((bank) => `${bank}=${eventDigest(event, bank).toString('hex')}`);
+      return `${event.pcr}:${digests.join(',')}`;
+    });
 
 /** An event whose data is what was measured. */
-const covered = (pcr: number, type: number, data: Uint8Array): BootEvent => ({
+const covered = (pcr: number, type: string, data: Uint8Array): EventToWrite => ({
   pcr,
   type,
   data,
-  measured: data,
 });
 
 /** An event that describes something measured elsewhere: its data is not covered by the digest. */
-const image = (pcr: number, type: number, name: string, data: Uint8Array): BootEvent => ({
+const image = (pcr: number, type: string, name: string, data: Uint8Array): EventToWrite => ({
   pcr,
   type,
   data,
@@ -90,11 +68,11 @@ const image = (pcr: number, type: number, name: string, data: Uint8Array): BootE
 /** UEFI_VARIABLE_DATA (PFP 10.2.6). */
 const variable = (
   pcr: number,
-  type: number,
+  type: string,
   vendor: Uint8Array,
   name: string,
   value: Uint8Array,
-): BootEvent =>
+): EventToWrite =>
   covered(pcr, type, Buffer.concat([vendor, u64s(name.length, value.length), utf16(name), value]));
 
 /** UEFI_IMAGE_LOAD_EVENT (PFP 10.2.3) with a file path node and an end node as device path. */
@@ -107,9 +85,9 @@ function loadEvent(file: string): Buffer {
 }
 
 /** systemd-stub measures name and content of each section, both logged under the name (PCR 11). */
-const ukiSection = (section: string): BootEvent[] => [
-  { pcr: 11, type: EV_IPL, data: utf16(`${section}\0`), measured: utf8(`${section}\0`) },
-  { pcr: 11, type: EV_IPL, data: utf16(`${section}\0`), measured: content(section, 8192) },
+const ukiSection = (section: string): EventToWrite[] => [
+  { pcr: 11, type: 'EV_IPL', data: utf16(`${section}\0`), measured: utf8(`${section}\0`) },
+  { pcr: 11, type: 'EV_IPL', data: utf16(`${section}\0`), measured: content(section, 8192) },
 ];
 
 /** TCG_EfiStartupLocalityEvent (PFP 10.4.5.3). */

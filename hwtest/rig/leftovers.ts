@@ -90,12 +90,12 @@ function processesOf(ids: ReadonlySet<string>): Set<number> {
   return new Set([...inGroups, ...marked]);
 }
 
-/** Processes that carry TIDELOCK_RIG in their environment: finds those that left their cgroup. */
+/** Processes that carry HWTEST_RIG in their environment: finds those that left their cgroup. */
 function markedProcesses(): Map<number, string> {
   const found = new Map<number, string>();
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
-      const mark = /(?:^|\0)TIDELOCK_RIG=([0-9a-f]{8})\0/.exec(
+      const mark = /(?:^|\0)HWTEST_RIG=([0-9a-f]{8})\0/.exec(
         readFileSync(`/proc/${pid}/environ`, 'latin1'),
       );
       if (mark?.[1] !== undefined) found.set(Number(pid), mark[1]);

@@ -12,7 +12,7 @@ export interface Place {
   readonly netns: Netns;
   /** A cgroup v2 directory that exists. */
   readonly cgroup: string;
-  /** Marks the processes of one rig: `TIDELOCK_RIG` in their environment. */
+  /** Marks the processes of one rig: `HWTEST_RIG` in their environment. */
   readonly rigId: string;
 }
 
@@ -45,13 +45,17 @@ export interface Program {
   stop(graceMs?: number): Promise<ProgramEnd>;
 }
 
-/** `argv` run inside `place`: joined to its cgroup before anything else, killed when we die. */
+/**
+ * `argv` run inside `place`: joined to its cgroup before anything else, killed when we die, in a
+ * session of its own so that Ctrl-C reaches only the owner of the rig, which ends things in order.
+ */
 export const inPlace = (place: Place, argv: Argv, uid?: number): Argv => [
   'sh',
   '-c',
   'echo 0 > "$1/cgroup.procs" && shift && exec "$@"',
   'sh',
   place.cgroup,
+  'setsid',
   'nsenter',
   `--net=${place.netns.path}`,
   '--',
@@ -66,7 +70,7 @@ export const inPlace = (place: Place, argv: Argv, uid?: number): Argv => [
 export const execIn = (place: Place, argv: Argv, options: RunOptions = {}): Promise<RunResult> =>
   run(inPlace(place, argv), {
     ...options,
-    env: { ...options.env, TIDELOCK_RIG: place.rigId },
+    env: { ...options.env, HWTEST_RIG: place.rigId },
   });
 
 /** Starts a program that goes on running. Errors: RIG_PROGRAM when it cannot be started. */
@@ -76,7 +80,7 @@ export function spawnIn(place: Place, argv: Argv, options: ProgramOptions): Prog
   const child = spawn(command, args, {
     stdio: ['ignore', log, log],
     cwd: options.cwd,
-    env: { ...process.env, ...options.env, TIDELOCK_RIG: place.rigId },
+    env: { ...process.env, ...options.env, HWTEST_RIG: place.rigId },
   });
   closeSync(log);
   const { pid } = child;

@@ -4,8 +4,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { RunOptions, RunResult } from '#agent/base/run.ts';
+import type { HashName } from '#attest/tpm/algorithms.ts';
 import { startBus, type Bus } from './bus.ts';
-import type { Bank } from './boot.ts';
 import { startCapture, type Capture } from './capture.ts';
 import { makeCgroup } from './cgroup.ts';
 import { openJournal } from './journal.ts';
@@ -27,7 +27,7 @@ export interface RigOptions {
   readonly nodes: readonly string[];
   readonly pods: readonly PodPlan[];
   /** PCR banks that the TPMs have active. */
-  readonly banks?: readonly Bank[];
+  readonly banks?: readonly HashName[];
   /** Told what is being made, one line a step. */
   readonly log?: (line: string) => void;
 }

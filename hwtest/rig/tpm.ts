@@ -3,8 +3,9 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hash } from 'node:crypto';
 import { run, type Run } from '#agent/base/run.ts';
-import { bootEvents, extensionsOf, type Bank } from './boot.ts';
-import { encodeLog } from './eventlog.ts';
+import { writeEventLog } from '#attest/eventlog/write.ts';
+import type { HashName } from '#attest/tpm/algorithms.ts';
+import { bootEvents, extensionsOf } from './boot.ts';
 import { spawnIn, waitFor, type Place, type Program } from './program.ts';
 
 export interface RigTpm {
@@ -12,7 +13,7 @@ export interface RigTpm {
   readonly tcti: string;
   /** The binary event log that its PCRs agree with. */
   readonly eventLog: string;
-  readonly banks: readonly Bank[];
+  readonly banks: readonly HashName[];
   /** Extends a PCR in every bank behind the agent's back: no event is logged. */
   extend(pcr: number, data: Uint8Array): Promise<void>;
   /** Power cycle: PCRs start from zero and are extended from the log again; NV memory stays. */
@@ -20,7 +21,7 @@ export interface RigTpm {
   /** Takes the TPM away without warning, until the next reset. */
   kill(): Promise<void>;
   /** Values of PCRs 0 to 23 of one bank, by index, as the TPM has them now. */
-  readPcrs(bank: Bank): Promise<readonly Buffer[]>;
+  readPcrs(bank: HashName): Promise<readonly Buffer[]>;
 }
 
 /** Files of the certificate authority that all TPMs of a rig share. */
@@ -63,14 +64,14 @@ export async function startTpm(
   dir: string,
   name: string,
   ca: RigCa,
-  banks: readonly Bank[],
+  banks: readonly HashName[],
 ): Promise<RigTpm> {
   const state = `${dir}/state`;
   mkdirSync(state, { recursive: true, mode: 0o700 });
   await manufacture(state, name, ca, banks);
   const eventLog = `${dir}/binary_bios_measurements`;
   const events = bootEvents(name);
-  writeFileSync(eventLog, encodeLog(events, banks), { mode: 0o600 });
+  writeFileSync(eventLog, writeEventLog(events, banks), { mode: 0o600 });
 
   const socket = `${dir}/tpm.sock`;
   const tcti = `swtpm:path=${socket}`;
@@ -110,7 +111,7 @@ async function manufacture(
   state: string,
   name: string,
   ca: RigCa,
-  banks: readonly Bank[],
+  banks: readonly HashName[],
 ): Promise<void> {
   await run([
     'swtpm_setup',
@@ -143,7 +144,7 @@ const toolsFor =
   (argv, options) =>
     run(argv, { ...options, env: { ...options?.env, TPM2TOOLS_TCTI: tcti } });
 
-async function readPcrs(tpm2: Run, bank: Bank): Promise<readonly Buffer[]> {
+async function readPcrs(tpm2: Run, bank: HashName): Promise<readonly Buffer[]> {
   const { stdout } = await tpm2(['tpm2_pcrread', bank]);
   return [...stdout.toString().matchAll(/^\s+\d+\s*: 0x([0-9A-Fa-f]+)$/gm)].map(([, value]) =>
     Buffer.from(value ?? '', 'hex'),

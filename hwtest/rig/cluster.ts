@@ -1,0 +1,160 @@
+// The tidelock side of a rig: owner keys, enrolments, configurations, and the agents themselves, all
+// by the verbs that a user has. The rig below it works without any of this.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { askAgent } from '#agent/api/client.ts';
+import { statusSchema, type Status } from '#agent/api/status.ts';
+import { TidelockError } from '#agent/base/errors.ts';
+import { run } from '#agent/base/run.ts';
+import type { ServiceAccessPolicy } from '#agent/policy/schema.ts';
+import { logTail, type Program } from './program.ts';
+import type { Rig, RigNode } from './rig.ts';
+
+/** A section of the agent's configuration, laid over that of the cluster. */
+export type Overrides = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+export interface ClusterOptions {
+  readonly domain: string;
+  readonly cluster: string;
+  readonly policies: readonly ServiceAccessPolicy[];
+  readonly overrides?: Overrides;
+}
+
+export interface RigAgent {
+  readonly node: RigNode;
+  readonly program: Program;
+  /** Errors: AGENT_UNREACHABLE, AGENT_ANSWER_INVALID. */
+  status(): Promise<Status>;
+  /**
+   * The first status for which `holds`, asked for every 100 ms.
+   * Errors: RIG_PROGRAM when the agent ends, or after `timeoutMs`; names `what` was waited for.
+   */
+  until(what: string, holds: (status: Status) => boolean, timeoutMs: number): Promise<Status>;
+}
+
+export interface Cluster {
+  /** Writes a node's configuration and inventory, and enrols its TPM. Once per node. */
+  enrol(node: RigNode): Promise<void>;
+  /** Starts the agent of an enrolled node inside its namespace. */
+  startAgent(node: RigNode, overrides?: Overrides): RigAgent;
+}
+
+const REPOSITORY = `${import.meta.dirname}/../..`;
+const MAIN = `${REPOSITORY}/agent/main.ts`;
+
+/** Makes the owner keys and the policies that all nodes of the rig share. Errors: those of `run`. */
+export async function createCluster(rig: Rig, options: ClusterOptions): Promise<Cluster> {
+  const ownerDir = `${rig.dir}/owner`;
+  const policyDir = `${rig.dir}/policies`;
+  mkdirSync(policyDir, { mode: 0o700 });
+  for (const policy of options.policies) {
+    writeFileSync(`${policyDir}/${policy.metadata.name}.json`, JSON.stringify(policy));
+  }
+  const { domain, cluster } = options;
+  await tidelock(['init', '--domain', domain, '--cluster', cluster, '--out', ownerDir]);
+
+  const configure = (node: RigNode, overrides: Overrides): string => {
+    const inventory = `${node.dir}/inventory.json`;
+    writeFileSync(inventory, JSON.stringify({ pods: podsOf(rig, node) }));
+    const base = baseConfig(rig, node, { ownerDir, policyDir, inventory, domain, cluster });
+    const file = `${node.dir}/config.json`;
+    const merged = overlay(overlay(base, options.overrides ?? {}), overrides);
+    writeFileSync(file, JSON.stringify(merged, undefined, 2), { mode: 0o600 });
+    return file;
+  };
+  return {
+    enrol: async (node) => {
+      const config = configure(node, {});
+      await tidelock(['enroll', '--config', config, '--owner', `${ownerDir}/owner.key`]);
+    },
+    startAgent: (node, overrides = {}) => {
+      const argv = [process.execPath, MAIN, 'agent', 'run', '--config', configure(node, overrides)];
+      const program = rig.spawn(node, argv as [string, ...string[]], { name: 'agent' });
+      return agentOf(node, program);
+    },
+  };
+}
+
+/** One verb of this checkout. */
+const tidelock = async (args: readonly string[]): Promise<void> => {
+  await run([process.execPath, MAIN, ...args]);
+};
+
+function agentOf(node: RigNode, program: Program): RigAgent {
+  const status = async (): Promise<Status> =>
+    statusSchema.parse(await askAgent(controlSocketOf(node), '/status'));
+  return {
+    node,
+    program,
+    status,
+    until: async (what, holds, timeoutMs) => {
+      const deadline = performance.now() + timeoutMs;
+      for (;;) {
+        const now = await status().catch(() => undefined); // not listening yet
+        if (now !== undefined && holds(now)) return now;
+        const state = !program.running()
+          ? 'it ended'
+          : performance.now() > deadline
+            ? `not after ${timeoutMs} ms${now ? `; it is ${now.node.verdict} ${now.node.reason}` : ''}`
+            : undefined;
+        if (state !== undefined) throw agentError(node, program, what, state);
+        await pause(100);
+      }
+    },
+  };
+}
+
+const agentError = (node: RigNode, program: Program, what: string, state: string): TidelockError =>
+  new TidelockError('RIG_PROGRAM', {
+    op: 'rig.agent',
+    message: `Cannot bring the agent of ${node.name} to ${what}: ${state}`,
+    hint: `Its log says: ${logTail(program.logFile)}`,
+  });
+
+const runDirOf = (node: RigNode): string => `${node.dir}/run`;
+const controlSocketOf = (node: RigNode): string => `${runDirOf(node)}/control.sock`;
+
+const podsOf = (rig: Rig, node: RigNode): object[] =>
+  rig.pods
+    .filter((pod) => pod.node === node.name)
+    .map(({ uid, name, namespace, serviceAccount, address, place }) => ({
+      uid,
+      name,
+      namespace,
+      serviceAccount,
+      ips: [address],
+      netns: place.netns.path,
+    }));
+
+interface Shared {
+  readonly ownerDir: string;
+  readonly policyDir: string;
+  readonly inventory: string;
+  readonly domain: string;
+  readonly cluster: string;
+}
+
+const baseConfig = (rig: Rig, node: RigNode, shared: Shared): Record<string, unknown> => ({
+  domain: shared.domain,
+  cluster: shared.cluster,
+  node: node.name,
+  owners: [`${shared.ownerDir}/owner.pub`],
+  bus: { servers: [rig.bus.url], nkeySeedFile: rig.bus.seedFile(node.name) },
+  tpm: { tcti: node.tpm.tcti, eventLog: node.tpm.eventLog },
+  attestation: {
+    ekRoots: rig.ca.rootsDir,
+    policyFile: `${shared.ownerDir}/attestation-policy.json`,
+  },
+  lanes: { address: node.address },
+  policy: { files: [shared.policyDir] },
+  inventory: { file: shared.inventory },
+  paths: { stateDir: `${node.dir}/state`, runDir: runDirOf(node) },
+});
+
+function overlay(base: Record<string, unknown>, over: Overrides): Record<string, unknown> {
+  const sections = Object.entries(over).map(([section, fields]) => [
+    section,
+    { ...(base[section] as object | undefined), ...fields },
+  ]);
+  return { ...base, ...(Object.fromEntries(sections) as Record<string, unknown>) };
+}
