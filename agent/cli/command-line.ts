@@ -18,12 +18,12 @@ export async function runCommandLine(
 ): Promise<ExitCode> {
   const output = wantsJson(argv) ? 'json' : 'text';
   try {
-    const asked = helpAsked(argv);
-    if (asked?.length === 0) {
+    const args = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
+    if (asksForProgramHelp(args)) {
       printResult({ terminal, output }, 'Help', helpDocument(verbs), programHelp(verbs));
       return EXIT.ok;
     }
-    const { entry, rest } = findVerb(asked ? [...asked, '--help'] : argv, verbs);
+    const { entry, rest } = findVerb(args, verbs);
     const verb = await entry.load();
     return await verb.call((loaded) => runVerb(loaded, rest, terminal));
   } catch (thrown) {
@@ -47,14 +47,9 @@ async function runVerb<F extends Flags>(
   return verb.run({ flags, output, terminal });
 }
 
-/** What help is asked for: nothing, the program (an empty list) or a verb. */
-function helpAsked(argv: readonly string[]): readonly string[] | undefined {
-  const [first, ...rest] = argv;
-  if (first === undefined || first === '--help' || first === '-h') return [];
-  if (first !== 'help') return undefined;
-  const verb = rest.filter((word, i) => !word.startsWith('-') && rest[i - 1] !== '-o');
-  return verb;
-}
+const asksForProgramHelp = ([first, ...rest]: readonly string[]): boolean =>
+  first === undefined ||
+  (first.startsWith('-') && [first, ...rest].some((arg) => arg === '--help' || arg === '-h'));
 
 const helpDocument = (verbs: readonly VerbEntry[]) => ({
   verbs: verbs.map(({ name, summary }) => ({ name, summary })),

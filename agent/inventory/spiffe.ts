@@ -9,6 +9,9 @@ export interface SpiffeNaming {
   readonly template: string;
 }
 
+/** One path segment: a slash inside would let one account pass for another. */
+const SEGMENT = /^[A-Za-z0-9._-]+$/;
+
 /** Errors: RangeError when the parts do not make a SPIFFE ID, which their schemas exclude. */
 export function spiffeIdOf(
   naming: SpiffeNaming,
@@ -20,6 +23,9 @@ export function spiffeIdOf(
     namespace: pod.namespace,
     serviceaccount: pod.serviceAccount,
   };
+  const odd = Object.values(parts).find((part) => !SEGMENT.test(part));
+  if (odd !== undefined)
+    throw new RangeError(`${JSON.stringify(odd)} is no segment of a SPIFFE ID`);
   const id = naming.template.replace(/<(\w+)>/g, (hole, part: string) => parts[part] ?? hole);
   if (!isSpiffeId(id)) throw new RangeError(`${id} is not a SPIFFE ID`);
   return id;

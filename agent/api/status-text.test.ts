@@ -1,0 +1,164 @@
+// Tests of the text form of the status.
+import { describe, expect, it } from 'vitest';
+import { statusSchema, type Status } from './status.ts';
+import { bytes, duration, statusText } from './status-text.ts';
+
+const SID = 'aa'.repeat(16);
+
+const status: Status = {
+  agent: { version: '0.1.0', pid: 7, startedAt: '2026-01-01T00:00:00.000Z', uptimeMs: 65_000 },
+  node: {
+    name: 'node-a',
+    domain: 'example.org',
+    cluster: 'demo',
+    sid: SID,
+    verdict: 'contraindicated',
+    level: 'tpm',
+    reason: 'PCR 4 is not the enrolled one',
+    checks: [
+      { name: 'quote', result: 'pass', text: 'good' },
+      { name: 'pcr 4', result: 'fail', text: 'ab12 is not cd34' },
+    ],
+    pcrs: { '4': 'ab12' },
+  },
+  epochs: {
+    conductor: 'node-b',
+    isConductor: false,
+    term: 3,
+    generation: 2,
+    epoch: 41,
+    slot: 123_456,
+    periodMs: 5_000,
+    chains: [
+      {
+        id: 'cc'.repeat(16),
+        epoch: 41,
+        generation: 2,
+        algorithm: 'KMAC256',
+        atSlot: 9,
+        confirmedBy: [],
+      },
+    ],
+    chainsSeen: 12,
+    slotsSeen: 15,
+    algorithmsSeen: ['KMAC256'],
+    busConnected: false,
+    lastRecordAgeMs: 61_000,
+  },
+  peers: [
+    {
+      node: 'node-b',
+      address: '198.18.0.12:15008',
+      verdict: 'affirming',
+      reason: '',
+      sendChain: 'cc'.repeat(16),
+      clockOffsetMs: 3,
+      expiresInMs: 600_000,
+    },
+    {
+      node: 'node-with-a-long-name',
+      address: '198.18.0.13:15008',
+      verdict: 'none',
+      reason: '',
+      refused: 'no evidence yet',
+    },
+  ],
+  lanes: {
+    active: 2,
+    openedOut: 10,
+    openedIn: 8,
+    sameNode: 1,
+    refused: { policy: 3, stale: 0 },
+    bytesOut: 1_572_864,
+    bytesIn: 12,
+    keyUpdates: 4,
+    strangers: 1,
+    replayed: 0,
+  },
+  asymmetric: { total: 9, statements: 6, tokens: 3 },
+  pods: [
+    {
+      uid: 'u',
+      namespace: 'shop',
+      name: 'web-0',
+      spiffeId: 'spiffe://example.org/demo/shop/web',
+      ips: ['198.19.1.10'],
+      captured: true,
+    },
+  ],
+  dataPlane: { pid: 8, uid: 15_008, workers: 2, state: 'running', restarts: 0 },
+  events: [{ at: 1_700_000_000_000, level: 'warn', code: 'X', text: 'one\ntwo \u001b[31mred' }],
+  warnings: ['clock is 20 s off'],
+};
+
+describe('statusText()', () => {
+  const lines = statusText(status).split('\n');
+
+  it.each([
+    /^Verdict +contraindicated \(tpm\): PCR 4 is not the enrolled one$/,
+    /^ {2}pcr 4 +fail +ab12 is not cd34$/,
+    /^Conductor +node-b$/,
+    /^Bus +DISCONNECTED, ticking on, last record 61 s ago$/,
+    /^ {2}cccccccccccc +2 +41 +9 +KMAC256 +-$/,
+    /^ {2}node-b +198\.18\.0\.12:15008 +affirming +open, cccccccccccc +\+3 ms +10 min$/,
+    /no evidence yet/,
+    /^Refused +policy 3$/,
+    /^Bytes +1\.5 MiB out, 12 B in$/,
+    /^ {2}shop\/web-0 .* on$/,
+    /^Warning +clock is 20 s off$/,
+  ])('statusText() has a line %s', (pattern) => {
+    expect(lines).toContainEqual(expect.stringMatching(pattern));
+  });
+
+  it('statusText() aligns the columns of a table', () => {
+    const peers = lines.filter((line) => /198\.18\.0\.1[23]/.test(line));
+    expect(new Set(peers.map((line) => line.indexOf('198.18'))).size).toBe(1);
+  });
+
+  it('statusText() keeps an event on its line and lets it steer no terminal', () => {
+    expect(lines).toContainEqual(
+      expect.stringMatching(/22:13:20 +warn +X +one \/ two \?\[31mred$/),
+    );
+    expect(statusText(status)).not.toContain('\u001b');
+  });
+
+  it('statusText() shows an agent that has only just started', () => {
+    const young = statusSchema.parse({
+      ...status,
+      node: { ...status.node, sid: undefined, verdict: 'none', reason: '', checks: [], pcrs: {} },
+      epochs: { ...status.epochs, conductor: undefined, chains: [], algorithmsSeen: [] },
+      peers: [],
+      pods: [],
+      events: [],
+      warnings: [],
+    });
+    expect(statusText(young)).toMatch(/^Conductor +none$/m);
+    expect(statusText(young)).not.toMatch(/undefined|^Peers|^Pods|^Events/m);
+  });
+});
+
+describe('duration()', () => {
+  it.each([
+    [0, '0 ms'],
+    [950, '950 ms'],
+    [42_900, '42 s'],
+    [12 * 60_000, '12 min'],
+    [(3 * 60 + 5) * 60_000, '3 h 5 min'],
+    [(52 * 60 + 4) * 60_000, '2 d 4 h'],
+    [-1_500, '-2 s'],
+  ])('duration(%d) is %s', (ms, shown) => {
+    expect(duration(ms)).toBe(shown);
+  });
+});
+
+describe('bytes()', () => {
+  it.each([
+    [0, '0 B'],
+    [1_023, '1023 B'],
+    [1_536, '1.5 KiB'],
+    [12 * 2 ** 30, '12 GiB'],
+    [2 ** 60, '1048576 TiB'],
+  ])('bytes(%d) is %s', (n, shown) => {
+    expect(bytes(n)).toBe(shown);
+  });
+});

@@ -1,0 +1,149 @@
+// The pods of this node as captured: follows the inventory, keeps trying where a pod could not be
+// captured, and hands listeners to the data plane. Rules are removed when a pod goes or the agent ends.
+import { sleep, type Clock } from '#agent/base/clock.ts';
+import { asTidelockError, type TidelockError } from '#agent/base/errors.ts';
+import type { Run } from '#agent/base/run.ts';
+import type { Inventory, LocalPodSpec } from '#agent/inventory/inventory.ts';
+import type { Log } from '#agent/log.ts';
+import type { Family, ListenerRole } from '#proxy/control.ts';
+import { capturePod, type CapturedPod } from '#proxy/redirect/pod.ts';
+import type { Inbound } from '#proxy/redirect/nftables.ts';
+
+export interface CapturesOptions {
+  readonly inventory: Inventory;
+  readonly inbound: Inbound;
+  readonly run: Run;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly listen: (role: ListenerRole, fd: number) => void;
+  readonly unlisten: (role: ListenerRole) => void;
+  /** Some pod was captured, released, or failed. */
+  readonly onChange: () => void;
+}
+
+export interface PodState {
+  readonly spec: LocalPodSpec;
+  readonly captured: boolean;
+  readonly error: TidelockError | undefined;
+}
+
+interface Entry {
+  spec: LocalPodSpec;
+  captured: CapturedPod | undefined;
+  error: TidelockError | undefined;
+}
+
+const RETRY_MS = 2000;
+
+export class Captures {
+  readonly #o: CapturesOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #closing = new AbortController();
+  #reconciling: Promise<void> = Promise.resolve();
+  #stopFollowing: () => void = () => undefined;
+
+  constructor(options: CapturesOptions) {
+    this.#o = options;
+  }
+
+  /** Captures what the inventory lists now and follows its changes. */
+  async start(): Promise<void> {
+    this.#stopFollowing = this.#o.inventory.onChange(() => void this.#queue());
+    await this.#queue();
+    void this.#retry();
+  }
+
+  pods(): readonly PodState[] {
+    return [...this.#entries.values()].map(({ spec, captured, error }) => ({
+      spec,
+      captured: captured !== undefined,
+      error,
+    }));
+  }
+
+  /** New sockets in a pod's namespace; none when the pod is not captured. Errors: SYSCALL_FAILED. */
+  makeSockets(uid: string, family: Family, count: number): readonly number[] {
+    return this.#entries.get(uid)?.captured?.makeSockets(count, family) ?? [];
+  }
+
+  #queue(): Promise<void> {
+    this.#reconciling = this.#reconciling.then(() => this.#reconcile());
+    return this.#reconciling;
+  }
+
+  async #retry(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      await sleep(this.#o.clock, RETRY_MS, this.#closing.signal);
+      const waiting = [...this.#entries.values()].some((entry) => entry.captured === undefined);
+      if (waiting && !this.#closing.signal.aborted) await this.#queue();
+    }
+  }
+
+  async #reconcile(): Promise<void> {
+    const wanted = new Map(this.#o.inventory.pods().map((spec) => [spec.uid, spec]));
+    for (const [uid, entry] of this.#entries) {
+      const spec = wanted.get(uid);
+      if (spec && samePlace(spec, entry.spec)) {
+        entry.spec = spec;
+      } else {
+        await this.#release(uid, entry);
+      }
+    }
+    for (const spec of wanted.values()) {
+      const entry = this.#entries.get(spec.uid) ?? { spec, captured: undefined, error: undefined };
+      this.#entries.set(spec.uid, entry);
+      if (entry.captured === undefined && !this.#closing.signal.aborted) await this.#capture(entry);
+    }
+    this.#o.onChange();
+  }
+
+  async #capture(entry: Entry): Promise<void> {
+    const { run, clock, log, inbound, listen } = this.#o;
+    const { uid, namespace, name, ips, netns } = entry.spec;
+    const pod = `${namespace}/${name}`;
+    if ('problem' in netns) {
+      entry.error = asTidelockError(new Error(netns.problem), 'captures.place');
+      return;
+    }
+    try {
+      entry.captured = await capturePod({ uid, netnsPath: netns.path, ips, inbound }, { run, clock });
+      entry.error = undefined;
+      for (const { family, fd } of entry.captured.listeners) listen(roleOf(uid, family), fd);
+      log.info('pod.captured', { pod, text: `${pod} is captured` });
+    } catch (thrown) {
+      const error = asTidelockError(thrown, 'captures.capture');
+      if (entry.error?.message !== error.message) log.warn('pod.not-captured', { pod, error });
+      entry.error = error;
+    }
+  }
+
+  async #release(uid: string, entry: Entry): Promise<void> {
+    const { unlisten, log } = this.#o;
+    this.#entries.delete(uid);
+    const { captured } = entry;
+    if (!captured) return;
+    entry.captured = undefined;
+    for (const { family } of captured.listeners) unlisten(roleOf(uid, family));
+    try {
+      await captured.release();
+    } catch (thrown) {
+      // A pod that is gone took its rules along with its namespace.
+      log.debug('pod.release', { uid, error: asTidelockError(thrown, 'captures.release') });
+    }
+  }
+
+  /** Releases every pod: their traffic is plain again, or refused by whoever they talk to. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#stopFollowing();
+    await this.#reconciling;
+    for (const [uid, entry] of [...this.#entries]) await this.#release(uid, entry);
+  }
+}
+
+const roleOf = (podUid: string, family: Family): ListenerRole => ({ kind: 'pod', podUid, family });
+
+function samePlace(a: LocalPodSpec, b: LocalPodSpec): boolean {
+  const place = ({ netns }: LocalPodSpec): string => ('problem' in netns ? '' : netns.id);
+  return place(a) !== '' && place(a) === place(b) && a.ips.join() === b.ips.join();
+}

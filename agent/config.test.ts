@@ -1,0 +1,249 @@
+// Tests of the configuration: precedence, defaults, every kind of problem, nothing secret shown.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { generateSigningKey, signingKeyId } from '#agent/base/asymmetric.ts';
+import { b64url } from '#agent/base/bytes.ts';
+import { TidelockError } from '#agent/base/errors.ts';
+import { configSchema } from './config-schema.ts';
+import { leavesOf } from './config-sources.ts';
+import { configWarnings, effectiveConfig, loadConfig, type ConfigFlags } from './config.ts';
+import { writeOwner } from './owner.ts';
+
+const key = generateSigningKey();
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'tidelock-config-'));
+  await writeOwner(join(dir, 'owner.key'), join(dir, 'owner.pub'), key);
+});
+afterAll(() => rm(dir, { recursive: true }));
+
+const minimal = {
+  domain: 'example.org',
+  cluster: 'demo',
+  owners: ['owner.pub'],
+  bus: { servers: ['nats://198.18.0.2:4222'] },
+  attestation: { ekRoots: 'roots', policyFile: 'attestation-policy.json' },
+  lanes: { address: '198.18.0.11' },
+  inventory: { file: 'inventory.yaml' },
+};
+
+interface Given {
+  readonly env?: Record<string, string>;
+  readonly flags?: ConfigFlags;
+}
+
+async function load(content: object | string, { env = {}, flags = {} }: Given = {}) {
+  const file = join(dir, 'config.yaml');
+  await writeFile(file, typeof content === 'string' ? content : stringify(content));
+  return loadConfig({ file, env, flags, cwd: '/somewhere' });
+}
+
+async function problemsOf(content: object | string, given?: Given): Promise<string[]> {
+  const error = await load(content, given).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof TidelockError)) throw new Error('it was accepted', { cause: error });
+  expect(error.code).toBe('CONFIG_INVALID');
+  return error.message
+    .split('\n  ')
+    .slice(1)
+    .map((line) => line.replaceAll(`${dir}/`, ''));
+}
+
+describe('loadConfig()', () => {
+  it('loadConfig() completes a minimal file with the documented defaults', async () => {
+    const config = await load(minimal);
+    expect(config).toMatchObject({
+      node: hostname().toLowerCase(),
+      tpm: { tcti: 'device:/dev/tpmrm0', akHandle: 0x81010100 },
+      attestation: { renewSeconds: 600, peerVerification: 'evidence' },
+      epochs: { periodMs: 10_000, maxStalenessSeconds: 1_800, onStale: 'closed' },
+      lanes: {
+        port: 15_008,
+        outboundPort: 15_001,
+        uid: 15_008,
+        inbound: 'refuse',
+        unmeshed: 'refuse',
+      },
+      policy: { files: [], mode: 'enforce' },
+      paths: { stateDir: '/var/lib/tidelock', runDir: `/run/tidelock/${hostname().toLowerCase()}` },
+    });
+    expect(config.api.controlSocket).toBe(join(config.paths.runDir, 'control.sock'));
+    expect(config.attestation.enrolmentFile).toBe('/var/lib/tidelock/enrolment/enrolment.json');
+    expect(config.owners.map(signingKeyId)).toEqual([key.keyId]);
+  });
+
+  it('loadConfig() resolves paths against the folder of their origin', async () => {
+    const config = await load(
+      { ...minimal, policy: { files: ['policies', '/abs'] } },
+      { env: { TIDELOCK_INVENTORY_FILE: 'inv.yaml' }, flags: { stateDir: 'state' } },
+    );
+    expect(config.attestation.ekRoots).toBe(join(dir, 'roots'));
+    expect(config.policy.files).toEqual([join(dir, 'policies'), '/abs']);
+    expect(config.inventory.file).toBe('/somewhere/inv.yaml');
+    expect(config.paths.stateDir).toBe('/somewhere/state');
+  });
+
+  it('loadConfig() lets the environment win over the file and flags over both', async () => {
+    const env = {
+      TIDELOCK_NODE: 'from-env',
+      TIDELOCK_EPOCHS_PERIOD_MS: '6000',
+      TIDELOCK_BUS_SERVERS: 'nats://a:1, nats://b:2',
+      TIDELOCK_TPM_AK_HANDLE: '0x81010200',
+      PATH: '/bin',
+    };
+    const file = { ...minimal, node: 'from-file', epochs: { periodMs: 7000 } };
+    expect(await load(file, { env })).toMatchObject({
+      node: 'from-env',
+      epochs: { periodMs: 6000 },
+      bus: { servers: ['nats://a:1', 'nats://b:2'] },
+      tpm: { akHandle: 0x81010200 },
+    });
+    expect((await load(file, { env, flags: { node: 'from-flag' } })).node).toBe('from-flag');
+  });
+
+  it('loadConfig() takes owners as public keys in place', async () => {
+    const { ed25519, mldsa65 } = key.public;
+    const owners = [{ ed25519: b64url(ed25519), mldsa65: b64url(mldsa65) }];
+    expect((await load({ ...minimal, owners })).owners.map(signingKeyId)).toEqual([key.keyId]);
+  });
+
+  it('loadConfig() freezes what it returns, to the bottom', async () => {
+    const config = await load(minimal);
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.bus.servers)).toBe(true);
+  });
+
+  it('loadConfig() reports all problems at once, each with its place', async () => {
+    const text = [
+      'domain: Example.org',
+      'cluster: demo',
+      'owner: [owner.pub]',
+      'bus: {servers: []}',
+      'epochs:',
+      '  periodsMs: 5000',
+      '  periodMs: 500',
+      'attestation: 5',
+      'lanes:',
+      'inventory: {file: i.yaml}',
+    ].join('\n');
+    const given = { env: { TIDELOCK_EPOCH_PERIOD_MS: '1', TIDELOCK_LANES_PORT: 'x' } };
+    const problems = await problemsOf(text, given);
+    expect(problems.map((line) => line.split(' is ')[0]).sort()).toEqual(
+      [
+        'TIDELOCK_EPOCH_PERIOD_MS:',
+        'TIDELOCK_LANES_PORT: lanes.port',
+        'config.yaml:1:1: owners',
+        'config.yaml:1:9: domain',
+        'config.yaml:3:1: owner',
+        'config.yaml:4:16: bus.servers',
+        'config.yaml:6:3: epochs.periodsMs',
+        'config.yaml:7:13: epochs.periodMs',
+        'config.yaml:8:14: attestation',
+        'config.yaml:9:7: lanes.address',
+      ].sort(),
+    );
+    expect(problems).toContain(
+      'config.yaml:6:3: epochs.periodsMs is not known here; did you mean periodMs?',
+    );
+    expect(problems).toContain(
+      'config.yaml:7:13: epochs.periodMs is 500; must be a whole number of milliseconds from 1000 to 30000',
+    );
+  });
+
+  it.each<[string, object, RegExp]>([
+    [
+      'both kinds of bus credentials',
+      { bus: { ...minimal.bus, nkeySeedFile: 'a', credentialsFile: 'b' } },
+      /not both/,
+    ],
+    [
+      'a client certificate without key',
+      { bus: { ...minimal.bus, tls: { certFile: 'a' } } },
+      /both certFile and keyFile/,
+    ],
+    ['a TCTI elsewhere', { tpm: { tcti: 'mssim:host=10.0.0.1' } }, /must be device:/],
+    ['a handle that is not persistent', { tpm: { akHandle: 0x80000000 } }, /persistent handle/],
+    ['the root user for the data plane', { lanes: { ...minimal.lanes, uid: 0 } }, /from 1 to/],
+    ['a host name as lane address', { lanes: { address: 'node-a' } }, /IP address/],
+    ['a missing owner file', { owners: ['none.pub'] }, /owners\.0 is not usable: .*ENOENT/],
+    ['one owner twice', { owners: ['owner.pub', './owner.pub'] }, /same key/],
+    ['an owner’s secret key', { owners: ['owner.key'] }, /owners\.0 is not usable/],
+    [
+      'a socket path that is too long',
+      { paths: { runDir: `/run/${'x'.repeat(110)}` } },
+      /at most 107/,
+    ],
+    ['a node name with a slash', { node: '../x' }, /DNS name/],
+  ])('loadConfig() refuses %s', async (_what, part, why) => {
+    const problems = await problemsOf({ ...minimal, ...part });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(why);
+  });
+
+  it('loadConfig() refuses two documents, broken YAML and a missing file with a place', async () => {
+    expect(await problemsOf('a: 1\n---\nb: 2\n')).toEqual([expect.stringMatching(/one/)]);
+    expect(await problemsOf('a: [')).toEqual([expect.stringMatching(/^config\.yaml:1:\d+: /)]);
+    const missing = loadConfig({ file: join(dir, 'none.yaml'), env: {}, cwd: dir });
+    await expect(missing).rejects.toThrow(/none\.yaml: cannot be read/);
+  });
+
+  it('loadConfig() never repeats a password that stood in a URL', async () => {
+    const [problem] = await problemsOf({ ...minimal, bus: { servers: ['nats://u:hunter2@h:1'] } });
+    expect(problem).toMatch(/without user and password/);
+    expect(problem).not.toContain('hunter2');
+  });
+
+  it('loadConfig() passes over what Kubernetes puts into pods for a Service named tidelock', async () => {
+    const env = {
+      TIDELOCK_NATS_SERVICE_HOST: '10.0.0.1',
+      TIDELOCK_NATS_PORT_4222_TCP_ADDR: '10.0.0.1',
+      TIDELOCK_PORT: 'tcp://10.0.0.1:8054',
+    };
+    await expect(load(minimal, { env })).resolves.toBeDefined();
+  });
+});
+
+describe('leavesOf()', () => {
+  it('leavesOf() gives every setting a variable of its own', () => {
+    const leaves = leavesOf(configSchema);
+    expect(new Set(leaves.map((leaf) => leaf.variable)).size).toBe(leaves.length);
+    expect(leaves.find((leaf) => leaf.variable === 'TIDELOCK_BUS_TLS_CA_FILE')).toMatchObject({
+      path: ['bus', 'tls', 'caFile'],
+      kind: 'text',
+      isPath: true,
+    });
+  });
+});
+
+describe('effectiveConfig()', () => {
+  it('effectiveConfig() shows owners by key id and stays plain JSON', async () => {
+    const shown = effectiveConfig(await load(minimal));
+    expect(shown['owners']).toEqual([key.keyId]);
+    expect(JSON.parse(JSON.stringify(shown))).toEqual(shown);
+  });
+});
+
+describe('configWarnings()', () => {
+  it('configWarnings() names each setting that is weaker than its default, and no other', async () => {
+    const weak = {
+      ...minimal,
+      epochs: { periodMs: 1000 },
+      attestation: { ...minimal.attestation, peerVerification: 'receipt' },
+      policy: { mode: 'observe' },
+      tpm: { tcti: 'swtpm:path=/run/x/tpm.sock' },
+    };
+    expect(configWarnings(await load(minimal))).toEqual([]);
+    expect(configWarnings(await load(weak)).map((text) => text.split(' ')[0])).toEqual([
+      'epochs.periodMs',
+      'attestation.peerVerification',
+      'policy.mode',
+      'tpm.tcti',
+    ]);
+    expect((await load(weak)).lanes.unmeshed).toBe('plain');
+  });
+});

@@ -1,0 +1,115 @@
+// Makes the data plane's snapshot out of what the control plane knows at one moment. It decides the
+// two large questions, whether this node may carry anything and to whom, and leaves the rest as it is.
+import type { Slot } from '#agent/base/brands.ts';
+import type { EpochPlane } from '#agent/epochs/plane.ts';
+import type { Attestor } from '#agent/epochs/attestor.ts';
+import type { Examiner } from '#agent/epochs/examiner.ts';
+import type { ChainKeeper } from '#agent/epochs/keeper.ts';
+import type { OwnListed, PeerBook, PeerState } from '#agent/epochs/peers.ts';
+import type { CompiledPolicy } from '#proxy/policy.ts';
+import type { LocalPod, Peer, RemotePod, SelfState, Snapshot } from '#proxy/snapshot.ts';
+import type { Aliases } from './aliases.ts';
+import type { Captures } from './captures.ts';
+import type { Config } from './config.ts';
+
+export interface SnapshotSources {
+  readonly config: Config;
+  readonly plane: EpochPlane;
+  readonly attestor: Attestor;
+  readonly examiner: Examiner;
+  readonly keeper: ChainKeeper;
+  readonly peers: PeerBook;
+  readonly aliases: Aliases;
+  readonly captures: Captures;
+  readonly policy: () => CompiledPolicy;
+}
+
+/** Keys of chains in the result are copies that its receiver wipes; pair secrets are not. */
+export function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slot: Slot): Snapshot {
+  const { config, plane, keeper, peers } = from;
+  const own = plane.listed;
+  const state = selfState(from, own);
+  const inEffect = keeper.inEffect(nowMs);
+  const stale = plane.stale ? 'no record came for longer than epochs.maxStalenessSeconds' : undefined;
+  return {
+    version,
+    self: state,
+    chains: keeper.live(),
+    peers: peers.all().map((peer) => peerOf(from, peer, own, inEffect, nowMs, stale)),
+    pods: from.captures.pods().map(({ spec }) => podOf(from, spec, own, slot)),
+    remotes: peers.all().flatMap(remotesOf),
+    policy: from.policy(),
+    unmeshed: config.lanes.unmeshed,
+  };
+}
+
+function selfState({ config, plane, attestor }: SnapshotSources, own: readonly OwnListed[]): SelfState {
+  const { domain, cluster, node } = config;
+  const failed = attestor.state.verdict === 'contraindicated';
+  const closed = plane.stale && config.epochs.onStale === 'closed';
+  const reason = failed
+    ? `this node failed attestation: ${attestor.state.reason}`
+    : !plane.admitted
+      ? 'this node is not admitted to the cluster'
+      : closed
+        ? 'no epoch record came for longer than epochs.maxStalenessSeconds'
+        : '';
+  return {
+    domain,
+    cluster,
+    node,
+    sids: reason === '' && !plane.stale ? own.map(({ own }) => own.statement.sid) : [],
+    trusted: reason === '',
+    reason,
+  };
+}
+
+function peerOf(
+  { peers }: SnapshotSources,
+  peer: PeerState,
+  own: readonly OwnListed[],
+  inEffect: Parameters<PeerBook['choose']>[2],
+  nowMs: number,
+  stale: string | undefined,
+): Peer {
+  const lane = peer.directory?.lane;
+  const pairs = peers.pairs(peer, own);
+  const send: Peer['send'] =
+    stale !== undefined
+      ? { refused: stale }
+      : lane === undefined
+        ? { refused: peer.refused ?? `${peer.node} has not said where its lane port is` }
+        : peers.choose(peer, own, inEffect, nowMs);
+  return {
+    node: peer.node,
+    address: lane?.address ?? '0.0.0.0',
+    port: lane?.port ?? 0,
+    statements: peer.accepted.map(({ statement }) => ({
+      sid: statement.sid,
+      ed25519: statement.sign.ed25519,
+    })),
+    pairs,
+    send,
+  };
+}
+
+function podOf(
+  { aliases, examiner }: SnapshotSources,
+  spec: ReturnType<Captures['pods']>[number]['spec'],
+  own: readonly OwnListed[],
+  slot: Slot,
+): LocalPod {
+  const speakers = own.flatMap(({ own }) => {
+    const examined = examiner.remembered(own.statement.sid);
+    return examined ? [{ own, evidenceDigest: examined.evidenceDigest }] : [];
+  });
+  const { uid, namespace, name, serviceAccount, spiffeId, ips } = spec;
+  const tokens = aliases.tokens(spec, slot, speakers);
+  return { uid, namespace, name, serviceAccount, spiffeId, ips, tokens };
+}
+
+/** A node that is not accepted routes nothing. */
+const remotesOf = (peer: PeerState): RemotePod[] =>
+  peer.accepted.length === 0
+    ? []
+    : (peer.directory?.pods ?? []).map(({ uid, spiffeId, ips }) => ({ uid, node: peer.node, spiffeId, ips }));
