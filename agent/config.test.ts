@@ -7,8 +7,8 @@ import { stringify } from 'yaml';
 import { generateSigningKey, signingKeyId } from '#agent/base/asymmetric.ts';
 import { b64url } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
-import { configSchema } from './config-schema.ts';
-import { leavesOf } from './config-sources.ts';
+import { configSchema } from './configSchema.ts';
+import { leavesOf } from './configSources.ts';
 import { configWarnings, effectiveConfig, loadConfig, type ConfigFlags } from './config.ts';
 import { writeOwner } from './owner.ts';
 
@@ -133,8 +133,8 @@ describe('loadConfig()', () => {
     ].join('\n');
     const given = { env: { TIDELOCK_EPOCH_PERIOD_MS: '1', TIDELOCK_LANES_PORT: 'x' } };
     const problems = await problemsOf(text, given);
-    expect(problems.map((line) => line.split(' is ')[0]).sort()).toEqual(
-      [
+    expect(new Set(problems.map((line) => line.split(' is ')[0]))).toEqual(
+      new Set([
         'TIDELOCK_EPOCH_PERIOD_MS:',
         'TIDELOCK_LANES_PORT: lanes.port',
         'config.yaml:1:1: owners',
@@ -145,7 +145,7 @@ describe('loadConfig()', () => {
         'config.yaml:7:13: epochs.periodMs',
         'config.yaml:8:14: attestation',
         'config.yaml:9:7: lanes.address',
-      ].sort(),
+      ]),
     );
     expect(problems).toContain(
       'config.yaml:6:3: epochs.periodsMs is not known here; did you mean periodMs?',

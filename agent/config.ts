@@ -7,8 +7,8 @@ import { TidelockError } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
 import { problemsError, problemsIn } from '#agent/yaml/problems.ts';
 import { readYaml, type Problem, type YamlDocument } from '#agent/yaml/source.ts';
-import { configSchema, type ParsedConfig } from './config-schema.ts';
-import { fromEnvironment, leavesOf, merge, type Leaf, type Override } from './config-sources.ts';
+import { configSchema, type ParsedConfig } from './configSchema.ts';
+import { fromEnvironment, leavesOf, merge, type Leaf, type Override } from './configSources.ts';
 import { readOwnerPublic } from './owner.ts';
 
 /** What every part of the agent is given; all paths are absolute, nothing in it changes. */

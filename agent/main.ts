@@ -1,7 +1,7 @@
 // The `tidelock` program: it gives the argument vector to the command line and sets the exit code.
 // Whatever escapes everything else ends here as one error, never as a stack trace.
 import { asTidelockError } from '#agent/base/errors.ts';
-import { runCommandLine } from '#agent/cli/command-line.ts';
+import { runCommandLine } from '#agent/cli/commandLine.ts';
 import { processTerminal } from '#agent/cli/terminal.ts';
 import { errorText } from '#agent/cli/output.ts';
 

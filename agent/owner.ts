@@ -11,7 +11,7 @@ import {
 import { b64url, fromB64url } from '#agent/base/bytes.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import { b64Text, parseAs } from '#agent/base/schema.ts';
-import { writeNew } from './new-file.ts';
+import { writeNew } from './newFile.ts';
 
 const SEED_BYTES = 32;
 const MLDSA65_PUBLIC_BYTES = 1952;

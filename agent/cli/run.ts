@@ -5,7 +5,7 @@ import { EXIT } from '#agent/base/codes.ts';
 import { configWarnings, effectiveConfig, loadConfig } from '#agent/config.ts';
 import { createLog, EventRing } from '#agent/log.ts';
 import { VERSION } from '#agent/version.ts';
-import { CONFIG_FLAGS, configSources } from './config-flags.ts';
+import { CONFIG_FLAGS, configSources } from './configFlags.ts';
 import { defineVerb } from './verb.ts';
 
 const EVENTS_KEPT = 50;

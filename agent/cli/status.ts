@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { EXIT } from '#agent/base/codes.ts';
 import { askAgent, invalid } from '#agent/api/client.ts';
 import { statusSchema } from '#agent/api/status.ts';
-import { statusText } from '#agent/api/status-text.ts';
+import { statusText } from '#agent/api/statusText.ts';
 import { problemsOf } from '#agent/base/schema.ts';
 import { loadConfig } from '#agent/config.ts';
 import { usage } from './arguments.ts';

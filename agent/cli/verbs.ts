@@ -40,7 +40,7 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: 'config check',
     summary: 'say everything that is wrong with a configuration',
-    load: async () => runnable((await import('./config-check.ts')).configCheck),
+    load: async () => runnable((await import('./configCheck.ts')).configCheck),
   },
   {
     name: 'status',

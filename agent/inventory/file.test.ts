@@ -104,12 +104,12 @@ describe('readInventory()', () => {
   });
 });
 
-describe('openFileInventory()', () => {
-  const open = async (report: (problem: TidelockError | undefined) => void = () => {}) => {
-    opened = await openFileInventory({ file, naming, clock: systemClock, report, resolve: byPath });
-    return opened;
-  };
+async function open(report: (problem: TidelockError | undefined) => void = () => {}) {
+  opened = await openFileInventory({ file, naming, clock: systemClock, report, resolve: byPath });
+  return opened;
+}
 
+describe('openFileInventory()', () => {
   it('openFileInventory() gives each pod its SPIFFE ID, canonical addresses and namespace', async () => {
     await put({ pods: [web, cache] });
     const inventory = await open();

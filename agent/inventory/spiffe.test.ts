@@ -1,6 +1,6 @@
 // Tests of SPIFFE IDs by template.
 import { describe, expect, it } from 'vitest';
-import { SPIFFE_TEMPLATES } from '#agent/config-schema.ts';
+import { SPIFFE_TEMPLATES } from '#agent/configSchema.ts';
 import { spiffeIdOf } from './spiffe.ts';
 
 const pod = { namespace: 'shop', serviceAccount: 'web' };

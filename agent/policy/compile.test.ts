@@ -1,5 +1,5 @@
 // Tests of what a set of policies means, against a second reading of the manifests.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SpiffeId } from '#agent/base/brands.ts';
 import { decide } from '#proxy/policy.ts';
@@ -17,6 +17,10 @@ const policy = (name: string, spec: object): ServiceAccessPolicy =>
 const id = (path: string): SpiffeId => `spiffe://example.org/${path}` as SpiffeId;
 const web = id('demo/shop/web');
 const db = id('demo/shop/db');
+
+/** The second reading: a pattern as a regular expression. */
+const covers = (glob: string, text: string): boolean =>
+  new RegExp(`^${glob.replaceAll('.', '\\.').replace(/\*$/, '.*')}$`).test(text);
 
 describe('compilePolicies()', () => {
   it('compilePolicies() denies when there is no policy at all', () => {
@@ -79,8 +83,6 @@ describe('compilePolicies()', () => {
       to: fc.array(target, { minLength: 1, maxLength: 3 }),
     });
     const rulesets = fc.array(fc.array(rule, { maxLength: 4 }), { maxLength: 3 });
-    const covers = (glob: string, text: string): boolean =>
-      new RegExp(`^${glob.replaceAll('.', '\\.').replace(/\*$/, '.*')}$`).test(text);
     fc.assert(
       fc.property(rulesets, path.map(id), path.map(id), port, (sets, from, to, at) => {
         const policies = sets.map((rules, i) => policy(`p${i}`, { rules }));

@@ -1,7 +1,7 @@
 // Tests of the command line: finding verbs, flags, help, errors, exit codes.
 import { describe, expect, it } from 'vitest';
 import { TidelockError } from '#agent/base/errors.ts';
-import { runCommandLine } from './command-line.ts';
+import { runCommandLine } from './commandLine.ts';
 import { printResult } from './output.ts';
 import type { Terminal } from './terminal.ts';
 import { defineVerb } from './verb.ts';

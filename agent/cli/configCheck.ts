@@ -6,7 +6,7 @@ import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import { configWarnings, effectiveConfig, loadConfig, type Config } from '#agent/config.ts';
 import { readInventory } from '#agent/inventory/file.ts';
 import { readPolicies } from '#agent/policy/files.ts';
-import { CONFIG_FLAGS, configSources } from './config-flags.ts';
+import { CONFIG_FLAGS, configSources } from './configFlags.ts';
 import { printResult } from './output.ts';
 import { defineVerb } from './verb.ts';
 

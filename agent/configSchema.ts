@@ -17,7 +17,7 @@ import {
   section,
   tcti,
   whole,
-} from './config-fields.ts';
+} from './configFields.ts';
 
 const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;

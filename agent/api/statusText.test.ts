@@ -1,7 +1,7 @@
 // Tests of the text form of the status.
 import { describe, expect, it } from 'vitest';
 import { statusSchema, type Status } from './status.ts';
-import { bytes, duration, statusText } from './status-text.ts';
+import { bytes, duration, statusText } from './statusText.ts';
 
 const SID = 'aa'.repeat(16);
 

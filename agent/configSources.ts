@@ -3,7 +3,7 @@
 // judges nothing but whether an environment variable is one at all.
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { isPath } from './config-fields.ts';
+import { isPath } from './configFields.ts';
 import { bare } from '#agent/yaml/problems.ts';
 import type { Path, Problem, YamlDocument } from '#agent/yaml/source.ts';
 import { didYouMean } from '#agent/yaml/suggest.ts';
