@@ -55,6 +55,7 @@ export const CODES = {
   RIG_PREREQUISITE: code(EXIT.missing),
   RIG_PROGRAM: code(EXIT.internal),
   RIG_REMOVE: code(EXIT.internal, true),
+  DEMO_INTERRUPTED: code(EXIT.internal, true),
   TPM_TCTI_REFUSED: code(EXIT.usage),
   TPM_UNREACHABLE: code(EXIT.unreachable, true),
   TPM_COMMAND: code(EXIT.internal),
