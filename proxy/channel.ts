@@ -32,15 +32,15 @@ export function encodeFrame(message: object): Buffer {
 }
 
 /**
- * The message in `frame`; its Uint8Arrays are views into `frame`, so that overwriting the frame
+ * The message in `frame`; its byte strings are Buffers inside `frame`, so that overwriting the frame
  * wipes all of them. Errors: CONTROL_MALFORMED.
  */
 export function decodeFrame(frame: Uint8Array): unknown {
   const view = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
-  const total = frame.length >= PREFIX_BYTES ? frameBytes(view) : 0;
-  if (total !== frame.length) throw malformed('its length is not what it says');
+  if (frame.length < PREFIX_BYTES || frame.length !== frameBytes(view))
+    throw malformed('its length is not what it says');
   const headerEnd = PREFIX_BYTES + view.readUInt32BE(0);
-  const attachments = frame.subarray(headerEnd);
+  const attachments = view.subarray(headerEnd);
   try {
     return JSON.parse(view.toString('utf8', PREFIX_BYTES, headerEnd), (_key, value: unknown) =>
       isReference(value) ? resolve(attachments, value[REFERENCE]) : value,

@@ -3,8 +3,7 @@
 // ticket.
 import koffi from 'koffi';
 import { closeFd } from './fd.ts';
-import { checked, libc } from './libc.ts';
-import { wouldBlock } from './socket.ts';
+import { checked, libc, wouldBlock } from './libc.ts';
 
 const iovec = koffi.struct({ base: 'void *', length: 'size_t' });
 const msghdr = koffi.struct({

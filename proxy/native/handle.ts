@@ -38,7 +38,7 @@ export function acceptOn(
   onError: (error: Error) => void,
 ): Listener {
   const server = createServer();
-  server.on('error', onError);
+  server.on('error', () => undefined); // a failed listen: thrown below, and only there
   server.listen({ fd });
   const handle = (server as Server & { readonly _handle: ListeningHandle | null })._handle;
   if (handle === null) {

@@ -30,10 +30,13 @@ export function checked(call: string, result: number): number {
 }
 
 /** errno of the last C call of this thread, by name. */
-export function errnoName(): string {
+function errnoName(): string {
   const number = koffi.errno();
   return NAMES.get(number) ?? `E${number}`;
 }
+
+/** True when the last C call of this thread failed only because it would have had to wait. */
+export const wouldBlock = (): boolean => errnoName() === 'EAGAIN';
 
 /** The errno name of a SYSCALL_FAILED error, undefined for any other value. */
 export function errnoOf(error: unknown): string | undefined {
@@ -41,7 +44,12 @@ export function errnoOf(error: unknown): string | undefined {
   return (error.cause as SyscallFailure).errno;
 }
 
-const NAMES = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+/** Of two names for one number the first counts: EAGAIN, not EWOULDBLOCK. */
+const NAMES = new Map(
+  Object.entries(koffi.os.errno)
+    .toReversed()
+    .map(([name, number]) => [number, name]),
+);
 
 const HINTS: Readonly<Record<string, string>> = {
   EPERM: 'The agent needs CAP_NET_ADMIN and CAP_SYS_ADMIN here; run it as root or grant both.',

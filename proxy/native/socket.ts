@@ -1,7 +1,7 @@
 // TCP sockets as bare descriptors, made in whatever network namespace the thread is in, and what
 // Node's net cannot ask of a socket. Everything here returns at once: sockets are non-blocking.
 import { closeFd } from './fd.ts';
-import { checked, errnoName, libc } from './libc.ts';
+import { checked, libc } from './libc.ts';
 import { AF_INET, AF_INET6, decodeSockaddr, encodeSockaddr, type Endpoint } from './sockaddr.ts';
 
 const socket: (domain: number, type: number, protocol: number) => number = libc.func(
@@ -109,6 +109,3 @@ function setOption(fd: number, level: number, option: number, value: number): vo
   raw.writeInt32LE(value);
   checked('setsockopt', setsockopt(fd, level, option, raw, raw.length));
 }
-
-/** True when the last call of this thread failed only because it would have to wait. */
-export const wouldBlock = (): boolean => errnoName() === 'EAGAIN';

@@ -1,0 +1,291 @@
+// A pod and the world outside it as two namespaces joined by a veth; this process stays outside both.
+import { once } from 'node:events';
+import { readlinkSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '#agent/base/clock.ts';
+import { run } from '#agent/base/run.ts';
+import { closeFd, dupFd } from '#proxy/native/fd.ts';
+import { acceptOn, adoptUnconnected, type Listener } from '#proxy/native/handle.ts';
+import { originalDestination } from '#proxy/native/socket.ts';
+import type { Endpoint } from '#proxy/native/sockaddr.ts';
+import { openNetns, withNetns } from '#proxy/native/netns.ts';
+import { capturePod, type CapturedPod } from './pod.ts';
+import type { Inbound } from './nftables.ts';
+
+const NAME = `tlc${process.pid}`;
+const POD = `${NAME}pod`;
+const OUTSIDE = `${NAME}out`;
+const POD_IP = '10.77.0.2';
+const OUTSIDE_IP = '10.77.0.1';
+const POD_IP6 = 'fd77::2';
+/** Addresses nobody has: documentation prefixes of RFC 5737 and RFC 3849. */
+const NOWHERE = '203.0.113.9';
+const NOWHERE6 = '2001:db8::9';
+const SO_MARK_66 = 'setsockopt-int=1:36:66';
+
+const ip = (...args: string[]): Promise<unknown> => run(['ip', ...args]);
+const inside = (netns: string, ...argv: string[]): readonly [string, ...string[]] => [
+  'ip',
+  'netns',
+  'exec',
+  netns,
+  ...argv,
+];
+
+const ruleset = async (): Promise<string> =>
+  (await run(inside(POD, 'nft', 'list', 'ruleset'))).stdout.toString();
+const fail = (): never => {
+  throw new RangeError('inside');
+};
+
+describe('capturePod()', () => {
+  const captured: CapturedPod[] = [];
+  const listeners: Listener[] = [];
+  const programs: ChildProcess[] = [];
+
+  beforeEach(async () => {
+    await ip('netns', 'add', POD);
+    await ip('netns', 'add', OUTSIDE);
+    await ip('link', 'add', 'eth0', 'netns', POD, 'type', 'veth', 'peer', 'eth0', 'netns', OUTSIDE);
+    for (const [netns, address, address6] of [
+      [POD, POD_IP, POD_IP6],
+      [OUTSIDE, OUTSIDE_IP, 'fd77::1'],
+    ] as const) {
+      await ip('-n', netns, 'link', 'set', 'lo', 'up');
+      await ip('-n', netns, 'address', 'add', `${address}/24`, 'dev', 'eth0');
+      await ip('-n', netns, '-6', 'address', 'add', `${address6}/64`, 'dev', 'eth0', 'nodad');
+      await ip('-n', netns, 'link', 'set', 'eth0', 'up');
+    }
+    await ip('-n', POD, 'route', 'add', 'default', 'via', OUTSIDE_IP);
+    await ip('-n', POD, '-6', 'route', 'add', 'default', 'via', 'fd77::1');
+  });
+
+  afterEach(async () => {
+    for (const listener of listeners.splice(0)) listener.close();
+    for (const pod of captured.splice(0)) await pod.release();
+    for (const program of programs.splice(0)) program.kill('SIGKILL');
+    await ip('netns', 'delete', POD);
+    await ip('netns', 'delete', OUTSIDE);
+  });
+
+  async function capture(inbound: Inbound = 'refuse', path = `/run/netns/${POD}`) {
+    const spec = { uid: 'pod-1', netnsPath: path, ips: [POD_IP, POD_IP6], inbound };
+    const pod = await capturePod(spec, { run, clock: systemClock });
+    captured.push(pod);
+    return pod;
+  }
+
+  /** Answers each redirected connection with its original destination, as a worker would read it. */
+  function answerWithDestination(pod: CapturedPod): void {
+    for (const { fd, family } of pod.listeners) {
+      const accept = acceptOn(
+        dupFd(fd),
+        (accepted) => {
+          const to = originalDestination(accepted.fd, family);
+          const socket = accepted.adopt({ buffer: Buffer.alloc(64), callback: () => true });
+          socket.end(to === undefined ? 'direct' : describeEndpoint(to));
+        },
+        (error) => {
+          throw error;
+        },
+      );
+      listeners.push(accept);
+    }
+  }
+
+  const describeEndpoint = (to: Endpoint): string => `${to.address} ${to.port}`;
+
+  const connectFrom = async (netns: string, target: string): Promise<string> => {
+    const { stdout } = await run(inside(netns, 'socat', '-u', '-T5', target, '-'));
+    return stdout.toString();
+  };
+
+  /** A program that listens in a namespace; resolves when it does. */
+  async function serve(
+    netns: string,
+    address: string,
+    protocol: 'TCP' | 'UDP',
+  ): Promise<ChildProcess> {
+    const [program, ...args] = inside(
+      netns,
+      'socat',
+      '-dd',
+      `${protocol}-LISTEN:8080,bind=${address},fork`,
+      'EXEC:cat',
+    );
+    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    programs.push(child);
+    for await (const line of child.stderr.setEncoding('utf8')) {
+      if (String(line).includes('listening on') || protocol === 'UDP') break;
+    }
+    return child;
+  }
+
+  test('capturePod() leads a connection to any address to a listener of this process', async () => {
+    answerWithDestination(await capture());
+    expect(await connectFrom(POD, `TCP:${NOWHERE}:4321`)).toBe(`${NOWHERE} 4321`);
+    expect(await connectFrom(POD, `TCP:${OUTSIDE_IP}:80`)).toBe(`${OUTSIDE_IP} 80`);
+    expect(await connectFrom(POD, `TCP6:[${NOWHERE6}]:4321`)).toBe(`${NOWHERE6} 4321`);
+  });
+
+  test('capturePod() leads a client that sets SO_MARK there all the same', async () => {
+    answerWithDestination(await capture());
+    expect(await connectFrom(POD, `TCP:${NOWHERE}:4321,${SO_MARK_66}`)).toBe(`${NOWHERE} 4321`);
+  });
+
+  test('originalDestination() tells a client that connects to the listener itself', async () => {
+    answerWithDestination(await capture());
+    expect(await connectFrom(POD, 'TCP:127.0.0.1:15001')).toBe('direct');
+    expect(await connectFrom(POD, 'TCP6:[::1]:15001')).toBe('direct');
+  });
+
+  test('CapturedPod.makeSockets() makes sockets that reach the pod at its own address', async () => {
+    const pod = await capture();
+    await serve(POD, POD_IP, 'TCP');
+    const fds = pod.makeSockets(3, 4);
+    expect(new Set(fds).size).toBe(3);
+    for (const fd of fds) {
+      let echoed = '';
+      const buffer = Buffer.alloc(64);
+      const socket = adoptUnconnected(fd, {
+        buffer,
+        callback: (bytes) => {
+          echoed += buffer.toString('latin1', 0, bytes);
+          return true;
+        },
+      });
+      socket.connect({ host: POD_IP, port: 8080 });
+      socket.end('through the front door');
+      await once(socket, 'close');
+      expect(echoed).toBe('through the front door');
+    }
+  });
+
+  test('capturePod() refuses plaintext from outside and counts it', async () => {
+    const pod = await capture('refuse');
+    await serve(POD, POD_IP, 'TCP');
+    await expect(connectFrom(OUTSIDE, `TCP:${POD_IP}:8080`)).rejects.toThrow(/refused/);
+    expect((await pod.counters()).refusedIn).toBeGreaterThan(0);
+  });
+
+  test('capturePod() with inbound plain lets connections from outside in', async () => {
+    await capture('plain');
+    await serve(POD, POD_IP, 'TCP');
+    const { stdout } = await run(inside(OUTSIDE, 'socat', '-t5', '-', `TCP:${POD_IP}:8080`), {
+      input: 'plain',
+    });
+    expect(stdout.toString()).toBe('plain');
+  });
+
+  test('capturePod() leaves UDP alone', async () => {
+    await capture();
+    await serve(OUTSIDE, OUTSIDE_IP, 'UDP');
+    const { stdout } = await run(inside(POD, 'socat', '-t1', '-', `UDP:${OUTSIDE_IP}:8080`), {
+      input: 'datagram',
+    });
+    expect(stdout.toString()).toBe('datagram');
+  });
+
+  test('capturePod() drops TCP that evades the redirect', async () => {
+    const pod = await capture();
+    await serve(OUTSIDE, OUTSIDE_IP, 'TCP');
+    const evade =
+      'table inet evade { chain raw { type filter hook output priority -300; notrack; }; }';
+    await run(inside(POD, 'nft', '-f', '-'), { input: evade });
+    await expect(connectFrom(POD, `TCP:${OUTSIDE_IP}:8080,connect-timeout=1`)).rejects.toThrow(
+      /timed out/i,
+    );
+    expect((await pod.counters()).droppedOut).toBeGreaterThan(0);
+  });
+
+  test('CapturedPod.rules() notices a changed rule and a missing table', async () => {
+    const pod = await capture();
+    expect(await pod.rules()).toBe('intact');
+    await run(inside(POD, 'nft', 'insert', 'rule', 'inet', 'tidelock', 'output', 'accept'));
+    expect(await pod.rules()).toBe('changed');
+    await run(inside(POD, 'nft', 'delete', 'table', 'inet', 'tidelock'));
+    expect(await pod.rules()).toBe('missing');
+  });
+
+  test('CapturedPod.rules() stays intact while rules count', async () => {
+    const pod = await capture();
+    await expect(connectFrom(OUTSIDE, `TCP:${POD_IP}:8080`)).rejects.toThrow(/refused/);
+    expect(await pod.rules()).toBe('intact');
+  });
+
+  test('capturePod() replaces the rules that a killed agent left', async () => {
+    const left =
+      '{ chain output { type nat hook output priority -100; tcp dport 1-65535 redirect to :9; }; }';
+    await run(inside(POD, 'nft', '-f', '-'), { input: `table inet tidelock ${left}` });
+    answerWithDestination(await capture());
+    expect(await connectFrom(POD, `TCP:${NOWHERE}:4321`)).toBe(`${NOWHERE} 4321`);
+  });
+
+  test('CapturedPod.release() leaves the pod as it was', async () => {
+    const before = await ruleset();
+    const pod = await capture();
+    await captured.pop()?.release();
+    expect(await ruleset()).toBe(before);
+    await serve(OUTSIDE, OUTSIDE_IP, 'TCP');
+    const { stdout } = await run(inside(POD, 'socat', '-t5', '-', `TCP:${OUTSIDE_IP}:8080`), {
+      input: 'free',
+    });
+    expect(stdout.toString()).toBe('free');
+    expect(pod.listeners).toHaveLength(2);
+  });
+
+  test('capturePod() says so when the port is taken in the pod, and leaves no rule', async () => {
+    const [program, ...args] = inside(
+      POD,
+      'socat',
+      '-dd',
+      'TCP-LISTEN:15001,bind=127.0.0.1',
+      'EXEC:cat',
+    );
+    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    programs.push(child);
+    await once(child.stderr, 'data');
+    const impatient = {
+      ...systemClock,
+      after: (_ms: number, f: () => void) => systemClock.after(0, f),
+    };
+    const spec = {
+      uid: 'pod-1',
+      netnsPath: `/run/netns/${POD}`,
+      ips: [],
+      inbound: 'refuse',
+    } as const;
+    await expect(capturePod(spec, { run, clock: impatient })).rejects.toMatchObject({
+      code: 'POD_PORT_IN_USE',
+    });
+    expect(await ruleset()).toBe('');
+  });
+
+  test('capturePod() refuses a path that is gone or is no network namespace', async () => {
+    for (const path of ['/run/netns/none-such', '/proc/self/ns/uts', '/etc/hostname']) {
+      await expect(capture('refuse', path)).rejects.toMatchObject({ code: 'NETNS_UNAVAILABLE' });
+    }
+  });
+
+  test('withNetns() returns to the namespace of the thread, also when the inside throws', () => {
+    const here = readlinkSync('/proc/thread-self/ns/net');
+    const netns = openNetns(`/run/netns/${POD}`);
+    const there = withNetns(netns, () => readlinkSync('/proc/thread-self/ns/net'));
+    expect(there).not.toBe(here);
+    expect(() => withNetns(netns, fail)).toThrow('inside');
+    expect(readlinkSync('/proc/thread-self/ns/net')).toBe(here);
+    netns.close();
+  });
+
+  test('CapturedPod.makeSockets() closes what it made when it cannot make all', async () => {
+    const pod = await capture();
+    const before = pod.makeSockets(1, 4);
+    expect(() => pod.makeSockets(1 << 20, 4)).toThrow(
+      expect.objectContaining({ code: 'SYSCALL_FAILED' }),
+    );
+    const after = pod.makeSockets(1, 4);
+    expect(after[0]).toBeLessThanOrEqual((before[0] ?? 0) + 1);
+    [...before, ...after].forEach(closeFd);
+  });
+});
