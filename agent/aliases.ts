@@ -40,7 +40,11 @@ export class Aliases {
     const present = new Map(pods.map((pod) => [pod.uid, pod]));
     for (const [uid, alias] of this.#pods) {
       const now = present.get(uid);
-      if (now && now.spiffeId === alias.spec.spiffeId && now.imageDigest === alias.spec.imageDigest) {
+      if (
+        now &&
+        now.spiffeId === alias.spec.spiffeId &&
+        now.imageDigest === alias.spec.imageDigest
+      ) {
         continue;
       }
       wipe(alias.secret);

@@ -106,7 +106,10 @@ export class Captures {
       return;
     }
     try {
-      entry.captured = await capturePod({ uid, netnsPath: netns.path, ips, inbound }, { run, clock });
+      entry.captured = await capturePod(
+        { uid, netnsPath: netns.path, ips, inbound },
+        { run, clock },
+      );
       entry.error = undefined;
       for (const { family, fd } of entry.captured.listeners) listen(roleOf(uid, family), fd);
       log.info('pod.captured', { pod, text: `${pod} is captured` });

@@ -25,12 +25,19 @@ export interface SnapshotSources {
 }
 
 /** Keys of chains in the result are copies that its receiver wipes; pair secrets are not. */
-export function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slot: Slot): Snapshot {
+export function makeSnapshot(
+  from: SnapshotSources,
+  version: number,
+  nowMs: number,
+  slot: Slot,
+): Snapshot {
   const { config, plane, keeper, peers } = from;
   const own = plane.listed;
   const state = selfState(from, own);
   const inEffect = keeper.inEffect(nowMs);
-  const stale = plane.stale ? 'no record came for longer than epochs.maxStalenessSeconds' : undefined;
+  const stale = plane.stale
+    ? 'no record came for longer than epochs.maxStalenessSeconds'
+    : undefined;
   return {
     version,
     self: state,
@@ -43,7 +50,10 @@ export function makeSnapshot(from: SnapshotSources, version: number, nowMs: numb
   };
 }
 
-function selfState({ config, plane, attestor }: SnapshotSources, own: readonly OwnListed[]): SelfState {
+function selfState(
+  { config, plane, attestor }: SnapshotSources,
+  own: readonly OwnListed[],
+): SelfState {
   const { domain, cluster, node } = config;
   const failed = attestor.state.verdict === 'contraindicated';
   const closed = plane.stale && config.epochs.onStale === 'closed';
@@ -112,4 +122,9 @@ function podOf(
 const remotesOf = (peer: PeerState): RemotePod[] =>
   peer.accepted.length === 0
     ? []
-    : (peer.directory?.pods ?? []).map(({ uid, spiffeId, ips }) => ({ uid, node: peer.node, spiffeId, ips }));
+    : (peer.directory?.pods ?? []).map(({ uid, spiffeId, ips }) => ({
+        uid,
+        node: peer.node,
+        spiffeId,
+        ips,
+      }));

@@ -104,7 +104,8 @@ export class AdmissionDesk {
     if (!self) return undefined;
     const random = b64url(this.#o.random(32));
     const oldest = this.#challenges.keys().next();
-    if (this.#challenges.size >= MAX_CHALLENGES && !oldest.done) this.#challenges.delete(oldest.value);
+    if (this.#challenges.size >= MAX_CHALLENGES && !oldest.done)
+      this.#challenges.delete(oldest.value);
     this.#challenges.set(random, { node, atMs: this.#o.clock.monoMs() });
     const { node: conductor, sid } = self.statement;
     const answer: ChallengeAnswer = {
@@ -149,7 +150,10 @@ export class AdmissionDesk {
       return refuse(why);
     }
     this.#enter(statement, examined);
-    log.info('node.admitted', { node: request.node, text: `${request.node} admitted: ${appraisal.verdict}` });
+    log.info('node.admitted', {
+      node: request.node,
+      text: `${request.node} admitted: ${appraisal.verdict}`,
+    });
     return request.needsChains ? this.#answerWithChains(request) : { v: 1, ok: true, reason: '' };
   }
 
@@ -222,7 +226,11 @@ export class AdmissionDesk {
   }
 
   index(): RosterIndex {
-    return [...this.#members].map(([node, { sid, entry }]) => ({ node, sid, entry: entryHash(entry) }));
+    return [...this.#members].map(([node, { sid, entry }]) => ({
+      node,
+      sid,
+      entry: entryHash(entry),
+    }));
   }
 
   /** Entries that are not known to be on the bus. */

@@ -178,7 +178,10 @@ export class Attestor {
   ): Promise<ReturnType<typeof readJoinAnswer>> {
     const { bus, subjects, node } = this.#o;
     const seal = b64url(own.seal.public);
-    const request = signJoin({ v: 1, ask, node, sid: own.statement.sid, seal, needsChains }, own.sign);
+    const request = signJoin(
+      { v: 1, ask, node, sid: own.statement.sid, seal, needsChains },
+      own.sign,
+    );
     try {
       return readJoinAnswer(await bus.request(subjects.join(node), request, ANSWER_TIMEOUT_MS));
     } catch {

@@ -105,7 +105,8 @@ export class Conductor {
   }
 
   #follow(why: string): void {
-    if (this.leading) this.#o.log.warn('conductor.resigned', { text: `no longer conducting: ${why}` });
+    if (this.leading)
+      this.#o.log.warn('conductor.resigned', { text: `no longer conducting: ${why}` });
     this.#term = undefined;
     this.#stopResponding?.();
     this.#stopResponding = undefined;
@@ -122,7 +123,13 @@ export class Conductor {
     const leaving = desk.leaving(clock.wallMs());
     const newest = this.#o.newest();
     const parent = newest && keeper.get(newest.chainId);
-    const kind = !parent ? 'heal' : leaving.length > 0 ? 'revoke' : desk.allRenewed() ? 'heal' : 'epoch';
+    const kind = !parent
+      ? 'heal'
+      : leaving.length > 0
+        ? 'revoke'
+        : desk.allRenewed()
+          ? 'heal'
+          : 'epoch';
     const root = kind === 'epoch' ? undefined : this.#o.random(32);
     const index = sorted(desk.index());
     const body: RecordBody = {
@@ -185,7 +192,13 @@ export class Conductor {
     for (let i = 0; i < members.length; i += SEALS_AT_ONCE) {
       await Promise.all(
         members.slice(i, i + SEALS_AT_ONCE).map(async (node) => {
-          const sealed = await this.#seal(self, node, { root: b64url(root), chains: [] }, record.hash, slot);
+          const sealed = await this.#seal(
+            self,
+            node,
+            { root: b64url(root), chains: [] },
+            record.hash,
+            slot,
+          );
           if (!sealed) this.#owed.add(node);
         }),
       );
@@ -196,12 +209,19 @@ export class Conductor {
     const newest = this.#o.newest();
     for (const node of newest ? [...this.#owed] : []) {
       const chains = this.#o.keeper.sealable(this.#o.clock.wallMs());
-      if (newest && (await this.#seal(self, node, { chains }, newest.hash, slot))) this.#owed.delete(node);
+      if (newest && (await this.#seal(self, node, { chains }, newest.hash, slot)))
+        this.#owed.delete(node);
     }
   }
 
   /** Publishes secrets on a member's own subject; false when it has no unused seal key or no bus. */
-  async #seal(self: OwnStatement, node: NodeName, secrets: Secrets, recordHash: string, slot: Slot): Promise<boolean> {
+  async #seal(
+    self: OwnStatement,
+    node: NodeName,
+    secrets: Secrets,
+    recordHash: string,
+    slot: Slot,
+  ): Promise<boolean> {
     const { bus, subjects, usedSeals } = this.#o;
     const recipient = this.#o.sealKeyOf(node);
     if (!recipient || !usedSeals.claim(recipient.seal)) return false;

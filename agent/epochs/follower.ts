@@ -88,7 +88,7 @@ export class RecordFollower {
     } catch (cause) {
       return this.#refuse(asTidelockError(cause, 'record.open').message);
     }
-    if (record.conductor.node !== claim.node) return this.#refuse('another conductor');
+    if (this.#o.history.has(record.hash)) return false; // seen before
     const refusal = this.#judge(record);
     if (refusal === 'generation-jump') {
       await this.catchUp();
@@ -142,7 +142,8 @@ export class RecordFollower {
 
   /** Derives what lies between the chains held and a record whose parent was missed. */
   async #fill(record: EpochRecord): Promise<void> {
-    for (const missed of (await this.#linkedBefore(record)).toReversed()) this.#o.keeper.accept(missed);
+    for (const missed of (await this.#linkedBefore(record)).toReversed())
+      this.#o.keeper.accept(missed);
     this.#o.keeper.accept(record);
   }
 
@@ -203,7 +204,11 @@ export class RecordFollower {
   #refuse(why: string): false {
     this.#refused += 1;
     if (this.#refused <= 20 || this.#refused % 1000 === 0) {
-      this.#o.log.warn('record.refused', { why, count: this.#refused, text: `epoch record refused: ${why}` });
+      this.#o.log.warn('record.refused', {
+        why,
+        count: this.#refused,
+        text: `epoch record refused: ${why}`,
+      });
     }
     return false;
   }

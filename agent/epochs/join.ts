@@ -3,12 +3,21 @@
 import { z } from 'zod';
 import type { SigningKey, SigningPublic } from '#agent/base/asymmetric.ts';
 import { b64Text, nodeName, parseAs, sid } from '#agent/base/schema.ts';
-import { ED25519_ONLY, signDocument, verifyDocument, type SignedDocument } from '#agent/base/signed.ts';
+import {
+  ED25519_ONLY,
+  signDocument,
+  verifyDocument,
+  type SignedDocument,
+} from '#agent/base/signed.ts';
 
 const KIND = 'join';
 const HEX32 = z.string().regex(/^[0-9a-f]{64}$/);
 
-const challengeRequest = z.strictObject({ v: z.literal(1), ask: z.literal('challenge'), node: nodeName });
+const challengeRequest = z.strictObject({
+  v: z.literal(1),
+  ask: z.literal('challenge'),
+  node: nodeName,
+});
 
 const joinSchema = z.strictObject({
   v: z.literal(1),

@@ -2,6 +2,7 @@
 // decides with which statements and which chain a lane to a peer is opened (PROTOCOL 4).
 import type { ChainId, NodeName, Sid } from '#agent/base/brands.ts';
 import { slotAt, slotPlus } from '#agent/base/brands.ts';
+import { fromB64url } from '#agent/base/bytes.ts';
 import type { Appraisal } from '#attest/verify.ts';
 import type { Peer, PairSecret, SendChoice } from '#proxy/snapshot.ts';
 import type { Directory } from './directory.ts';
@@ -9,6 +10,7 @@ import type { Chain } from './keeper.ts';
 import type { Presence } from './presence.ts';
 import { newestFirst, type Order } from './record.ts';
 import type { RosterEntry } from './roster.ts';
+import type { Recipient } from './sealed.ts';
 import type { OwnStatement, Statement } from './statement.ts';
 
 /** A peer's statement that is in the roster and whose evidence was accepted here. */
@@ -90,6 +92,16 @@ export class PeerBook {
     state.refused = why;
   }
 
+  /** The newest one-use seal key of a member: from its presence, else its statement's first. */
+  sealKeyOf(node: NodeName): Recipient | undefined {
+    const state = this.#peers.get(node);
+    const [newest] = state?.accepted ?? [];
+    if (!newest) return undefined;
+    const { sid, seal } = newest.statement;
+    const said = state?.presence?.sid === sid ? fromB64url(state.presence.nextSeal) : seal;
+    return { node, sid, seal: said };
+  }
+
   /** Takes an authenticated presence; false when it is older than the one known. */
   hear(presence: Presence, confirmed: readonly ChainId[], nowMs: number): boolean {
     const state = this.peer(presence.node);
@@ -115,7 +127,12 @@ export class PeerBook {
   }
 
   /** How to open a lane to a peer now, or why none can be opened. */
-  choose(state: PeerState, own: readonly OwnListed[], inEffect: readonly Chain[], nowMs: number): Peer['send'] {
+  choose(
+    state: PeerState,
+    own: readonly OwnListed[],
+    inEffect: readonly Chain[],
+    nowMs: number,
+  ): Peer['send'] {
     const [newest] = state.accepted;
     if (!newest) return { refused: state.refused ?? `${state.node} is not attested` };
     if (own.length === 0) return { refused: 'this node is not admitted yet' };

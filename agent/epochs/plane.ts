@@ -1,6 +1,6 @@
 // The epoch plane of one agent: keeps its statement attested, its chains in step and its view of the
 // others current. It owns order and timing; what each message means is in the files beside it.
-import { slotAt, type NodeName, type Sid, type Slot } from '#agent/base/brands.ts';
+import { slotAt, type ChainId, type NodeName, type Sid, type Slot } from '#agent/base/brands.ts';
 import { b64url, fromB64url } from '#agent/base/bytes.ts';
 import { generateSealKey } from '#agent/base/asymmetric.ts';
 import type { Clock } from '#agent/base/clock.ts';
@@ -16,7 +16,7 @@ import type { RecordFollower } from './follower.ts';
 import type { ChainKeeper } from './keeper.ts';
 import { PeerBook, type OwnListed } from './peers.ts';
 import { claimedSender, openPresence, signPresence } from './presence.ts';
-import { newestFirst } from './record.ts';
+import { newestFirst, type EpochRecord } from './record.ts';
 import type { RosterRow } from './rosterSource.ts';
 import { claimedSealer, openEnvelope, openSecrets, sealKeyName } from './sealed.ts';
 import { Serial } from './serial.ts';
@@ -48,6 +48,8 @@ export interface PlaneOptions {
 
 /** A node that is not listed after this many slots asks again. */
 const LISTED_WITHIN_SLOTS = 3;
+/** At most a few chains take effect in one slot. */
+const NEW_IN_A_SLOT = 3;
 /** Records are missing, not late, after this many periods without one. */
 const SILENT_PERIODS = 3;
 
@@ -61,6 +63,8 @@ export class EpochPlane {
   #nextRoundMs = 0;
   #resync = false;
   #slotsSeen = 0;
+  readonly #chainsSeen = new Set<ChainId>();
+  readonly #algorithmsSeen = new Set<number>();
   #cancelTimer: () => void = () => undefined;
 
   constructor(options: PlaneOptions) {
@@ -68,9 +72,17 @@ export class EpochPlane {
     this.#serial = new Serial(options.log);
   }
 
-  /** Slots lived through since the start. */
-  get slotsSeen(): number {
-    return this.#slotsSeen;
+  /** Since the start: slots lived through, chains that took effect, and their algorithms. */
+  get seen(): {
+    readonly slots: number;
+    readonly chains: number;
+    readonly algorithms: readonly number[];
+  } {
+    return {
+      slots: this.#slotsSeen,
+      chains: this.#chainsSeen.size,
+      algorithms: [...this.#algorithmsSeen],
+    };
   }
 
   /** Own statements that a record listed, newest first. */
@@ -93,12 +105,24 @@ export class EpochPlane {
     const { bus, subjects, node } = this.#o;
     const queue = (what: string, handler: (value: unknown) => Promise<void>) => (value: unknown) =>
       this.#serial.add(what, () => handler(value));
-    bus.subscribe(subjects.record, queue('record', async (value) => {
-      if (await this.#o.follower.take(value)) await this.#onRecord();
-    }));
-    bus.subscribe(subjects.sealed(node), queue('sealed', (value) => this.onSealed(value)));
-    bus.subscribe(subjects.every.presence, queue('presence', (value) => this.#onPresence(value)));
-    bus.subscribe(subjects.every.workloads, queue('workloads', async (value) => this.#onDirectory(value)));
+    bus.subscribe(
+      subjects.record,
+      queue('record', async (value) => {
+        if (await this.#o.follower.take(value)) await this.#onRecord();
+      }),
+    );
+    bus.subscribe(
+      subjects.sealed(node),
+      queue('sealed', (value) => this.onSealed(value)),
+    );
+    bus.subscribe(
+      subjects.every.presence,
+      queue('presence', (value) => this.#onPresence(value)),
+    );
+    bus.subscribe(
+      subjects.every.workloads,
+      queue('workloads', async (value) => this.#onDirectory(value)),
+    );
     bus.onConnect(() => this.#serial.add('connect', () => this.#onConnect()));
     this.#arm();
   }
@@ -135,6 +159,10 @@ export class EpochPlane {
       log.warn('clock.step', { offsetMs: step.offsetMs, text });
     }
     keeper.advance(nowMs);
+    for (const { id, algorithm } of keeper.inEffect(nowMs).slice(0, NEW_IN_A_SLOT)) {
+      this.#chainsSeen.add(id);
+      this.#algorithmsSeen.add(algorithm);
+    }
     this.#expire();
     this.#o.onChange(); // the new slot reaches the data plane before anything slow is done
     await this.#speak();
@@ -146,6 +174,12 @@ export class EpochPlane {
     this.#settleOwn();
     peers.forgetPairs(ownStatements);
     this.#o.onChange();
+  }
+
+  /** Takes a record that this node, as conductor, has just published. */
+  async applied(record: EpochRecord): Promise<void> {
+    await this.#o.follower.apply(record);
+    await this.#onRecord();
   }
 
   /** Follows the newest record's roster: who came, who renewed, who left. */
@@ -187,7 +221,8 @@ export class EpochPlane {
     const listedBy = follower.newest;
     if (!listedBy) return;
     peers.accept(row.node, { statement, entry, appraisal, listedBy });
-    if (known === 0) log.info('peer.accepted', { node: row.node, text: `${row.node} is ${appraisal.verdict}` });
+    if (known === 0)
+      log.info('peer.accepted', { node: row.node, text: `${row.node} is ${appraisal.verdict}` });
     const { streams } = subjects;
     const presence = await bus.last(streams.presence, subjects.presence(row.node));
     if (presence !== undefined) await this.#onPresence(presence);
@@ -258,7 +293,10 @@ export class EpochPlane {
     const examined = await examiner.examine(sealer.node, sealer.sid);
     if (!examined.known || !acceptable(examined.appraisal)) {
       const why = examined.known ? `is ${examined.appraisal.verdict}` : examined.why;
-      log.warn('sealed.refused', { node: sealer.node, text: `a sealed message is refused: ${sealer.node} ${why}` });
+      log.warn('sealed.refused', {
+        node: sealer.node,
+        text: `a sealed message is refused: ${sealer.node} ${why}`,
+      });
       return;
     }
     try {
@@ -269,7 +307,10 @@ export class EpochPlane {
       own.seal = await generateSealKey();
       const secrets = await openSecrets(envelope, seal);
       for (const chain of secrets.chains) keeper.adopt(chain);
-      if (secrets.root !== undefined && !keeper.giveRoot(envelope.recordHash, fromB64url(secrets.root))) {
+      if (
+        secrets.root !== undefined &&
+        !keeper.giveRoot(envelope.recordHash, fromB64url(secrets.root))
+      ) {
         log.error('generation.refused', {
           node: sealer.node,
           text: `${sealer.node} sealed a root that is not the one its record commits to; it is not used`,
@@ -292,13 +333,15 @@ export class EpochPlane {
     const due = newest.atSlot - slotAt(nowMs, newest.periodMs) <= 1;
     if (!this.#resync && (keeper.get(newest.chainId) || !due)) return;
     const refused = await attestor.resync(own);
-    const text = refused === undefined ? 'chains sealed anew' : `cannot get back in step: ${refused}`;
+    const text =
+      refused === undefined ? 'chains sealed anew' : `cannot get back in step: ${refused}`;
     log[refused === undefined ? 'info' : 'warn']('chains.resync', { slot, text });
   }
 
   /** Runs an attestation round when one is due. */
   async #attest(): Promise<void> {
-    const { attestor, conductor, keeper, clock, renewMs, periodMs, ownStatements, random } = this.#o;
+    const { attestor, conductor, keeper, clock, renewMs, periodMs, ownStatements, random } =
+      this.#o;
     const nowMs = clock.monoMs();
     if (nowMs < this.#nextRoundMs && (this.admitted || conductor.leading)) return;
     if (nowMs < this.#nextRoundMs - renewMs + LISTED_WITHIN_SLOTS * periodMs) return; // just asked
@@ -322,11 +365,15 @@ export class EpochPlane {
     if (!newest?.listedBy) return;
     const { listedBy } = newest;
     const nowMs = slots.timeMs();
-    const behind = peers.all().some(
-      (peer) =>
-        peer.accepted.length > 0 &&
-        !keeper.inEffect(nowMs).some((c) => newestFirst(c, listedBy) <= 0 && peer.confirmed.has(c.id)),
-    );
+    const behind = peers
+      .all()
+      .some(
+        (peer) =>
+          peer.accepted.length > 0 &&
+          !keeper
+            .inEffect(nowMs)
+            .some((c) => newestFirst(c, listedBy) <= 0 && peer.confirmed.has(c.id)),
+      );
     for (const own of [...ownStatements]) {
       const superseded = own.listedBy !== undefined && newestFirst(listedBy, own.listedBy) < 0;
       const old = nowMs - own.own.statement.issuedAtMs > maxStalenessMs + this.#o.renewMs;
@@ -357,7 +404,13 @@ export class EpochPlane {
     await bus.publish(subjects.presence(node), presence);
     const said = JSON.stringify([sid, this.#o.directory()]);
     if (said === this.#directoryText) return;
-    const directory = { v: 1 as const, node, sid, seq: ++this.#directorySeq, ...this.#o.directory() };
+    const directory = {
+      v: 1 as const,
+      node,
+      sid,
+      seq: ++this.#directorySeq,
+      ...this.#o.directory(),
+    };
     if (await bus.publish(subjects.workloads(node), signDirectory(directory, own.sign))) {
       this.#directoryText = said;
     }

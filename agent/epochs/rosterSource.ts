@@ -29,7 +29,9 @@ export class RosterSource {
     if (!index) return undefined;
     const rows: RosterRow[] = [];
     for (let i = 0; i < index.length; i += FETCHES_AT_ONCE) {
-      const some = await Promise.all(index.slice(i, i + FETCHES_AT_ONCE).map((row) => this.#row(row)));
+      const some = await Promise.all(
+        index.slice(i, i + FETCHES_AT_ONCE).map((row) => this.#row(row)),
+      );
       for (const row of some) {
         if (!row) return undefined;
         rows.push(row);

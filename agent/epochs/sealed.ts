@@ -119,7 +119,12 @@ export const sealFor = (
   slot: Slot,
 ): Promise<SignedDocument> => {
   const { node, sid } = conductor.statement;
-  return sealSecrets(secrets, recipient, { recordHash, slot, conductor: { node, sid } }, conductor.sign);
+  return sealSecrets(
+    secrets,
+    recipient,
+    { recordHash, slot, conductor: { node, sid } },
+    conductor.sign,
+  );
 };
 
 const MAX_USED_SEALS = 50_000;

@@ -21,7 +21,8 @@ export class Serial {
     if (this.#closed) return;
     if (this.#queued >= MAX_QUEUED) {
       this.#dropped += 1;
-      if (this.#dropped % 1000 === 1) this.#log.warn('queue.full', { what, dropped: this.#dropped });
+      if (this.#dropped % 1000 === 1)
+        this.#log.warn('queue.full', { what, dropped: this.#dropped });
       return;
     }
     this.#queued += 1;

@@ -8,6 +8,7 @@ export interface Subjects {
   presence(node: NodeName): string;
   workloads(node: NodeName): string;
   join(node: NodeName): string;
+  readonly sealedAll: string;
   readonly every: { readonly presence: string; readonly workloads: string; readonly join: string };
   readonly streams: {
     readonly record: string;
@@ -29,6 +30,7 @@ export function subjectsOf(cluster: string): Subjects {
     presence: (node) => at(`presence.${nodeToken(node)}`),
     workloads: (node) => at(`workloads.${nodeToken(node)}`),
     join: (node) => at(`join.${nodeToken(node)}`),
+    sealedAll: at('sealed.*'),
     every: { presence: at('presence.*'), workloads: at('workloads.*'), join: at('join.*') },
     streams: {
       record: `TL_${cluster}_RECORD`,

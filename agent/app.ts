@@ -1,0 +1,356 @@
+// The one place where an agent is wired: every part is made here, given what it needs, and ended in
+// the reverse order. It decides nothing.
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { serveControl } from '#agent/api/control.ts';
+import type { Clock } from '#agent/base/clock.ts';
+import { TidelockError } from '#agent/base/errors.ts';
+import { fromHex, hex } from '#agent/base/bytes.ts';
+import { run } from '#agent/base/run.ts';
+import { documentHash, type SignedDocument } from '#agent/base/signed.ts';
+import { AdmissionDesk } from '#agent/epochs/admission.ts';
+import { Attestor } from '#agent/epochs/attestor.ts';
+import { openBus } from '#agent/epochs/bus.ts';
+import { Conductor } from '#agent/epochs/conductor.ts';
+import { Examiner } from '#agent/epochs/examiner.ts';
+import { RecordFollower } from '#agent/epochs/follower.ts';
+import { RecordHistory } from '#agent/epochs/history.ts';
+import { ChainKeeper } from '#agent/epochs/keeper.ts';
+import { openLease } from '#agent/epochs/lease.ts';
+import { PeerBook, type OwnListed } from '#agent/epochs/peers.ts';
+import { EpochPlane } from '#agent/epochs/plane.ts';
+import { RosterSource } from '#agent/epochs/rosterSource.ts';
+import { UsedSeals } from '#agent/epochs/sealed.ts';
+import { busLayout } from '#agent/epochs/layout.ts';
+import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
+import { openFileInventory } from '#agent/inventory/file.ts';
+import { openPolicyFiles } from '#agent/policy/files.ts';
+import { readPolicy } from '#attest/enrolment.ts';
+import { collectEvidence } from '#attest/evidence.ts';
+import { openTpm } from '#attest/tpm/tpm.ts';
+import { CHIPS } from '#proxy/chips/registry.ts';
+import { SlotClock } from '#proxy/chips/slotClock.ts';
+import { Counters } from '#proxy/counters.ts';
+import { closeFd } from '#proxy/native/fd.ts';
+import { startDataPlane } from '#proxy/plane.ts';
+import { ReplaySet } from '#proxy/replay.ts';
+import { Aliases } from './aliases.ts';
+import { Captures } from './captures.ts';
+import type { Config } from './config.ts';
+import { openLaneListener } from './laneListener.ts';
+import type { EventRing, Log } from './log.ts';
+import { readDocument } from './documents.ts';
+import { makeSnapshot, type SnapshotSources } from './snapshots.ts';
+import { statusOf } from './statusView.ts';
+
+export interface AgentDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: EventRing;
+  /** Ends the agent gracefully. */
+  readonly signal: AbortSignal;
+}
+
+/** Several changes within this time make one snapshot. */
+const SETTLE_MS = 10;
+/** A lease lapses after this many periods without a beat. */
+const LEASE_PERIODS = 3;
+/** An admission outlives the renewal that should replace it by as much again. */
+const TTL_RENEWALS = 2;
+
+/** Live lanes may go on this long while a stopping agent waits for them. */
+const DRAIN_MS = 5000;
+
+/** Runs the agent of this node until the signal. Errors: those of a start that cannot work. */
+export async function runAgent(
+  config: Config,
+  { clock, log, events, signal }: AgentDeps,
+): Promise<void> {
+  requireRoot();
+  await using stack = new AsyncDisposableStack();
+  const startedAtMs = clock.wallMs();
+  const { domain, cluster, node, owners } = config;
+  const { periodMs } = config.epochs;
+  const maxStalenessMs = config.epochs.maxStalenessSeconds * 1000;
+  const renewMs = config.attestation.renewSeconds * 1000;
+  const ttlMs = TTL_RENEWALS * renewMs;
+  const subjects = subjectsOf(cluster);
+  const report = (problem: TidelockError | undefined): void => {
+    if (problem) log.error('config.problem', { error: problem });
+  };
+
+  // What the owners signed, and what this host was told
+  const policyDocument = await readDocument(config.attestation.policyFile);
+  const policy = readPolicy(policyDocument, owners);
+  const policyHash = hex(documentHash(policyDocument as SignedDocument));
+  const enrolment = await readDocument(config.attestation.enrolmentFile);
+  const access = await openPolicyFiles({ ...config.policy, clock, report });
+  stack.defer(() => access.close());
+  const inventory = await openFileInventory({
+    file: config.inventory.file,
+    naming: { template: config.inventory.spiffeTemplate, domain, cluster },
+    clock,
+    report,
+  });
+  stack.defer(() => inventory.close());
+  const tpm = openTpm({ tcti: config.tpm.tcti, run });
+  stack.use(tpm);
+  const laneFd = openLaneListener(config.lanes.address, config.lanes.port);
+  stack.defer(() => closeFd(laneFd));
+
+  // Epochs
+  const bus = openBus({
+    ...config.bus,
+    name: `tidelock ${node}`,
+    ...busLayout(subjects, maxStalenessMs),
+    clock,
+    random: Math.random,
+    log,
+  });
+  stack.defer(() => bus.close());
+  bus.onConnect(() => void bus.put(subjects.buckets.enrolment, nodeToken(node), enrolment));
+  const slots = new SlotClock(clock, periodMs);
+  const history = new RecordHistory(policyHash);
+  const keeper = new ChainKeeper({ maxStalenessMs });
+  stack.defer(() => keeper.close());
+  const ownStatements: OwnListed[] = [];
+  const examiner = new Examiner({
+    bus,
+    subjects,
+    owners,
+    domain,
+    cluster,
+    policy,
+    history,
+    enrolmentOf: async (of) =>
+      of === node ? enrolment : (await bus.get(subjects.buckets.enrolment, nodeToken(of)))?.value,
+    clock,
+    maxAgeMs: ttlMs,
+  });
+  const source = new RosterSource(bus, subjects.buckets.roster);
+  const follower = new RecordFollower({
+    bus,
+    subjects,
+    examiner,
+    keeper,
+    history,
+    source,
+    slots,
+    clock,
+    log,
+    limits: { domain, cluster, periodMs: policy.periodMs, algorithms: policy.algorithms },
+    lookBackMs: ttlMs,
+    ownStatement: (sid) => ownStatements.find(({ own }) => own.statement.sid === sid)?.own,
+  });
+  const basis = (): string => follower.newest?.hash ?? policyHash;
+  const peers = new PeerBook();
+  const usedSeals = new UsedSeals();
+  const lease = openLease({
+    bus,
+    bucket: subjects.buckets.lease,
+    clock,
+    ttlMs: () => LEASE_PERIODS * periodMs,
+  });
+  const desk = new AdmissionDesk({
+    bus,
+    subjects,
+    examiner,
+    keeper,
+    source,
+    usedSeals,
+    clock,
+    log,
+    random: randomBytes,
+    ttlMs,
+    self: () => attestor.current,
+    basis,
+    slot: () => slots.slot(periodMs),
+  });
+  const conductor: Conductor = new Conductor({
+    bus,
+    subjects,
+    lease,
+    keeper,
+    desk,
+    usedSeals,
+    clock,
+    log,
+    random: randomBytes,
+    domain,
+    cluster,
+    periodMs,
+    algorithms: policy.algorithms,
+    self: () => attestor.current,
+    acceptable: (holder) => peers.get(holder)?.refused === undefined,
+    newest: () => follower.newest,
+    sealKeyOf: (of) => peers.sealKeyOf(of),
+    apply: (record) => plane.applied(record),
+  });
+  const attestor: Attestor = new Attestor({
+    bus,
+    subjects,
+    examiner,
+    collect: (statement, challenge) =>
+      collectEvidence({
+        tpm,
+        akHandle: config.tpm.akHandle,
+        statement,
+        challenge: { basis: fromHex(challenge.basis), random: challenge.random },
+        policy,
+        eventLog: () => readFile(config.tpm.eventLog),
+      }),
+    clock,
+    log,
+    random: randomBytes,
+    domain,
+    cluster,
+    node,
+    algorithms: CHIPS.map(({ id }) => id),
+    basis,
+    leading: () => conductor.leading,
+    onSealed: (document) => void plane.onSealed(document),
+  });
+
+  // Data plane
+  const replay = ReplaySet.create();
+  const counters = Counters.create();
+  const aliases = new Aliases(node);
+  stack.defer(() => aliases.close());
+  const dataPlane = startDataPlane({
+    nodePath: process.execPath,
+    settings: { workers: config.lanes.workers, uid: config.lanes.uid, gid: config.lanes.uid },
+    replay,
+    counters,
+    makeSockets: (uid, family, count) => captures.makeSockets(uid, family, count),
+    onEvent: (event, dropped) => {
+      const text = [event.kind, event.reason, event.from, event.to, event.detail]
+        .filter(Boolean)
+        .join(' ');
+      log[event.kind === 'refused' ? 'warn' : 'debug'](`lane.${event.kind}`, {
+        ...event,
+        dropped,
+        text,
+      });
+    },
+    log: (level, event, fields) => log[level](event, fields as Parameters<Log['info']>[1]),
+    clock,
+    random: Math.random,
+    signal,
+  });
+  stack.defer(() => dataPlane.close(DRAIN_MS));
+  const captures: Captures = new Captures({
+    inventory,
+    inbound: config.lanes.inbound,
+    run,
+    clock,
+    log,
+    listen: (role, fd) => dataPlane.listen(role, fd),
+    unlisten: (role) => dataPlane.unlisten(role),
+    onChange: () => {
+      aliases.retain(inventory.pods());
+      plane.directoryChanged();
+      publishSnapshot();
+    },
+  });
+  const plane: EpochPlane = new EpochPlane({
+    bus,
+    subjects,
+    attestor,
+    conductor,
+    examiner,
+    follower,
+    keeper,
+    peers,
+    ownStatements,
+    slots,
+    clock,
+    log,
+    random: Math.random,
+    node,
+    periodMs,
+    renewMs,
+    maxStalenessMs,
+    directory: () => ({
+      lane: { address: config.lanes.address, port: config.lanes.port },
+      pods: captures
+        .pods()
+        .filter(({ captured }) => captured)
+        .map(({ spec: { uid, ips, spiffeId } }) => ({ uid, ips: [...ips], spiffeId, ports: [] })),
+    }),
+    onChange: () => publishSnapshot(),
+  });
+  const sources: SnapshotSources = {
+    config,
+    plane,
+    attestor,
+    examiner,
+    keeper,
+    peers,
+    aliases,
+    captures,
+    policy: () => access.value(),
+  };
+  let version = 0;
+  let pending = false;
+  const publishSnapshot = (): void => {
+    if (pending || signal.aborted) return;
+    pending = true;
+    clock.after(SETTLE_MS, () => {
+      pending = false;
+      if (signal.aborted) return;
+      const nowMs = slots.timeMs();
+      version += 1;
+      dataPlane.publish(makeSnapshot(sources, version, nowMs, slots.slot(periodMs)));
+    });
+  };
+  access.onChange(publishSnapshot);
+
+  // Life
+  const startedStatus = {
+    ...sources,
+    bus,
+    conductor,
+    lease,
+    follower,
+    slots,
+    clock,
+    startedAtMs,
+    events,
+  };
+  const control = await serveControl(config.api.controlSocket, {
+    'GET /status': () => ({
+      apiVersion: 'tidelock/v1',
+      kind: 'Status',
+      ...statusOf({
+        ...startedStatus,
+        counters: () => counters.totals(),
+        dataPlane: () => dataPlane.status(),
+        warnings: () =>
+          [inventory.problem(), access.problem(), bus.problem, attestor.state.error]
+            .filter((problem) => problem !== undefined)
+            .map((problem) => `${problem.message}. ${problem.hint}`),
+      }),
+    }),
+  });
+  stack.use(control);
+  dataPlane.listen({ kind: 'lane' }, laneFd);
+  await captures.start();
+  stack.defer(() => captures.close());
+  plane.start();
+  stack.defer(() => plane.close());
+  log.info('agent.ready', { text: `agent of ${node} runs` });
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  log.info('agent.stop', { text: `agent of ${node} stops` });
+}
+
+function requireRoot(): void {
+  if (process.getuid?.() === 0) return;
+  throw new TidelockError('ROOT_REQUIRED', {
+    op: 'agent.run',
+    message: 'Cannot run the agent: not root',
+    hint: 'It enters the network namespaces of pods and loads nftables rules. Run it as root; the data plane drops to lanes.uid by itself.',
+  });
+}

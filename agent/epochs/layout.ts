@@ -1,0 +1,43 @@
+// The streams and buckets of a cluster on the bus (ARCHITECTURE, decisions), each with its limits:
+// nothing an outsider publishes grows without bound.
+import { DiscardPolicy, StorageType } from '@nats-io/jetstream';
+import type { BusOptions } from './bus.ts';
+import type { Subjects } from './subjects.ts';
+
+const MAX_MESSAGE_BYTES = 1 << 20;
+const RECORD_BYTES = 256 << 20;
+const NODE_BYTES = 1 << 30;
+/** NATS counts durations in nanoseconds. */
+const NANOS_PER_MS = 1_000_000;
+
+export function busLayout(
+  { record, every, streams, buckets, sealedAll }: Subjects,
+  maxStalenessMs: number,
+): Pick<BusOptions, 'streams' | 'buckets'> {
+  const limits = {
+    discard: DiscardPolicy.Old,
+    storage: StorageType.File,
+    max_msg_size: MAX_MESSAGE_BYTES,
+    max_bytes: NODE_BYTES,
+  };
+  const keptMs = 2 * maxStalenessMs;
+  return {
+    streams: [
+      {
+        ...limits,
+        name: streams.record,
+        subjects: [record],
+        max_age: keptMs * NANOS_PER_MS,
+        max_bytes: RECORD_BYTES,
+      },
+      { ...limits, name: streams.sealed, subjects: [sealedAll], max_msgs_per_subject: 4 },
+      { ...limits, name: streams.presence, subjects: [every.presence], max_msgs_per_subject: 1 },
+      { ...limits, name: streams.workloads, subjects: [every.workloads], max_msgs_per_subject: 1 },
+    ],
+    buckets: [
+      { name: buckets.roster, ttlMs: keptMs },
+      { name: buckets.enrolment, ttlMs: 0 },
+      { name: buckets.lease, ttlMs: 0 },
+    ],
+  };
+}

@@ -1,0 +1,176 @@
+// What `GET /status` answers: the state of every part at one moment, in words and numbers an operator
+// can use. It reads and never changes anything.
+import { asymmetricCounts } from '#agent/base/asymmetric.ts';
+import { slotAt } from '#agent/base/brands.ts';
+import type { Clock } from '#agent/base/clock.ts';
+import type { Status } from '#agent/api/status.ts';
+import type { Bus } from '#agent/epochs/bus.ts';
+import type { Conductor } from '#agent/epochs/conductor.ts';
+import type { Lease } from '#agent/epochs/lease.ts';
+import type { RecordFollower } from '#agent/epochs/follower.ts';
+import type { PeerState } from '#agent/epochs/peers.ts';
+import { chipsAlgorithm } from '#proxy/chips/registry.ts';
+import type { SlotClock } from '#proxy/chips/slotClock.ts';
+import { REFUSALS, type CounterTotals } from '#proxy/counters.ts';
+import type { DataPlaneStatus } from '#proxy/plane.ts';
+import type { EventRing } from './log.ts';
+import type { SnapshotSources } from './snapshots.ts';
+import { VERSION } from './version.ts';
+
+export interface StatusSources extends SnapshotSources {
+  readonly bus: Bus;
+  readonly conductor: Conductor;
+  readonly lease: Lease;
+  readonly follower: RecordFollower;
+  readonly slots: SlotClock;
+  readonly clock: Clock;
+  readonly startedAtMs: number;
+  readonly events: EventRing;
+  readonly counters: () => CounterTotals;
+  readonly dataPlane: () => DataPlaneStatus;
+  /** Problems of the moment that need an operator. */
+  readonly warnings: () => readonly string[];
+}
+
+export function statusOf(from: StatusSources): Status {
+  const { clock, startedAtMs, captures, events } = from;
+  const dataPlane = from.dataPlane();
+  const own = asymmetricCounts();
+  return {
+    agent: {
+      version: VERSION,
+      pid: process.pid,
+      startedAt: new Date(startedAtMs).toISOString(),
+      uptimeMs: clock.wallMs() - startedAtMs,
+    },
+    node: nodeOf(from),
+    epochs: epochsOf(from),
+    peers: from.peers.all().map((peer) => peerOf(from, peer)),
+    lanes: lanesOf(from.counters()),
+    asymmetric: {
+      total: own.total + dataPlane.asymmetric.total,
+      statements: own.statements,
+      tokens: own.tokens + dataPlane.asymmetric.tokens,
+    },
+    pods: captures.pods().map(({ spec, captured, error }) => ({
+      uid: spec.uid,
+      namespace: spec.namespace,
+      name: spec.name,
+      spiffeId: spec.spiffeId,
+      ips: [...spec.ips],
+      captured,
+      ...(error ? { error: error.message } : {}),
+    })),
+    dataPlane: {
+      ...(dataPlane.pid > 0 ? { pid: dataPlane.pid } : {}),
+      uid: dataPlane.uid,
+      workers: dataPlane.workers,
+      state: dataPlane.state,
+      restarts: dataPlane.restarts,
+    },
+    events: [...events.events()],
+    warnings: [...from.warnings()],
+  };
+}
+
+function nodeOf({ config, plane, attestor }: StatusSources): Status['node'] {
+  const { state } = attestor;
+  const { appraisal } = state;
+  const admitted = plane.admitted ? '' : 'not admitted to the cluster yet';
+  const sid = (plane.listed[0]?.own ?? attestor.current)?.statement.sid;
+  return {
+    name: config.node,
+    domain: config.domain,
+    cluster: config.cluster,
+    ...(sid ? { sid } : {}),
+    verdict: state.verdict,
+    level: appraisal ? 'tpm' : 'none',
+    reason: state.reason || admitted,
+    checks: (appraisal?.checks ?? []).map(({ name, result, text }) => ({ name, result, text })),
+    ...(state.renewedAtMs === undefined
+      ? {}
+      : { renewedAt: new Date(state.renewedAtMs).toISOString() }),
+    pcrs: { ...appraisal?.pcrs },
+  };
+}
+
+function epochsOf(from: StatusSources): Status['epochs'] {
+  const { config, plane, keeper, peers, bus, conductor, lease, follower, slots } = from;
+  const nowMs = slots.timeMs();
+  const [current] = keeper.inEffect(nowMs);
+  const periodMs = current?.periodMs ?? config.epochs.periodMs;
+  const holder = conductor.leading
+    ? config.node
+    : (follower.newest?.conductor.node ?? lease.holder?.node);
+  return {
+    ...(holder ? { conductor: holder } : {}),
+    isConductor: conductor.leading,
+    term: follower.newest?.term ?? 0,
+    generation: current?.generation ?? 0,
+    epoch: current?.epoch ?? 0,
+    slot: slotAt(nowMs, periodMs),
+    periodMs,
+    chains: keeper
+      .chains()
+      .slice(0, SHOWN_CHAINS)
+      .map((chain) => ({
+        id: chain.id,
+        epoch: chain.epoch,
+        generation: chain.generation,
+        algorithm: chipsAlgorithm(chain.algorithm)?.name ?? `#${chain.algorithm}`,
+        atSlot: chain.atSlot,
+        confirmedBy: peers
+          .all()
+          .filter((peer) => peer.confirmed.has(chain.id))
+          .map(({ node }) => node),
+      })),
+    chainsSeen: plane.seen.chains,
+    slotsSeen: plane.seen.slots,
+    algorithmsSeen: plane.seen.algorithms.map((id) => chipsAlgorithm(id)?.name ?? `#${id}`),
+    busConnected: bus.connected,
+    ...(Number.isFinite(follower.silenceMs)
+      ? { lastRecordAgeMs: Math.round(follower.silenceMs) }
+      : {}),
+  };
+}
+
+/** Older chains are kept for peers that lag; an operator wants the newest. */
+const SHOWN_CHAINS = 8;
+
+function peerOf(
+  { plane, peers, keeper, slots, clock }: StatusSources,
+  peer: PeerState,
+): Status['peers'][number] {
+  const nowMs = slots.timeMs();
+  const [newest] = peer.accepted;
+  const send = peers.choose(peer, plane.listed, keeper.inEffect(nowMs), nowMs);
+  const lane = peer.directory?.lane;
+  return {
+    node: peer.node,
+    address: lane ? `${lane.address} port ${lane.port}` : 'unknown',
+    ...(newest ? { sid: newest.statement.sid } : {}),
+    verdict: newest?.appraisal.verdict ?? 'none',
+    reason: peer.refused ?? '',
+    ...(newest ? { expiresInMs: newest.entry.expiresAt - clock.wallMs() } : {}),
+    ...('refused' in send ? { refused: send.refused } : { sendChain: send.chainId }),
+    ...(peer.presence ? { clockOffsetMs: peer.presence.clockOffsetMs } : {}),
+  };
+}
+
+const lanesOf = (totals: CounterTotals): Status['lanes'] => ({
+  active: totals.active,
+  openedOut: totals.lanesOpenedOut,
+  openedIn: totals.lanesOpenedIn,
+  sameNode: totals.lanesSameNode,
+  refused: Object.fromEntries(
+    REFUSALS.flatMap((reason) => {
+      const n = totals[`refused.${reason}`];
+      return n > 0 ? [[reason, n]] : [];
+    }),
+  ),
+  bytesOut: totals.bytesOut,
+  bytesIn: totals.bytesIn,
+  keyUpdates: totals.keyUpdates,
+  strangers: totals.strangers,
+  replayed: totals['refused.replayed'],
+});
