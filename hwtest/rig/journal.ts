@@ -3,7 +3,7 @@
 // with its processes), so those and the owner are all that a later start needs to know.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { isAlive, thisProcess } from './owner.ts';
+import { isAlive, processOf } from './owner.ts';
 
 /** Where journals lie: root only, and gone with a reboot, as namespaces and processes are. */
 export const JOURNAL_DIR = '/run/tidelock-rig';
@@ -20,7 +20,9 @@ export type Journal = z.infer<typeof journalSchema>;
 
 /** Records a rig of the calling process, before its first effect. */
 export function openJournal(rig: Pick<Journal, 'id' | 'dir' | 'cgroup'>): Journal {
-  const journal: Journal = { v: 1, ...rig, owner: thisProcess() };
+  const owner = processOf(process.pid);
+  if (owner === undefined) throw new Error('/proc does not show this process');
+  const journal: Journal = { v: 1, ...rig, owner };
   mkdirSync(JOURNAL_DIR, { recursive: true, mode: 0o700 });
   const draft = `${pathOf(rig.id)}.new`;
   writeFileSync(draft, `${JSON.stringify(journal)}\n`, { mode: 0o600 });

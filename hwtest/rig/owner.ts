@@ -9,11 +9,10 @@ export interface Owner {
   readonly bootId: string;
 }
 
-/** The calling process. */
-export function thisProcess(): Owner {
-  const startTicks = startTicksOf(process.pid);
-  if (startTicks === undefined) throw new Error('/proc does not show this process');
-  return { pid: process.pid, startTicks, bootId: bootId() };
+/** The process with this pid, if there is one now. */
+export function processOf(pid: number): Owner | undefined {
+  const startTicks = startTicksOf(pid);
+  return startTicks === undefined ? undefined : { pid, startTicks, bootId: bootId() };
 }
 
 /** Whether that very process still runs. */
