@@ -1,0 +1,298 @@
+// The live keys of one worker: chain windows, the lane names that may arrive, the pair secrets, and
+// what to send to a peer with right now. Follows snapshots and slots; who may talk is routes.ts.
+import {
+  slotAt,
+  slotPlus,
+  type ChainId,
+  type NodeName,
+  type Sid,
+  type Slot,
+} from '#agent/base/brands.ts';
+import { equal, wipe, type Bytes } from '#agent/base/bytes.ts';
+import { endpoint, headerKeyOf, kidOf, presenceCheck } from '#proxy/chips/chain.ts';
+import { chipsAlgorithm, type AeadName } from '#proxy/chips/registry.ts';
+import { ChainWindow } from '#proxy/chips/window.ts';
+import { laneContext, type LaneEnd } from '#proxy/see/keys.ts';
+import type { Confirmation } from '#proxy/see/opening.ts';
+import type { LiveChain, Peer, SelfState, Snapshot } from './snapshot.ts';
+
+/** How long a KEYUPDATE may lie unread behind a slow application (PROTOCOL 7). */
+const RETAIN_MS = 1_800_000;
+/** A sender uses the newest confirmed chain: the update keys of older ones need not be retained. */
+const RETAINED_CHAINS = 8;
+
+/** A chain as this worker holds it. */
+export interface RingChain {
+  readonly id: ChainId;
+  readonly generation: number;
+  readonly periodMs: number;
+  readonly atSlot: Slot;
+  readonly aead: AeadName;
+  readonly window: ChainWindow;
+}
+
+/** What an arriving kid stands for. */
+export interface KidEntry {
+  readonly chain: RingChain;
+  readonly slot: Slot;
+  /** This node, by the statement that is addressed. */
+  readonly own: LaneEnd;
+  /** 32 bytes, derived at the first use. */
+  readonly headerKey: () => Buffer;
+  /** Overwrites the header key. */
+  readonly forget: () => void;
+}
+
+/** All that sealing towards a peer takes in the present slot. */
+export interface Sending {
+  readonly chain: RingChain;
+  readonly slot: Slot;
+  readonly own: LaneEnd;
+  readonly peer: LaneEnd;
+  /** `pair(own, peer)`, 32 bytes, valid until the next snapshot. */
+  readonly pair: Bytes;
+  /** `chain(c, slot)`, as the other keys overwritten when the slot ends. */
+  readonly key: Buffer;
+  readonly kid: Buffer;
+  readonly headerKey: Buffer;
+  /** ChainWindow.updateKey of `slot`. */
+  readonly updateKey: Buffer;
+}
+
+interface HeldKid {
+  readonly slot: Slot;
+  readonly name: string;
+}
+
+const pairKey = (ownSid: Sid, peerSid: Sid): string => `${ownSid}/${peerSid}`;
+const kidName = (kid: Buffer): string => kid.toString('latin1', 0, 8);
+
+export class KeyRing {
+  /** By id, newest first. */
+  #chains = new Map<ChainId, RingChain>();
+  readonly #kids = new Map<string, KidEntry>();
+  #kidsOf = new Map<ChainId, readonly HeldKid[]>();
+  /** Place of a chain in the order of PROTOCOL 4, newest first. */
+  #rank = new Map<ChainId, number>();
+  #self: SelfState | undefined;
+  #peers = new Map<NodeName, Peer>();
+  #pairs = new Map<string, Bytes>();
+  readonly #contexts = new Map<string, Buffer>();
+  /** The newest chain that lanes of this worker showed a statement to hold. */
+  readonly #confirmed = new Map<Sid, ChainId>();
+  readonly #sending = new Map<NodeName, Sending>();
+  #ticks = 0;
+
+  /** Rises whenever a slot begins or a snapshot arrives: what was sealed with may be outdated. */
+  get ticks(): number {
+    return this.#ticks;
+  }
+
+  /** The periods of the chains held. */
+  get periodsMs(): readonly number[] {
+    return [...new Set([...this.#chains.values()].map(({ periodMs }) => periodMs))];
+  }
+
+  /** Takes a snapshot over; its bytes must stay until the next one. `timeMs` is slot time. */
+  replace(snapshot: Snapshot, timeMs: number): void {
+    const sidsBefore = this.#self?.sids.join();
+    this.#self = snapshot.self;
+    this.#peers = new Map(snapshot.peers.map((peer) => [peer.node, peer]));
+    this.#pairs = new Map(
+      snapshot.peers.flatMap(({ pairs }) =>
+        pairs.map(({ ownSid, peerSid, secret }) => [pairKey(ownSid, peerSid), secret]),
+      ),
+    );
+    this.#contexts.clear();
+    this.#replaceChains(snapshot.chains, timeMs);
+    if (sidsBefore !== snapshot.self.sids.join()) {
+      for (const id of this.#chains.keys()) this.#dropKids(id);
+    }
+    const live = new Set(snapshot.peers.flatMap(({ statements }) => statements.map((s) => s.sid)));
+    for (const sid of this.#confirmed.keys()) if (!live.has(sid)) this.#confirmed.delete(sid);
+    this.tick(timeMs);
+  }
+
+  /** Moves every window to slot time `timeMs` and renews what depends on it. */
+  tick(timeMs: number): void {
+    this.#ticks += 1;
+    this.#forgetSending();
+    for (const chain of this.#chains.values()) {
+      chain.window.advance(slotAt(timeMs, chain.periodMs));
+      this.#renewKids(chain);
+    }
+  }
+
+  /** What an opening's first 8 bytes stand for; undefined: nothing that is acceptable now. */
+  kid(kid: Buffer): KidEntry | undefined {
+    return this.#kids.get(kidName(kid));
+  }
+
+  chain(id: ChainId): RingChain | undefined {
+    return this.#chains.get(id);
+  }
+
+  pair(ownSid: Sid, peerSid: Sid): Bytes | undefined {
+    return this.#pairs.get(pairKey(ownSid, peerSid));
+  }
+
+  /** What to seal with towards `node` now, or why nothing can be. */
+  sending(node: NodeName): Sending | { readonly refused: string } {
+    const kept = this.#sending.get(node);
+    if (kept) return kept;
+    const made = this.#makeSending(node);
+    if (!('refused' in made)) this.#sending.set(node, made);
+    return made;
+  }
+
+  /** laneContext() of a lane from `source` to `destination`, kept until the next snapshot. */
+  context(source: LaneEnd, destination: LaneEnd): Buffer {
+    const name = pairKey(source.sid, destination.sid);
+    const kept = this.#contexts.get(name);
+    if (kept) return kept;
+    const { domain = '', cluster = '' } = this.#self ?? {};
+    const made = laneContext(domain, cluster, source, destination);
+    this.#contexts.set(name, made);
+    return made;
+  }
+
+  /** The newest chain in effect, with this node's check of it, for a lane's reply. */
+  confirmation(ownSid: Sid): Confirmation | undefined {
+    const node = this.#self?.node;
+    for (const { id, atSlot, window } of this.#chains.values()) {
+      const slot = window.now;
+      const key = slot < atSlot ? undefined : window.keyAt(slot);
+      if (key && node) return { chainId: id, slot, check: presenceCheck(key, node, ownSid) };
+    }
+    return undefined;
+  }
+
+  /** Notes that a peer's statement holds a chain: it used it, or its check of it is right. */
+  confirm(peer: LaneEnd, shown: ChainId | Confirmation): void {
+    const id = typeof shown === 'string' ? shown : shown.chainId;
+    if (!this.#isNewer(id, this.#confirmed.get(peer.sid))) return;
+    if (typeof shown !== 'string') {
+      const key = this.#chains.get(id)?.window.keyAt(shown.slot);
+      if (!key || !equal(presenceCheck(key, peer.node, peer.sid), shown.check)) return;
+    }
+    this.#confirmed.set(peer.sid, id);
+    this.#sending.delete(peer.node);
+  }
+
+  /** Overwrites every key. */
+  close(): void {
+    for (const { window } of this.#chains.values()) window.close();
+    for (const id of this.#chains.keys()) this.#dropKids(id);
+    this.#chains.clear();
+    this.#pairs.clear();
+    this.#forgetSending();
+  }
+
+  #makeSending(node: NodeName): Sending | { readonly refused: string } {
+    const peer = this.#peers.get(node);
+    if (!this.#self || !peer) return { refused: `${node} is not a peer` };
+    if ('refused' in peer.send) return peer.send;
+    const { chainId, ownSid, peerSid } = peer.send;
+    const shown = this.#confirmed.get(peerSid);
+    const chain = this.#chains.get(shown && this.#isNewer(shown, chainId) ? shown : chainId);
+    const slot = chain?.window.now;
+    const key = slot === undefined ? undefined : chain?.window.keyAt(slot);
+    const updateKey = slot === undefined ? undefined : chain?.window.updateKey(slot);
+    const pair = this.pair(ownSid, peerSid);
+    if (!chain || slot === undefined || !key || !updateKey || !pair) {
+      return { refused: `no key for ${node} in the present slot` };
+    }
+    const receiver = endpoint(node, peerSid);
+    return {
+      chain,
+      slot,
+      own: { node: this.#self.node, sid: ownSid },
+      peer: { node, sid: peerSid },
+      pair,
+      key: Buffer.from(key),
+      kid: kidOf(key, receiver),
+      headerKey: headerKeyOf(key, receiver),
+      updateKey: Buffer.from(updateKey),
+    };
+  }
+
+  #isNewer(a: ChainId, b: ChainId | undefined): boolean {
+    const rank = this.#rank.get(a);
+    return (
+      rank !== undefined && rank < (b === undefined ? Infinity : (this.#rank.get(b) ?? Infinity))
+    );
+  }
+
+  #replaceChains(live: readonly LiveChain[], timeMs: number): void {
+    const next = new Map<ChainId, RingChain>();
+    for (const chain of live) {
+      const held = this.#chains.get(chain.id) ?? ringChain(chain, timeMs);
+      if (held) next.set(chain.id, held);
+    }
+    for (const [id, { window }] of this.#chains) {
+      if (next.has(id)) continue;
+      window.close();
+      this.#dropKids(id);
+    }
+    this.#chains = next;
+    this.#rank = new Map([...next.keys()].map((id, rank) => [id, rank]));
+    for (const { id, window, periodMs } of next.values()) {
+      const isRecent = (this.#rank.get(id) ?? 0) < RETAINED_CHAINS;
+      window.retain(isRecent ? Math.ceil(RETAIN_MS / periodMs) : 0);
+    }
+  }
+
+  #renewKids(chain: RingChain): void {
+    const { now } = chain.window;
+    const held = this.#kidsOf.get(chain.id) ?? [];
+    const current = held.filter((kid) => kid.slot >= now - 1 || !this.#dropKid(kid));
+    for (const slot of [slotPlus(now, -1), now, slotPlus(now, 1)]) {
+      const key = current.some((kid) => kid.slot === slot) ? undefined : chain.window.keyAt(slot);
+      if (!key || !this.#self) continue;
+      const { node, sids } = this.#self;
+      for (const ownSid of sids)
+        current.push(this.#addKid(chain, slot, { node, sid: ownSid }, key));
+    }
+    this.#kidsOf.set(chain.id, current);
+  }
+
+  #addKid(chain: RingChain, slot: Slot, own: LaneEnd, key: Buffer): HeldKid {
+    const receiver = endpoint(own.node, own.sid);
+    const name = kidName(kidOf(key, receiver));
+    let headerKey: Buffer | undefined;
+    // Two kids of 8 bytes that meet by chance cost the lanes of one of them, for one slot.
+    this.#kids.set(name, {
+      chain,
+      slot,
+      own,
+      headerKey: () => (headerKey ??= headerKeyOf(key, receiver)),
+      forget: () => headerKey?.fill(0),
+    });
+    return { slot, name };
+  }
+
+  #dropKid({ name }: HeldKid): boolean {
+    this.#kids.get(name)?.forget();
+    return this.#kids.delete(name);
+  }
+
+  #dropKids(id: ChainId): void {
+    for (const kid of this.#kidsOf.get(id) ?? []) this.#dropKid(kid);
+    this.#kidsOf.delete(id);
+  }
+
+  #forgetSending(): void {
+    for (const { key, headerKey, updateKey } of this.#sending.values()) {
+      wipe(key, headerKey, updateKey);
+    }
+    this.#sending.clear();
+  }
+}
+
+function ringChain(live: LiveChain, timeMs: number): RingChain | undefined {
+  const algorithm = chipsAlgorithm(live.algorithm);
+  if (algorithm === undefined) return undefined;
+  const { id, generation, periodMs, atSlot, slot, key } = live;
+  const window = new ChainWindow({ slot, key, now: slotAt(timeMs, periodMs) });
+  return { id, generation, periodMs, atSlot, aead: algorithm.aead, window };
+}

@@ -1,0 +1,251 @@
+// The key schedule of an open lane (PROTOCOL 7): each end replaces the secret it sends under and
+// follows the other's KEYUPDATEs. Pure: frames go in and out as bytes, sockets are lane.ts.
+import type { NodeName, Sid, Slot } from '#agent/base/brands.ts';
+import { wipe, type Bytes } from '#agent/base/bytes.ts';
+import type { AeadName } from '#proxy/chips/registry.ts';
+import {
+  FRAME,
+  decodeKeyUpdate,
+  encodeKeyUpdate,
+  type FrameType,
+  type KeyUpdate,
+} from '#proxy/see/frames.ts';
+import { frameKeys, nextSecret } from '#proxy/see/keys.ts';
+import { FrameOpener, type Frame, type FrameFailure } from '#proxy/see/opener.ts';
+import { FrameSealer } from '#proxy/see/sealer.ts';
+import type { KeyRing, Sending } from './keyRing.ts';
+
+/** What a direction is sealed under at its start; `secret` is then the direction's own to wipe. */
+export interface Traffic {
+  readonly aead: AeadName;
+  readonly secret: Buffer;
+}
+
+/** The slot and statements that a sending secret stands for. */
+interface Basis {
+  readonly periodMs: number;
+  readonly slot: Slot;
+  readonly generation: number;
+  readonly ownSid: Sid;
+  readonly peerSid: Sid;
+}
+
+const basisOf = ({ chain, slot, own, peer }: Sending): Basis => ({
+  periodMs: chain.periodMs,
+  slot,
+  generation: chain.generation,
+  ownSid: own.sid,
+  peerSid: peer.sid,
+});
+
+/** The sending direction of a lane. */
+export class LaneSender {
+  readonly #ring: KeyRing;
+  readonly #peer: NodeName;
+  #secret: Buffer;
+  #aead: AeadName;
+  #sealer: FrameSealer;
+  #basis: Basis;
+  #ticks: number;
+  /** Frames were sent since the last update. */
+  #isUsed = true;
+  /** False for a client until the reply: its early secret is replaced by kind 0 and nothing else. */
+  #canUpdate: boolean;
+  #updates = 0;
+
+  /** `sealer` has sealed the open block or the reply under `traffic`. */
+  constructor(
+    ring: KeyRing,
+    sending: Sending,
+    start: { readonly traffic: Traffic; readonly sealer: FrameSealer; readonly isEarly: boolean },
+  ) {
+    this.#ring = ring;
+    this.#peer = sending.peer.node;
+    this.#secret = start.traffic.secret;
+    this.#aead = start.traffic.aead;
+    this.#sealer = start.sealer;
+    this.#basis = basisOf(sending);
+    this.#ticks = ring.ticks;
+    this.#canUpdate = !start.isEarly;
+  }
+
+  /** Updates of kind 1 so far. */
+  get updates(): number {
+    return this.#updates;
+  }
+
+  /** A frame, after a KEYUPDATE where one is due; undefined: the key is used up and stays so. */
+  seal(type: FrameType, data: Bytes): readonly Buffer[] | undefined {
+    const update = this.update();
+    if (this.#sealer.spent) return undefined;
+    this.#isUsed = true;
+    const frame = this.#sealer.frame(type, data);
+    return update.length === 0 ? frame : [...update, ...frame];
+  }
+
+  /** KEYUPDATE of kind 0, the first frame of a client after the reply. */
+  begin(secret: Buffer): readonly Buffer[] {
+    const frame = this.#sealer.frame(FRAME.keyUpdate, encodeKeyUpdate({ kind: 0 }));
+    this.#canUpdate = true;
+    this.#replace(secret, this.#aead);
+    return frame;
+  }
+
+  /**
+   * KEYUPDATE of kind 1 where one is due, else nothing: at the first slot change after any frame, at
+   * one with new statements or a new generation though nothing was sent, and before a key is used up.
+   */
+  update(): readonly Buffer[] {
+    const { spent } = this.#sealer;
+    if (!this.#canUpdate || (this.#ticks === this.#ring.ticks && !spent)) return [];
+    this.#ticks = this.#ring.ticks;
+    const sending = this.#ring.sending(this.#peer);
+    if ('refused' in sending) return []; // goes on under the old secret until it is cut or used up
+    const basis = basisOf(sending);
+    if (!spent && !this.#isDue(basis)) return [];
+    const { chain, slot, own, peer, pair, updateKey } = sending;
+    const frame = this.#sealer.frame(
+      FRAME.keyUpdate,
+      encodeKeyUpdate({ kind: 1, chainId: chain.id, slot, ownSid: own.sid, peerSid: peer.sid }),
+    );
+    this.#basis = basis;
+    this.#isUsed = false;
+    this.#updates += 1;
+    this.#replace(nextSecret(updateKey, this.#secret, pair), chain.aead);
+    return frame;
+  }
+
+  /** Overwrites the keys. */
+  close(): void {
+    this.#sealer.close();
+    wipe(this.#secret);
+  }
+
+  #isDue(basis: Basis): boolean {
+    const last = this.#basis;
+    if (basis.slot === last.slot && basis.periodMs === last.periodMs) return false;
+    return (
+      this.#isUsed ||
+      basis.generation !== last.generation ||
+      basis.ownSid !== last.ownSid ||
+      basis.peerSid !== last.peerSid
+    );
+  }
+
+  #replace(secret: Buffer, aead: AeadName): void {
+    this.close();
+    this.#secret = secret;
+    this.#aead = aead;
+    this.#sealer = new FrameSealer(aead, frameKeys(secret));
+  }
+}
+
+/** The statements of a direction and their pair secret. */
+export interface Pair {
+  readonly ownSid: Sid;
+  readonly peerSid: Sid;
+  readonly secret: Bytes;
+}
+
+/** Why a lane cannot be read on; `update`: a KEYUPDATE that is out of place or names unknown keys. */
+export type ReadFailure = FrameFailure | 'update';
+
+/** The receiving direction of a lane. */
+export class LaneReceiver {
+  readonly #ring: KeyRing;
+  readonly #opener: FrameOpener;
+  #secret: Buffer;
+  #aead: AeadName;
+  /** Of a server until kind 0: what follows the client's early secret. */
+  #afterEarly: Buffer | undefined;
+  /** The lane's own copy: frames may still name it when the statements have been replaced. */
+  #pair: Pair;
+  #failure: ReadFailure | undefined;
+
+  /** `opener` has opened the open block or the reply under `traffic`; `pair` is copied. */
+  constructor(
+    ring: KeyRing,
+    start: {
+      readonly traffic: Traffic;
+      readonly opener: FrameOpener;
+      readonly pair: Pair;
+      readonly afterEarly?: Buffer;
+    },
+  ) {
+    this.#ring = ring;
+    this.#opener = start.opener;
+    this.#secret = start.traffic.secret;
+    this.#aead = start.traffic.aead;
+    this.#afterEarly = start.afterEarly;
+    this.#pair = { ...start.pair, secret: Buffer.from(start.pair.secret) };
+  }
+
+  /** The statement of the other end that its present secret stands for. */
+  get peerSid(): Sid {
+    return this.#pair.peerSid;
+  }
+
+  /** True between two frames: a TCP end here cuts none in half. */
+  get atBoundary(): boolean {
+    return this.#opener.atBoundary;
+  }
+
+  /** Hands on every frame in `chunk` but KEYUPDATEs, which it follows. A failure is final. */
+  push(chunk: Bytes, onFrame: (frame: Frame) => void): ReadFailure | undefined {
+    const failure = this.#opener.push(chunk, (frame) => {
+      if (frame.type !== FRAME.keyUpdate) {
+        onFrame(frame);
+        return;
+      }
+      const update = decodeKeyUpdate(Buffer.concat(frame.pieces));
+      if (update && this.#follow(update)) return;
+      this.#failure = 'update';
+      this.#opener.stop();
+    });
+    return failure ?? this.#failure;
+  }
+
+  /** Ignores whatever follows. */
+  stop(): void {
+    this.#opener.stop();
+  }
+
+  /** Overwrites the keys. */
+  close(): void {
+    this.#opener.close();
+    wipe(this.#secret, this.#pair.secret);
+    if (this.#afterEarly) wipe(this.#afterEarly);
+  }
+
+  #follow(update: KeyUpdate): boolean {
+    if (update.kind === 0) {
+      if (!this.#afterEarly) return false;
+      this.#replace(this.#afterEarly, this.#aead);
+      this.#afterEarly = undefined;
+      return true;
+    }
+    if (this.#afterEarly) return false;
+    // The sender's own statement is this end's peer, and the other way round.
+    const [ownSid, peerSid] = [update.peerSid, update.ownSid];
+    const isSame = ownSid === this.#pair.ownSid && peerSid === this.#pair.peerSid;
+    const pair = isSame ? this.#pair.secret : this.#ring.pair(ownSid, peerSid);
+    const chain = this.#ring.chain(update.chainId);
+    const updateKey = chain?.window.updateKey(update.slot);
+    if (!pair || !chain || !updateKey) return false;
+    const next = nextSecret(updateKey, this.#secret, pair);
+    if (!isSame) {
+      const secret = Buffer.from(pair);
+      wipe(this.#pair.secret);
+      this.#pair = { ownSid, peerSid, secret };
+    }
+    this.#replace(next, chain.aead);
+    return true;
+  }
+
+  #replace(secret: Buffer, aead: AeadName): void {
+    wipe(this.#secret);
+    this.#secret = secret;
+    this.#aead = aead;
+    this.#opener.rekey(aead, frameKeys(secret));
+  }
+}
