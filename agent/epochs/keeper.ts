@@ -48,6 +48,8 @@ function tickTo(key: Bytes, from: Slot, to: Slot): Buffer {
 
 /** Slots after which holders of a revoking generation drop all older ones (PROTOCOL 4). */
 const REVOKE_AFTER_SLOTS = 3;
+/** A root that has not come by then is asked for as chains (resync), not waited for. */
+const ROOT_WITHIN_SLOTS = 8;
 /** Records that wait for their root; more are not kept, they can be read back. */
 const MAX_WAITING = 16;
 
@@ -114,7 +116,6 @@ export class ChainKeeper {
       ...rest,
       id,
       hash,
-      begins: 'epoch',
       key: fromB64url(key),
       supersededAtMs: undefined,
     });
@@ -136,6 +137,7 @@ export class ChainKeeper {
         atSlot: chain.atSlot,
         periodMs: chain.periodMs,
         algorithm: chain.algorithm,
+        begins: chain.begins,
         slot,
         key: b64url(key),
       };
@@ -153,6 +155,10 @@ export class ChainKeeper {
       wipe(chain.key);
       chain.key = next;
       chain.slot = oldest;
+    }
+    for (const [hash, record] of this.#waiting) {
+      const late = slotPlus(record.atSlot, ROOT_WITHIN_SLOTS);
+      if (slotAt(nowMs, record.periodMs) > late) this.#waiting.delete(hash);
     }
     const [newest] = this.inEffect(nowMs);
     if (!newest) return;
@@ -193,11 +199,6 @@ export class ChainKeeper {
   /** Chains whose first slot has come, newest first. */
   inEffect(nowMs: number): Chain[] {
     return this.chains().filter((chain) => chain.atSlot <= slotAt(nowMs, chain.periodMs));
-  }
-
-  /** The records still waiting for their root, as hashes. */
-  waiting(): readonly string[] {
-    return [...this.#waiting.keys()];
   }
 
   /** What this node's presence announces (PROTOCOL 4). */

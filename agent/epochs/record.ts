@@ -49,7 +49,7 @@ export interface EpochRecord extends RecordBody {
 }
 
 export function signRecord(body: RecordBody, key: SigningKey): RecordDocument {
-  return signDocument(KIND, { ...body, rootCommit: body.rootCommit }, key);
+  return signDocument(KIND, body, key);
 }
 
 /**

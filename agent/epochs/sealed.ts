@@ -53,6 +53,7 @@ const chainSchema = z.strictObject({
   atSlot: slot,
   periodMs: z.int().min(1000).max(60_000),
   algorithm: z.int().min(0).max(255),
+  begins: z.enum(['epoch', 'heal', 'revoke']),
   /** The slot of `key`. */
   slot,
   key: b64Text(32),
