@@ -10,8 +10,7 @@ import {
   installPackages,
   missingPackages,
   packageChecks,
-  policyLeftBehind,
-  removePolicy,
+  wasInterrupted,
 } from '#hwtest/setup/debian.js';
 import {
   installModules,
@@ -45,7 +44,7 @@ async function main() {
       refuse('USAGE', `Cannot run setup.js ${verb}: no such verb`, `The verbs are ${verbs}.`);
     }
     const needed = missing(verb, args);
-    if (needed.anything) await install(verb, args, needed);
+    if (needed.modules || needed.debian) await install(verb, args, needed);
     return verb === 'install' ? 0 : await runTarget(VERBS[verb].target, args);
   } catch (refused) {
     if (!(refused instanceof SetupRefused)) throw refused;
@@ -59,36 +58,35 @@ function parse([, script, verb = '', ...args]) {
   return { verb: 'tidelock', args: process.argv.slice(2) };
 }
 
-/** `modules`: node_modules is absent, partial or stale. `packages`: Debian packages to install. */
+/** `modules`: node_modules is absent, partial or stale. `debian`: packages are, named or not. */
 function missing(verb, args) {
-  const debian = VERBS[verb].debian(args);
   const modules = !modulesInstalled(ROOT);
-  const packages = debian ? missingPackages() : [];
-  const policy = debian && process.getuid() === 0 && policyLeftBehind();
-  return { modules, packages, policy, anything: modules || packages.length > 0 || policy };
+  if (!VERBS[verb].debian(args)) return { modules, debian: false, packages: [] };
+  const packages = missingPackages();
+  const unfinished = process.getuid() === 0 && wasInterrupted();
+  return { modules, debian: packages.length > 0 || unfinished, packages };
 }
 
 /** Every problem is looked for before anything is changed; then npm's part, then Debian's. */
-async function install(verb, args, { modules, packages, policy }) {
+async function install(verb, args, { modules, debian, packages }) {
   const checks = [
     ...machineChecks(),
     ...(modules ? moduleChecks(ROOT) : []),
-    ...(packages.length > 0 ? packageChecks(packages) : []),
+    ...(debian ? packageChecks(packages) : []),
   ];
   const failed = checks.filter(([holds]) => !holds);
   if (failed.length > 0) {
     throw new SetupRefused(failed.map(([, code, message, hint]) => ({ code, message, hint })));
   }
   const locks = [await lock(ROOT)];
-  if (packages.length > 0 || policy) locks.push(await lock('/var/lib/apt'));
+  if (debian) locks.push(await lock('/var/lib/apt'));
   try {
     const needed = missing(verb, args); // another setup may have done it while we waited
     const held = locks.map((each) => each.held);
-    if (needed.policy) removePolicy();
-    if (needed.packages.length > 0) await fetchPackages(needed.packages);
+    if (needed.debian) await fetchPackages(needed.packages);
     if (needed.modules) refuseOffline(ROOT);
     if (needed.modules) await installModules(ROOT, held);
-    if (needed.packages.length > 0) await installPackages(needed.packages, held);
+    if (needed.debian) await installPackages(needed.packages, held);
     say('everything is in place');
   } finally {
     for (const each of locks) each.release();

@@ -1,24 +1,24 @@
 // The Debian half of the setup: the programs that the rig is made of, and installing those that are
 // missing without their services being started, now or at the next boot. Runs under the machine's
 // Node, see steps.js.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { firstLine, installEnv, isProgram, refuse, run, say } from '#hwtest/setup/steps.js';
 
-/** Package -> programs it is needed for, and the services it would start and enable. */
+/** Package -> the programs that it is needed for. */
 const PACKAGES = {
-  swtpm: { programs: ['swtpm'] },
-  'swtpm-tools': { programs: ['swtpm_setup', 'swtpm_localca', 'swtpm_ioctl'] },
-  'tpm2-tools': { programs: ['tpm2'] },
-  'nats-server': { programs: ['nats-server'], services: ['nats-server'] },
-  nftables: { programs: ['nft'] },
-  iproute2: { programs: ['ip', 'tc', 'ss'] },
-  'nginx-light': { programs: ['nginx'], services: ['nginx'] },
-  'redis-server': { programs: ['redis-server'], services: ['redis-server'] },
-  'redis-tools': { programs: ['redis-cli', 'redis-benchmark'] },
-  curl: { programs: ['curl'] },
-  tcpdump: { programs: ['tcpdump'] },
-  bpftrace: { programs: ['bpftrace'] },
-  'util-linux': { programs: ['nsenter', 'setpriv', 'unshare'] },
+  swtpm: ['swtpm'],
+  'swtpm-tools': ['swtpm_setup', 'swtpm_localca', 'swtpm_ioctl'],
+  'tpm2-tools': ['tpm2'],
+  'nats-server': ['nats-server'],
+  nftables: ['nft'],
+  iproute2: ['ip', 'tc', 'ss'],
+  'nginx-light': ['nginx'],
+  'redis-server': ['redis-server'],
+  'redis-tools': ['redis-cli', 'redis-benchmark'],
+  curl: ['curl'],
+  tcpdump: ['tcpdump'],
+  bpftrace: ['bpftrace'],
+  'util-linux': ['nsenter', 'setpriv', 'unshare'],
 };
 
 /** What Debian asks before it starts a service that it has just installed. */
@@ -26,28 +26,35 @@ const POLICY = '/usr/sbin/policy-rc.d';
 const MARK = 'Written by the setup of tidelock';
 
 /**
- * Installs packages ($1) and disables their services ($2). The policy that denies their start names
- * only these ($3, a case pattern), expires with this shell, so that one which outlives a kill -9
- * denies nothing, and is not written where the machine has a policy of its own.
+ * Installs the packages $@, first finishing what a killed dpkg left. The services among them (each
+ * has the name of its package) are not started, and not enabled for the next boot. The policy that
+ * denies their start names only these, expires with this shell, so that one which outlives a
+ * kill -9 denies nothing, and is not written where the machine has a policy of its own.
  */
 const INSTALL = `
-if [ ! -e ${POLICY} ]; then
+new=
+for service in nats-server nginx redis-server; do
+  [ "$(dpkg-query -W -f '\${db:Status-Status}' $service 2> /dev/null)" = installed ] || new="$new $service"
+done
+if [ ! -e ${POLICY} ] || grep -q '${MARK}' ${POLICY}; then
   trap 'rm -f ${POLICY}' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   cat > ${POLICY} <<END
 #!/bin/sh
 # ${MARK}, and removed by it when the installation ends.
-case "\\$1" in $3) kill -0 $$ 2>/dev/null && exit 101 ;; esac
+for service in $new; do
+  [ "\\\${1%.service}" = "\\$service" ] && kill -0 $$ 2> /dev/null && exit 101
+done
 exit 0
 END
   chmod 755 ${POLICY}
 fi
 dpkg --configure -a &&
-  apt-get -q -y -f --no-install-recommends -o DPkg::Lock::Timeout=600 install $1 || exit
-for service in $2; do
-  if command -v systemctl > /dev/null; then systemctl --quiet disable "$service"
-  elif [ -e "/etc/init.d/$service" ]; then update-rc.d "$service" disable
+  apt-get -q -y -f --no-install-recommends -o DPkg::Lock::Timeout=600 install "$@" || exit
+for service in $new; do
+  if command -v systemctl > /dev/null; then systemctl --quiet disable $service
+  elif [ -e /etc/init.d/$service ]; then update-rc.d $service disable
   fi
 done
 exit 0
@@ -55,19 +62,16 @@ exit 0
 
 /** Names of the packages whose programs this machine lacks. */
 export const missingPackages = () =>
-  Object.keys(PACKAGES).filter((name) => !PACKAGES[name].programs.every(isProgram));
+  Object.keys(PACKAGES).filter((name) => !PACKAGES[name].every(isProgram));
 
-/** Whether an installation was killed and its policy is still there; it denies nothing any more. */
-export function policyLeftBehind() {
+/** Whether an installation was killed before its end: then its policy is still there. */
+export function wasInterrupted() {
   try {
     return readFileSync(POLICY, 'utf8').includes(MARK);
   } catch {
     return false; // the usual case: there is none
   }
 }
-
-/** Removes it. Only under the lock of the packages, else it could be that of a setup at work. */
-export const removePolicy = () => rmSync(POLICY, { force: true });
 
 /** Why the packages could never be installed here, as `[holds, code, message, hint]`. */
 export function packageChecks(packages) {
@@ -90,6 +94,7 @@ export function packageChecks(packages) {
 
 /** Fetches without installing; refreshes the package lists only when that is what it takes. */
 export async function fetchPackages(packages) {
+  if (packages.length === 0) return;
   if (readdirSync('/var/lib/dpkg/updates').length > 0) return; // an interrupted dpkg: repaired first
   const fetch = ['-y', '--no-install-recommends', '--download-only', 'install', ...packages];
   say(`fetching from Debian: ${packages.join(' ')}`);
@@ -123,10 +128,8 @@ async function apt(argv) {
 /** Installs what was fetched; `held` are the locks that it keeps alive. */
 export async function installPackages(packages, held) {
   say(`installing from Debian: ${packages.join(' ')} (no service is started)`);
-  const services = packages.flatMap((name) => PACKAGES[name].services || []);
-  const pattern = services.flatMap((name) => [name, `${name}.service`]).join('|') || 'none';
-  const argv = ['sh', '-c', INSTALL, 'setup', packages.join(' '), services.join(' '), pattern];
-  const code = await run(argv, { env: installEnv(), stdio: ['ignore', 2, 2, ...held] });
+  const options = { env: installEnv(), stdio: ['ignore', 2, 2, ...held] };
+  const code = await run(['sh', '-c', INSTALL, 'setup', ...packages], options);
   if (code === 0) return;
   refuse(
     'SETUP_FAILED',
