@@ -90,6 +90,9 @@ function signatureCheck({ key, signature: bytes, message }: QuoteQuestion): {
 }
 
 function nonceCheck({ qualifyingData }: QuoteQuestion, { extraData }: TpmsAttest): Check {
+  if (qualifyingData.length === 0) {
+    return fail('nonce', 'No nonce was asked for, so the quote may be of any age.');
+  }
   return equal(extraData, qualifyingData)
     ? pass('nonce', 'extraData is the hash of this challenge and this node statement.')
     : fail(

@@ -1,0 +1,72 @@
+// Holds a firmware event log against quoted PCRs. The log explains values; it never makes one good.
+import type { Bytes } from '#agent/base/bytes.ts';
+import { equal } from '#agent/base/bytes.ts';
+import { messageOf } from '#agent/base/errors.ts';
+import { fail, notChecked, pass, type Check } from '#attest/check.ts';
+import type { PcrValues } from '#attest/quote.ts';
+import type { HashName } from '#attest/tpm/algorithms.ts';
+import { parseEventLog, type EventLog } from './parse.ts';
+import { replay, uncoveredEvents } from './replay.ts';
+
+/** Registers that nothing but firmware and boot loader extends (Firmware Profile 1.06, 3.3.4). */
+const LAST_FIRMWARE_PCR = 7;
+const NAME = 'event log';
+const SHOWN_EVENTS = 5;
+
+export interface LogAnswer {
+  readonly checks: readonly Check[];
+  /** What the log accounts for in the quoted bank; undefined when it cannot be used. */
+  readonly replayed: PcrValues | undefined;
+}
+
+/** Replays `bytes` and compares; a log that is missing, malformed or of another bank explains nothing. */
+export function checkEventLog(bytes: Bytes, bank: HashName, quoted: PcrValues): LogAnswer {
+  if (bytes.length === 0) {
+    const text = 'The node sent none, so a difference in a PCR could not be explained.';
+    return { checks: [notChecked(NAME, text)], replayed: undefined };
+  }
+  let log: EventLog;
+  try {
+    log = parseEventLog(bytes);
+  } catch (error) {
+    return { checks: [fail(NAME, `${messageOf(error)}.`, 'warning')], replayed: undefined };
+  }
+  if (!log.banks.includes(bank)) {
+    const text = `The log speaks for ${log.banks.join(', ')}, the quote for ${bank}: it explains nothing here (bank confusion).`;
+    return { checks: [fail(NAME, text, 'warning')], replayed: undefined };
+  }
+  const replayed = replay(log, bank);
+  return { checks: [replayCheck(log, bank, replayed, quoted), coverageCheck(log)], replayed };
+}
+
+function replayCheck(log: EventLog, bank: HashName, replayed: PcrValues, quoted: PcrValues): Check {
+  const differing = [...replayed]
+    .filter(([pcr, value]) => !equal(quoted.get(pcr) ?? value, value))
+    .map(([pcr]) => pcr);
+  const firmware = differing.filter((pcr) => pcr <= LAST_FIRMWARE_PCR);
+  const summary = `${log.events.length} events replayed in ${bank}`;
+  if (firmware.length > 0) {
+    return fail(
+      NAME,
+      `${summary}; PCR ${firmware.join(', ')} differ: extended after the log ended, or the log was edited. Reboot the node.`,
+      'warning',
+    );
+  }
+  const after = differing.length > 0 ? `; PCR ${differing.join(', ')} went on after boot` : '';
+  return pass(NAME, `${summary}${after}.`);
+}
+
+function coverageCheck(log: EventLog): Check {
+  const name = 'event log data';
+  const findings = uncoveredEvents(log);
+  if (findings.length === 0) {
+    return pass(name, 'Every event whose type promises it carries the data that was measured.');
+  }
+  const listed = findings.slice(0, SHOWN_EVENTS).map(({ text }) => text);
+  const more = findings.length > SHOWN_EVENTS ? `; and ${findings.length - SHOWN_EVENTS} more` : '';
+  return fail(
+    name,
+    `${listed.join('; ')}${more}. The log was edited, or the firmware departs from the TCG profile; that data is not used.`,
+    'warning',
+  );
+}
