@@ -104,7 +104,8 @@ export class PlaneRun {
         '--allow-addons',
         '--allow-worker',
         `--allow-fs-read=${app}`,
-        '--disable-warning=SecurityWarning', // that addons are allowed is decided here, once
+        '--disable-warning=SecurityWarning', // that addons and network are allowed is decided here
+        '--disable-warning=ExperimentalWarning',
         main,
       ],
       {

@@ -38,12 +38,12 @@ export interface ReplayOptions {
   readonly periodMs: number;
   /** The longest period ever accepted (PROTOCOL 1, G3: 30 s); openings of a longer one are stale. */
   readonly maxPeriodMs?: number;
-  /** Openings one bucket takes; 16 bytes each are set aside. */
-  readonly openingsPerPeriod: number;
+  /** Openings one bucket takes; 16 bytes each are set aside, and used once touched. */
+  readonly openingsPerPeriod?: number;
   /** Openings that one source may make in one bucket. */
-  readonly quotaPerSource: number;
-  /** Different sources in one bucket. */
-  readonly sources: number;
+  readonly quotaPerSource?: number;
+  /** Different sources in one bucket: two statements of each node of the cluster. */
+  readonly sources?: number;
 }
 
 interface Geometry {
@@ -246,7 +246,13 @@ const wordsOf = (g: Geometry): number => HEADER_WORDS + g.tables * tableWords(g)
 const powerOfTwo = (least: number): number => 2 ** Math.ceil(Math.log2(least));
 
 function geometryFor(options: ReplayOptions): Geometry {
-  const { periodMs, maxPeriodMs = 30_000, openingsPerPeriod, quotaPerSource, sources } = options;
+  const {
+    periodMs,
+    maxPeriodMs = 30_000,
+    openingsPerPeriod = 200_000,
+    quotaPerSource = openingsPerPeriod / 2,
+    sources = 10_000,
+  } = options;
   const values = [periodMs, maxPeriodMs, openingsPerPeriod, quotaPerSource, sources];
   if (!values.every((n) => Number.isSafeInteger(n) && n > 0)) {
     throw new RangeError('replay set options are positive integers');

@@ -1,0 +1,298 @@
+// The supervision and the real process, with workers that answer what they are able to do
+// (plane.probe.ts). Everything on loopback.
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { ChainId, NodeName, Slot } from '#agent/base/brands.ts';
+import { systemClock } from '#agent/base/clock.ts';
+import type { LaneEvent } from './control.ts';
+import { Counters } from './counters.ts';
+import { closeFd, dupFd } from './native/fd.ts';
+import { tcpListener, tcpSocket } from './native/socket.ts';
+import { startDataPlane, type DataPlane, type DataPlaneOptions } from './plane.ts';
+import { CRASH_POD, POOL_POD, POOL_TARGET, type ProbeAnswer } from './plane.probe.ts';
+import { privilegeFaults } from './privilege.ts';
+import { ReplaySet } from './replay.ts';
+import type { Snapshot } from './snapshot.ts';
+
+const UID = 15_008;
+const SETTINGS = { workers: 2, uid: UID, gid: UID };
+const PROBE = fileURLToPath(new URL('./plane.probe.ts', import.meta.url));
+const WAIT = { timeout: 30_000, interval: 20 };
+
+interface LogLine {
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+interface Started {
+  readonly plane: DataPlane;
+  readonly log: LogLine[];
+  readonly events: LaneEvent[];
+  readonly counters: Counters;
+}
+
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+function start(changes: Partial<DataPlaneOptions> = {}): Started {
+  const log: LogLine[] = [];
+  const events: LaneEvent[] = [];
+  const counters = Counters.create();
+  const replay = ReplaySet.create({
+    periodMs: 10_000,
+    openingsPerPeriod: 100,
+    quotaPerSource: 100,
+    sources: 4,
+  });
+  const plane = startDataPlane({
+    nodePath: process.execPath,
+    mainPath: PROBE,
+    settings: SETTINGS,
+    replay,
+    counters,
+    makeSockets: (_podUid, family, count) => Array.from({ length: count }, () => tcpSocket(family)),
+    onEvent: (event) => events.push(event),
+    log: (_level, event, fields) => log.push({ event, fields }),
+    clock: systemClock,
+    random: () => 0,
+    signal: new AbortController().signal,
+    ...changes,
+  });
+  undo.push(async () => {
+    await plane.close();
+    closeFd(replay.fd);
+    closeFd(counters.fd);
+  });
+  return { plane, log, events, counters };
+}
+
+const running = (plane: DataPlane, restarts = 0): Promise<void> =>
+  vi.waitFor(() => expect(plane.status()).toMatchObject({ state: 'running', restarts }), WAIT);
+
+/** A loopback listener served by the data plane. */
+function listenFor(plane: DataPlane, podUid: string): number {
+  const fd = tcpListener('127.0.0.1', 0);
+  const server = createServer().listen({ fd: dupFd(fd) });
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  undo.push(() => closeFd(fd));
+  plane.listen({ kind: 'pod', podUid, family: 4 }, fd);
+  return port;
+}
+
+async function ask(port: number): Promise<ProbeAnswer> {
+  let text = '';
+  const socket = connect({ host: '127.0.0.1', port });
+  for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
+  return JSON.parse(text) as ProbeAnswer;
+}
+
+const snapshot = (version: number, keyByte: number): Snapshot => ({
+  version,
+  self: {
+    domain: 'example.org',
+    cluster: 'c',
+    node: 'a' as NodeName,
+    sids: [],
+    trusted: true,
+    reason: '',
+  },
+  chains: [
+    {
+      id: '00'.repeat(16) as ChainId,
+      generation: 1,
+      epoch: 1,
+      periodMs: 5000,
+      algorithm: 1,
+      atSlot: 1 as Slot,
+      slot: 1 as Slot,
+      key: new Uint8Array(32).fill(keyByte),
+    },
+  ],
+  peers: [],
+  pods: [],
+  remotes: [],
+  policy: { version: 1, defaultAction: 'DENY', rules: [] },
+  unmeshed: 'refuse',
+});
+
+/** A program that stands in for proxy/main.ts, in a folder of its own. */
+function impostor(source: string): Partial<DataPlaneOptions> {
+  const folder = mkdtempSync(join(tmpdir(), 'tidelock-impostor-'));
+  undo.push(() => rmSync(folder, { recursive: true }));
+  const mainPath = join(folder, 'main.mjs');
+  writeFileSync(mainPath, source);
+  return { mainPath, appFolder: folder };
+}
+
+const HELLO = `
+import { Socket } from 'node:net';
+const channel = new Socket({ fd: 3 });
+const say = (message) => {
+  const header = Buffer.from(JSON.stringify(message));
+  const prefix = Buffer.alloc(8);
+  prefix.writeUInt32BE(header.length);
+  channel.write(Buffer.concat([prefix, header]));
+};
+let heard = 0;
+channel.on('data', (data) => { heard += data.length; });
+`;
+
+describe('startDataPlane()', () => {
+  test('startDataPlane() runs a process that can neither read, nor spawn, nor become root', async () => {
+    const { plane } = start();
+    const port = listenFor(plane, 'pod-1');
+    await running(plane);
+    expect(await ask(port)).toMatchObject({
+      uid: UID,
+      readFile: 'ERR_ACCESS_DENIED',
+      spawn: 'ERR_ACCESS_DENIED',
+      nativeRead: 'EACCES',
+      nativeRoot: 'EPERM',
+    });
+    const { pid } = plane.status();
+    expect(privilegeFaults(pid, SETTINGS)).toEqual([]);
+    expect(readdirSync(`/proc/${pid}/task`).length).toBeGreaterThan(SETTINGS.workers);
+    expect(privilegeFaults(process.pid, SETTINGS).length).toBeGreaterThan(0);
+  });
+
+  test('startDataPlane() gives every worker the newest snapshot, keys included', async () => {
+    const { plane } = start();
+    plane.publish(snapshot(1, 0x11));
+    await running(plane);
+    plane.publish(snapshot(2, 0x22));
+    await vi.waitFor(() => expect(plane.status().ackedVersion).toBe(2), WAIT);
+    expect((await ask(listenFor(plane, 'pod-1'))).chainKey).toBe('22'.repeat(32));
+  });
+
+  test('startDataPlane() fills pools on demand, verifies once and passes events and counters on', async () => {
+    const arrived: string[] = [];
+    const server = createServer((socket) => {
+      socket.setEncoding('utf8').on('data', (text) => arrived.push(String(text)));
+      socket.on('end', () => socket.end());
+    });
+    server.listen(POOL_TARGET);
+    undo.push(() => server.close());
+    const { plane, events, counters } = start();
+    listenFor(plane, POOL_POD);
+    await running(plane);
+    await vi.waitFor(() => expect(arrived.toSorted().join('')).toBe('0000011111'), WAIT);
+    await vi.waitFor(() => expect(events).toHaveLength(2), WAIT);
+    expect(events[0]).toMatchObject({ kind: 'refused', reason: 'bad-token' });
+    await vi.waitFor(
+      () => expect(plane.status().asymmetric).toEqual({ total: 1, tokens: 1 }),
+      WAIT,
+    );
+    expect(counters.totals().lanesOpenedIn).toBe(SETTINGS.workers);
+  });
+
+  test('startDataPlane() starts a killed process anew; who connects meanwhile is served by the next', async () => {
+    const { plane } = start();
+    plane.publish(snapshot(5, 0x55));
+    const port = listenFor(plane, 'pod-1');
+    await running(plane);
+    const first = plane.status().pid;
+    process.kill(first, 'SIGKILL');
+    await vi.waitFor(() => expect(plane.status().state).toBe('waiting'), WAIT);
+    const answer = await ask(port);
+    expect(answer.chainKey).toBe('55'.repeat(32));
+    await running(plane, 1);
+    expect(plane.status().pid).not.toBe(first);
+  });
+
+  test('startDataPlane() ends and replaces a process of which a worker died, with its last words', async () => {
+    const { plane, log } = start();
+    const port = listenFor(plane, CRASH_POD);
+    await running(plane);
+    await expect(ask(port)).rejects.toThrow();
+    await running(plane, 1);
+    const words = log.find((line) => line.event === 'plane.lastWords')?.fields['words'];
+    expect(words).toMatch(/DATA_PLANE_FAILED: .*told to crash/);
+  });
+
+  test('startDataPlane() gives nothing to a process that keeps its privileges', async () => {
+    const { plane, log } = start(
+      impostor(`${HELLO}
+        setTimeout(() => say({ type: 'hello', version: 1, workers: 2 }), 50);
+        setInterval(() => process.stderr.write('heard ' + heard + ';'), 5);`),
+    );
+    plane.publish(snapshot(1, 0x11));
+    await vi.waitFor(
+      () => expect(log.some((line) => line.event === 'plane.privileged')).toBe(true),
+      WAIT,
+    );
+    await vi.waitFor(
+      () => expect(log.some((line) => line.event === 'plane.lastWords')).toBe(true),
+      WAIT,
+    );
+    const words = String(log.find((line) => line.event === 'plane.lastWords')?.fields['words']);
+    const helloBytes = 8 + JSON.stringify({ type: 'hello', version: 1, settings: SETTINGS }).length;
+    expect(new Set(words.match(/heard \d+/g))).toEqual(new Set([`heard ${helloBytes}`]));
+  });
+
+  test.each([
+    ['is no frame', `channel.write(Buffer.alloc(64, 0xff));`],
+    ['is no message', `say({ type: 'format-disk' });`],
+    ['comes before hello', `say({ type: 'poolLow', worker: 0, podUid: 'p', family: 4, want: 9 });`],
+    ['is hello in another version', `say({ type: 'hello', version: 99, workers: 2 });`],
+  ])('startDataPlane() ends a process whose message %s, and lives on', async (_what, misdeed) => {
+    const { plane, log } = start(impostor(`${HELLO}\n${misdeed}\nsetInterval(() => {}, 1000);`));
+    await vi.waitFor(() => expect(plane.status().restarts).toBeGreaterThan(0), WAIT);
+    const ends = log.filter((line) => line.event === 'plane.ended');
+    expect(JSON.stringify(ends[0]?.fields)).toMatch(/frame|no message/);
+  });
+
+  test('startDataPlane() waits longer after each failure in a row', async () => {
+    const { log } = start(impostor('process.exit(3);'));
+    const delays = (): unknown[] =>
+      log.filter((line) => line.event === 'plane.ended').map((line) => line.fields['restartInMs']);
+    await vi.waitFor(() => expect(delays().length).toBeGreaterThan(3), WAIT);
+    expect(delays().slice(0, 4)).toEqual([100, 200, 400, 800]);
+  });
+
+  test('startDataPlane() survives a program that cannot be run', async () => {
+    const { plane, log } = start({ nodePath: '/nonexistent/node' });
+    await vi.waitFor(() => expect(plane.status().restarts).toBeGreaterThan(1), WAIT);
+    expect(JSON.stringify(log)).toContain('ENOENT');
+  });
+
+  test('DataPlane.unlisten() stops serving a listener', async () => {
+    const { plane } = start();
+    const port = listenFor(plane, 'pod-1');
+    await running(plane);
+    await ask(port);
+    plane.unlisten({ kind: 'pod', podUid: 'pod-1', family: 4 });
+    const other = listenFor(plane, 'pod-2');
+    await ask(other);
+    const waiting = connect({ host: '127.0.0.1', port });
+    await once(waiting, 'connect');
+    await ask(other);
+    expect(waiting.bytesRead).toBe(0);
+    waiting.destroy();
+  });
+
+  test.each([0, 5000])('DataPlane.close(%i) ends the process', async (drainMs) => {
+    const { plane } = start();
+    await running(plane);
+    const { pid } = plane.status();
+    await plane.close(drainMs);
+    expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
+    expect(plane.status()).toMatchObject({ state: 'closed', pid: 0 });
+  });
+
+  test('startDataPlane() ends the process when its signal is aborted', async () => {
+    const abort = new AbortController();
+    const { plane } = start({ signal: abort.signal });
+    await running(plane);
+    const { pid } = plane.status();
+    abort.abort();
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(/ESRCH/), WAIT);
+  });
+});

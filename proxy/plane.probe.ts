@@ -1,0 +1,156 @@
+// A data plane for plane.hw.test.ts whose workers carry no lanes: they answer each connection with
+// what they know and what they are able to do, then close it. As a worker this file is its own script.
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { isMainThread, parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { hex } from '#agent/base/bytes.ts';
+import { snapshotOf } from './channel.ts';
+import { roleKey, type FromWorker, type ToWorker, type WorkerInit } from './control.ts';
+import { Counters } from './counters.ts';
+import { runDataPlane } from './main.ts';
+import { acceptOn, adoptUnconnected, type Listener } from './native/handle.ts';
+import { checked, errnoOf, libc } from './native/libc.ts';
+import { ReplaySet } from './replay.ts';
+
+export interface ProbeAnswer {
+  readonly worker: number;
+  readonly uid: number;
+  /** Name of the error each forbidden thing ends in, or `allowed`. */
+  readonly readFile: string;
+  readonly spawn: string;
+  readonly nativeRead: string;
+  readonly nativeRoot: string;
+  readonly chainKey: string;
+  /** Sockets received for the pod so far. */
+  readonly sockets: number;
+  readonly verified: readonly boolean[];
+}
+
+/** A connection to the listener of this pod makes the worker that takes it throw. */
+export const CRASH_POD = 'crash';
+/** With a listener of this pod each worker asks for sockets and connects one to PROBE_ADDRESS. */
+export const POOL_POD = 'pool';
+export const POOL_TARGET = { host: '127.0.0.1', port: 15_099 } as const;
+
+const open: (path: string, flags: number) => number = libc.func(
+  'int open(const char *path, int flags)',
+);
+const setuid: (uid: number) => number = libc.func('int setuid(unsigned int uid)');
+
+const outcome = (attempt: () => unknown): string => {
+  try {
+    attempt();
+    return 'allowed';
+  } catch (error) {
+    return errnoOf(error) ?? (error as NodeJS.ErrnoException).code ?? 'failed';
+  }
+};
+
+class ProbeWorker {
+  readonly #init: WorkerInit;
+  readonly #port: MessagePort;
+  readonly #listeners = new Map<string, Listener>();
+  #chainKey = '';
+  #sockets = 0;
+  readonly #verified: boolean[] = [];
+
+  constructor(init: WorkerInit, port: MessagePort) {
+    this.#init = init;
+    this.#port = port;
+    Counters.map(init.countersFd).row(init.index).add('lanesOpenedIn');
+    ReplaySet.map(init.replayFd);
+    port.on('message', (message: ToWorker) => this.#obey(message));
+    this.#say({ type: 'ready' });
+  }
+
+  #obey(message: ToWorker): void {
+    switch (message.type) {
+      case 'snapshot': {
+        const { version, chains } = snapshotOf(message.frame);
+        this.#chainKey = hex(chains[0]?.key ?? new Uint8Array(0));
+        message.frame.fill(0);
+        this.#say({ type: 'ack', version });
+        return;
+      }
+      case 'listen': {
+        const { role } = message;
+        const crash = role.kind === 'pod' && role.podUid === CRASH_POD;
+        const listener = acceptOn(
+          message.fd,
+          (accepted) => {
+            if (crash) throw new RangeError('told to crash');
+            const socket = accepted.adopt({ buffer: Buffer.alloc(64), callback: () => true });
+            socket.resume();
+            socket.end(JSON.stringify(this.#answer()));
+          },
+          (error) => {
+            throw error;
+          },
+        );
+        this.#listeners.get(roleKey(role))?.close();
+        this.#listeners.set(roleKey(role), listener);
+        if (role.kind === 'pod' && role.podUid === POOL_POD) {
+          this.#say({ type: 'poolLow', podUid: POOL_POD, family: 4, want: 5 });
+        }
+        return;
+      }
+      case 'unlisten':
+        this.#listeners.get(roleKey(message.role))?.close();
+        this.#listeners.delete(roleKey(message.role));
+        return;
+      case 'sockets':
+        this.#sockets += message.fds.length;
+        for (const fd of message.fds) {
+          const socket = adoptUnconnected(fd, { buffer: Buffer.alloc(64), callback: () => true });
+          socket.connect(POOL_TARGET).end(String(this.#init.index));
+          socket.resume();
+        }
+        this.#say({
+          type: 'verify',
+          id: 1,
+          key: new Uint8Array(32),
+          message: new Uint8Array(1),
+          signature: new Uint8Array(64),
+        });
+        return;
+      case 'verified':
+        this.#verified.push(message.valid);
+        this.#say({
+          type: 'event',
+          event: { at: Date.now(), kind: 'refused', direction: 'in', reason: 'bad-token' },
+        });
+        return;
+      case 'drain':
+        this.#say({ type: 'drained' });
+    }
+  }
+
+  #answer(): ProbeAnswer {
+    return {
+      worker: this.#init.index,
+      uid: process.getuid?.() ?? -1,
+      readFile: outcome(() => readFileSync('/etc/passwd')),
+      spawn: outcome(() => spawnSync('/bin/true')),
+      nativeRead: outcome(() => checked('open', open('/etc/shadow', 0))),
+      nativeRoot: outcome(() => checked('setuid', setuid(0))),
+      chainKey: this.#chainKey,
+      sockets: this.#sockets,
+      verified: this.#verified,
+    };
+  }
+
+  #say(message: FromWorker): void {
+    this.#port.postMessage(message, []);
+  }
+}
+
+if (
+  !isMainThread &&
+  parentPort !== null &&
+  (workerData as WorkerInit | null)?.replayFd !== undefined
+) {
+  // Lives by its port.
+  void new ProbeWorker(workerData as WorkerInit, parentPort);
+} else if (import.meta.main) {
+  runDataPlane(new URL(import.meta.url));
+}
