@@ -24,6 +24,8 @@ export interface DemoResult {
     readonly requests: number;
     readonly failures: number;
     readonly bytes: number;
+    /** Connections that the policy forbids and that got an answer all the same. */
+    readonly breaches: number;
     readonly p50Ms: number;
     readonly p99Ms: number;
   };
@@ -65,6 +67,7 @@ export function demoResult(observed: Observed): DemoResult {
       traffic.failures === 0 &&
       traffic.breaches === 0 &&
       wire.hits === 0 &&
+      wire.dropped === 0 &&
       control.hits > 0 &&
       observed.leftovers === 0,
     nodes: nodes.map(({ status: { node }, report }) => ({
@@ -85,6 +88,7 @@ export function demoResult(observed: Observed): DemoResult {
       requests: traffic.requests,
       failures: traffic.failures,
       bytes: traffic.bytes,
+      breaches: traffic.breaches,
       p50Ms: rounded(traffic.latencies.percentile(0.5)),
       p99Ms: rounded(traffic.latencies.percentile(0.99)),
     },
@@ -119,14 +123,14 @@ export function resultText(result: DemoResult): string {
       line(verdict === 'affirming', name, `${verdict}; ${report}`),
     ),
     line(
-      traffic.failures === 0,
+      traffic.failures === 0 && traffic.breaches === 0,
       'traffic',
-      `${traffic.requests} requests, ${traffic.failures} failed, p50 ${traffic.p50Ms} ms, p99 ${traffic.p99Ms} ms`,
+      `${traffic.requests} requests, ${traffic.failures} failed, ${traffic.breaches} forbidden ones answered, p50 ${traffic.p50Ms} ms, p99 ${traffic.p99Ms} ms`,
     ),
     line(
-      wire.plaintextHits === 0,
+      wire.plaintextHits === 0 && wire.dropped === 0,
       'wire',
-      `${wire.packets} packets between the nodes, canaries found in ${wire.plaintextHits}`,
+      `${wire.packets} packets between the nodes, ${wire.dropped} missed; canaries found: ${wire.plaintextHits}`,
     ),
     line(wire.controlHits > 0, 'control', `found ${wire.controlHits} times without the agents`),
     line(
