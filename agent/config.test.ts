@@ -64,7 +64,6 @@ describe('loadConfig()', () => {
       epochs: { periodMs: 10_000, maxStalenessSeconds: 1_800, onStale: 'closed' },
       lanes: {
         port: 15_008,
-        outboundPort: 15_001,
         uid: 15_008,
         inbound: 'refuse',
         unmeshed: 'refuse',

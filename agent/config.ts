@@ -56,7 +56,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     const what = `configuration ${sources.file}`;
     throw problemsError('CONFIG_INVALID', { op: OP, what, hint: HINT }, problems);
   };
-  const source = await readYaml(sources.file);
+  const source = await readYaml(resolve(sources.cwd, sources.file), sources.file);
   if ('problems' in source) return refuse(source.problems);
   if (source.documents.length > 1) {
     return refuse([{ at: sources.file, path: '', text: 'has several documents; must be one' }]);

@@ -65,7 +65,6 @@ const epochs = section({
 const lanes = section({
   address: ipAddress('must be the IP address at which other nodes reach this one'),
   port: port().default(15_008),
-  outboundPort: port().default(15_001),
   workers: whole('', 1, 256).default(() => Math.min(256, availableParallelism())),
   uid: whole('', 1, 0xfffffffe).default(15_008),
   inbound: oneOf('refuse', 'plain').default('refuse'),

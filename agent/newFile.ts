@@ -14,14 +14,21 @@ export async function writeNew(file: string, value: object, mode = 0o644): Promi
     await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
     await handle.sync();
   } catch (cause) {
-    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
-    throw new TidelockError(exists ? 'FILE_EXISTS' : 'FILE_UNWRITABLE', {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')
+      throw fileExists(file);
+    throw new TidelockError('FILE_UNWRITABLE', {
       op: 'file.write',
-      message: `Cannot write ${file}: ${exists ? 'it exists already' : messageOf(cause)}`,
-      hint: exists
-        ? 'Nothing was changed. Choose another --out, or move the file away if it is really not needed.'
-        : 'Look at the permissions and the free space of the directory, or choose another one with --out.',
+      message: `Cannot write ${file}: ${messageOf(cause)}`,
+      hint: 'Look at the permissions and the free space of the directory, or choose another one with --out.',
       cause,
     });
   }
 }
+
+/** The refusal to write over `file`. */
+export const fileExists = (file: string): TidelockError =>
+  new TidelockError('FILE_EXISTS', {
+    op: 'file.write',
+    message: `Cannot write ${file}: it exists already`,
+    hint: 'Nothing was changed. Choose another --out, or move the file away if it is really not needed.',
+  });

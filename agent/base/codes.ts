@@ -28,6 +28,7 @@ export const CODES = {
   INVENTORY_INVALID: code(EXIT.usage),
   POLICY_INVALID: code(EXIT.usage),
   OWNER_KEY_INVALID: code(EXIT.malformed),
+  EVENTLOG_UNREADABLE: code(EXIT.missing),
   FILE_EXISTS: code(EXIT.usage),
   FILE_UNWRITABLE: code(EXIT.missing),
   AGENT_RUNNING: code(EXIT.usage),

@@ -23,7 +23,7 @@ export const agentRun = defineVerb({
     const log = createLog({
       level: config.log.level,
       clock: systemClock,
-      write: (line) => terminal.err(line),
+      write: terminal.err,
       ring: events,
     });
     log.info('agent.start', {

@@ -3,13 +3,13 @@
 
 export interface Terminal {
   /** Writes to standard output; with `-o json` that is one document and nothing else. */
-  out(text: string): void;
+  readonly out: (text: string) => void;
   /** Writes to standard error. */
-  err(text: string): void;
+  readonly err: (text: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. Only who asks for it changes what these do. */
-  stopSignal(): AbortSignal;
+  readonly stopSignal: () => AbortSignal;
 }
 
 /** The terminal of this process. */

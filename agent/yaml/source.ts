@@ -32,19 +32,19 @@ export type YamlSource =
 const MAX_FILE_BYTES = 1 << 20;
 const MAX_ALIASES = 100;
 
-/** Reads `file`; whatever is wrong with it (missing, too large, not YAML) comes back as problems. */
-export async function readYaml(file: string): Promise<YamlSource> {
+/** Reads `file`, called `name` in problems; whatever is wrong with it (missing, too large, not YAML) comes back as problems. */
+export async function readYaml(file: string, name = file): Promise<YamlSource> {
   let bytes: Buffer;
   try {
     bytes = await readFile(file);
   } catch (cause) {
-    return { problems: [{ at: file, path: '', text: `cannot be read: ${messageOf(cause)}` }] };
+    return { problems: [{ at: name, path: '', text: `cannot be read: ${messageOf(cause)}` }] };
   }
   if (bytes.length > MAX_FILE_BYTES) {
     const text = `has ${bytes.length} bytes; at most ${MAX_FILE_BYTES} are read`;
-    return { problems: [{ at: file, path: '', text }] };
+    return { problems: [{ at: name, path: '', text }] };
   }
-  return parseYaml(file, bytes.toString());
+  return parseYaml(name, bytes.toString());
 }
 
 /** The documents of `text`, which came from `file`; an empty text has none. */

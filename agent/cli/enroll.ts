@@ -1,0 +1,117 @@
+// `tidelock enroll`: run once on a node, with the owner's key at hand, it looks at the node's TPM and
+// signs what it found. The key is read and used here; it is neither copied nor kept.
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { EXIT } from '#agent/base/codes.ts';
+import { signingKeyId, type SigningKey } from '#agent/base/asymmetric.ts';
+import { TidelockError } from '#agent/base/errors.ts';
+import { run } from '#agent/base/run.ts';
+import { loadConfig, type Config } from '#agent/config.ts';
+import { readDocument } from '#agent/documents.ts';
+import { readEventLog } from '#agent/eventLog.ts';
+import { fileExists, writeNew } from '#agent/newFile.ts';
+import { readOwnerKey } from '#agent/owner.ts';
+import { readEkAuthorities, type EkAuthorities } from '#attest/ek.ts';
+import { enrolNode } from '#attest/enrol.ts';
+import { readPolicy, type AttestationPolicy } from '#attest/policy.ts';
+import { openTpm } from '#attest/tpm/tpm.ts';
+import { CONFIG_FLAGS, configSources } from './configFlags.ts';
+import { printResult } from './output.ts';
+import { defineVerb } from './verb.ts';
+
+/** `tidelock enroll`. */
+export const enroll = defineVerb({
+  name: 'enroll',
+  flags: {
+    ...CONFIG_FLAGS,
+    owner: { type: 'string', value: 'FILE', required: true, help: 'owner.key that signs' },
+    out: {
+      type: 'string',
+      value: 'FILE',
+      help: 'where to write; attestation.enrolmentFile by default',
+    },
+  },
+  about:
+    'Checks the EK certificate and the attestation key of this node’s TPM, takes its PCR values as reference, and signs all of it as an owner. Run it once per node, in a state that is known to be good. Overwrites nothing.',
+  example: 'tidelock enroll --config /etc/tidelock/config.yaml --owner ./owner/owner.key',
+  run: async (invocation) => {
+    const { flags, terminal } = invocation;
+    const config = await loadConfig(configSources(flags, terminal));
+    const out =
+      flags.out === undefined ? config.attestation.enrolmentFile : resolve(terminal.cwd, flags.out);
+    if (await stat(out).catch(() => undefined)) throw fileExists(out);
+    const owner = await readOwnerKey(resolve(terminal.cwd, flags.owner));
+    requirePinned(owner, config);
+    const policy = await policyOf(config);
+    const { certificates } = await authoritiesOf(config);
+
+    await using tpm = openTpm({
+      tcti: config.tpm.tcti,
+      akHandle: config.tpm.akHandle,
+      workDir: join(config.paths.runDir, 'tpm'),
+      run,
+    });
+    const enrolled = await enrolNode({
+      tpm,
+      ekAuthorities: certificates,
+      policy,
+      eventLog: () => readEventLog(config.tpm.eventLog),
+      owner,
+      node: config.node,
+      nowMs: Date.now(),
+    });
+    await writeNew(out, enrolled.document);
+    const { document, checks, ekChain } = enrolled;
+    printResult(
+      invocation,
+      'Enrolment',
+      { file: out, owner: owner.keyId, enrolment: document.payload, ekChain, checks },
+      [
+        `enrolled ${config.node} of ${policy.cluster} in ${policy.domain}`,
+        `  EK ${document.payload.ekDigest}, by ${ekChain.join(' < ')}`,
+        `  AK ${document.payload.akName}`,
+        ...checks.map((check) => `  ${check.result}: ${check.name}: ${check.text}`),
+        `wrote ${out}`,
+      ].join('\n'),
+    );
+    return EXIT.ok;
+  },
+});
+
+/** An enrolment by a key that the nodes do not pin would be refused by every one of them. */
+function requirePinned(owner: SigningKey, { owners, node }: Config): void {
+  if (owners.some((pinned) => signingKeyId(pinned) === owner.keyId)) return;
+  throw new TidelockError('OWNER_KEY_INVALID', {
+    op: 'enroll.owner',
+    message: `Cannot enrol ${node}: owner ${owner.keyId} is not among the owners of the configuration`,
+    hint: `It names ${owners.map(signingKeyId).join(', ')}. Use the key of one of these, or add this one's owner.pub on every node.`,
+  });
+}
+
+async function policyOf({
+  attestation,
+  owners,
+  domain,
+  cluster,
+}: Config): Promise<AttestationPolicy> {
+  const policy = readPolicy(await readDocument(attestation.policyFile), owners);
+  if (policy.domain === domain && policy.cluster === cluster) return policy;
+  throw new TidelockError('CONFIG_INVALID', {
+    op: 'enroll.policy',
+    message: `Cannot use policy ${attestation.policyFile}: it is for ${policy.cluster} in ${policy.domain}, the configuration for ${cluster} in ${domain}`,
+    hint: 'Correct domain and cluster in the configuration, or name the policy of this cluster in attestation.policyFile.',
+  });
+}
+
+async function authoritiesOf({ attestation }: Config): Promise<EkAuthorities> {
+  try {
+    return await readEkAuthorities(attestation.ekRoots);
+  } catch (cause) {
+    throw new TidelockError('CONFIG_INVALID', {
+      op: 'enroll.roots',
+      message: `Cannot read EK roots ${attestation.ekRoots}: the directory is missing or not readable`,
+      hint: 'Put the TPM vendors’ root and intermediate certificates, PEM or DER, into a directory and name it in attestation.ekRoots.',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,150 @@
+// Tests of the verbs themselves, run as a user runs them, on files of their own.
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { serveControl } from '#agent/api/control.ts';
+import { readOwnerPublic } from '#agent/owner.ts';
+import { readPolicy } from '#attest/policy.ts';
+import { runCommandLine } from './commandLine.ts';
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'tidelock-verbs-'));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+async function tidelock(...argv: string[]) {
+  let out = '';
+  let err = '';
+  const exit = await runCommandLine(argv, {
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+    env: {},
+    cwd: dir,
+    stopSignal: () => new AbortController().signal,
+  });
+  return { exit, out, err };
+}
+
+const init = (...more: string[]) =>
+  tidelock('init', '--domain', 'example.org', '--cluster', 'demo', '--out', 'owner', ...more);
+
+describe('tidelock init', () => {
+  it('init makes an owner whose policy verifies under its public key', async () => {
+    expect((await init('--warn', '12,14-15')).exit).toBe(0);
+    const owner = await readOwnerPublic(join(dir, 'owner', 'owner.pub'));
+    const file = join(dir, 'owner', 'attestation-policy.json');
+    expect(readPolicy(JSON.parse(await readFile(file, 'utf8')), [owner])).toMatchObject({
+      domain: 'example.org',
+      cluster: 'demo',
+      bank: 'sha256',
+      enforce: [0, 1, 2, 3, 4, 5, 6, 7, 11],
+      warn: [12, 14, 15],
+    });
+    expect((await stat(join(dir, 'owner', 'owner.key'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('init overwrites nothing, and leaves nothing half done', async () => {
+    await init();
+    await rm(join(dir, 'owner', 'owner.key'));
+    const { exit, err } = await init();
+    expect(exit).toBe(2);
+    expect(err).toMatch(/^error FILE_EXISTS: /);
+    await expect(stat(join(dir, 'owner', 'owner.key'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('init signs another policy with a key that exists', async () => {
+    await init();
+    const owner = ['--owner', 'owner/owner.key', '--out', 'second', '-o', 'json'];
+    const { exit, out } = await tidelock('init', '--domain', 'd', '--cluster', 'c', ...owner);
+    expect(exit).toBe(0);
+    const { keyId, written } = JSON.parse(out) as { keyId: string; written: string[] };
+    expect(written).toEqual([join(dir, 'second', 'attestation-policy.json')]);
+    const document = JSON.parse(await readFile(written[0] ?? '', 'utf8')) as object;
+    expect(document).toMatchObject({ signatures: [{ keyId }, { keyId }] });
+  });
+
+  it.each([
+    [['--enforce', '0-9-'], /--enforce has "0-9-"/],
+    [['--enforce', '8-11'], /without 10/],
+    [['--enforce', '24'], /0 to 23/],
+    [['--enforce', '5-3'], /"5-3"/],
+    [['--warn', '7'], /PCR 7 is in both/],
+    [['--enforce', ','], /no PCR/],
+    [['--bank', 'sha1'], /must be sha256 or sha384/],
+    [['--min-period-ms', '10'], /from 1000 to 30000/],
+    [['--cluster', 'A B'], /--cluster must be a DNS label/],
+  ])('init refuses %j and makes no key then', async (more, why) => {
+    const { exit, err } = await init(...more);
+    expect(exit).toBe(2);
+    expect(err).toMatch(why);
+    await expect(stat(join(dir, 'owner'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('tidelock config check', () => {
+  const config = {
+    domain: 'example.org',
+    cluster: 'demo',
+    owners: ['owner/owner.pub'],
+    bus: { servers: ['nats://198.18.0.2:4222'] },
+    attestation: { ekRoots: '.', policyFile: 'owner/attestation-policy.json' },
+    lanes: { address: '198.18.0.11' },
+    inventory: { file: 'inventory.yaml' },
+    policy: { files: ['policy.yaml'] },
+  };
+
+  beforeEach(async () => {
+    await init();
+    await writeFile(join(dir, 'config.yaml'), JSON.stringify(config));
+    await writeFile(join(dir, 'inventory.yaml'), 'pods: []');
+    await writeFile(join(dir, 'policy.yaml'), '');
+  });
+
+  it('config check accepts a good configuration and warns of files that are not there yet', async () => {
+    const { exit, out } = await tidelock('config', 'check', '-c', 'config.yaml', '-o', 'json');
+    expect(exit).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      kind: 'ConfigCheck',
+      ok: true,
+      warnings: [expect.stringMatching(/^attestation\.enrolmentFile: ENOENT/)],
+      config: { domain: 'example.org' },
+    });
+  });
+
+  it('config check reports inventory and policies at once', async () => {
+    await writeFile(join(dir, 'inventory.yaml'), 'pods: 5');
+    await writeFile(join(dir, 'policy.yaml'), 'kind: X');
+    const { exit, err } = await tidelock('config', 'check', '-c', 'config.yaml');
+    expect(exit).toBe(2);
+    expect(err).toContain('inventory.yaml:1:7: pods is 5');
+    expect(err).toContain('policy.yaml:1:7: kind is "X"');
+  });
+
+  it('config check ends in one error for a broken configuration', async () => {
+    await writeFile(join(dir, 'config.yaml'), 'domain: [');
+    const { exit, err } = await tidelock('config', 'check', '--config', 'config.yaml');
+    expect(exit).toBe(2);
+    expect(err).toMatch(/^error CONFIG_INVALID: /);
+  });
+});
+
+describe('tidelock status', () => {
+  it('status says how to reach an agent when none answers', async () => {
+    const { exit, err } = await tidelock('status', '--run-dir', '.');
+    expect(exit).toBe(5);
+    expect(err).toMatch(
+      /^error AGENT_UNREACHABLE: .*control\.sock: there is no such socket\n {2}hint: /,
+    );
+  });
+
+  it('status refuses the answer of something that is no agent of this version', async () => {
+    await using _control = await serveControl(join(dir, 'control.sock'), {
+      'GET /status': () => ({ apiVersion: 'tidelock/v1', kind: 'Status', agent: {} }),
+    });
+    const { exit, err } = await tidelock('status', '--socket', 'control.sock');
+    expect(exit).toBe(4);
+    expect(err).toMatch(/AGENT_ANSWER_INVALID: .*agent\.version/);
+  });
+});
