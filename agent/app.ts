@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { serveControl } from '#agent/api/control.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { TidelockError } from '#agent/base/errors.ts';
-import { fromHex, hex } from '#agent/base/bytes.ts';
+import { hex } from '#agent/base/bytes.ts';
 import { run } from '#agent/base/run.ts';
 import { documentHash, type SignedDocument } from '#agent/base/signed.ts';
 import { AdmissionDesk } from '#agent/epochs/admission.ts';
@@ -25,8 +25,8 @@ import { busLayout } from '#agent/epochs/layout.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { openFileInventory } from '#agent/inventory/file.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
-import { readPolicy } from '#attest/enrolment.ts';
 import { collectEvidence } from '#attest/evidence.ts';
+import { quotedPcrs, readPolicy } from '#attest/policy.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
@@ -71,9 +71,6 @@ export async function runAgent(
   const startedAtMs = clock.wallMs();
   const { domain, cluster, node, owners } = config;
   const { periodMs } = config.epochs;
-  const maxStalenessMs = config.epochs.maxStalenessSeconds * 1000;
-  const renewMs = config.attestation.renewSeconds * 1000;
-  const ttlMs = TTL_RENEWALS * renewMs;
   const subjects = subjectsOf(cluster);
   const report = (problem: TidelockError | undefined): void => {
     if (problem) log.error('config.problem', { error: problem });
@@ -82,6 +79,12 @@ export async function runAgent(
   // What the owners signed, and what this host was told
   const policyDocument = await readDocument(config.attestation.policyFile);
   const policy = readPolicy(policyDocument, owners);
+  const maxStalenessMs = Math.min(config.epochs.maxStalenessSeconds * 1000, policy.maxStalenessMs);
+  const renewMs = Math.min(
+    config.attestation.renewSeconds * 1000,
+    policy.lifetimeMs / TTL_RENEWALS,
+  );
+  const ttlMs = TTL_RENEWALS * renewMs;
   const policyHash = hex(documentHash(policyDocument as SignedDocument));
   const enrolment = await readDocument(config.attestation.enrolmentFile);
   const access = await openPolicyFiles({ ...config.policy, clock, report });
@@ -93,7 +96,12 @@ export async function runAgent(
     report,
   });
   stack.defer(() => inventory.close());
-  const tpm = openTpm({ tcti: config.tpm.tcti, run });
+  const tpm = openTpm({
+    tcti: config.tpm.tcti,
+    akHandle: config.tpm.akHandle,
+    run,
+    workDir: config.paths.runDir,
+  });
   stack.use(tpm);
   const laneFd = openLaneListener(config.lanes.address, config.lanes.port);
   stack.defer(() => closeFd(laneFd));
@@ -193,10 +201,10 @@ export async function runAgent(
     collect: (statement, challenge) =>
       collectEvidence({
         tpm,
-        akHandle: config.tpm.akHandle,
         statement,
-        challenge: { basis: fromHex(challenge.basis), random: challenge.random },
-        policy,
+        challenge,
+        bank: policy.bank,
+        pcrs: quotedPcrs(policy),
         eventLog: () => readFile(config.tpm.eventLog),
       }),
     clock,
@@ -212,7 +220,7 @@ export async function runAgent(
   });
 
   // Data plane
-  const replay = ReplaySet.create();
+  const replay = ReplaySet.create({ periodMs });
   const counters = Counters.create();
   const aliases = new Aliases(node);
   stack.defer(() => aliases.close());
