@@ -19,6 +19,7 @@ import {
 } from './control.ts';
 import { Crew } from './crew.ts';
 import { VerificationDesk } from './desk.ts';
+import { Meter } from './meter.ts';
 import { closeFd } from './native/fd.ts';
 import { receiveFds } from './native/fdpass.ts';
 import { dropPrivileges } from './privilege.ts';
@@ -136,21 +137,14 @@ function takeFds(ticket: number): readonly number[] {
 
 /** Lets EVENTS_PER_SECOND through and counts the rest, so that no attack can flood the log. */
 class EventGate {
-  #windowStartMs = 0;
-  #passed = 0;
+  readonly #meter = new Meter(EVENTS_PER_SECOND, systemClock);
   #dropped = 0;
 
   pass(event: LaneEvent, onward: (event: LaneEvent, dropped: number) => void): void {
-    const nowMs = systemClock.monoMs();
-    if (nowMs - this.#windowStartMs >= 1000) {
-      this.#windowStartMs = nowMs;
-      this.#passed = 0;
-    }
-    if (this.#passed >= EVENTS_PER_SECOND) {
+    if (!this.#meter.take()) {
       this.#dropped += 1;
       return;
     }
-    this.#passed += 1;
     onward(event, this.#dropped);
     this.#dropped = 0;
   }

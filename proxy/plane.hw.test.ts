@@ -249,6 +249,33 @@ describe('startDataPlane()', () => {
     expect(JSON.stringify(ends[0]?.fields)).toMatch(/frame|no message/);
   });
 
+  test.each([
+    ['says too much', `say({ type: 'ack', version: 1 })`, 20_000, /messages in a second/],
+    [
+      'asks for too many sockets',
+      `say({ type: 'poolLow', worker: 0, podUid: 'p', family: 4, want: 253 })`,
+      500,
+      /sockets in a second/,
+    ],
+  ])('startDataPlane() ends a process that %s', async (_what, misdeed, times, why) => {
+    const { log } = start({
+      ...impostor(`${HELLO}
+        process.setgroups([]);
+        process.setgid(${UID});
+        process.setuid(${UID});
+        say({ type: 'hello', version: 1, workers: 2 });
+        for (let i = 0; i < ${times}; i += 1) ${misdeed};
+        setInterval(() => {}, 1000);`),
+      makeSockets: () => [],
+    });
+    await vi.waitFor(
+      () => expect(log.some((line) => line.event === 'plane.ended')).toBe(true),
+      WAIT,
+    );
+    expect(log.map((line) => line.event)).toContain('plane.running');
+    expect(JSON.stringify(log)).toMatch(why);
+  });
+
   test('startDataPlane() waits longer after each failure in a row', async () => {
     const { log } = start(impostor('process.exit(3);'));
     const delays = (): unknown[] =>

@@ -13,7 +13,6 @@ import {
   dataMessage,
   MAX_CONTROL_FRAME_BYTES,
   MAX_DATA_FRAME_BYTES,
-  MAX_SOCKETS,
   type ControlMessage,
   type DataMessage,
   type Family,
@@ -22,6 +21,7 @@ import {
   type PlaneSettings,
 } from './control.ts';
 import type { Counters } from './counters.ts';
+import { Meter } from './meter.ts';
 import { closeFd } from './native/fd.ts';
 import { sendFds } from './native/fdpass.ts';
 import { forceSendBuffer, socketPair } from './native/socket.ts';
@@ -53,8 +53,9 @@ export interface PlaneRunOptions {
 const HELLO_WITHIN_MS = 30_000;
 const END_WITHIN_MS = 2000;
 const FD_QUEUE_BYTES = 8 << 20;
-/** Far above what an honest data plane says: 100 events, some hundred pool requests. */
-const MESSAGES_PER_SECOND = 20_000;
+/** Both far above what an honest data plane asks: some 25,000 connections a second, 100 events. */
+const MESSAGES_PER_SECOND = 10_000;
+const SOCKETS_PER_SECOND = 100_000;
 const LAST_WORDS_BYTES = 4096;
 
 export interface RunReports {
@@ -75,15 +76,17 @@ export class PlaneRun {
   readonly #fdSocket: number;
   readonly #exited: Promise<void>;
   readonly #cancelHello: () => void;
+  readonly #messages: Meter;
+  readonly #sockets: Meter;
   #ticket = 0;
   #lastWords = '';
   #endedBecause: string | undefined;
-  #secondStartMs = 0;
-  #messagesThisSecond = 0;
 
   constructor(options: PlaneRunOptions, reports: RunReports) {
     this.#options = options;
     this.#reports = reports;
+    this.#messages = new Meter(MESSAGES_PER_SECOND, options.clock);
+    this.#sockets = new Meter(SOCKETS_PER_SECOND, options.clock);
     const [ownChannel, theirChannel] = socketPair('stream');
     const [ownFds, theirFds] = socketPair('seqpacket');
     forceSendBuffer(ownFds, FD_QUEUE_BYTES);
@@ -185,14 +188,8 @@ export class PlaneRun {
   }
 
   #hear(frame: Buffer): void {
-    const { clock, log } = this.#options;
-    const nowMs = clock.monoMs();
-    if (nowMs - this.#secondStartMs >= 1000) {
-      this.#secondStartMs = nowMs;
-      this.#messagesThisSecond = 0;
-    }
-    this.#messagesThisSecond += 1;
-    if (this.#messagesThisSecond > MESSAGES_PER_SECOND) {
+    const { log } = this.#options;
+    if (!this.#messages.take()) {
       this.kill(`said more than ${MESSAGES_PER_SECOND} messages in a second`);
       return;
     }
@@ -246,9 +243,13 @@ export class PlaneRun {
   }
 
   #fillPool({ worker, podUid, family, want }: Extract<DataMessage, { type: 'poolLow' }>): void {
+    if (!this.#sockets.take(want)) {
+      this.kill(`asked for more than ${SOCKETS_PER_SECOND} sockets in a second`);
+      return;
+    }
     let fds: readonly number[];
     try {
-      fds = this.#options.makeSockets(podUid, family, Math.min(want, MAX_SOCKETS));
+      fds = this.#options.makeSockets(podUid, family, want);
     } catch (error) {
       const problem = asTidelockError(error, 'plane.makeSockets').toJSON();
       this.#options.log('warn', 'plane.sockets', { podUid, error: problem });
