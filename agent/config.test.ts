@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { generateSigningKey, signingKeyId } from '#agent/base/asymmetric.ts';
@@ -207,6 +208,31 @@ describe('loadConfig()', () => {
   });
 });
 
+describe('loadConfig() and any content', () => {
+  it('loadConfig() ends in a configuration or in CONFIG_INVALID', async () => {
+    const value = fc.jsonValue({ maxDepth: 3 });
+    const sections = fc.dictionary(fc.constantFrom(...Object.keys(configSchema.shape)), value);
+    const settings = fc.dictionary(
+      fc.constantFrom('periodMs', 'servers', 'tls', 'address', 'files', 'uid', 'tcti'),
+      value,
+    );
+    const content = fc.oneof(
+      value,
+      sections.map((part) => ({ ...minimal, ...part })),
+      settings.map((part) => ({ ...minimal, bus: part, lanes: part, epochs: part, policy: part })),
+    );
+    await fc.assert(
+      fc.asyncProperty(content, async (given) => {
+        const outcome = await load(JSON.stringify(given)).then(
+          () => 'CONFIG_INVALID',
+          (thrown: unknown) => (thrown instanceof TidelockError ? thrown.code : thrown),
+        );
+        expect(outcome).toBe('CONFIG_INVALID');
+      }),
+    );
+  });
+});
+
 describe('leavesOf()', () => {
   it('leavesOf() gives every setting a variable of its own', () => {
     const leaves = leavesOf(configSchema);
@@ -243,6 +269,6 @@ describe('configWarnings()', () => {
       'policy.mode',
       'tpm.tcti',
     ]);
-    expect((await load(weak)).lanes.unmeshed).toBe('plain');
+    expect((await load(weak)).lanes).toMatchObject({ inbound: 'plain', unmeshed: 'plain' });
   });
 });

@@ -148,6 +148,8 @@ function resolvePaths(config: ParsedConfig, leaves: readonly Leaf[], baseDir: st
 /** Settings whose default is made of other settings. */
 function completed(parsed: ParsedConfig) {
   const { attestation, lanes, paths, api, node, policy } = parsed;
+  // Observing blocks nothing, so by default also nothing that comes or goes outside of lanes.
+  const plaintext = policy.mode === 'observe' ? 'plain' : 'refuse';
   const runDir = paths.runDir ?? `/run/tidelock/${node}`;
   return {
     ...parsed,
@@ -156,11 +158,7 @@ function completed(parsed: ParsedConfig) {
       enrolmentFile:
         attestation.enrolmentFile ?? join(paths.stateDir, 'enrolment', 'enrolment.json'),
     },
-    // Observing means changing nothing, so also nothing about destinations without an agent.
-    lanes: {
-      ...lanes,
-      unmeshed: lanes.unmeshed ?? (policy.mode === 'observe' ? 'plain' : 'refuse'),
-    },
+    lanes: { ...lanes, inbound: lanes.inbound ?? plaintext, unmeshed: lanes.unmeshed ?? plaintext },
     api: { ...api, controlSocket: api.controlSocket ?? join(runDir, 'control.sock') },
     paths: { ...paths, runDir },
   } as const;

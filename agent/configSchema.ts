@@ -23,7 +23,10 @@ const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const bus = section({
-  servers: z.array(busUrl(), { error: 'must be a list of servers' }).min(1).max(64),
+  servers: z
+    .array(busUrl(), { error: 'must be a list of servers' })
+    .min(1, { error: 'must name at least one server' })
+    .max(64, { error: 'must name at most 64 servers' }),
   nkeySeedFile: path('the NATS nkey seed').optional(),
   credentialsFile: path('the NATS credentials').optional(),
   tls: z
@@ -67,7 +70,7 @@ const lanes = section({
   port: port().default(15_008),
   workers: whole('', 1, 256).default(() => Math.min(256, availableParallelism())),
   uid: whole('', 1, 0xfffffffe).default(15_008),
-  inbound: oneOf('refuse', 'plain').default('refuse'),
+  inbound: oneOf('refuse', 'plain').optional(),
   unmeshed: oneOf('refuse', 'plain').optional(),
 });
 

@@ -49,5 +49,5 @@ async function socketOf(flags: FlagValues<typeof FLAGS>, terminal: Terminal): Pr
   const nodes = flags.node === undefined ? await readdir(RUN_BASE).catch(() => []) : [flags.node];
   if (nodes.length > 1)
     throw usage('status', `several agents are here; give --node ${nodes.join(' or ')}`);
-  return join(RUN_BASE, nodes[0] ?? '', 'control.sock');
+  return join(RUN_BASE, nodes[0] ?? '*', 'control.sock');
 }
