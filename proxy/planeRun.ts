@@ -78,6 +78,7 @@ export class PlaneRun {
   readonly #cancelHello: () => void;
   readonly #messages: Meter;
   readonly #sockets: Meter;
+  readonly #poolWarnings: Meter;
   #ticket = 0;
   #lastWords = '';
   #endedBecause: string | undefined;
@@ -87,6 +88,7 @@ export class PlaneRun {
     this.#reports = reports;
     this.#messages = new Meter(MESSAGES_PER_SECOND, options.clock);
     this.#sockets = new Meter(SOCKETS_PER_SECOND, options.clock);
+    this.#poolWarnings = new Meter(1, options.clock);
     const [ownChannel, theirChannel] = socketPair('stream');
     const [ownFds, theirFds] = socketPair('seqpacket');
     forceSendBuffer(ownFds, FD_QUEUE_BYTES);
@@ -251,6 +253,7 @@ export class PlaneRun {
     try {
       fds = this.#options.makeSockets(podUid, family, want);
     } catch (error) {
+      if (!this.#poolWarnings.take()) return;
       const problem = asTidelockError(error, 'plane.makeSockets').toJSON();
       this.#options.log('warn', 'plane.sockets', { podUid, error: problem });
       return;
