@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects: `unit` stands beside the code and needs no privilege; `hw` builds real rigs and
-// runs one file at a time, because two cores cannot honestly time two rigs at once.
+// Two projects: `unit` stands beside the code and needs no privilege; `hw` builds real rigs, after
+// `unit` and one file at a time, because two cores cannot honestly time two things at once.
 export default defineConfig({
   test: {
     projects: [
@@ -11,6 +11,7 @@ export default defineConfig({
           include: ['{agent,attest,probes,proxy,hwtest,daemonset}/**/*.test.ts'],
           exclude: ['**/*.hw.test.ts', 'node_modules/**'],
           testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -18,6 +19,7 @@ export default defineConfig({
           name: 'hw',
           include: ['hwtest/**/*.hw.test.ts', '{attest,proxy,agent}/**/*.hw.test.ts'],
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 180_000,
         },
