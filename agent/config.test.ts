@@ -61,7 +61,7 @@ describe('loadConfig()', () => {
     expect(config).toMatchObject({
       node: hostname().toLowerCase(),
       tpm: { tcti: 'device:/dev/tpmrm0', akHandle: 0x81010100 },
-      attestation: { renewSeconds: 600, peerVerification: 'evidence' },
+      attestation: { renewSeconds: 600 },
       epochs: { periodMs: 10_000, maxStalenessSeconds: 1_800, onStale: 'closed' },
       lanes: {
         port: 15_008,
@@ -258,14 +258,12 @@ describe('configWarnings()', () => {
     const weak = {
       ...minimal,
       epochs: { periodMs: 1000 },
-      attestation: { ...minimal.attestation, peerVerification: 'receipt' },
       policy: { mode: 'observe' },
       tpm: { tcti: 'swtpm:path=/run/x/tpm.sock' },
     };
     expect(configWarnings(await load(minimal))).toEqual([]);
     expect(configWarnings(await load(weak)).map((text) => text.split(' ')[0])).toEqual([
       'epochs.periodMs',
-      'attestation.peerVerification',
       'policy.mode',
       'tpm.tcti',
     ]);

@@ -90,11 +90,6 @@ export function configWarnings(config: Config): string[] {
       `epochs.periodMs is ${config.epochs.periodMs}: under 5000 leaves little room for clock offsets and bus latency`,
     );
   }
-  if (config.attestation.peerVerification === 'receipt') {
-    warnings.push(
-      'attestation.peerVerification is receipt: peers are believed on the conductor’s word, which pair isolation (G4) then does not exclude',
-    );
-  }
   if (config.policy.mode === 'observe') {
     warnings.push(
       'policy.mode is observe: connections that no rule allows are carried all the same',

@@ -56,7 +56,6 @@ const attestation = section({
   policyFile: path('the owner-signed attestation policy'),
   enrolmentFile: path('this node’s owner-signed enrolment').optional(),
   renewSeconds: whole('seconds', 10, 86_400).default(600),
-  peerVerification: oneOf('evidence', 'receipt').default('evidence'),
 });
 
 const epochs = section({

@@ -43,8 +43,8 @@ export function leavesOf(schema: z.ZodType, path: readonly string[] = []): Leaf[
 
 const capitals = (key: string): string => key.replace(/[A-Z]/g, '_$&').toUpperCase();
 
-/** Variables of ours that are not settings. */
-const NOT_SETTINGS = new Set(['TIDELOCK_CONFIG', 'TIDELOCK_PARENT_PID']);
+/** What setup.js tells the program it starts; not a setting. */
+const PARENT_PID = 'TIDELOCK_PARENT_PID';
 /** What Kubernetes puts into a pod for a Service whose name begins with `tidelock`. */
 const SERVICE_LINK =
   /_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
@@ -58,7 +58,7 @@ export function fromEnvironment(
   const overrides: Override[] = [];
   const problems: Problem[] = [];
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith('TIDELOCK_') || text === undefined || NOT_SETTINGS.has(name)) continue;
+    if (!name.startsWith('TIDELOCK_') || text === undefined || name === PARENT_PID) continue;
     const leaf = leaves.find((candidate) => candidate.variable === name);
     if (leaf) {
       overrides.push({ path: leaf.path, value: valueOf(leaf, text, cwd), origin: name });

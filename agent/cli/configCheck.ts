@@ -18,7 +18,8 @@ export const configCheck = defineVerb({
     'Checks a configuration, its inventory and its policies, and that the files it names can be read. Starts and changes nothing.',
   example: 'tidelock config check --config /etc/tidelock/config.yaml',
   run: async (invocation) => {
-    const config = await loadConfig(configSources(invocation.flags, invocation.terminal));
+    const sources = configSources(invocation.flags, invocation.terminal);
+    const config = await loadConfig(sources);
     const warnings = [...configWarnings(config), ...(await unreadable(config))];
     const failures = await failuresOf([
       readInventory(config.inventory.file),
@@ -31,10 +32,7 @@ export const configCheck = defineVerb({
       invocation,
       'ConfigCheck',
       { ok: true, warnings, config: effective },
-      [
-        `${invocation.flags.config} is good`,
-        ...warnings.map((warning) => `warning: ${warning}`),
-      ].join('\n'),
+      [`${sources.file} is good`, ...warnings.map((warning) => `warning: ${warning}`)].join('\n'),
     );
     return EXIT.ok;
   },

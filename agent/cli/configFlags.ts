@@ -9,9 +9,16 @@ const OVERRIDES = {
   'run-dir': { type: 'string', value: 'DIR', help: 'runtime directory, over the configured one' },
 } as const satisfies Flags;
 
+const DEFAULT_FILE = '/etc/tidelock/config.yaml';
+
 /** `--config FILE` and what may be given over it. */
 export const CONFIG_FLAGS = {
-  config: { type: 'string', short: 'c', value: 'FILE', required: true, help: 'configuration file' },
+  config: {
+    type: 'string',
+    short: 'c',
+    value: 'FILE',
+    help: `configuration; ${DEFAULT_FILE} by default`,
+  },
   ...OVERRIDES,
 } as const satisfies Flags;
 
@@ -20,7 +27,7 @@ export const configSources = (
   flags: FlagValues<typeof CONFIG_FLAGS>,
   terminal: Terminal,
 ): ConfigSources => ({
-  file: flags.config,
+  file: flags.config ?? DEFAULT_FILE,
   env: terminal.env,
   cwd: terminal.cwd,
   flags: { node: flags.node, stateDir: flags['state-dir'], runDir: flags['run-dir'] },
