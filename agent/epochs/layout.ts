@@ -5,8 +5,13 @@ import type { BusOptions } from './bus.ts';
 import type { Subjects } from './subjects.ts';
 
 const MAX_MESSAGE_BYTES = 1 << 20;
-const RECORD_BYTES = 256 << 20;
-const NODE_BYTES = 1 << 30;
+/** What JetStream sets aside for each stream; together under 512 MiB. */
+const STREAM_BYTES = {
+  record: 32 << 20,
+  sealed: 192 << 20,
+  presence: 64 << 20,
+  workloads: 192 << 20,
+};
 /** NATS counts durations in nanoseconds. */
 const NANOS_PER_MS = 1_000_000;
 
@@ -18,7 +23,6 @@ export function busLayout(
     discard: DiscardPolicy.Old,
     storage: StorageType.File,
     max_msg_size: MAX_MESSAGE_BYTES,
-    max_bytes: NODE_BYTES,
   };
   const keptMs = 2 * maxStalenessMs;
   return {
@@ -28,11 +32,29 @@ export function busLayout(
         name: streams.record,
         subjects: [record],
         max_age: keptMs * NANOS_PER_MS,
-        max_bytes: RECORD_BYTES,
+        max_bytes: STREAM_BYTES.record,
       },
-      { ...limits, name: streams.sealed, subjects: [sealedAll], max_msgs_per_subject: 4 },
-      { ...limits, name: streams.presence, subjects: [every.presence], max_msgs_per_subject: 1 },
-      { ...limits, name: streams.workloads, subjects: [every.workloads], max_msgs_per_subject: 1 },
+      {
+        ...limits,
+        name: streams.sealed,
+        subjects: [sealedAll],
+        max_bytes: STREAM_BYTES.sealed,
+        max_msgs_per_subject: 4,
+      },
+      {
+        ...limits,
+        name: streams.presence,
+        subjects: [every.presence],
+        max_bytes: STREAM_BYTES.presence,
+        max_msgs_per_subject: 1,
+      },
+      {
+        ...limits,
+        name: streams.workloads,
+        subjects: [every.workloads],
+        max_bytes: STREAM_BYTES.workloads,
+        max_msgs_per_subject: 1,
+      },
     ],
     buckets: [
       { name: buckets.roster, ttlMs: keptMs },

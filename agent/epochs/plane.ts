@@ -60,7 +60,10 @@ export class EpochPlane {
   #seq = 0;
   #directorySeq = 0;
   #directoryText = '';
-  #nextRoundMs = 0;
+  /** Monotonic: when the attestation is renewed, and when admission is asked for again. */
+  #renewAtMs = 0;
+  #askAtMs = 0;
+  #asked = false;
   #resync = false;
   #slotsSeen = 0;
   readonly #chainsSeen = new Set<ChainId>();
@@ -142,7 +145,7 @@ export class EpochPlane {
     await this.#onRecord();
     const sealed = await bus.last(subjects.streams.sealed, subjects.sealed(node));
     if (sealed !== undefined && this.listed.length > 0) await this.onSealed(sealed);
-    this.#nextRoundMs = Math.min(this.#nextRoundMs, this.admitted ? Infinity : 0);
+    this.#askAtMs = 0;
     this.#directoryText = '';
     await this.#attest();
     await this.#speak();
@@ -210,6 +213,9 @@ export class EpochPlane {
     }
     this.#o.onChange();
     if (this.listed.length > 0) await this.#speak();
+    if (this.admitted || this.#asked) return;
+    this.#askAtMs = 0; // somebody conducts who could not be asked before: no need to wait for the slot
+    await this.#attest();
   }
 
   async #accepted(
@@ -343,17 +349,19 @@ export class EpochPlane {
     const { attestor, conductor, keeper, clock, renewMs, periodMs, ownStatements, random } =
       this.#o;
     const nowMs = clock.monoMs();
-    if (nowMs < this.#nextRoundMs && (this.admitted || conductor.leading)) return;
-    if (nowMs < this.#nextRoundMs - renewMs + LISTED_WITHIN_SLOTS * periodMs) return; // just asked
+    const waiting = !this.admitted && !conductor.leading;
+    if (nowMs < this.#renewAtMs && !(waiting && nowMs >= this.#askAtMs)) return;
     const current = attestor.current;
-    const reuse = current !== undefined && !this.listed.some(({ own }) => own === current);
-    const result = await attestor.round(reuse, keeper.chains().length === 0);
+    const unlisted = current !== undefined && !this.listed.some(({ own }) => own === current);
+    const result = await attestor.round(unlisted, keeper.chains().length === 0);
     const good = result.outcome === 'attested';
     if (good && !ownStatements.some(({ own }) => own === result.own)) {
       ownStatements.unshift({ own: result.own, listedBy: undefined });
     }
-    const soon = good ? renewMs * (0.9 + 0.1 * random()) : -renewMs;
-    this.#nextRoundMs = clock.monoMs() + soon;
+    const soonMs = clock.monoMs() + periodMs / 2; // in effect: at the next slot
+    this.#renewAtMs = good ? clock.monoMs() + renewMs * (0.9 + 0.1 * random()) : soonMs;
+    this.#asked = good && result.asked;
+    this.#askAtMs = this.#asked ? soonMs + LISTED_WITHIN_SLOTS * periodMs : soonMs;
     if (conductor.leading && !attestor.current) await conductor.resign('its own evidence fails');
     this.#o.onChange();
   }
