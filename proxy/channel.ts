@@ -137,9 +137,12 @@ export class Channel<Out extends object> {
     socket.once('close', () => options.onClose(failure));
   }
 
-  /** Sends one message and wipes its frame once the kernel has it. False: the peer does not read. */
+  /**
+   * Sends one message and wipes its frame once the kernel has it. False: the peer does not read. To
+   * a peer that is gone nothing is sent; onClose has said so.
+   */
   send(message: Out): boolean {
-    if (this.#socket.destroyed) return false;
+    if (this.#socket.destroyed) return true;
     if (this.#socket.writableLength > this.#maxQueuedBytes) return false;
     const frame = encodeFrame(message);
     this.#socket.write(frame, () => frame.fill(0));

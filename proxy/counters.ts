@@ -26,6 +26,8 @@ export const REFUSALS = [
   'pod-unreachable',
   'mode',
   'limit',
+  // outbound again: new names come last
+  'not-redirected',
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
 

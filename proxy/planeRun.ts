@@ -82,6 +82,8 @@ export class PlaneRun {
   #ticket = 0;
   #lastWords = '';
   #endedBecause: string | undefined;
+  #over = false;
+  #cancelEnd: () => void = () => undefined;
 
   constructor(options: PlaneRunOptions, reports: RunReports) {
     this.#options = options;
@@ -91,46 +93,26 @@ export class PlaneRun {
     this.#poolWarnings = new Meter(1, options.clock);
     const [ownChannel, theirChannel] = socketPair('stream');
     const [ownFds, theirFds] = socketPair('seqpacket');
-    forceSendBuffer(ownFds, FD_QUEUE_BYTES);
     this.#fdSocket = ownFds;
     this.#channel = new Channel(new Socket({ fd: ownChannel }), {
       maxFrameBytes: MAX_DATA_FRAME_BYTES,
       maxQueuedBytes: 2 * MAX_CONTROL_FRAME_BYTES,
       onFrame: (frame) => this.#hear(frame),
-      onClose: (error) => this.kill(error?.message ?? 'closed its channel'),
+      onClose: (error) => this.#channelClosed(error),
     });
-    const app = options.appFolder ?? fileURLToPath(new URL('..', import.meta.url));
-    const main = options.mainPath ?? fileURLToPath(new URL('./main.ts', import.meta.url));
-    this.#child = spawn(
-      options.nodePath,
-      [
-        '--permission',
-        '--allow-net',
-        '--allow-addons',
-        '--allow-worker',
-        `--allow-fs-read=${app}`,
-        '--disable-warning=SecurityWarning', // that addons and network are allowed is decided here
-        '--disable-warning=ExperimentalWarning',
-        main,
-      ],
-      {
-        cwd: app,
-        env: {},
-        stdio: [
-          'ignore',
-          'ignore',
-          'pipe',
-          theirChannel,
-          theirFds,
-          options.replay.fd,
-          options.counters.fd,
-        ],
-      },
-    );
-    closeFd(theirChannel);
-    closeFd(theirFds);
+    try {
+      forceSendBuffer(ownFds, FD_QUEUE_BYTES);
+      this.#child = spawnPlane(options, [theirChannel, theirFds]);
+    } catch (error) {
+      this.#channel.close();
+      closeFd(ownFds);
+      throw error;
+    } finally {
+      closeFd(theirChannel);
+      closeFd(theirFds);
+    }
     this.pid = this.#child.pid ?? 0;
-    this.#exited = this.#watch();
+    this.#exited = this.#watch(this.#child);
     this.#cancelHello = options.clock.after(HELLO_WITHIN_MS, () => this.kill('said no hello'));
     this.send({ type: 'hello', version: CONTROL_VERSION, settings: options.settings });
   }
@@ -162,31 +144,40 @@ export class PlaneRun {
     cancel();
   }
 
-  #watch(): Promise<void> {
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+  #watch(child: ChildProcess): Promise<void> {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS_BYTES);
     });
     return new Promise((resolve) => {
       const end = (why: string): void => {
-        this.#cancelHello();
-        this.#channel.close();
-        closeFd(this.#fdSocket);
-        const words = this.#lastWords.trim();
-        const { log } = this.#options;
-        if (words !== '') log('warn', 'plane.lastWords', { pid: this.pid, words });
-        this.#reports.ended(this, this.#endedBecause ?? why);
+        if (this.#over) return;
+        this.#over = true;
+        this.#ended(why);
         resolve();
       };
-      let done = false;
-      const once = (why: string): void => {
-        if (!done) end(why);
-        done = true;
-      };
-      this.#child.once('error', (error) => once(messageOf(error)));
-      this.#child.once('close', (code, signal) =>
-        once(`ended with ${signal ?? `exit code ${code}`}`),
-      );
+      child.once('error', (error) => end(messageOf(error)));
+      child.once('close', (code, signal) => end(`ended with ${signal ?? `exit code ${code}`}`));
     });
+  }
+
+  #ended(why: string): void {
+    this.#cancelHello();
+    this.#cancelEnd();
+    this.#channel.close();
+    closeFd(this.#fdSocket);
+    const words = this.#lastWords.trim();
+    if (words !== '') this.#options.log('warn', 'plane.lastWords', { pid: this.pid, words });
+    this.#reports.ended(this, this.#endedBecause ?? why);
+  }
+
+  #channelClosed(error: Error | undefined): void {
+    if (error instanceof TidelockError) {
+      this.kill(error.message);
+    } else if (!this.#over) {
+      // It is ending by itself, most likely, and its exit code says more than a kill would.
+      const { clock } = this.#options;
+      this.#cancelEnd = clock.after(END_WITHIN_MS, () => this.kill('closed its channel'));
+    }
   }
 
   #hear(frame: Buffer): void {
@@ -273,6 +264,26 @@ export class PlaneRun {
       this.kill(messageOf(error)); // EPIPE: it is ending already
     }
   }
+}
+
+/** Starts the process with the descriptors of PLANE_FDS, on what it needs to read and no more. */
+function spawnPlane(options: PlaneRunOptions, pairs: readonly [number, number]): ChildProcess {
+  const app = options.appFolder ?? fileURLToPath(new URL('..', import.meta.url));
+  const main = options.mainPath ?? fileURLToPath(new URL('./main.ts', import.meta.url));
+  const permissions = [
+    '--permission',
+    '--allow-net',
+    '--allow-addons',
+    '--allow-worker',
+    `--allow-fs-read=${app}`,
+    '--disable-warning=SecurityWarning', // that addons and network are allowed is decided here
+    '--disable-warning=ExperimentalWarning',
+  ];
+  return spawn(options.nodePath, [...permissions, main], {
+    cwd: app,
+    env: {},
+    stdio: ['ignore', 'ignore', 'pipe', ...pairs, options.replay.fd, options.counters.fd],
+  });
 }
 
 const malformed = (state: string): TidelockError =>

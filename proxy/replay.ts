@@ -1,15 +1,8 @@
 // The exact replay set (PROTOCOL 6): which lane openings have been seen, in a memfd that the control
 // plane owns and every worker of every data plane maps. Never answers `fresh` twice for one opening,
-// whoever asks, and whoever is killed while asking.
-//
-// Tables stand by expiry and not by slot: an opening of slot s is acceptable until (s + 2) * periodMs,
-// so that chains of different periods share one set. Bucket n holds what expires in
-// [n * bucketMs, (n + 1) * bucketMs) and lives in table n mod T, with T just large enough that n + T
-// cannot be acceptable before all of n has expired.
-//
-// A table is never cleared. Its header names its bucket and only rises; every entry carries a tag of
-// the bucket it was written for, and one with another tag counts as empty. So there is no moment of
-// clearing in which a killed or sleeping process could lose or erase an entry of the new bucket.
+// whoever asks, and whoever is killed while asking. Tables stand by expiry, so that chains of
+// different periods share one set, and none is ever cleared: an entry counts only under the tag of
+// the bucket its table serves (docs/decisions/0002-replay-tables-by-expiry.md has the argument).
 import { hash, randomFillSync } from 'node:crypto';
 import { TidelockError } from '#agent/base/errors.ts';
 import { createMemfd, mapMemfd } from './native/memfd.ts';
