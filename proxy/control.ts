@@ -40,7 +40,10 @@ export type ControlMessage =
   /** One fd under `ticket` waits on the fd socket; it replaces the listener of the same role. */
   | { readonly type: 'listener'; readonly ticket: number; readonly role: ListenerRole }
   | { readonly type: 'unlisten'; readonly role: ListenerRole }
-  /** `count` unconnected TCP sockets of the pod's namespace wait under `ticket`, for one worker. */
+  /**
+   * Answers a `poolLow`: `count` unconnected TCP sockets of the pod's namespace wait under `ticket`,
+   * for one worker. A count of 0 has no ticket: none can be made now.
+   */
   | {
       readonly type: 'sockets';
       readonly ticket: number;

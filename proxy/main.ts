@@ -117,7 +117,12 @@ function carryOut(
       crew.unlisten(message.role);
       return;
     case 'sockets':
-      crew.sockets(message.worker, message.podUid, message.family, takeFds(message.ticket));
+      crew.sockets(
+        message.worker,
+        message.podUid,
+        message.family,
+        message.count === 0 ? [] : takeFds(message.ticket),
+      );
       return;
     case 'drain':
       crew.drain(message.deadlineMs);

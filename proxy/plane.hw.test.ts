@@ -145,6 +145,18 @@ let heard = 0;
 channel.on('data', (data) => { heard += data.length; });
 `;
 
+/** What arrives at POOL_TARGET: each probe worker says its index on every socket it was given. */
+function serveArrivals(): string[] {
+  const arrived: string[] = [];
+  const server = createServer((socket) => {
+    socket.setEncoding('utf8').on('data', (text) => arrived.push(String(text)));
+    socket.on('end', () => socket.end());
+  });
+  server.listen(POOL_TARGET);
+  undo.push(() => server.close());
+  return arrived;
+}
+
 describe('startDataPlane()', () => {
   test('startDataPlane() runs a process that can neither read, nor spawn, nor become root', async () => {
     const { plane } = start();
@@ -173,13 +185,7 @@ describe('startDataPlane()', () => {
   });
 
   test('startDataPlane() fills pools on demand, verifies once and passes events and counters on', async () => {
-    const arrived: string[] = [];
-    const server = createServer((socket) => {
-      socket.setEncoding('utf8').on('data', (text) => arrived.push(String(text)));
-      socket.on('end', () => socket.end());
-    });
-    server.listen(POOL_TARGET);
-    undo.push(() => server.close());
+    const arrived = serveArrivals();
     const { plane, events, counters } = start();
     listenFor(plane, POOL_POD);
     await running(plane);
@@ -191,6 +197,22 @@ describe('startDataPlane()', () => {
       WAIT,
     );
     expect(counters.totals().lanesOpenedIn).toBe(SETTINGS.workers);
+  });
+
+  test('startDataPlane() answers who asks for sockets that cannot be made, so that it asks again', async () => {
+    const arrived = serveArrivals();
+    let asked = 0;
+    const { plane, log } = start({
+      makeSockets: (_podUid, family, count) => {
+        asked += 1;
+        if (asked === 1) throw new RangeError('no room');
+        return asked === 2 ? [] : Array.from({ length: count }, () => tcpSocket(family));
+      },
+    });
+    listenFor(plane, POOL_POD);
+    await vi.waitFor(() => expect(arrived.toSorted().join('')).toBe('0000011111'), WAIT);
+    expect(asked).toBe(4);
+    expect(JSON.stringify(log.find((line) => line.event === 'plane.sockets'))).toContain('no room');
   });
 
   test('startDataPlane() starts a killed process anew; who connects meanwhile is served by the next', async () => {

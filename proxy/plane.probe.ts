@@ -100,6 +100,10 @@ class ProbeWorker {
         return;
       case 'sockets':
         this.#sockets += message.fds.length;
+        if (message.fds.length === 0) {
+          this.#say({ type: 'poolLow', podUid: POOL_POD, family: 4, want: 5 });
+          return;
+        }
         for (const fd of message.fds) {
           const socket = adoptUnconnected(fd, { buffer: Buffer.alloc(64), callback: () => true });
           socket.connect(POOL_TARGET).end(String(this.#init.index));

@@ -56,6 +56,7 @@ const FD_QUEUE_BYTES = 8 << 20;
 /** Both far above what an honest data plane asks: some 25,000 connections a second, 100 events. */
 const MESSAGES_PER_SECOND = 10_000;
 const SOCKETS_PER_SECOND = 100_000;
+const NO_SOCKETS_AFTER_MS = 1000;
 const LAST_WORDS_BYTES = 4096;
 
 export interface RunReports {
@@ -240,19 +241,26 @@ export class PlaneRun {
       this.kill(`asked for more than ${SOCKETS_PER_SECOND} sockets in a second`);
       return;
     }
-    let fds: readonly number[];
-    try {
-      fds = this.#options.makeSockets(podUid, family, want);
-    } catch (error) {
-      if (!this.#poolWarnings.take()) return;
-      const problem = asTidelockError(error, 'plane.makeSockets').toJSON();
-      this.#options.log('warn', 'plane.sockets', { podUid, error: problem });
+    const fds = this.#makeSockets(podUid, family, want);
+    const sockets = { type: 'sockets', worker, podUid, family, count: fds.length } as const;
+    if (fds.length > 0) {
+      this.#sendFds(fds, (ticket) => ({ ...sockets, ticket }));
+      fds.forEach(closeFd);
       return;
     }
-    if (fds.length === 0) return;
-    const count = fds.length;
-    this.#sendFds(fds, (ticket) => ({ type: 'sockets', ticket, worker, podUid, family, count }));
-    fds.forEach(closeFd);
+    // Late, so that a worker which then asks again does so without haste.
+    this.#options.clock.after(NO_SOCKETS_AFTER_MS, () => this.send({ ...sockets, ticket: 0 }));
+  }
+
+  #makeSockets(podUid: string, family: Family, count: number): readonly number[] {
+    const { makeSockets, log } = this.#options;
+    try {
+      return makeSockets(podUid, family, count);
+    } catch (thrown) {
+      const error = asTidelockError(thrown, 'plane.makeSockets').toJSON();
+      if (this.#poolWarnings.take()) log('warn', 'plane.sockets', { podUid, error });
+      return [];
+    }
   }
 
   #sendFds(fds: readonly number[], announce: (ticket: number) => ControlMessage): void {

@@ -33,6 +33,11 @@ const inside = (netns: string, ...argv: string[]): readonly [string, ...string[]
   ...argv,
 ];
 
+const describeEndpoint = (to: Endpoint): string => `${to.address} ${to.port}`;
+const connectFrom = async (netns: string, target: string): Promise<string> => {
+  const { stdout } = await run(inside(netns, 'socat', '-u', '-T5', target, '-'));
+  return stdout.toString();
+};
 const ruleset = async (): Promise<string> =>
   (await run(inside(POD, 'nft', 'list', 'ruleset'))).stdout.toString();
 const fail = (): never => {
@@ -93,13 +98,6 @@ describe('capturePod()', () => {
       listeners.push(accept);
     }
   }
-
-  const describeEndpoint = (to: Endpoint): string => `${to.address} ${to.port}`;
-
-  const connectFrom = async (netns: string, target: string): Promise<string> => {
-    const { stdout } = await run(inside(netns, 'socat', '-u', '-T5', target, '-'));
-    return stdout.toString();
-  };
 
   /** A program that listens in a namespace; resolves when it does. */
   async function serve(
