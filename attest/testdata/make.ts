@@ -30,6 +30,8 @@ export interface Fixture {
   readonly evidence: Evidence;
 }
 
+const eventLog = (): Promise<Buffer> => Promise.resolve(writeEventLog(BOOT, SWTPM_BANKS));
+
 export const FIXTURE_NODE = 'node-a' as NodeName;
 export const FIXTURE_DOMAIN = 'example.org';
 export const FIXTURE_CLUSTER = 'test';
@@ -42,14 +44,21 @@ export async function makeFixture(dir: string, owner: SigningKey, nowMs: number)
   const place = { domain: FIXTURE_DOMAIN, cluster: FIXTURE_CLUSTER };
   const signed = signPolicy({ ...place, issuedAt: nowMs, algorithms: [1] }, owner);
   const policy = readPolicy(signed, [owner.public]);
-  const eventLog = (): Promise<Buffer> => Promise.resolve(writeEventLog(BOOT, SWTPM_BANKS));
   const { certificates: ekAuthorities } = await readEkAuthorities(swtpm.caDir);
   const { document } = await enrolNode({
-    ...{ tpm, ekAuthorities, policy, eventLog, owner },
-    ...{ node: FIXTURE_NODE, nowMs },
+    tpm,
+    ekAuthorities,
+    policy,
+    eventLog,
+    owner,
+    node: FIXTURE_NODE,
+    nowMs,
   });
   const evidence = await collectEvidence({
-    ...{ tpm, eventLog, bank: policy.bank, pcrs: quotedPcrs(policy) },
+    tpm,
+    eventLog,
+    bank: policy.bank,
+    pcrs: quotedPcrs(policy),
     statement: utf8('{"node":"node-a"}'),
     challenge: { basis: hex(documentHash(signed)), random: Buffer.alloc(32, 7) },
   });

@@ -72,11 +72,12 @@ const extension = (event: EventToWrite): string =>
   `${event.pcr}:${SWTPM_BANKS.map((bank) => `${bank}=${hex(eventDigest(event, bank))}`).join(',')}`;
 
 /** The TCTI looks for the control socket beside the data socket, named with `.ctrl`. */
-const socketArgs = (state: string, socket: string): string[] => [
-  ...['socket', '--tpm2', '--tpmstate', `dir=${state}`, '--flags', 'not-need-init,startup-clear'],
-  ...['--server', `type=unixio,path=${socket},mode=0600`],
-  ...['--ctrl', `type=unixio,path=${socket}.ctrl,mode=0600`],
-];
+function socketArgs(state: string, socket: string): string[] {
+  const server = ['--server', `type=unixio,path=${socket},mode=0600`];
+  const control = ['--ctrl', `type=unixio,path=${socket}.ctrl,mode=0600`];
+  const flags = ['--flags', 'not-need-init,startup-clear'];
+  return ['socket', '--tpm2', '--tpmstate', `dir=${state}`, ...flags, ...server, ...control];
+}
 
 async function manufacture(dir: string, state: string, caDir: string): Promise<void> {
   const path = (name: string): string => join(dir, name);

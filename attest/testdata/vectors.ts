@@ -1,0 +1,68 @@
+// Where the shared attestation vectors lie and what is true of them. They stay outside the repository;
+// tests that need them are skipped with `noVectors` as the reason when they are not there.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const DIRECTORY = '../shared/vectors/attest';
+
+/** Why vector tests are skipped; undefined when the vectors are there. */
+export const noVectors: string | undefined = existsSync(join(DIRECTORY, 'TRUTH.json'))
+  ? undefined
+  : `no vectors in ${DIRECTORY}`;
+
+export const vector = (path: string): Buffer => readFileSync(join(DIRECTORY, path));
+export const vectorText = (path: string): string => vector(path).toString().trim();
+export const vectorDirectory = (path: string): string => join(DIRECTORY, path);
+export const hasVector = (path: string): boolean => existsSync(join(DIRECTORY, path));
+
+/** What TRUTH.json says of an event log. */
+export interface LogTruth {
+  readonly format: 'crypto-agile' | 'legacy-sha1';
+  readonly algs: readonly string[];
+  readonly events: number;
+  readonly trailing_bytes: number;
+  readonly startup_locality: number | null;
+  readonly pcrs: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly digest_ne_hash_of_data: readonly (readonly [event: number, pcr: number])[];
+  readonly error?: string;
+}
+
+/** What TRUTH.json says of a quote. */
+export interface QuoteTruth {
+  readonly attest: {
+    readonly qualifiedSigner: string;
+    readonly extraData: string;
+    readonly clockInfo: {
+      readonly clock: number;
+      readonly resetCount: number;
+      readonly restartCount: number;
+      readonly safe: number;
+    };
+    readonly firmwareVersion: string;
+    readonly pcrSelect: readonly { readonly alg: string; readonly pcrs: readonly number[] }[];
+    readonly pcrDigest: string;
+  };
+  readonly sig_valid: boolean;
+  readonly nonce_matches: boolean;
+  readonly pcr_digest_matches?: boolean;
+  readonly ak_name?: string;
+}
+
+interface TruthEntry<T> {
+  readonly negative?: boolean;
+  readonly computed?: T | null;
+}
+
+/** Entries of one folder that have a computed truth, by path. */
+export function truths<T>(
+  folder: string,
+  name = '',
+): [path: string, truth: T, negative: boolean][] {
+  if (noVectors !== undefined) return [];
+  const all = JSON.parse(vectorText('TRUTH.json')) as Record<string, TruthEntry<T>>;
+  return Object.entries(all).flatMap(([path, { computed, negative = false }]) =>
+    path.startsWith(`${folder}/`) && path.endsWith(name) && computed
+      ? [[path, computed, negative]]
+      : [],
+  );
+}
