@@ -109,6 +109,8 @@ describe('capturePod()', () => {
       netns,
       'socat',
       '-dd',
+      '-T2', // the child that answers a datagram ends too
+
       `${protocol}-LISTEN:8080,bind=${address},fork`,
       'EXEC:cat',
     );
