@@ -1,7 +1,6 @@
 // The one place where an agent is wired: every part is made here, given what it needs, and ended in
 // the reverse order. It decides nothing.
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { serveControl } from '#agent/api/control.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { TidelockError } from '#agent/base/errors.ts';
@@ -26,7 +25,7 @@ import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { openFileInventory } from '#agent/inventory/file.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
 import { collectEvidence } from '#attest/evidence.ts';
-import { quotedPcrs, readPolicy } from '#attest/policy.ts';
+import { quotedPcrs, readPolicy, type AttestationPolicy } from '#attest/policy.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
@@ -37,6 +36,7 @@ import { ReplaySet } from '#proxy/replay.ts';
 import { Aliases } from './aliases.ts';
 import { Captures } from './captures.ts';
 import type { Config } from './config.ts';
+import { readEventLog } from './eventLog.ts';
 import { openLaneListener } from './laneListener.ts';
 import type { EventRing, Log } from './log.ts';
 import { readDocument } from './documents.ts';
@@ -79,6 +79,7 @@ export async function runAgent(
   // What the owners signed, and what this host was told
   const policyDocument = await readDocument(config.attestation.policyFile);
   const policy = readPolicy(policyDocument, owners);
+  requireFit(policy, config);
   const maxStalenessMs = Math.min(config.epochs.maxStalenessSeconds * 1000, policy.maxStalenessMs);
   const renewMs = Math.min(
     config.attestation.renewSeconds * 1000,
@@ -205,7 +206,7 @@ export async function runAgent(
         challenge,
         bank: policy.bank,
         pcrs: quotedPcrs(policy),
-        eventLog: () => readFile(config.tpm.eventLog),
+        eventLog: () => readEventLog(config.tpm.eventLog),
       }),
     clock,
     log,
@@ -360,5 +361,17 @@ function requireRoot(): void {
     op: 'agent.run',
     message: 'Cannot run the agent: not root',
     hint: 'It enters the network namespaces of pods and loads nftables rules. Run it as root; the data plane drops to lanes.uid by itself.',
+  });
+}
+
+/** The owners' policy is for this cluster and allows the period configured. */
+function requireFit(policy: AttestationPolicy, { domain, cluster, epochs }: Config): void {
+  const { min, max } = policy.periodMs;
+  const fits = epochs.periodMs >= min && epochs.periodMs <= max;
+  if (policy.domain === domain && policy.cluster === cluster && fits) return;
+  throw new TidelockError('CONFIG_INVALID', {
+    op: 'agent.run',
+    message: `Cannot run under the attestation policy: it is for ${policy.domain}/${policy.cluster} with epochs.periodMs of ${min} to ${max}, the configuration says ${domain}/${cluster} and ${epochs.periodMs}`,
+    hint: 'Correct domain, cluster or epochs.periodMs, or have the owners sign a policy for them with tidelock init --owner.',
   });
 }
