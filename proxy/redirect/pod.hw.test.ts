@@ -110,7 +110,6 @@ describe('capturePod()', () => {
       'socat',
       '-dd',
       '-T2', // the child that answers a datagram ends too
-
       `${protocol}-LISTEN:8080,bind=${address},fork`,
       'EXEC:cat',
     );
