@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { waitListening } from '#hwtest/rig/program.ts';
+import { eventually, pod, report, twoNodes, type TwoNodes } from './twoNodes.ts';
+
+const PERIOD_MS = 20_000;
+const ECHO_PORT = 7;
+const here = import.meta.dirname;
+
+let both: TwoNodes;
+beforeAll(async () => {
+  const pods = [pod('client', 'node-a', 'client'), pod('server', 'node-b', 'server')];
+  both = await twoNodes({ pods, periodMs: PERIOD_MS });
+  const server = both.rig.pod('server');
+  const argv = [process.execPath, `${here}/echo.ts`, String(ECHO_PORT)] as const;
+  await waitListening(both.rig.spawn(server, argv, { name: 'echo' }), ECHO_PORT);
+}, 400_000);
+afterAll(async () => {
+  await both?.[Symbol.asyncDispose]();
+});
+
+/** Waits for a slot to begin and for its own messages to be over. */
+async function settledSlot(): Promise<number> {
+  const slot = async (): Promise<number> => (await both.agent('node-a').status()).epochs.slot;
+  const before = await slot();
+  const next = await eventually(
+    'a new slot',
+    async () => {
+      const now = await slot();
+      return now > before ? now : undefined;
+    },
+    2 * PERIOD_MS,
+  );
+  await connections(10); // the slot's tokens are checked once, whoever opens lanes in it
+  return next.value;
+}
+
+interface Counted {
+  readonly opened: number;
+  readonly failed: number;
+  readonly ms: number;
+}
+
+async function connections(count: number): Promise<Counted> {
+  const { address } = both.rig.pod('server');
+  const argv = [
+    process.execPath,
+    `${here}/connector.ts`,
+    address,
+    String(ECHO_PORT),
+    String(count),
+    '32',
+  ] as const;
+  const { stdout } = await both.exec('client', argv, 2 * PERIOD_MS);
+  return JSON.parse(stdout.toString()) as Counted;
+}
+
+async function operations(): Promise<{
+  readonly slot: number;
+  readonly total: number;
+  readonly lanes: number;
+}> {
+  const [a, b] = await Promise.all([both.agent('node-a').status(), both.agent('node-b').status()]);
+  return {
+    slot: a.epochs.slot,
+    total: a.asymmetric.total + b.asymmetric.total,
+    lanes: b.lanes.openedIn,
+  };
+}
+
+test('G1: 100 and 10,000 lanes within one slot count the same asymmetric operations', async () => {
+  const deltas: number[] = [];
+  for (const count of [100, 10_000]) {
+    const slot = await settledSlot();
+    const before = await operations();
+    const counted = await connections(count);
+    const after = await operations();
+    expect(counted).toMatchObject({ opened: count, failed: 0 });
+    expect(after.lanes - before.lanes).toBe(count);
+    expect([before.slot, after.slot], 'all of it within one slot').toEqual([slot, slot]);
+    deltas.push(after.total - before.total);
+    report(
+      `${count} lanes in ${counted.ms} ms: ${after.total - before.total} asymmetric operations`,
+    );
+  }
+  expect(deltas[1]).toBe(deltas[0]);
+});

@@ -1,0 +1,130 @@
+// What the suites stand on: a rig of two nodes with their agents in step, and pods that talk. A suite
+// says which pods it needs and how fast time goes; it ends the rig whatever happened.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Status } from '#agent/api/status.ts';
+import type { RunResult } from '#agent/base/run.ts';
+import { createCluster, type RigAgent } from '#hwtest/rig/cluster.ts';
+import { createRig, type PodPlan, type Rig, type RigPod } from '#hwtest/rig/rig.ts';
+
+export const NODES = ['node-a', 'node-b'] as const;
+export type NodeOfTwo = (typeof NODES)[number];
+
+export interface TwoNodesOptions {
+  readonly pods: readonly PodPlan[];
+  readonly periodMs?: number;
+  readonly renewSeconds?: number;
+}
+
+export interface TwoNodes extends AsyncDisposable {
+  readonly rig: Rig;
+  agent(node: string): RigAgent;
+  /** The other agent than that of `node`. */
+  other(node: string): RigAgent;
+  /** Waits until every agent can open lanes to the other and has captured its pods. */
+  inStep(): Promise<void>;
+  exec(pod: string, argv: readonly [string, ...string[]], timeoutMs?: number): Promise<RunResult>;
+}
+
+export const DOMAIN = 'suite.tidelock';
+const CLUSTER = 'suite';
+const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
+
+/** A pod of the default namespace; `client` pods may talk to `server` pods, nobody else to anybody. */
+export const pod = (name: string, node: NodeOfTwo, serviceAccount: string): PodPlan => ({
+  name,
+  node,
+  namespace: 'default',
+  serviceAccount,
+});
+
+const identity = (account: string): string => `spiffe://${DOMAIN}/${CLUSTER}/default/${account}`;
+
+/** Builds the rig, enrols both nodes, starts both agents and waits until they are in step. */
+export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
+  const { pods, periodMs = 5_000, renewSeconds = 600 } = options;
+  const rig = await createRig({ nodes: NODES, pods });
+  try {
+    const cluster = await createCluster(rig, {
+      domain: DOMAIN,
+      cluster: CLUSTER,
+      policies: [
+        {
+          apiVersion: 'tidelock/v1',
+          kind: 'ServiceAccessPolicy',
+          metadata: { name: 'suite' },
+          spec: {
+            defaultAction: 'DENY',
+            rules: [
+              {
+                name: 'clients',
+                from: { spiffe: identity('client') },
+                to: [{ spiffe: identity('server') }],
+              },
+            ],
+          },
+        },
+      ],
+      overrides: { epochs: { periodMs }, attestation: { renewSeconds } },
+    });
+    for (const node of rig.nodes) await cluster.enrol(node);
+    const agents = rig.nodes.map((node) => cluster.startAgent(node));
+    const agent = (name: string): RigAgent => {
+      const found = agents.find(({ node }) => node.name === name);
+      if (!found) throw new RangeError(`no agent on ${name}`);
+      return found;
+    };
+    const both: TwoNodes = {
+      rig,
+      agent,
+      other: (name) => agent(name === NODES[0] ? NODES[1] : NODES[0]),
+      inStep: async () => {
+        await Promise.all(agents.map((each) => each.until('in step', isInStep, 12 * periodMs)));
+      },
+      exec: (name, argv, timeoutMs = 30_000) =>
+        rig.exec(rig.pod(name), argv, { okCodes: ANY_CODE, timeoutMs }),
+      [Symbol.asyncDispose]: () => rig.close(),
+    };
+    await both.inStep();
+    return both;
+  } catch (thrown) {
+    await rig.close();
+    throw thrown;
+  }
+}
+
+export const isInStep = (status: Status): boolean =>
+  status.node.verdict === 'affirming' &&
+  status.dataPlane.state === 'running' &&
+  status.pods.every(({ captured }) => captured) &&
+  status.peers.length > 0 &&
+  status.peers.every(({ sendChain }) => sendChain !== undefined);
+
+/** `check` every 100 ms until it gives a value. Errors: RangeError naming `what` after `timeoutMs`. */
+export async function eventually<T>(
+  what: string,
+  check: () => Promise<T | undefined>,
+  timeoutMs: number,
+): Promise<{ readonly value: T; readonly afterMs: number }> {
+  const startedMs = performance.now();
+  for (;;) {
+    const value = await check();
+    const afterMs = performance.now() - startedMs;
+    if (value !== undefined) return { value, afterMs };
+    if (afterMs > timeoutMs) throw new RangeError(`not within ${timeoutMs} ms: ${what}`);
+    await pause(100);
+  }
+}
+
+/** Loads `path` from a server pod with curl. */
+export const fetchFrom = (
+  both: TwoNodes,
+  client: string,
+  server: RigPod,
+  path = '/canary',
+): Promise<RunResult> =>
+  both.exec(client, ['curl', '-sS', '--max-time', '5', `http://${server.address}:8080${path}`]);
+
+/** A measured figure, printed where a person running the suite sees it. */
+export const report = (figure: string): void => {
+  process.stderr.write(`    measured: ${figure}\n`);
+};
