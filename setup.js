@@ -138,6 +138,6 @@ function report(problems, args) {
   return EXIT[code] || 6;
 }
 
-main().then((code) => {
+void main().then((code) => {
   process.exitCode = code;
 });

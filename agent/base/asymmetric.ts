@@ -227,12 +227,15 @@ export async function generateSealKey(): Promise<SealKey> {
   return {
     public: Buffer.from(await hpke.kem.serializePublicKey(pair.publicKey)),
     open: async (sealed, info) => {
-      if (privateKey === undefined) throw new RangeError('this seal key has been used');
+      const recipientKey = privateKey;
+      if (recipientKey === undefined) throw new RangeError('this seal key has been used');
       counts.statements += 1;
       const plain = await hpke.open(
-        { recipientKey: privateKey, enc: sealed.enc.slice(), info: info.slice() },
+        { recipientKey, enc: sealed.enc.slice(), info: info.slice() },
         sealed.ciphertext.slice(),
       );
+      // Of two messages opened at the same time only one may count.
+      if (privateKey === undefined) throw new RangeError('this seal key has been used');
       privateKey = undefined;
       return Buffer.from(plain);
     },

@@ -14,7 +14,8 @@ import {
 import type { ErrorCode } from './codes.ts';
 import { TidelockError } from './errors.ts';
 
-const B64URL = /^[A-Za-z0-9_-]*$/;
+/** base64url without padding, and only the one text that encoding gives (RFC 4648 3.5 and 5). */
+const B64URL = /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/;
 
 /** base64url text of exactly `length` bytes, or of at most `max`. */
 export const b64Text = (length: number): z.ZodString =>
