@@ -221,7 +221,7 @@ export async function runAgent(
   });
 
   // Data plane
-  const replay = ReplaySet.create({ periodMs });
+  const replay = ReplaySet.create({ periodMs, maxPeriodMs: policy.periodMs.max });
   const counters = Counters.create();
   const aliases = new Aliases(node);
   stack.defer(() => aliases.close());
@@ -250,6 +250,7 @@ export async function runAgent(
   const captures: Captures = new Captures({
     inventory,
     inbound: config.lanes.inbound,
+    onStop: config.lanes.onStop,
     run,
     clock,
     log,

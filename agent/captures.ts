@@ -1,5 +1,5 @@
 // The pods of this node as captured: follows the inventory, keeps trying where a pod could not be
-// captured, and hands listeners to the data plane. Rules are removed when a pod goes or the agent ends.
+// captured, and hands listeners to the data plane. Rules are removed when a pod leaves the inventory.
 import { sleep, type Clock } from '#agent/base/clock.ts';
 import { asTidelockError, type TidelockError } from '#agent/base/errors.ts';
 import type { Run } from '#agent/base/run.ts';
@@ -12,6 +12,8 @@ import type { Inbound } from '#proxy/redirect/nftables.ts';
 export interface CapturesOptions {
   readonly inventory: Inventory;
   readonly inbound: Inbound;
+  /** What becomes of captured pods when the agent stops. */
+  readonly onStop: 'closed' | 'open';
   readonly run: Run;
   readonly clock: Clock;
   readonly log: Log;
@@ -135,12 +137,16 @@ export class Captures {
     }
   }
 
-  /** Releases every pod: their traffic is plain again, or refused by whoever they talk to. */
+  /** `open`: every pod is as if no agent had been. `closed`: pods are cut off until one runs again. */
   async close(): Promise<void> {
     this.#closing.abort();
     this.#stopFollowing();
     await this.#reconciling;
-    for (const [uid, entry] of [...this.#entries]) await this.#release(uid, entry);
+    for (const [uid, entry] of [...this.#entries]) {
+      if (this.#o.onStop === 'open') await this.#release(uid, entry);
+      else entry.captured?.abandon();
+    }
+    this.#entries.clear();
   }
 }
 

@@ -71,6 +71,7 @@ const lanes = section({
   uid: whole('', 1, 0xfffffffe).default(15_008),
   inbound: oneOf('refuse', 'plain').optional(),
   unmeshed: oneOf('refuse', 'plain').optional(),
+  onStop: oneOf('closed', 'open').default('closed'),
 });
 
 const policy = section({

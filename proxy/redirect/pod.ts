@@ -41,6 +41,8 @@ export interface CapturedPod {
   counters(): Promise<RuleCounters>;
   /** Removes the rules first, so that no connection is led to a listener that is gone. Once. */
   release(): Promise<void>;
+  /** Leaves the rules, which then refuse the pod's connections until an agent captures it again. Once. */
+  abandon(): void;
 }
 
 /** How long the port may still be held by the data plane of an agent that was killed. */
@@ -66,6 +68,10 @@ export async function capturePod(
     netns.close();
     throw error;
   }
+  const abandon = (): void => {
+    for (const { fd } of listeners) closeFd(fd);
+    netns.close();
+  };
   return {
     uid: pod.uid,
     listeners,
@@ -76,10 +82,10 @@ export async function capturePod(
       try {
         await rules.remove();
       } finally {
-        for (const { fd } of listeners) closeFd(fd);
-        netns.close();
+        abandon();
       }
     },
+    abandon,
   };
 }
 
