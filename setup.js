@@ -39,9 +39,10 @@ const EXIT = { USAGE: 2, SETUP_FAILED: 1 };
 async function main() {
   const { verb, args } = parse(process.argv);
   try {
-    if (VERBS[verb] === undefined) {
-      const verbs = Object.keys(VERBS).join(', ');
-      refuse('USAGE', `Cannot run setup.js ${verb}: no such verb`, `The verbs are ${verbs}.`);
+    const verbs = Object.keys(VERBS);
+    if (!verbs.includes(verb)) {
+      const hint = `The verbs are ${verbs.join(', ')}. To begin: npm start`;
+      refuse('USAGE', `Cannot run setup.js ${verb}: no such verb`, hint);
     }
     const needed = missing(verb, args);
     if (needed.modules || needed.debian) await install(verb, args, needed);
