@@ -172,7 +172,7 @@ export type FromWorker =
       readonly family: Family;
       readonly want: number;
     }
-  | { readonly type: 'event'; readonly event: LaneEvent }
+  | { readonly type: 'event'; readonly event: LaneEvent; readonly dropped: number }
   /** Ed25519 over `message` by `key` (32 bytes): asked once per token, answered by `verified`. */
   | {
       readonly type: 'verify';

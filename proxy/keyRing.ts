@@ -55,6 +55,8 @@ export interface Sending {
   readonly key: Buffer;
   readonly kid: Buffer;
   readonly headerKey: Buffer;
+  /** laneContext() with this node as source. */
+  readonly context: Buffer;
   /** ChainWindow.updateKey of `slot`. */
   readonly updateKey: Buffer;
 }
@@ -203,11 +205,14 @@ export class KeyRing {
       return { refused: `no key for ${node} in the present slot` };
     }
     const receiver = endpoint(node, peerSid);
+    const own = { node: this.#self.node, sid: ownSid };
+    const end = { node, sid: peerSid };
     return {
       chain,
       slot,
-      own: { node: this.#self.node, sid: ownSid },
-      peer: { node, sid: peerSid },
+      own,
+      peer: end,
+      context: this.context(own, end),
       pair,
       key: Buffer.from(key),
       kid: kidOf(key, receiver),

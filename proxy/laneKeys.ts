@@ -15,12 +15,6 @@ import { FrameOpener, type Frame, type FrameFailure } from '#proxy/see/opener.ts
 import { FrameSealer } from '#proxy/see/sealer.ts';
 import type { KeyRing, Sending } from './keyRing.ts';
 
-/** What a direction is sealed under at its start; `secret` is then the direction's own to wipe. */
-export interface Traffic {
-  readonly aead: AeadName;
-  readonly secret: Buffer;
-}
-
 /** The slot and statements that a sending secret stands for. */
 interface Basis {
   readonly periodMs: number;
@@ -30,7 +24,10 @@ interface Basis {
   readonly peerSid: Sid;
 }
 
-const basisOf = ({ chain, slot, own, peer }: Sending): Basis => ({
+/** The keys in use when a direction starts. */
+export type Start = Pick<Sending, 'chain' | 'slot' | 'own' | 'peer'>;
+
+const basisOf = ({ chain, slot, own, peer }: Start): Basis => ({
   periodMs: chain.periodMs,
   slot,
   generation: chain.generation,
@@ -51,27 +48,29 @@ export class LaneSender {
   #isUsed = true;
   /** False for a client until the reply: its early secret is replaced by kind 0 and nothing else. */
   #canUpdate: boolean;
-  #updates = 0;
+  readonly #updated: () => void;
 
-  /** `sealer` has sealed the open block or the reply under `traffic`. */
+  /** `sealer` has sealed the open block (`isEarly`) or the reply under `secret`, now its own. */
   constructor(
     ring: KeyRing,
-    sending: Sending,
-    start: { readonly traffic: Traffic; readonly sealer: FrameSealer; readonly isEarly: boolean },
+    start: Start,
+    first: {
+      readonly secret: Buffer;
+      readonly sealer: FrameSealer;
+      readonly isEarly: boolean;
+      /** Called at each KEYUPDATE of kind 1. */
+      readonly updated: () => void;
+    },
   ) {
     this.#ring = ring;
-    this.#peer = sending.peer.node;
-    this.#secret = start.traffic.secret;
-    this.#aead = start.traffic.aead;
-    this.#sealer = start.sealer;
-    this.#basis = basisOf(sending);
+    this.#peer = start.peer.node;
+    this.#aead = start.chain.aead;
+    this.#basis = basisOf(start);
+    this.#secret = first.secret;
+    this.#sealer = first.sealer;
     this.#ticks = ring.ticks;
-    this.#canUpdate = !start.isEarly;
-  }
-
-  /** Updates of kind 1 so far. */
-  get updates(): number {
-    return this.#updates;
+    this.#canUpdate = !first.isEarly;
+    this.#updated = first.updated;
   }
 
   /** A frame, after a KEYUPDATE where one is due; undefined: the key is used up and stays so. */
@@ -110,7 +109,7 @@ export class LaneSender {
     );
     this.#basis = basis;
     this.#isUsed = false;
-    this.#updates += 1;
+    this.#updated();
     this.#replace(nextSecret(updateKey, this.#secret, pair), chain.aead);
     return frame;
   }
@@ -140,13 +139,6 @@ export class LaneSender {
   }
 }
 
-/** The statements of a direction and their pair secret. */
-export interface Pair {
-  readonly ownSid: Sid;
-  readonly peerSid: Sid;
-  readonly secret: Bytes;
-}
-
 /** Why a lane cannot be read on; `update`: a KEYUPDATE that is out of place or names unknown keys. */
 export type ReadFailure = FrameFailure | 'update';
 
@@ -159,30 +151,37 @@ export class LaneReceiver {
   /** Of a server until kind 0: what follows the client's early secret. */
   #afterEarly: Buffer | undefined;
   /** The lane's own copy: frames may still name it when the statements have been replaced. */
-  #pair: Pair;
+  readonly #pair: Buffer;
+  #ownSid: Sid;
+  #peerSid: Sid;
   #failure: ReadFailure | undefined;
 
-  /** `opener` has opened the open block or the reply under `traffic`; `pair` is copied. */
+  /**
+   * `opener` has opened the open block or the reply under `secret`, now its own; `pair` is copied.
+   * `afterEarly` is what replaces a client's early secret at kind 0.
+   */
   constructor(
     ring: KeyRing,
-    start: {
-      readonly traffic: Traffic;
+    start: Start & { readonly pair: Bytes },
+    first: {
+      readonly secret: Buffer;
       readonly opener: FrameOpener;
-      readonly pair: Pair;
       readonly afterEarly?: Buffer;
     },
   ) {
     this.#ring = ring;
-    this.#opener = start.opener;
-    this.#secret = start.traffic.secret;
-    this.#aead = start.traffic.aead;
-    this.#afterEarly = start.afterEarly;
-    this.#pair = { ...start.pair, secret: Buffer.from(start.pair.secret) };
+    this.#aead = start.chain.aead;
+    this.#pair = Buffer.from(start.pair);
+    this.#ownSid = start.own.sid;
+    this.#peerSid = start.peer.sid;
+    this.#secret = first.secret;
+    this.#opener = first.opener;
+    this.#afterEarly = first.afterEarly;
   }
 
   /** The statement of the other end that its present secret stands for. */
   get peerSid(): Sid {
-    return this.#pair.peerSid;
+    return this.#peerSid;
   }
 
   /** True between two frames: a TCP end here cuts none in half. */
@@ -213,7 +212,7 @@ export class LaneReceiver {
   /** Overwrites the keys. */
   close(): void {
     this.#opener.close();
-    wipe(this.#secret, this.#pair.secret);
+    wipe(this.#secret, this.#pair);
     if (this.#afterEarly) wipe(this.#afterEarly);
   }
 
@@ -227,17 +226,15 @@ export class LaneReceiver {
     if (this.#afterEarly) return false;
     // The sender's own statement is this end's peer, and the other way round.
     const [ownSid, peerSid] = [update.peerSid, update.ownSid];
-    const isSame = ownSid === this.#pair.ownSid && peerSid === this.#pair.peerSid;
-    const pair = isSame ? this.#pair.secret : this.#ring.pair(ownSid, peerSid);
+    const isSame = ownSid === this.#ownSid && peerSid === this.#peerSid;
+    const pair = isSame ? this.#pair : this.#ring.pair(ownSid, peerSid);
     const chain = this.#ring.chain(update.chainId);
     const updateKey = chain?.window.updateKey(update.slot);
     if (!pair || !chain || !updateKey) return false;
     const next = nextSecret(updateKey, this.#secret, pair);
-    if (!isSame) {
-      const secret = Buffer.from(pair);
-      wipe(this.#pair.secret);
-      this.#pair = { ownSid, peerSid, secret };
-    }
+    this.#pair.set(pair);
+    this.#ownSid = ownSid;
+    this.#peerSid = peerSid;
     this.#replace(next, chain.aead);
     return true;
   }

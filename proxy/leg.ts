@@ -77,8 +77,9 @@ export class Leg {
     this.socket.resume();
   }
 
-  /** FIN after what is queued. */
-  end(): void {
+  /** FIN after what is queued; `sent` is called when the kernel has all of it. */
+  end(sent?: () => void): void {
+    if (sent) this.socket.once('finish', sent);
     this.socket.end();
   }
 

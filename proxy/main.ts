@@ -8,18 +8,16 @@ import { asTidelockError, TidelockError } from '#agent/base/errors.ts';
 import { Channel, decodeFrame } from './channel.ts';
 import {
   CONTROL_VERSION,
-  EVENTS_PER_SECOND,
   MAX_CONTROL_FRAME_BYTES,
   PLANE_FDS,
   type ControlMessage,
   type DataMessage,
   type FromWorker,
-  type LaneEvent,
   type PlaneSettings,
 } from './control.ts';
 import { Crew } from './crew.ts';
 import { VerificationDesk } from './desk.ts';
-import { Meter } from './meter.ts';
+import { EventGate } from './eventGate.ts';
 import { closeFd } from './native/fd.ts';
 import { receiveFds } from './native/fdpass.ts';
 import { dropPrivileges } from './privilege.ts';
@@ -30,7 +28,7 @@ const COUNTS_EVERY_MS = 1000;
 /** Runs a data plane whose workers run `script`, on the descriptors of PLANE_FDS. */
 export function runDataPlane(script: URL): void {
   const desk = new VerificationDesk();
-  const events = new EventGate();
+  const events = new EventGate(systemClock);
   let crew: Crew | undefined;
   let countsPending = false;
 
@@ -73,6 +71,7 @@ export function runDataPlane(script: URL): void {
         channel.send({ ...message, worker });
         return;
       case 'event':
+        events.leftOut(message.dropped);
         events.pass(message.event, (event, dropped) =>
           channel.send({ type: 'event', event, dropped }),
         );
@@ -138,21 +137,6 @@ function takeFds(ticket: number): readonly number[] {
     message: `Cannot take descriptors of ticket ${ticket}: ${passed === undefined ? 'none wait' : `ticket ${passed.ticket} is next`}`,
     hint: 'This is a defect in tidelock; the data plane starts anew. Please report it with the log.',
   });
-}
-
-/** Lets EVENTS_PER_SECOND through and counts the rest, so that no attack can flood the log. */
-class EventGate {
-  readonly #meter = new Meter(EVENTS_PER_SECOND, systemClock);
-  #dropped = 0;
-
-  pass(event: LaneEvent, onward: (event: LaneEvent, dropped: number) => void): void {
-    if (!this.#meter.take()) {
-      this.#dropped += 1;
-      return;
-    }
-    onward(event, this.#dropped);
-    this.#dropped = 0;
-  }
 }
 
 const otherVersion = (version: number): TidelockError =>

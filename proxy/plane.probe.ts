@@ -122,6 +122,7 @@ class ProbeWorker {
         this.#say({
           type: 'event',
           event: { at: Date.now(), kind: 'refused', direction: 'in', reason: 'bad-token' },
+          dropped: 0,
         });
         return;
       case 'drain':

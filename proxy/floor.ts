@@ -1,0 +1,36 @@
+// What the connections of one worker share: keys, routes, sockets into pods, counters, and where to
+// say what happened. Made by worker.ts; the connections only use it.
+import type { Clock } from '#agent/base/clock.ts';
+import type { SlotClock } from '#proxy/chips/slotClock.ts';
+import type { Endpoint } from '#proxy/see/address.ts';
+import type { Family, LaneEvent } from './control.ts';
+import type { Conversation } from './conversation.ts';
+import type { CounterRow } from './counters.ts';
+import type { KeyRing } from './keyRing.ts';
+import type { MaidDesk } from './maidDesk.ts';
+import type { ReplaySet } from './replay.ts';
+import type { Routes } from './routes.ts';
+import type { SocketPool } from './socketPool.ts';
+import type { Strangers } from './strangers.ts';
+
+export interface Floor {
+  readonly clock: Clock;
+  readonly slots: SlotClock;
+  readonly ring: KeyRing;
+  /** Of the present snapshot. */
+  readonly routes: () => Routes;
+  readonly replay: Pick<ReplaySet, 'testAndSet'>;
+  readonly maids: MaidDesk;
+  readonly pool: SocketPool;
+  readonly strangers: Strangers;
+  readonly counters: CounterRow;
+  /** Cryptographic randomness. */
+  readonly randomBytes: (length: number) => Buffer;
+  /** Where an accepted connection went before the redirect; undefined: it was not redirected. */
+  readonly originalDestination: (fd: number, family: Family) => Endpoint | undefined;
+  /** Says what happened; the time is added. */
+  readonly report: (event: Omit<LaneEvent, 'at'>) => void;
+  /** From here on the conversation is judged under each snapshot, until it leaves. */
+  readonly enter: (conversation: Conversation) => void;
+  readonly leave: (conversation: Conversation) => void;
+}

@@ -1,0 +1,241 @@
+// A connection on the lane port, from accept to an open lane (PROTOCOL 6): cheapest test first, replay
+// before any byte is delivered, then MAID, destination and policy. Strangers get silence.
+import { slotAt } from '#agent/base/brands.ts';
+import { fromHex, wipe } from '#agent/base/bytes.ts';
+import { MODE, SALT_BYTES, type Denial } from '#proxy/see/opening.ts';
+import { closed, enter, leave, opened as reportOpened, refused, type Facts } from './carry.ts';
+import type { Refusal } from './counters.ts';
+import { deliver } from './delivery.ts';
+import type { Floor } from './floor.ts';
+import { Lane } from './lane.ts';
+import { LaneReceiver, LaneSender } from './laneKeys.ts';
+import { abandon, sealReply, tryOpening, type Opened } from './laneOpening.ts';
+import { Leg, type LegOwner } from './leg.ts';
+import type { MaidToken } from './maid.ts';
+import type { MaidAnswer } from './maidDesk.ts';
+import type { Accepted } from './native/handle.ts';
+import type { ReplayVerdict } from './replay.ts';
+import type { Standing } from './routes.ts';
+
+/** How long a denied opener has to close before it is closed. */
+const LINGER_MS = 5000;
+
+const REPLAY_REFUSALS: Readonly<Record<Exclude<ReplayVerdict, 'fresh'>, Refusal>> = {
+  replayed: 'replayed',
+  full: 'replay-full',
+  quota: 'replay-quota',
+  stale: 'stale-slot',
+};
+
+/** Takes over a connection that was just accepted on the lane port. */
+export function acceptLane(floor: Floor, accepted: Accepted): void {
+  const { strangers, ring, routes } = floor;
+  let held: Buffer | undefined;
+  const owner: LegOwner = {
+    data: (bytes) => {
+      const all = held ? Buffer.concat([held, bytes]) : bytes;
+      const attempt = tryOpening(ring, (ref) => routes().statements(ref), all);
+      if (attempt.kind === 'opened' && isFresh(floor, attempt.opened)) {
+        strangers.release(stranger);
+        leg.pause();
+        new Newcomer(floor, leg, attempt.opened, all.subarray(attempt.opened.length)).judge();
+        return;
+      }
+      held = attempt.kind === 'incomplete' ? Buffer.from(all) : undefined;
+      if (attempt.kind !== 'incomplete') strangers.ignore(stranger);
+      strangers.count(stranger, bytes.length);
+    },
+    end: () => strangers.ignore(stranger),
+    drained: () => undefined,
+    closed: () => strangers.release(stranger),
+  };
+  const leg = new Leg((onread) => accepted.adopt(onread), owner);
+  const stranger = strangers.add(leg);
+}
+
+/** The atomic test-and-set of PROTOCOL 6. What it does not know to be fresh is treated as noise. */
+function isFresh(floor: Floor, opened: Opened): boolean {
+  const { chain, slot, peer } = opened.start;
+  const verdict = floor.replay.testAndSet({
+    kid: opened.kid,
+    salt: opened.salt,
+    source: fromHex(opened.header.srcRef),
+    slot,
+    periodMs: chain.periodMs,
+    nowMs: floor.slots.timeMs(),
+  });
+  if (verdict === 'fresh') return true;
+  abandon(opened);
+  const facts: Facts = { direction: 'in', peer: peer.node };
+  refused(floor, REPLAY_REFUSALS[verdict], facts, `opening under ${peer.sid}`);
+  return false;
+}
+
+/** An authenticated, fresh opening on its way to a pod. Reading is paused meanwhile. */
+class Newcomer {
+  readonly #floor: Floor;
+  readonly #wire: Leg;
+  readonly #opened: Opened;
+  /** Frames that came with the opening. */
+  readonly #early: Buffer;
+  #facts: Facts;
+  #isOver = false;
+  #cancelDelivery: () => void = () => undefined;
+  readonly #cancelDeadline: () => void;
+
+  constructor(floor: Floor, wire: Leg, opened: Opened, early: Buffer) {
+    const { start, block } = opened;
+    this.#floor = floor;
+    this.#wire = wire;
+    this.#opened = opened;
+    this.#early = Buffer.from(early); // the shared buffer is read into again meanwhile
+    const destination = `${block.destination.address}:${block.destination.port}`;
+    this.#facts = { direction: 'in', peer: start.peer.node, destination };
+    wire.owner = {
+      data: () => undefined,
+      end: () => this.#giveUp(),
+      drained: () => undefined,
+      closed: () => this.#giveUp(),
+    };
+    // The client waits one slot for its reply; after two it is gone, seen or not.
+    this.#cancelDeadline = floor.clock.after(2 * start.chain.periodMs, () => this.#giveUp());
+    floor.ring.confirm(start.peer, start.chain.id);
+  }
+
+  judge(): void {
+    const { header, block, peer } = this.#opened;
+    if (header.mode !== MODE.tunnel) {
+      this.#deny('mode', 'mode', `mode ${header.mode}`);
+      return;
+    }
+    const { token, endorsement } = block;
+    this.#floor.maids.judge(token, endorsement, peer.statement.ed25519, (answer) => {
+      if (!this.#isOver) this.#identify(answer);
+    });
+  }
+
+  #identify(answer: MaidAnswer): void {
+    if (answer.kind === 'refused') {
+      this.#deny('identity', answer.reason, 'a signature of its MAID is wrong');
+      return;
+    }
+    const { token } = answer;
+    const { chain, peer } = this.#opened.start;
+    this.#facts = { ...this.#facts, from: token.spiffeId };
+    if (token.node !== peer.node || token.sid !== peer.sid) {
+      this.#deny('identity', 'bad-token', `the MAID is that of ${token.node}`);
+      return;
+    }
+    const now = slotAt(this.#floor.slots.timeMs(), chain.periodMs);
+    if (Math.abs(token.slot - now) > 1) {
+      this.#deny('identity', 'stale-slot', `the MAID is of slot ${token.slot}, now is ${now}`);
+      return;
+    }
+    this.#admit(token);
+  }
+
+  #admit(token: MaidToken): void {
+    const { destination } = this.#opened.block;
+    const admission = this.#floor.routes().inbound(token.spiffeId, destination);
+    if (admission.kind === 'refused') {
+      this.#deny(admission.denial, admission.reason, admission.detail);
+      return;
+    }
+    const { to, rule } = admission;
+    this.#facts = { ...this.#facts, to: to.spiffeId, podUid: to.uid };
+    const standing: Standing = {
+      from: token.spiffeId,
+      to: to.spiffeId,
+      port: destination.port,
+      podUids: [to.uid],
+      peer: this.#opened.start.peer.node,
+    };
+    this.#cancelDelivery = deliver(this.#floor.pool, to.uid, destination, {
+      connected: (app) => this.#open(app, standing, rule),
+      failed: (detail) => this.#deny('unreachable', 'pod-unreachable', detail),
+    });
+  }
+
+  #open(app: Leg, standing: Standing, rule: string): void {
+    const floor = this.#floor;
+    const { counters } = floor;
+    const objection = floor.routes().objection(standing); // a snapshot may have come meanwhile
+    if (objection) {
+      app.reset();
+      this.#deny(
+        objection.reason === 'policy' ? 'policy' : 'trust',
+        objection.reason,
+        objection.detail,
+      );
+      return;
+    }
+    this.#conclude();
+    const { start, secret, opener } = this.#opened;
+    const confirmed = floor.ring.confirmation(start.own.sid);
+    const reply = sealReply(this.#opened, { ...(confirmed && { confirmed }) }, this.#salt());
+    const lane: Lane = new Lane({
+      app,
+      wire: this.#wire,
+      sender: new LaneSender(floor.ring, start, {
+        secret: reply.s2c,
+        sealer: reply.sealer,
+        isEarly: false,
+        updated: () => counters.add('keyUpdates'),
+      }),
+      standing,
+      clock: floor.clock,
+      counters,
+      done: (how, detail) => {
+        leave(floor, lane);
+        closed(floor, this.#facts, detail ? `${how}: ${detail}` : how);
+      },
+    });
+    this.#wire.write([reply.bytes]);
+    counters.add('lanesOpenedIn');
+    enter(floor, lane);
+    reportOpened(floor, this.#facts, rule);
+    lane.begin(new LaneReceiver(floor.ring, start, { secret, opener, afterEarly: reply.c2s }));
+    lane.hear(this.#early);
+    if (!app.isFull) this.#wire.resume();
+  }
+
+  /** Tells an authenticated opener no, and closes. */
+  #deny(denial: Denial, reason: Refusal, detail: string): void {
+    if (this.#isOver) return;
+    this.#conclude();
+    refused(this.#floor, reason, this.#facts, detail);
+    const reply = sealReply(this.#opened, { denied: denial }, this.#salt());
+    reply.sealer.close();
+    wipe(reply.c2s, reply.s2c);
+    abandon(this.#opened);
+    const wire = this.#wire;
+    const cancel = this.#floor.clock.after(LINGER_MS, () => wire.destroy());
+    wire.owner = {
+      data: () => undefined, // early data that nobody gets
+      end: () => undefined,
+      drained: () => undefined,
+      closed: cancel,
+    };
+    wire.write([reply.bytes]);
+    wire.end();
+    wire.resume();
+  }
+
+  /** The opener is gone, or waits no longer. */
+  #giveUp(): void {
+    if (this.#isOver) return;
+    this.#conclude();
+    this.#cancelDelivery();
+    abandon(this.#opened);
+    this.#wire.destroy();
+  }
+
+  #conclude(): void {
+    this.#isOver = true;
+    this.#cancelDeadline();
+  }
+
+  #salt(): Buffer {
+    return this.#floor.randomBytes(SALT_BYTES);
+  }
+}

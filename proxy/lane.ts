@@ -1,0 +1,250 @@
+// A lane that carries one TCP connection (tunnel mode, PROTOCOL 7 and 8): frames one way, the
+// application's bytes the other, half-close as FIN, reset as RESET, both ways held back together.
+// Opening it is outbound.ts and inbound.ts; its keys are laneKeys.ts.
+import type { Clock } from '#agent/base/clock.ts';
+import {
+  FRAME,
+  decodeReset,
+  encodeReset,
+  type FrameType,
+  type ResetCode,
+} from '#proxy/see/frames.ts';
+import type { Frame } from '#proxy/see/opener.ts';
+import type { Conversation } from './conversation.ts';
+import type { CounterRow } from './counters.ts';
+import type { LaneReceiver, LaneSender } from './laneKeys.ts';
+import type { Leg, LegOwner } from './leg.ts';
+import type { Standing } from './routes.ts';
+
+/** How long a side that has said all waits for the other to close. */
+const LINGER_MS = 5000;
+const NOTHING = Buffer.alloc(0);
+
+/** How a lane ended: by both FINs, or the first thing that cut it short. */
+export type LaneEnd =
+  | 'clean'
+  | 'application-reset'
+  | 'peer-reset'
+  | 'cut'
+  | 'truncated'
+  | 'unanswered'
+  | 'forged'
+  | 'protocol'
+  | 'keys';
+
+export interface LaneParts {
+  readonly app: Leg;
+  readonly wire: Leg;
+  readonly sender: LaneSender;
+  readonly standing: Standing;
+  readonly clock: Clock;
+  readonly counters: CounterRow;
+  /** Reads what comes before the receiving direction is open: a client's reply. */
+  readonly reply?: (bytes: Buffer) => void;
+  /** Called once, when both legs are gone and the keys overwritten. */
+  readonly done: (how: LaneEnd, detail: string) => void;
+}
+
+export class Lane implements Conversation {
+  readonly standing: Standing;
+  readonly #parts: LaneParts;
+  #receiver: LaneReceiver | undefined;
+  #finSent = false;
+  #finReceived = false;
+  #ending: LaneEnd | undefined;
+  #detail = '';
+  #cancelLinger: (() => void) | undefined;
+
+  /** Takes both legs over. */
+  constructor(parts: LaneParts) {
+    this.#parts = parts;
+    this.standing = parts.standing;
+    parts.app.owner = this.#appOwner();
+    parts.wire.owner = this.#wireOwner();
+  }
+
+  /** Undefined before the reply, and while a slow application leaves KEYUPDATEs unread. */
+  get heardUnder(): string | undefined {
+    return this.#parts.app.isFull ? undefined : this.#receiver?.peerSid;
+  }
+
+  /** Opens the receiving direction: from here on frames arrive. */
+  begin(receiver: LaneReceiver): void {
+    this.#receiver = receiver;
+  }
+
+  /** A client's lane was accepted: it goes on under `c2s` (PROTOCOL 7, kind 0). */
+  accept(c2s: Buffer, receiver: LaneReceiver): void {
+    this.begin(receiver);
+    this.#put(this.#parts.sender.begin(c2s));
+  }
+
+  /** Bytes that arrived before begin(). */
+  hear(bytes: Buffer): void {
+    if (bytes.length > 0) this.#read(bytes);
+  }
+
+  /** Ends both sides without a word to the other end: it never answered, or said no. */
+  giveUp(detail: string): void {
+    this.#drop('unanswered', detail);
+  }
+
+  /** Seals bytes of the application; before the reply as early data. */
+  send(bytes: Buffer): void {
+    if (this.#ending) return;
+    this.#parts.counters.add('bytesOut', bytes.length);
+    this.#write(FRAME.data, bytes);
+    if (this.#parts.wire.isFull) this.#parts.app.pause();
+  }
+
+  refresh(): void {
+    if (this.#ending) return;
+    this.#put(this.#parts.sender.update());
+  }
+
+  cut(code: ResetCode): void {
+    this.#abort('cut', code, code);
+  }
+
+  #appOwner(): LegOwner {
+    return {
+      data: (bytes) => this.send(bytes),
+      end: () => this.#finish(),
+      drained: () => this.#parts.wire.resume(),
+      closed: (failed) => {
+        if (failed || !this.#finSent) this.#abort('application-reset', 'application', '');
+        this.#settle();
+      },
+    };
+  }
+
+  #wireOwner(): LegOwner {
+    return {
+      data: (bytes) => this.#read(bytes),
+      end: () => this.#wireEnded(),
+      drained: () => this.#parts.app.resume(),
+      closed: () => {
+        this.#wireEnded();
+        this.#settle();
+      },
+    };
+  }
+
+  #finish(): void {
+    if (this.#ending || this.#finSent) return;
+    this.#write(FRAME.fin, NOTHING);
+    this.#finSent = true;
+    this.#maybeClose();
+  }
+
+  #read(bytes: Buffer): void {
+    if (this.#ending) return; // read and discarded, so that what was sent is not lost to a RST
+    if (!this.#receiver) {
+      this.#parts.reply?.(bytes);
+      return;
+    }
+    const failure = this.#receiver.push(bytes, (frame) => this.#take(frame));
+    if (failure === undefined) {
+      if (this.#parts.app.isFull) this.#parts.wire.pause();
+      return;
+    }
+    if (failure === 'forged' || failure === 'length') {
+      this.#parts.counters.add('forgedFrames');
+      this.#drop('forged', failure);
+      return;
+    }
+    this.#abort(failure === 'update' ? 'keys' : 'protocol', 'protocol', failure);
+  }
+
+  #take({ type, pieces }: Frame): void {
+    const { app, counters } = this.#parts;
+    switch (type) {
+      case FRAME.data: {
+        if (this.#finReceived) return this.#abort('protocol', 'protocol', 'data after FIN');
+        let length = 0;
+        for (const piece of pieces) length += piece.length;
+        counters.add('bytesIn', length);
+        return app.write(pieces);
+      }
+      case FRAME.fin:
+        if (this.#finReceived) return this.#abort('protocol', 'protocol', 'second FIN');
+        this.#finReceived = true;
+        app.end();
+        return this.#maybeClose();
+      case FRAME.reset:
+        return this.#drop('peer-reset', decodeReset(Buffer.concat(pieces)));
+      case FRAME.pad:
+      case FRAME.ping:
+        return undefined;
+      case FRAME.car:
+      case FRAME.keyUpdate:
+        return this.#abort('protocol', 'protocol', `frame type ${type} in a tunnel`);
+    }
+  }
+
+  /** A TCP end that no FIN announced is a truncation, however it came. */
+  #wireEnded(): void {
+    if (this.#ending) return;
+    if (!this.#receiver) this.#drop('unanswered', 'closed without a reply');
+    else this.#drop('truncated', this.#receiver.atBoundary ? 'between frames' : 'within a frame');
+  }
+
+  #maybeClose(): void {
+    if (!this.#finSent || !this.#finReceived) return;
+    this.#ending = 'clean';
+    this.#closeWire();
+  }
+
+  #write(type: FrameType, data: Buffer): void {
+    const frames = this.#parts.sender.seal(type, data);
+    if (frames) this.#put(frames);
+    else this.#drop('keys', 'sending key used up');
+  }
+
+  #put(frames: readonly Buffer[]): void {
+    if (frames.length > 0) this.#parts.wire.write(frames);
+  }
+
+  /** Ends the lane and tells the other end. */
+  #abort(how: LaneEnd, code: ResetCode, detail: string): void {
+    if (this.#ending) return;
+    this.#ending = how;
+    this.#detail = detail;
+    this.#put(this.#parts.sender.seal(FRAME.reset, encodeReset(code)) ?? []);
+    this.#parts.counters.add('resets');
+    this.#receiver?.stop();
+    this.#parts.app.reset();
+    this.#closeWire();
+  }
+
+  /** Ends the lane at once: there is nobody to tell, or nothing that would be believed. */
+  #drop(how: LaneEnd, detail: string): void {
+    if (this.#ending) return;
+    this.#ending = how;
+    this.#detail = detail;
+    this.#parts.counters.add('resets');
+    this.#receiver?.stop();
+    this.#parts.app.reset();
+    this.#parts.wire.reset();
+  }
+
+  #closeWire(): void {
+    const { wire, clock } = this.#parts;
+    // What the kernel has taken is delivered even if this end then closes without waiting.
+    const linger = (): void => {
+      this.#cancelLinger ??= clock.after(LINGER_MS, () => wire.destroy());
+    };
+    if (this.#ending !== 'clean') linger();
+    wire.resume(); // to see the other end close
+    wire.end(linger);
+  }
+
+  #settle(): void {
+    const { app, wire, sender, done } = this.#parts;
+    if (!app.isClosed || !wire.isClosed) return;
+    this.#cancelLinger?.();
+    sender.close();
+    this.#receiver?.close();
+    done(this.#ending ?? 'truncated', this.#detail);
+  }
+}

@@ -1,0 +1,268 @@
+// One worker of the data plane: owns every connection it accepts until it closes. Wires keys, routes,
+// sockets and conversations together and follows what the main thread says; what the protocol asks of
+// a connection is in inbound.ts, outbound.ts and lane.ts.
+import { slotAt } from '#agent/base/brands.ts';
+import type { Clock } from '#agent/base/clock.ts';
+import { SlotClock } from '#proxy/chips/slotClock.ts';
+import { refused } from './carry.ts';
+import { snapshotOf } from './channel.ts';
+import {
+  roleKey,
+  type Family,
+  type FromWorker,
+  type ListenerRole,
+  type ToWorker,
+} from './control.ts';
+import { resetCodeOf, type Conversation } from './conversation.ts';
+import type { CounterRow } from './counters.ts';
+import { EventGate } from './eventGate.ts';
+import type { Floor } from './floor.ts';
+import { acceptLane } from './inbound.ts';
+import { KeyRing } from './keyRing.ts';
+import { MaidDesk } from './maidDesk.ts';
+import { acceptOn, type Listener } from './native/handle.ts';
+import { acceptPod } from './outbound.ts';
+import type { ReplaySet } from './replay.ts';
+import { Routes } from './routes.ts';
+import type { LocalPod, Snapshot } from './snapshot.ts';
+import { SocketPool } from './socketPool.ts';
+import { Strangers } from './strangers.ts';
+
+export interface LaneWorkerParts {
+  readonly clock: Clock;
+  readonly counters: CounterRow;
+  readonly replay: Pick<ReplaySet, 'testAndSet'>;
+  readonly randomBytes: (length: number) => Buffer;
+  readonly originalDestination: Floor['originalDestination'];
+  /** To the main thread; byte arrays are copied. */
+  readonly post: (message: FromWorker) => void;
+}
+
+/** What a SlotClock takes for a step before any chain says its period (PROTOCOL 4). */
+const USUAL_PERIOD_MS = 10_000;
+/** Key updates of idle lanes are spread over time: this many, then other work. */
+const REFRESH_BATCH = 64;
+const REFRESH_PAUSE_MS = 1;
+/** A lane may be heard this long under a statement that its peer has replaced: three slots. */
+const OUTDATED_MS = 90_000;
+
+export class LaneWorker {
+  readonly #parts: LaneWorkerParts;
+  readonly #floor: Floor;
+  readonly #slots: SlotClock;
+  readonly #ring = new KeyRing();
+  readonly #pool: SocketPool;
+  readonly #strangers: Strangers;
+  readonly #gate: EventGate;
+  readonly #listeners = new Map<string, Listener>();
+  readonly #conversations = new Set<Conversation>();
+  /** Since when a lane is heard under a statement that is no longer its peer's, monotonic ms. */
+  readonly #outdated = new WeakMap<Conversation, number>();
+  readonly #verifying = new Map<number, (valid: boolean) => void>();
+  #verifications = 0;
+  #routes = new Routes(NO_SNAPSHOT);
+  #policyVersion = NO_SNAPSHOT.policy.version;
+  #frame: Uint8Array | undefined;
+  #cancelTick: () => void = () => undefined;
+  #refreshing: Conversation[] = [];
+  #isDraining = false;
+  #isClosed = false;
+
+  constructor(parts: LaneWorkerParts) {
+    const { clock, counters, replay, randomBytes, originalDestination, post } = parts;
+    this.#parts = parts;
+    this.#slots = new SlotClock(clock, USUAL_PERIOD_MS);
+    this.#gate = new EventGate(clock);
+    const ask = (podUid: string, family: Family, want: number): void =>
+      post({ type: 'poolLow', podUid, family, want });
+    this.#pool = new SocketPool(ask, clock);
+    const random = (): number => randomBytes(4).readUInt32BE(0) / 2 ** 32;
+    this.#strangers = new Strangers(clock, random, counters);
+    this.#floor = {
+      clock,
+      counters,
+      replay,
+      randomBytes,
+      originalDestination,
+      slots: this.#slots,
+      ring: this.#ring,
+      routes: () => this.#routes,
+      maids: new MaidDesk((check, answer) => {
+        this.#verifications += 1;
+        this.#verifying.set(this.#verifications, answer);
+        post({ type: 'verify', id: this.#verifications, ...check });
+      }),
+      pool: this.#pool,
+      strangers: this.#strangers,
+      report: (event) =>
+        this.#gate.pass({ ...event, at: Math.floor(clock.wallMs()) }, (event, dropped) =>
+          post({ type: 'event', event, dropped }),
+        ),
+      enter: (conversation) => this.#conversations.add(conversation),
+      leave: (conversation) => this.#left(conversation),
+    };
+    this.#armTick();
+  }
+
+  /** Does what the main thread says. */
+  handle(message: ToWorker): void {
+    switch (message.type) {
+      case 'snapshot':
+        this.#take(message.frame);
+        return;
+      case 'listen':
+        this.#listen(message.fd, message.role);
+        return;
+      case 'unlisten':
+        this.#unlisten(roleKey(message.role));
+        return;
+      case 'sockets':
+        this.#pool.give(message.podUid, message.family, message.fds);
+        return;
+      case 'verified':
+        this.#verifying.get(message.id)?.(message.valid);
+        this.#verifying.delete(message.id);
+        return;
+      case 'drain':
+        this.#drain(message.deadlineMs);
+    }
+  }
+
+  /** Ends everything at once and overwrites every key. */
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTick();
+    for (const key of this.#listeners.keys()) this.#unlisten(key);
+    for (const conversation of this.#conversations) conversation.cut('shutdown');
+    this.#strangers.close();
+    this.#pool.close();
+    this.#ring.close();
+    this.#frame?.fill(0);
+  }
+
+  #take(frame: Uint8Array): void {
+    const snapshot = snapshotOf(frame);
+    if (isAhead(snapshot, this.#slots.timeMs())) this.#slots.adopt();
+    this.#ring.replace(snapshot, this.#slots.timeMs());
+    this.#routes = new Routes(snapshot);
+    this.#pool.retain(snapshot.pods.map((pod) => ({ uid: pod.uid, families: familiesOf(pod) })));
+    this.#frame?.fill(0); // the keys of the snapshot before
+    this.#frame = frame;
+    const isPolicyNew = snapshot.policy.version !== this.#policyVersion;
+    this.#policyVersion = snapshot.policy.version;
+    for (const conversation of this.#conversations) this.#judge(conversation, isPolicyNew);
+    this.#refreshAll();
+    this.#armTick();
+    this.#parts.post({ type: 'ack', version: snapshot.version });
+  }
+
+  #judge(conversation: Conversation, isPolicyNew: boolean): void {
+    const objection = this.#routes.objection(conversation.standing, isPolicyNew);
+    if (objection) {
+      conversation.cut(resetCodeOf(objection));
+      return;
+    }
+    const { heardUnder, standing } = conversation;
+    if (!standing.peer || !heardUnder || this.#routes.speaksAs(standing.peer, heardUnder)) {
+      this.#outdated.delete(conversation);
+      return;
+    }
+    const nowMs = this.#parts.clock.monoMs();
+    const sinceMs = this.#outdated.get(conversation) ?? nowMs;
+    this.#outdated.set(conversation, sinceMs);
+    if (nowMs - sinceMs > OUTDATED_MS) conversation.cut('keys');
+  }
+
+  #listen(fd: number, role: ListenerRole): void {
+    const key = roleKey(role);
+    this.#unlisten(key);
+    const direction = role.kind === 'lane' ? 'in' : 'out';
+    const listener = acceptOn(
+      fd,
+      (accepted) =>
+        role.kind === 'lane'
+          ? acceptLane(this.#floor, accepted)
+          : acceptPod(this.#floor, role.podUid, role.family, accepted),
+      (error) => refused(this.#floor, 'limit', { direction }, error.message),
+    );
+    if (this.#isDraining) listener.close();
+    else this.#listeners.set(key, listener);
+  }
+
+  #unlisten(key: string): void {
+    this.#listeners.get(key)?.close();
+    this.#listeners.delete(key);
+  }
+
+  #drain(deadlineMs: number): void {
+    this.#isDraining = true;
+    for (const key of this.#listeners.keys()) this.#unlisten(key);
+    this.#parts.clock.after(deadlineMs, () => {
+      for (const conversation of this.#conversations) conversation.cut('shutdown');
+    });
+    if (this.#conversations.size === 0) this.#parts.post({ type: 'drained' });
+  }
+
+  #left(conversation: Conversation): void {
+    this.#conversations.delete(conversation);
+    if (this.#isDraining && this.#conversations.size === 0) this.#parts.post({ type: 'drained' });
+  }
+
+  #armTick(): void {
+    this.#cancelTick();
+    if (this.#isClosed) return;
+    const periods = this.#ring.periodsMs.length > 0 ? this.#ring.periodsMs : [USUAL_PERIOD_MS];
+    const untilMs = Math.min(...periods.map((periodMs) => this.#slots.untilNextMs(periodMs)));
+    this.#cancelTick = this.#parts.clock.after(Math.ceil(untilMs), () => {
+      this.#ring.tick(this.#slots.timeMs());
+      this.#refreshAll();
+      this.#armTick();
+    });
+  }
+
+  /** Lets every conversation renew its keys, a batch at a time so that none waits long for a turn. */
+  #refreshAll(): void {
+    const isRunning = this.#refreshing.length > 0;
+    this.#refreshing = [...this.#conversations];
+    if (!isRunning && this.#refreshing.length > 0) this.#refreshBatch();
+  }
+
+  #refreshBatch(): void {
+    for (const conversation of this.#refreshing.splice(-REFRESH_BATCH)) conversation.refresh();
+    if (this.#refreshing.length === 0 || this.#isClosed) return;
+    this.#parts.clock.after(REFRESH_PAUSE_MS, () => this.#refreshBatch());
+  }
+}
+
+/** Before the first snapshot nothing is trusted and nothing is known. */
+const NO_SNAPSHOT: Snapshot = {
+  version: 0,
+  self: {
+    domain: '',
+    cluster: '',
+    node: '' as Snapshot['self']['node'],
+    sids: [],
+    trusted: false,
+    reason: 'no snapshot has come yet',
+  },
+  chains: [],
+  peers: [],
+  pods: [],
+  remotes: [],
+  policy: { version: 0, defaultAction: 'DENY', rules: [] },
+  unmeshed: 'refuse',
+};
+
+/**
+ * True when the control plane has erased what this thread takes for the present: its clock was set
+ * forward after a suspend (SlotClock.adopt) and this one is to follow.
+ */
+const isAhead = ({ chains }: Snapshot, timeMs: number): boolean =>
+  chains.some(({ slot, atSlot, periodMs }) => slot > atSlot && slot > slotAt(timeMs, periodMs));
+
+const isV6 = (ip: string): boolean => ip.includes(':');
+
+function familiesOf(pod: LocalPod): Family[] {
+  const families: Family[] = pod.ips.some((ip) => !isV6(ip)) ? [4] : [];
+  return pod.ips.some(isV6) ? [...families, 6] : families;
+}

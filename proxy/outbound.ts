@@ -1,0 +1,286 @@
+// A connection of an own pod, from accept on its in-pod listener to an open lane, a relay within the
+// node, or a refusal. What the application has written by then goes along in the first flight.
+import { Socket } from 'node:net';
+import { canonicalAddress, type Endpoint } from '#proxy/see/address.ts';
+import { SALT_BYTES } from '#proxy/see/opening.ts';
+import { closed, enter, leave, opened, refused, type Facts } from './carry.ts';
+import type { Family } from './control.ts';
+import type { Refusal } from './counters.ts';
+import { deliver } from './delivery.ts';
+import type { Floor } from './floor.ts';
+import { Lane } from './lane.ts';
+import { LaneSender } from './laneKeys.ts';
+import { sealOpening, type Opening } from './laneOpening.ts';
+import { Leg } from './leg.ts';
+import type { Accepted } from './native/handle.ts';
+import { Relay } from './relay.ts';
+import { ReplyReader } from './replyReader.ts';
+import { tokenFor, type Route, type Standing } from './routes.ts';
+
+/** Bytes of an application that are held while its lane is being connected. */
+const MAX_EARLY_BYTES = 256 << 10;
+/** A peer that does not answer a SYN. */
+const CONNECT_MS = 10_000;
+/** Dead peers are noticed by the kernel: idle lanes send nothing for long. */
+const KEEPALIVE_MS = 60_000;
+
+type Remote = Extract<Route, { kind: 'remote' }>;
+
+/** Takes over a connection that pod `podUid` made and nftables redirected. */
+export function acceptPod(floor: Floor, podUid: string, family: Family, accepted: Accepted): void {
+  const named = floor.originalDestination(accepted.fd, family);
+  const address = named && canonicalAddress(named.address);
+  if (!named || !address) {
+    accepted.close(); // the pod connected to the listener itself
+    refused(floor, 'not-redirected', { direction: 'out', podUid }, 'a connection to the listener');
+    return;
+  }
+  const destination = { address, port: named.port };
+  const route = floor.routes().outbound(podUid, destination);
+  const caller = new Caller(floor, podUid, destination, accepted);
+  switch (route.kind) {
+    case 'refused':
+      caller.refuse(route.reason, route.detail, route);
+      return;
+    case 'local':
+      caller.local(route);
+      return;
+    case 'plain':
+      caller.plain(route);
+      return;
+    case 'remote':
+      caller.remote(route);
+  }
+}
+
+/** A connected application whose destination is being reached. */
+class Caller {
+  readonly #floor: Floor;
+  readonly #destination: Endpoint;
+  readonly #app: Leg;
+  #facts: Facts;
+  /** What the application wrote so far. */
+  #early: Buffer[] = [];
+  #earlyBytes = 0;
+  #hasEnded = false;
+  #isOver = false;
+  #abort: () => void = () => undefined;
+
+  constructor(floor: Floor, podUid: string, destination: Endpoint, accepted: Accepted) {
+    this.#floor = floor;
+    this.#destination = destination;
+    const name = `${destination.address}:${destination.port}`;
+    this.#facts = { direction: 'out', podUid, destination: name };
+    this.#app = new Leg((onread) => accepted.adopt(onread), {
+      data: (bytes) => this.#hold(bytes),
+      end: () => {
+        this.#hasEnded = true;
+      },
+      drained: () => undefined,
+      closed: () => this.#giveUp(),
+    });
+  }
+
+  refuse(reason: Refusal, detail: string, known: Pick<Facts, 'from' | 'to'> = {}): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const { from, to } = known;
+    refused(
+      this.#floor,
+      reason,
+      { ...this.#facts, ...(from && { from }), ...(to && { to }) },
+      detail,
+    );
+    this.#app.reset();
+  }
+
+  /** A pod of this node: no lane, the same identity and policy. */
+  local({ from, to, rule }: Extract<Route, { kind: 'local' }>): void {
+    this.#facts = { ...this.#facts, direction: 'local', from: from.spiffeId, to: to.spiffeId };
+    const standing: Standing = {
+      from: from.spiffeId,
+      to: to.spiffeId,
+      port: this.#destination.port,
+      podUids: [from.uid, to.uid],
+    };
+    this.#abort = deliver(this.#floor.pool, to.uid, this.#destination, {
+      connected: (far) => {
+        this.#floor.counters.add('lanesSameNode');
+        this.#join(far, standing, rule);
+      },
+      failed: (detail) => this.refuse('pod-unreachable', detail),
+    });
+  }
+
+  /** A destination without an agent, where the configuration lets it pass. */
+  plain({ from }: Extract<Route, { kind: 'plain' }>): void {
+    this.#facts = { ...this.#facts, from: from.spiffeId };
+    const { spiffeId } = from;
+    const standing: Standing = {
+      from: spiffeId,
+      to: spiffeId,
+      port: this.#destination.port,
+      podUids: [from.uid],
+      isPlain: true,
+    };
+    const far = this.#connect(this.#destination, () => {
+      this.#floor.counters.add('plainOut');
+      this.#join(far, standing, 'unmeshed: plain');
+    });
+  }
+
+  /** A pod of another node: a lane to its agent. */
+  remote(route: Remote): void {
+    const { from, to, peer } = route;
+    this.#facts = { ...this.#facts, from: from.spiffeId, to: to.spiffeId, peer: peer.node };
+    const sending = this.#floor.ring.sending(peer.node);
+    if ('refused' in sending) {
+      this.refuse('no-chain', sending.refused);
+      return;
+    }
+    const wire = this.#connect(peer, () => this.#openLane(route, wire));
+    wire.socket.setKeepAlive(true, KEEPALIVE_MS);
+  }
+
+  /** Connects from the node's own namespace; failure refuses the application. */
+  #connect({ address, port }: Endpoint, connected: () => void): Leg {
+    const leg = new Leg(
+      (onread) => {
+        const options: object = { allowHalfOpen: true, noDelay: true, onread };
+        return new Socket(options);
+      },
+      {
+        data: () => undefined, // cannot come before `connect`
+        end: () => undefined,
+        drained: () => undefined,
+        closed: () => this.refuse('peer-unreachable', `${address}:${port} did not answer`),
+      },
+    );
+    const cancel = this.#floor.clock.after(CONNECT_MS, () => leg.destroy());
+    leg.socket.once('close', cancel);
+    leg.socket.once('connect', () => {
+      cancel();
+      if (!this.#isOver) connected();
+    });
+    leg.socket.connect(port, address);
+    this.#abort = () => leg.destroy();
+    return leg;
+  }
+
+  #openLane({ from, to, peer, rule }: Remote, wire: Leg): void {
+    const floor = this.#floor;
+    const { counters, clock } = floor;
+    const standing: Standing = {
+      from: from.spiffeId,
+      to: to.spiffeId,
+      port: this.#destination.port,
+      podUids: [from.uid],
+      peer: peer.node,
+    };
+    const opening = this.#seal(from.uid, peer.node, standing);
+    if (!opening) {
+      wire.destroy();
+      return;
+    }
+    this.#isOver = true;
+    const facts = this.#facts;
+    const reader = new ReplyReader(floor, opening, facts, rule);
+    const lane: Lane = new Lane({
+      app: this.#app,
+      wire,
+      sender: new LaneSender(floor.ring, opening.start, {
+        secret: opening.secret,
+        sealer: opening.sealer,
+        isEarly: true,
+        updated: () => counters.add('keyUpdates'),
+      }),
+      standing,
+      clock,
+      counters,
+      reply: (bytes) => reader.take(lane, bytes),
+      done: (how, detail) => {
+        leave(floor, lane);
+        if (reader.isAccepted) closed(floor, facts, detail ? `${how}: ${detail}` : how);
+        else reader.close(how);
+      },
+    });
+    enter(floor, lane);
+    reader.start(lane);
+    wire.socket.cork(); // opening and early data leave in one segment where they fit
+    wire.write([opening.bytes]);
+    this.#release((bytes) => lane.send(bytes));
+    wire.socket.uncork();
+    if (!wire.isFull) this.#app.resume();
+  }
+
+  /** The opening under the keys of this moment, or a refusal. */
+  #seal(podUid: string, node: Remote['peer']['node'], standing: Standing): Opening | undefined {
+    const { ring, routes, slots, randomBytes } = this.#floor;
+    const objection = routes().objection(standing); // a snapshot may have come meanwhile
+    if (objection) {
+      this.refuse(objection.reason, objection.detail);
+      return undefined;
+    }
+    const sending = ring.sending(node);
+    if ('refused' in sending) {
+      this.refuse('no-chain', sending.refused);
+      return undefined;
+    }
+    const pod = routes().pod(podUid);
+    const token = pod && tokenFor(pod, sending.own.sid, sending.slot);
+    if (!token) {
+      this.refuse('no-token', `no MAID for slot ${sending.slot} under ${sending.own.sid}`);
+      return undefined;
+    }
+    const { remoteAddress = '', remotePort = 0 } = this.#app.socket;
+    const block = {
+      token: token.token,
+      endorsement: token.endorsement,
+      destination: this.#destination,
+      client: { address: canonicalAddress(remoteAddress) ?? '0.0.0.0', port: remotePort },
+      sentMs: Math.floor(slots.timeMs()),
+      lineage: Buffer.alloc(0),
+    };
+    return sealOpening(sending, block, randomBytes(SALT_BYTES));
+  }
+
+  #join(far: Leg, standing: Standing, rule: string): void {
+    const objection = this.#floor.routes().objection(standing);
+    if (objection) {
+      this.refuse(objection.reason, objection.detail);
+      far.reset();
+      return;
+    }
+    this.#isOver = true;
+    const floor = this.#floor;
+    const facts = this.#facts;
+    const relay: Relay = new Relay(this.#app, far, standing, floor.counters, () => {
+      leave(floor, relay);
+      closed(floor, facts, 'both ends');
+    });
+    enter(floor, relay);
+    opened(floor, facts, rule);
+    this.#release((bytes) => this.#app.owner.data(bytes));
+    if (!far.isFull) this.#app.resume();
+  }
+
+  /** Hands on what the application has said so far, to an owner that has taken the leg over. */
+  #release(send: (bytes: Buffer) => void): void {
+    for (const bytes of this.#early) send(bytes);
+    this.#early = [];
+    if (this.#hasEnded) this.#app.owner.end();
+  }
+
+  #hold(bytes: Buffer): void {
+    this.#early.push(Buffer.from(bytes)); // the shared buffer is read into again meanwhile
+    this.#earlyBytes += bytes.length;
+    if (this.#earlyBytes >= MAX_EARLY_BYTES) this.#app.pause();
+  }
+
+  /** The application went away before its destination was reached. */
+  #giveUp(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#abort();
+  }
+}

@@ -1,0 +1,114 @@
+// Silence towards whoever has not shown a key (PROTOCOL 6, G8): how long and how much is read from a
+// connection is drawn when it is accepted, whatever it turns out to be; then FIN, and never a byte.
+import type { Clock } from '#agent/base/clock.ts';
+import type { CounterRow } from './counters.ts';
+import type { Leg, LegOwner } from './leg.ts';
+
+/** Drawn uniformly; the least time suffices for an opening over any usable link. */
+const DEADLINE_MS = { min: 4000, max: 12_000 };
+/** Drawn uniformly; the least amount is more than the longest opening. */
+const LIMIT_BYTES = { min: 16 << 10, max: 64 << 10 };
+/** Connections that have shown no key, per worker; over it the oldest gets its FIN now. */
+const MAX_OPEN = 2048;
+/** Connections that got their FIN and have not closed, per worker; over it the oldest is closed. */
+const MAX_ENDING = 2048;
+/** How exact deadlines are: one timer serves all. */
+const SWEEP_MS = 250;
+/** After the FIN, how long what still arrives is read before the socket is given up. */
+const AFTER_FIN_MS = 4000;
+
+/** A connection that has shown no key yet. */
+export interface Stranger {
+  readonly leg: Leg;
+  deadlineMs: number;
+  bytesLeft: number;
+}
+
+export class Strangers {
+  readonly #clock: Clock;
+  /** A number in [0, 1). */
+  readonly #random: () => number;
+  readonly #counters: CounterRow;
+  /** In the order of arrival. */
+  readonly #open = new Set<Stranger>();
+  /** In the order of their FIN. */
+  readonly #ending = new Set<Stranger>();
+  #cancelSweep: (() => void) | undefined;
+
+  constructor(clock: Clock, random: () => number, counters: CounterRow) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#counters = counters;
+  }
+
+  /** Draws deadline and limit of a connection that was just accepted. */
+  add(leg: Leg): Stranger {
+    const stranger: Stranger = {
+      leg,
+      deadlineMs: this.#clock.monoMs() + this.#draw(DEADLINE_MS),
+      bytesLeft: this.#draw(LIMIT_BYTES),
+    };
+    this.#open.add(stranger);
+    this.#counters.add('strangersOpen');
+    const oldest = this.#open.size > MAX_OPEN ? this.#open.values().next().value : undefined;
+    if (oldest) this.#end(oldest);
+    this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
+    return stranger;
+  }
+
+  /** It has shown a key: the deadline no longer applies. */
+  release(stranger: Stranger): void {
+    if (this.#open.delete(stranger) || this.#ending.delete(stranger)) {
+      this.#counters.add('strangersOpen', -1);
+    }
+  }
+
+  /** It has shown that it holds none: reads and discards until the limit or the deadline. */
+  ignore(stranger: Stranger): void {
+    this.#counters.add('strangers');
+    stranger.leg.owner = this.#silence(stranger);
+  }
+
+  /** Counts what has been read; past the limit the stranger gets its FIN. */
+  count(stranger: Stranger, length: number): void {
+    stranger.bytesLeft -= length;
+    if (stranger.bytesLeft < 0) this.#end(stranger);
+  }
+
+  close(): void {
+    this.#cancelSweep?.();
+    for (const { leg } of [...this.#open, ...this.#ending]) leg.destroy();
+  }
+
+  #silence(stranger: Stranger): LegOwner {
+    return {
+      data: (bytes) => this.count(stranger, bytes.length),
+      end: () => undefined, // its own FIN changes nothing: ours comes when it was drawn
+      drained: () => undefined,
+      closed: () => this.release(stranger),
+    };
+  }
+
+  #end(stranger: Stranger): void {
+    if (!this.#open.delete(stranger)) return;
+    const oldest = this.#ending.size >= MAX_ENDING ? this.#ending.values().next().value : undefined;
+    oldest?.leg.destroy();
+    this.#ending.add(stranger);
+    stranger.leg.owner = this.#silence(stranger);
+    stranger.leg.end();
+    stranger.deadlineMs = this.#clock.monoMs() + AFTER_FIN_MS;
+  }
+
+  #sweep(): void {
+    this.#cancelSweep = undefined;
+    const nowMs = this.#clock.monoMs();
+    for (const stranger of this.#ending) if (stranger.deadlineMs <= nowMs) stranger.leg.destroy();
+    for (const stranger of this.#open) if (stranger.deadlineMs <= nowMs) this.#end(stranger);
+    if (this.#open.size + this.#ending.size === 0) return;
+    this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
+  }
+
+  #draw({ min, max }: { readonly min: number; readonly max: number }): number {
+    return min + Math.floor(this.#random() * (max - min));
+  }
+}

@@ -1,0 +1,344 @@
+// For tests: two nodes in one process over loopback sockets, each a real LaneWorker with real keys,
+// tokens, replay set and policy. Only the redirect is stood in for: a test names the destination.
+import { randomBytes } from 'node:crypto';
+import { createServer, connect, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import {
+  generateSigningKey,
+  generateWorkloadKey,
+  type SigningKey,
+} from '#agent/base/asymmetric.ts';
+import {
+  slotAt,
+  type ChainId,
+  type NodeName,
+  type Sid,
+  type Slot,
+  type SpiffeId,
+} from '#agent/base/brands.ts';
+import { systemClock, type Clock } from '#agent/base/clock.ts';
+import { hex } from '#agent/base/bytes.ts';
+import { tick } from '#proxy/chips/chain.ts';
+import type { Endpoint } from '#proxy/see/address.ts';
+import { encodeFrame } from './channel.ts';
+import type { FromWorker, LaneEvent } from './control.ts';
+import { Counters, type CounterName } from './counters.ts';
+import { VerificationDesk } from './desk.ts';
+import { LaneWorker } from './laneWorker.ts';
+import { signEndorsement, signToken } from './maid.ts';
+import { tcpListener, tcpSocket } from './native/socket.ts';
+import { ReplaySet } from './replay.ts';
+import type { CompiledPolicy } from './policy.ts';
+import type { LocalPod, Peer, RemotePod, Snapshot } from './snapshot.ts';
+
+const DOMAIN = 'example.org';
+const CLUSTER = 'test';
+const none = Buffer.alloc(32);
+
+/** Allows everything in the domain. */
+export const ALLOW_ALL: CompiledPolicy = {
+  version: 1,
+  defaultAction: 'DENY',
+  rules: [{ name: 'test/all', from: `spiffe://${DOMAIN}/`, to: `spiffe://${DOMAIN}/`, ports: [] }],
+};
+
+/** A chain that both nodes hold, from its key at `slot`. */
+export interface TestChain {
+  readonly id: ChainId;
+  readonly algorithm: number;
+  readonly periodMs: number;
+  readonly slot: Slot;
+  readonly key: Buffer;
+  readonly generation: number;
+}
+
+/** A new chain with random keys, in effect since before now. */
+export const testChain = (periodMs: number, algorithm = 1, generation = 1): TestChain => ({
+  id: hex(randomBytes(16)) as ChainId,
+  algorithm,
+  periodMs,
+  slot: (slotAt(Date.now(), periodMs) - 1) as Slot,
+  key: randomBytes(32),
+  generation,
+});
+
+/** `chain(c, slot)` for a slot at or after the chain's own. */
+export function chainKey(chain: TestChain, slot: Slot): Buffer {
+  let key = chain.key;
+  for (let at = chain.slot; at < slot; at = (at + 1) as Slot) key = tick(key, at);
+  return key;
+}
+
+/** One node: its worker, what it told, and the pod that lives on it. */
+export class TestNode {
+  readonly name: NodeName;
+  readonly podIp: string;
+  readonly spiffeId: SpiffeId;
+  readonly podUid: string;
+  readonly sign: SigningKey = generateSigningKey();
+  sid: Sid = hex(randomBytes(16)) as Sid;
+  readonly events: LaneEvent[] = [];
+  readonly acks: number[] = [];
+  /** Signature verifications that the worker asked for. */
+  verifications = 0;
+  /** Where the next redirected connection was going. */
+  destination: Endpoint | undefined;
+  lanePort = 0;
+  outPort = 0;
+  drained = 0;
+  readonly worker: LaneWorker;
+  readonly #counters = Counters.create();
+  readonly #workload = generateWorkloadKey();
+  readonly #desk = new VerificationDesk();
+
+  constructor(index: number, clock: Clock) {
+    this.name = `node-${index}` as NodeName;
+    this.podIp = `127.0.${index}.1`;
+    this.podUid = `pod-${index}`;
+    this.spiffeId = `spiffe://${DOMAIN}/${CLUSTER}/ns/pod-${index}` as SpiffeId;
+    const replay = ReplaySet.create({
+      periodMs: 10_000,
+      openingsPerPeriod: 4096,
+      quotaPerSource: 4096,
+      sources: 16,
+    });
+    this.worker = new LaneWorker({
+      clock,
+      replay,
+      counters: this.#counters.row(0),
+      randomBytes,
+      originalDestination: () => this.destination,
+      post: (message) => this.#hear(message),
+    });
+  }
+
+  /** Listens for lanes and for the pod's own connections. */
+  async listen(): Promise<void> {
+    this.lanePort = await freePort();
+    this.outPort = await freePort();
+    const lane = tcpListener('127.0.0.1', this.lanePort);
+    this.worker.handle({ type: 'listen', fd: lane, role: { kind: 'lane' } });
+    const out = tcpListener('127.0.0.1', this.outPort);
+    const role = { kind: 'pod', podUid: this.podUid, family: 4 } as const;
+    this.worker.handle({ type: 'listen', fd: out, role });
+  }
+
+  /** A connection of the pod to `destination`, as the application sees it. */
+  async connect(destination: Endpoint): Promise<Socket> {
+    this.destination = destination;
+    const socket = connect({ port: this.outPort, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  count(name: CounterName): number {
+    return this.#counters.totals()[name];
+  }
+
+  /** The pod as a snapshot has it, with tokens for the slots around `slot`. */
+  pod(slot: Slot): LocalPod {
+    return {
+      uid: this.podUid,
+      namespace: 'ns',
+      name: this.podUid,
+      serviceAccount: 'default',
+      spiffeId: this.spiffeId,
+      ips: [this.podIp],
+      tokens: [slot - 1, slot, slot + 1, slot + 2].map((at) => this.#token(at as Slot)),
+    };
+  }
+
+  close(): void {
+    this.worker.close();
+  }
+
+  #token(slot: Slot): LocalPod['tokens'][number] {
+    const { sid, spiffeId, podUid } = this;
+    const endorsement = signEndorsement(
+      { workloadKey: this.#workload.public, sid, spiffeId, podUid },
+      (message) => this.sign.ed25519(message, 'tokens'),
+    );
+    const token = signToken(
+      {
+        slot,
+        alias: none.subarray(0, 16),
+        sid,
+        node: this.name,
+        spiffeId,
+        podUid,
+        imageDigest: '',
+        evidenceDigest: none,
+        prev: none,
+        history: none,
+      },
+      (message) => this.#workload.sign(message),
+    );
+    return { slot, sid, token, endorsement };
+  }
+
+  #hear(message: FromWorker): void {
+    switch (message.type) {
+      case 'ack':
+        this.acks.push(message.version);
+        return;
+      case 'event':
+        this.events.push(message.event);
+        return;
+      case 'drained':
+        this.drained += 1;
+        return;
+      case 'verify': {
+        this.verifications += 1;
+        const valid = this.#desk.verify(message.key, message.message, message.signature);
+        queueMicrotask(() => this.worker.handle({ type: 'verified', id: message.id, valid }));
+        return;
+      }
+      case 'poolLow': {
+        const fds = Array.from({ length: message.want }, () => tcpSocket(message.family));
+        const { podUid, family } = message;
+        queueMicrotask(() => this.worker.handle({ type: 'sockets', podUid, family, fds }));
+        return;
+      }
+      case 'ready':
+    }
+  }
+}
+
+/** What a test may change of what both nodes are told. */
+export interface WorldView {
+  readonly chains: readonly TestChain[];
+  readonly policy: CompiledPolicy;
+  readonly trusted: boolean;
+  /** Whether the nodes know each other as attested peers. */
+  readonly peers: boolean;
+}
+
+export class TwoNodes {
+  readonly a: TestNode;
+  readonly b: TestNode;
+  readonly #clock: Clock;
+  #pair = randomBytes(32);
+  #pairOf = '';
+  #version = 0;
+  view: WorldView;
+  readonly #servers: Server[] = [];
+
+  constructor(
+    options: {
+      readonly periodMs?: number;
+      readonly algorithm?: number;
+      readonly clock?: Clock;
+    } = {},
+  ) {
+    this.#clock = options.clock ?? systemClock;
+    this.a = new TestNode(1, this.#clock);
+    this.b = new TestNode(2, this.#clock);
+    const chain = testChain(options.periodMs ?? 10_000, options.algorithm);
+    this.view = { chains: [chain], policy: ALLOW_ALL, trusted: true, peers: true };
+  }
+
+  async start(): Promise<void> {
+    await this.a.listen();
+    await this.b.listen();
+    this.tell();
+  }
+
+  /** Gives both workers a snapshot of the present view. */
+  tell(change: Partial<WorldView> = {}): void {
+    this.view = { ...this.view, ...change };
+    this.#version += 1;
+    for (const [own, other] of [
+      [this.a, this.b],
+      [this.b, this.a],
+    ] as const) {
+      const snapshot = this.snapshot(own, other);
+      own.worker.handle({ type: 'snapshot', frame: encodeFrame({ type: 'snapshot', snapshot }) });
+    }
+  }
+
+  snapshot(own: TestNode, other: TestNode): Snapshot {
+    const { chains, policy, trusted, peers } = this.view;
+    const [newest] = chains;
+    if (!newest) throw new Error('a world needs a chain');
+    const timeMs = this.#clock.wallMs();
+    return {
+      version: this.#version,
+      self: {
+        domain: DOMAIN,
+        cluster: CLUSTER,
+        node: own.name,
+        sids: [own.sid],
+        trusted,
+        reason: '',
+      },
+      chains: chains.map((chain, rank) => {
+        const slot = Math.max(chain.slot, slotAt(timeMs, chain.periodMs) - 1) as Slot;
+        return {
+          ...chain,
+          epoch: chains.length - rank,
+          atSlot: chain.slot,
+          slot,
+          key: chainKey(chain, slot),
+        };
+      }),
+      peers: peers ? [this.#peer(own, other, newest)] : [],
+      pods: [own.pod(slotAt(timeMs, newest.periodMs))],
+      remotes: [remoteOf(other)],
+      policy,
+      unmeshed: 'refuse',
+    };
+  }
+
+  /** A server in node b's pod; it ends with the world. */
+  async serve(onConnection: (socket: Socket) => void): Promise<Endpoint> {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => undefined);
+      onConnection(socket);
+    });
+    server.listen(0, this.b.podIp);
+    await once(server, 'listening');
+    this.#servers.push(server);
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    return { address: this.b.podIp, port: address.port };
+  }
+
+  close(): void {
+    this.a.close();
+    this.b.close();
+    for (const server of this.#servers) server.close();
+  }
+
+  #peer(own: TestNode, other: TestNode, newest: TestChain): Peer {
+    const pairOf = [own.sid, other.sid].sort().join();
+    if (this.#pairOf !== pairOf) {
+      this.#pairOf = pairOf;
+      this.#pair = randomBytes(32);
+    }
+    return {
+      node: other.name,
+      address: '127.0.0.1',
+      port: other.lanePort,
+      statements: [{ sid: other.sid, ed25519: other.sign.public.ed25519 }],
+      pairs: [{ ownSid: own.sid, peerSid: other.sid, secret: this.#pair }],
+      send: { chainId: newest.id, ownSid: own.sid, peerSid: other.sid },
+    };
+  }
+}
+
+const remoteOf = ({ podUid, name, spiffeId, podIp }: TestNode): RemotePod => ({
+  uid: podUid,
+  node: name,
+  spiffeId,
+  ips: [podIp],
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return address !== null && typeof address !== 'string' ? address.port : 0;
+}

@@ -1,0 +1,24 @@
+// The entry of a worker thread of the data plane: maps what its workerData names, says that it is
+// ready and hands every message to its LaneWorker. Reads no file after that (proxy/main.ts).
+import { randomBytes } from 'node:crypto';
+import { parentPort as main, workerData } from 'node:worker_threads';
+import { systemClock } from '#agent/base/clock.ts';
+import type { FromWorker, ToWorker, WorkerInit } from './control.ts';
+import { Counters } from './counters.ts';
+import { LaneWorker } from './laneWorker.ts';
+import { originalDestination } from './native/socket.ts';
+import { ReplaySet } from './replay.ts';
+
+const { index, replayFd, countersFd } = workerData as WorkerInit;
+const post = (message: FromWorker): void => main?.postMessage(message, []);
+
+const worker = new LaneWorker({
+  clock: systemClock,
+  counters: Counters.map(countersFd).row(index),
+  replay: ReplaySet.map(replayFd),
+  randomBytes,
+  originalDestination,
+  post,
+});
+main?.on('message', (message: ToWorker) => worker.handle(message));
+post({ type: 'ready' });
