@@ -8,7 +8,13 @@ import { concat, fromB64url, hex, sha256 } from '#agent/base/bytes.ts';
 import { fixture, goodRequest } from '#attest/testdata/fixture.ts';
 import { hostile, outcome } from '#attest/testdata/hostile.ts';
 import { noVectors, vector, vectorDirectory } from '#attest/testdata/vectors.ts';
-import { parseEkCertificate, readEkAuthorities, trustEk, type EkTrust } from './ek.ts';
+import {
+  parseEkCertificate,
+  readEkAuthorities,
+  trustEk,
+  type EkCertificate,
+  type EkTrust,
+} from './ek.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tl-ek-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -48,11 +54,12 @@ it('readEkAuthorities() skips what is no certificate and says so', async () => {
   expect(skipped).toEqual([expect.stringContaining('README.txt: ')]);
 });
 
+function certificate(path: string): EkCertificate {
+  const file = vector(path);
+  return parseEkCertificate(path.endsWith('.pem') ? new X509Certificate(file).raw : file);
+}
+
 describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {
-  const certificate = (path: string) => {
-    const file = vector(path);
-    return parseEkCertificate(path.endsWith('.pem') ? new X509Certificate(file).raw : file);
-  };
   const judge = async (path: string, roots: string, nowMs: number): Promise<EkTrust> => {
     const { certificates } = await readEkAuthorities(vectorDirectory(roots));
     return trustEk(certificate(path), certificates, nowMs);

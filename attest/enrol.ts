@@ -6,6 +6,7 @@ import { equal, hex } from '#agent/base/bytes.ts';
 import type { NodeName } from '#agent/base/brands.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { signDocument, type SignedDocument } from '#agent/base/signed.ts';
+import { TpmCommandError } from '#attest/tpm/response.ts';
 import { parsePublic, type TpmPublic } from '#attest/tpm/public.ts';
 import { ekKeyOf } from '#attest/tpm/templates.ts';
 import type { Tpm } from '#attest/tpm/tpm.ts';
@@ -88,8 +89,8 @@ async function proveResidence(
   try {
     recovered = await tpm.activateCredential(makeCredential(key, ak.name, secret, random));
   } catch (error) {
-    const another = error instanceof TidelockError && error.message.includes('TPM_RC_INTEGRITY');
-    if (!another) throw error;
+    const refusal = error instanceof TpmCommandError && error.response.command === ACTIVATE;
+    if (!refusal) throw error;
     throw refused(node, 'the TPM does not hold the key of its EK certificate', OTHER_TPM, error);
   }
   if (!equal(recovered, secret)) {
@@ -97,6 +98,8 @@ async function proveResidence(
   }
 }
 
+/** A credential for another EK fails as integrity, value or size, depending on the key. */
+const ACTIVATE = 'ActivateCredential';
 const OTHER_TPM =
   'The certificate belongs to another TPM, or another TPM answers. On a software TPM make state and certificate together with swtpm_setup.';
 

@@ -1,9 +1,8 @@
-// The verb for the attestation key: made once under the endorsement hierarchy, kept at a persistent
+// The verb for the attestation key: made once in the endorsement hierarchy, kept at a persistent
 // handle, found again after every restart. A key there that could sign anything else is refused.
 import { readFile } from 'node:fs/promises';
 import { TidelockError } from '#agent/base/errors.ts';
 import { ALG } from './algorithms.ts';
-import { createEk } from './createek.ts';
 import { ATTESTATION_KEY, missingAttributes, parsePublic, type TpmPublic } from './public.ts';
 import { TpmCommandError } from './response.ts';
 import { flushTransient, type Sequence } from './sequence.ts';
@@ -47,20 +46,24 @@ async function readAk(sequence: Sequence, handle: number): Promise<AttestationKe
   return { publicArea, name: key.name };
 }
 
-/** Under the ECC EK whichever EK is certified: activation proves that both live in one TPM. */
+/**
+ * `noda`: without it, three power cuts lock the key out (a TPM counts an unorderly shutdown after use
+ * as a failed authorization). tpm2_createak cannot set it, hence a primary key of the endorsement
+ * hierarchy: credential activation ties it to the EK all the same, and it survives TPM2_Clear.
+ */
+const ATTRIBUTES = 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|sign';
+
 async function createAk(sequence: Sequence, handle: number): Promise<void> {
-  const ek = await createEk(sequence, 'ECC P-256');
-  const ak = sequence.path('ak.ctx');
-  const algorithms = ['-G', 'ecc', '-g', 'sha256', '-s', 'ecdsa'];
-  const outputs = ['-u', sequence.path('new.pub'), '-n', sequence.path('new.name')];
-  await sequence.tool('createak', '-C', ek, '-c', ak, ...algorithms, ...outputs);
+  const context = sequence.path('ak.ctx');
+  const algorithms = ['-G', 'ecc256:ecdsa-sha256:null', '-g', 'sha256', '-a', ATTRIBUTES];
+  await sequence.tool('createprimary', '-C', 'e', ...algorithms, '-c', context);
   await flushTransient(sequence);
-  await sequence.tool('evictcontrol', '-C', 'o', '-c', ak, handleText(handle));
+  await sequence.tool('evictcontrol', '-C', 'o', '-c', context, handleText(handle));
   await flushTransient(sequence);
 }
 
 function flawOf(key: TpmPublic): string | undefined {
-  const missing = missingAttributes(key, ATTESTATION_KEY);
+  const missing = missingAttributes(key, [...ATTESTATION_KEY, 'noDA']);
   if (missing.length > 0) return `not ${missing.join(', ')}`;
   const ecdsa = key.type === 'ECC' && key.curve.name === 'P-256' && key.scheme?.id === ALG.ECDSA;
   return ecdsa ? undefined : 'not ECDSA on P-256';

@@ -11,6 +11,7 @@ export const ATTRIBUTE = {
   fixedTPM: 1 << 1,
   fixedParent: 1 << 4,
   sensitiveDataOrigin: 1 << 5,
+  noDA: 1 << 10,
   restricted: 1 << 16,
   decrypt: 1 << 17,
   sign: 1 << 18,
