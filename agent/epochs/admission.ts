@@ -211,6 +211,13 @@ export class AdmissionDesk {
     return [...this.#leaving].map(([node, why]) => ({ node, why }));
   }
 
+  /** Takes out a member that withdrew its own statement. */
+  withdraw(node: NodeName, sid: Sid, why: string): void {
+    if (this.#members.get(node)?.sid !== sid) return;
+    this.#members.delete(node);
+    this.#leaving.set(node, why);
+  }
+
   allRenewed(): boolean {
     return this.#members.size > 0 && this.members().every((node) => this.#renewed.has(node));
   }

@@ -1,6 +1,6 @@
 // The conductor (PROTOCOL 3 and 4): while it holds the lease it admits nodes, makes one record a slot
 // and seals the roots of generations. It is believed in nothing that others can check.
-import type { NodeName, Slot } from '#agent/base/brands.ts';
+import type { NodeName, Sid, Slot } from '#agent/base/brands.ts';
 import { slotPlus } from '#agent/base/brands.ts';
 import { b64url, hex, type Bytes } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
@@ -110,6 +110,11 @@ export class Conductor {
     this.#term = undefined;
     this.#stopResponding?.();
     this.#stopResponding = undefined;
+  }
+
+  /** A member withdrew: the next record begins a generation without it. */
+  onWithdrawal(node: NodeName, sid: Sid, why: string): void {
+    if (this.leading) this.#o.desk.withdraw(node, sid, why);
   }
 
   /** Seals again for members that had no unused seal key when a generation began. */

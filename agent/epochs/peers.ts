@@ -45,9 +45,12 @@ const UNHEARD_SLOTS = 3;
 /** A superseded statement of a peer is kept until a chain that lists its successor is this old. */
 const SUPERSEDED_SLOTS = 3;
 
+const MAX_WITHDRAWN = 20_000;
+
 export class PeerBook {
   readonly #peers = new Map<NodeName, PeerState>();
   readonly #pairs = new Map<string, Buffer>();
+  readonly #withdrawn = new Set<Sid>();
 
   peer(node: NodeName): PeerState {
     let state = this.#peers.get(node);
@@ -83,6 +86,18 @@ export class PeerBook {
     const others = state.accepted.filter((a) => a.statement.sid !== accepted.statement.sid);
     state.accepted = [accepted, ...others].slice(0, 2);
     state.refused = undefined;
+  }
+
+  /** True once the node itself withdrew this statement: no record brings it back. */
+  isWithdrawn(sid: Sid): boolean {
+    return this.#withdrawn.has(sid);
+  }
+
+  withdraw(node: NodeName, sid: Sid, why: string): void {
+    const oldest = this.#withdrawn.values().next();
+    if (this.#withdrawn.size >= MAX_WITHDRAWN && !oldest.done) this.#withdrawn.delete(oldest.value);
+    this.#withdrawn.add(sid);
+    this.refuse(node, why);
   }
 
   /** Drops every statement of a node that left the roster or failed here, and says why. */

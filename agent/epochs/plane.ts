@@ -48,6 +48,7 @@ export interface PlaneOptions {
 
 /** A node that is not listed after this many slots asks again. */
 const LISTED_WITHIN_SLOTS = 3;
+const MAX_REASON_CHARS = 1000;
 /** At most a few chains take effect in one slot. */
 const NEW_IN_A_SLOT = 3;
 /** Records are missing, not late, after this many periods without one. */
@@ -190,6 +191,7 @@ export class EpochPlane {
     const { follower, peers, examiner, node, ownStatements } = this.#o;
     const { newest, roster, rosterCurrent } = follower;
     if (!newest || !rosterCurrent) return;
+    if (this.listed.length > 0 && !this.admitted) this.#forgetOwn(); // put out: no peer takes them
     for (const own of ownStatements) {
       if (roster.some(({ row }) => row.sid === own.own.statement.sid)) own.listedBy ??= newest;
     }
@@ -203,6 +205,7 @@ export class EpochPlane {
     // Joins are few: all peers are examined at once, so that nodes that never spoke can during an outage.
     for (const member of others) {
       if (peers.acceptedStatement(member.row.node, member.row.sid)) continue;
+      if (peers.isWithdrawn(member.row.sid)) continue;
       const examined = await examiner.examine(member.row.node, member.row.sid);
       if (examined.known && acceptable(examined.appraisal)) {
         await this.#accepted(member, examined);
@@ -265,6 +268,14 @@ export class EpochPlane {
     try {
       const presence = openPresence(document, known.statement.sign);
       if (!peers.hear(presence, keeper.confirmed(presence, nowMs), nowMs)) return;
+      if (presence.withdrawn !== undefined) {
+        const { sid, withdrawn } = presence;
+        this.#left(presence.node, `withdrew: ${withdrawn}`);
+        peers.withdraw(presence.node, sid, `${presence.node} withdrew: ${withdrawn}`);
+        conductor.onWithdrawal(presence.node, sid, withdrawn);
+        this.#o.onChange();
+        return;
+      }
     } catch (cause) {
       this.#o.log.warn('presence.refused', { node: claim.node, text: messageOf(cause) });
       return;
@@ -362,8 +373,17 @@ export class EpochPlane {
     this.#renewAtMs = good ? clock.monoMs() + renewMs * (0.9 + 0.1 * random()) : soonMs;
     this.#asked = good && result.asked;
     this.#askAtMs = this.#asked ? soonMs + LISTED_WITHIN_SLOTS * periodMs : soonMs;
-    if (conductor.leading && !attestor.current) await conductor.resign('its own evidence fails');
     this.#o.onChange();
+    if (attestor.current) return;
+    await this.#speak(attestor.state.reason);
+    this.#forgetOwn();
+    if (conductor.leading) await conductor.resign('its own evidence fails');
+  }
+
+  /** Drops every listed statement: what is drawn next stands alone. */
+  #forgetOwn(): void {
+    const { ownStatements } = this.#o;
+    ownStatements.splice(0, ownStatements.length, ...ownStatements.filter((own) => !own.listedBy));
   }
 
   /** Drops own statements that every peer has moved on from, or that are too old to matter. */
@@ -389,11 +409,14 @@ export class EpochPlane {
     }
   }
 
-  /** Publishes presence, and the directory when it changed, under the newest listed statement. */
-  async #speak(): Promise<void> {
+  /**
+   * Publishes presence, and the directory when it changed, under the newest listed statement.
+   * With `withdrawn` it is the last word of that statement, and says why.
+   */
+  async #speak(withdrawn?: string): Promise<void> {
     const { bus, subjects, keeper, slots, clock, node } = this.#o;
     const own = this.listed[0]?.own;
-    if (!own || !bus.connected || this.#o.attestor.state.verdict === 'contraindicated') return;
+    if (!own || !bus.connected) return;
     const nowMs = slots.timeMs();
     const { sid } = own.statement;
     const presence = signPresence(
@@ -406,10 +429,12 @@ export class EpochPlane {
         chains: keeper.announce(node, sid, nowMs),
         clockOffsetMs: Math.round(clock.wallMs() - nowMs),
         hop: 0,
+        ...(withdrawn === undefined ? {} : { withdrawn: withdrawn.slice(0, MAX_REASON_CHARS) }),
       },
       own.sign,
     );
     await bus.publish(subjects.presence(node), presence);
+    if (withdrawn !== undefined) return;
     const said = JSON.stringify([sid, this.#o.directory()]);
     if (said === this.#directoryText) return;
     const directory = {

@@ -27,6 +27,8 @@ const schema = z.strictObject({
   /** Wall clock minus slewed clock, milliseconds. */
   clockOffsetMs: z.number(),
   hop: z.int().min(0).max(3),
+  /** Why this node withdraws its statement: its own evidence fails. Peers drop it at once. */
+  withdrawn: z.string().min(1).max(1000).optional(),
 });
 
 export type Presence = z.infer<typeof schema>;
