@@ -34,7 +34,8 @@ export function decide(
 ): Decision {
   for (const rule of policy.rules) {
     if (!matches(rule.from, from) || !matches(rule.to, to)) continue;
-    if (rule.ports.length === 0 || rule.ports.includes(port)) return { allow: true, rule: rule.name };
+    if (rule.ports.length === 0 || rule.ports.includes(port))
+      return { allow: true, rule: rule.name };
   }
   return { allow: policy.defaultAction === 'ALLOW', rule: 'default' };
 }
