@@ -1,7 +1,7 @@
 // `tidelock demo`: a two-node cluster on one machine, end to end. It builds the rig, proves that a
 // capture would find plain text, starts the agents, lets real programs talk, and tells what held.
 // Everything it makes is gone when it returns, but for the reports.
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Status } from '#agent/api/status.ts';
@@ -64,9 +64,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
       pods: PODS,
       log: (line) => say(`  ${line}`),
     });
-    const observed = await closing(rig, say, () =>
-      perform(rig, { ...options, say, ended: ending.signal }),
-    );
+    const stage = { ...options, say, ended: ending.signal };
+    const observed = await closing(rig, stage, () => perform(rig, stage));
     const result = demoResult({ ...observed, leftovers: totalOf(await leftovers(rig.id)) });
     writeFileSync(`${options.outDir}/result.json`, `${JSON.stringify(result, undefined, 2)}\n`);
     return result;
@@ -95,15 +94,16 @@ interface Stage extends DemoOptions {
 
 type Performance = Omit<Parameters<typeof demoResult>[0], 'leftovers'>;
 
-async function closing<T>(
-  rig: Rig,
-  say: (line: string) => void,
-  act: () => Promise<T>,
-): Promise<T> {
+/** Whatever `act` ends with: the agents' logs are kept as reports, all else is removed. */
+async function closing<T>(rig: Rig, { say, outDir }: Stage, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } finally {
     say('removing everything');
+    for (const { name, dir } of rig.nodes) {
+      const log = `${dir}/agent.log`;
+      if (existsSync(log)) copyFileSync(log, `${outDir}/${name}.log`);
+    }
     await rig.close();
   }
 }
@@ -117,14 +117,14 @@ async function perform(rig: Rig, stage: Stage): Promise<Performance> {
     stage.say('main run: the same programs, now through the agents');
     const capture = await rig.capture('main');
     const traffic = await showLoad(rig, canaries, agents, stage);
+    if (traffic.failed.length > 0) {
+      writeFileSync(`${stage.outDir}/failed.txt`, `${traffic.failed.join('\n')}\n`);
+    }
     stage.say('looking for the canaries in what crossed between the nodes');
     const wire = await searched(capture, canaries);
     const nodes = await Promise.all(agents.map((agent) => report(agent, stage.outDir)));
     return { nodes, traffic, control, wire, busServer: await busServer() };
   } finally {
-    for (const { node, program } of agents) {
-      copyFileSync(program.logFile, `${stage.outDir}/${node.name}.log`);
-    }
     await Promise.all(agents.map(({ program }) => program.stop()));
   }
 }
@@ -182,13 +182,15 @@ async function startAgents(rig: Rig, stage: Stage): Promise<readonly RigAgent[]>
   return agents;
 }
 
-/** Attested, every pod captured, and a confirmed chain to every peer. */
-const carriesLanes = ({ node, pods, peers }: Status): boolean =>
-  node.verdict === 'affirming' &&
-  pods.length > 0 &&
-  pods.every((pod) => pod.captured) &&
-  peers.length === NODES.length - 1 &&
-  peers.every((peer) => peer.verdict === 'affirming' && peer.sendChain !== undefined);
+/** Attested, every pod captured, and a confirmed chain to every peer; or what of it is missing. */
+function carriesLanes({ node, pods, peers }: Status): true | string {
+  if (node.verdict !== 'affirming') return `it is ${node.verdict}: ${node.reason}`;
+  const free = pods.find((pod) => !pod.captured);
+  if (free !== undefined) return `pod ${free.name} is not captured: ${free.error ?? 'not yet'}`;
+  if (peers.length < NODES.length - 1) return 'it knows no peer';
+  const apart = peers.find((peer) => peer.sendChain === undefined);
+  return apart === undefined || `${apart.node} is ${apart.verdict}: ${apart.refused ?? ''}`;
+}
 
 async function showLoad(
   rig: Rig,

@@ -17,8 +17,8 @@ export interface Traffic {
   bytes: number;
   /** Attempts of the stranger that got an answer: must stay 0. */
   breaches: number;
-  /** What failed last, for the view. */
-  lastFailure: string;
+  /** What failed, one line each, the first ones only: a storm of failures has one cause. */
+  readonly failed: string[];
   /** Of HTTP requests, as curl measures them, the connection included where one was made. */
   readonly latencies: Latencies;
 }
@@ -36,6 +36,7 @@ const BENCHMARK_REQUESTS = 100;
 const BENCHMARK_VALUE_BYTES = 64;
 const PAUSE_MS = 400;
 const STRANGER_PAUSE_MS = 3_000;
+const MAX_FAILED_LINES = 100;
 const CONNECTION_LOST = [7, 28, 35, 52, 55, 56]; // curl(1), exit codes
 
 /** Starts every conversation of the plan; runs until stopped. */
@@ -45,7 +46,7 @@ export function startLoad(rig: Rig, canaries: Canaries): Load {
     failures: 0,
     bytes: 0,
     breaches: 0,
-    lastFailure: '',
+    failed: [],
     latencies: createLatencies(),
   };
   const stopping = new AbortController();
@@ -87,31 +88,32 @@ export function startLoad(rig: Rig, canaries: Canaries): Load {
 
 /** Every canary once in each of its conversations, with nothing else: the control run. */
 export async function exchangeCanaries(rig: Rig, canaries: Canaries): Promise<number> {
-  const traffic = { requests: 0, failures: 0, lastFailure: '' };
+  const traffic: Count = { requests: 0, failures: 0, failed: [] };
   for (const conversation of WEB) await readCanary(rig, conversation, canaries, traffic);
   for (const conversation of CACHE) await exchangeValue(rig, conversation, canaries, traffic);
   return traffic.failures;
 }
 
-type Count = Pick<Traffic, 'requests' | 'failures' | 'lastFailure'>;
+type Count = Pick<Traffic, 'requests' | 'failures' | 'failed'>;
 
 async function readCanary(
   rig: Rig,
-  { client, server }: Conversation,
+  conversation: Conversation,
   canaries: Canaries,
   count: Count,
 ): Promise<void> {
+  const { server } = conversation;
   const url = `http://${rig.pod(server).address}:${HTTP_PORT}/canary`;
-  const answer = await call(rig, client, ['curl', '-sS', '--max-time', '10', url]);
+  const answer = await call(rig, conversation, ['curl', '-sS', '--max-time', '10', url]);
   tally(count, 1, answer.stdout.toString().trim() === canaries.get(server), answer);
 }
 
 async function fetchDocuments(
   rig: Rig,
-  { client, server }: Conversation,
+  conversation: Conversation,
   traffic: Traffic,
 ): Promise<void> {
-  const answer = await call(rig, client, [
+  const answer = await call(rig, conversation, [
     'curl',
     '-sS',
     '--max-time',
@@ -120,7 +122,7 @@ async function fetchDocuments(
     '/dev/null',
     '--write-out',
     '%{http_code} %{time_total} %{size_download}\n',
-    `http://${rig.pod(server).address}:${HTTP_PORT}/${HTTP_BATCH}`,
+    `http://${rig.pod(conversation.server).address}:${HTTP_PORT}/${HTTP_BATCH}`,
   ]);
   let good = 0;
   for (const line of answer.stdout.toString().trim().split('\n')) {
@@ -172,6 +174,7 @@ function startSession(
   const host = rig.pod(server).address;
   const endless = ['redis-cli', '-h', host, '-r', '-1', '-i', '0.1', 'INCR', 'session'] as const;
   const program = rig.spawn(rig.pod(client), endless, { name: `session-${server}` });
+  const asked = `${client} to ${server}, long session`;
   let counted = 0;
   let closed = false;
   return {
@@ -179,46 +182,56 @@ function startSession(
     count: (traffic) => {
       const lines = readFileSync(program.logFile, 'utf8').trim().split('\n').filter(Boolean);
       for (const line of lines.slice(counted)) {
-        tally(traffic, 1, /^\d+$/.test(line), { code: 0, stderr: line });
+        tally(traffic, 1, /^\d+$/.test(line), { asked, code: 0, stderr: line });
       }
       counted = lines.length;
       if (closed || program.running()) return;
       closed = true;
-      tally(traffic, 1, false, { code: 1, stderr: 'the long session ended' });
+      tally(traffic, 1, false, { asked, code: 1, stderr: 'it ended' });
     },
   };
 }
 
 async function knock(rig: Rig, traffic: Traffic): Promise<void> {
   const url = `http://${rig.pod(FORBIDDEN.server).address}:${HTTP_PORT}/canary`;
-  const answer = await call(rig, FORBIDDEN.client, ['curl', '-sS', '--max-time', '3', url]);
+  const answer = await call(rig, FORBIDDEN, ['curl', '-sS', '--max-time', '3', url]);
   if (CONNECTION_LOST.includes(answer.code) && answer.stdout.length === 0) return;
   traffic.breaches += 1;
-  traffic.lastFailure = `the stranger got an answer: curl exit ${answer.code}`;
+  note(traffic.failed, `the stranger got an answer: curl exit ${answer.code}`);
 }
 
 const redis = (
   rig: Rig,
-  { client, server }: Conversation,
+  conversation: Conversation,
   [program, ...args]: readonly [string, ...string[]],
-): Promise<RunResult> => {
-  const host = rig.pod(server).address;
-  return call(rig, client, [program, '-h', host, '-p', String(REDIS_PORT), ...args]);
+): Promise<RunResult & Answer> => {
+  const host = rig.pod(conversation.server).address;
+  return call(rig, conversation, [program, '-h', host, '-p', String(REDIS_PORT), ...args]);
 };
 
 const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
 
-const call = (rig: Rig, client: string, argv: readonly [string, ...string[]]): Promise<RunResult> =>
-  rig.exec(rig.pod(client), argv, { okCodes: ANY_CODE });
+/** Runs a client program to its end, however it ends. */
+async function call(
+  rig: Rig,
+  { client, server }: Conversation,
+  argv: readonly [string, ...string[]],
+): Promise<RunResult & Answer> {
+  const result = await rig.exec(rig.pod(client), argv, { okCodes: ANY_CODE });
+  return { ...result, asked: `${client} to ${server}, ${argv[0]}` };
+}
 
-function tally(
-  count: Count,
-  n: number,
-  good: boolean,
-  answer: Pick<RunResult, 'code' | 'stderr'>,
-): void {
+/** What a program answered, and who asked whom. */
+type Answer = Pick<RunResult, 'code' | 'stderr'> & { readonly asked: string };
+
+function tally(count: Count, n: number, good: boolean, answer: Answer): void {
   count.requests += n;
   if (good || n === 0) return;
   count.failures += n;
-  count.lastFailure = `exit ${answer.code}: ${answer.stderr.trim().split('\n').at(-1) ?? ''}`;
+  const said = answer.stderr.trim().split('\n').at(-1) ?? '';
+  note(count.failed, `${answer.asked}: ${n} failed, exit ${answer.code}: ${said}`);
+}
+
+function note(failed: string[], line: string): void {
+  if (failed.length < MAX_FAILED_LINES) failed.push(`${new Date().toISOString()} ${line}`);
 }

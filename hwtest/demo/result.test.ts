@@ -9,7 +9,7 @@ const traffic: Traffic = {
   failures: 0,
   bytes: 5_000,
   breaches: 0,
-  lastFailure: '',
+  failed: [],
   latencies: createLatencies(),
 };
 const found = (hits: number) => ({ packets: 200, hits, hitsInPackets: hits, hitsInFlows: hits });

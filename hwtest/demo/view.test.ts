@@ -23,7 +23,7 @@ const frame = (elapsedMs: number): Frame => ({
     failures: 0,
     bytes: 2_048,
     breaches: 0,
-    lastFailure: '',
+    failed: [],
     latencies: createLatencies(),
   },
 });

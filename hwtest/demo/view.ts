@@ -67,7 +67,7 @@ function frameLines(frame: Frame): string[] {
     ]),
     '',
     trafficLine(frame),
-    ...(frame.traffic.lastFailure === '' ? [] : [`last failure: ${frame.traffic.lastFailure}`]),
+    ...frame.traffic.failed.slice(-1).map((line) => `last failure: ${line}`),
     '',
     ...eventLines(frame),
   ];

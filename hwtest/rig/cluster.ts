@@ -26,10 +26,14 @@ export interface RigAgent {
   /** Errors: AGENT_UNREACHABLE, AGENT_ANSWER_INVALID. */
   status(): Promise<Status>;
   /**
-   * The first status for which `holds`, asked for every 100 ms.
+   * The first status that `judge` calls true, asked for every 100 ms; it may say instead what is missing.
    * Errors: RIG_PROGRAM when the agent ends, or after `timeoutMs`; names `what` was waited for.
    */
-  until(what: string, holds: (status: Status) => boolean, timeoutMs: number): Promise<Status>;
+  until(
+    what: string,
+    judge: (status: Status) => boolean | string,
+    timeoutMs: number,
+  ): Promise<Status>;
 }
 
 export interface Cluster {
@@ -87,17 +91,17 @@ function agentOf(node: RigNode, program: Program): RigAgent {
     node,
     program,
     status,
-    until: async (what, holds, timeoutMs) => {
+    until: async (what, judge, timeoutMs) => {
       const deadline = performance.now() + timeoutMs;
       for (;;) {
         const now = await status().catch(() => undefined); // not listening yet
-        if (now !== undefined && holds(now)) return now;
-        const state = !program.running()
-          ? 'it ended'
-          : performance.now() > deadline
-            ? `not after ${timeoutMs} ms${now ? `; it is ${now.node.verdict} ${now.node.reason}` : ''}`
-            : undefined;
-        if (state !== undefined) throw agentError(node, program, what, state);
+        const verdict = now !== undefined && judge(now);
+        if (now !== undefined && verdict === true) return now;
+        if (!program.running()) throw agentError(node, program, what, 'it ended');
+        if (performance.now() > deadline) {
+          const missing = verdict === false ? '' : `: ${verdict}`;
+          throw agentError(node, program, what, `not after ${timeoutMs} ms${missing}`);
+        }
         await pause(100);
       }
     },
