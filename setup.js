@@ -44,6 +44,11 @@ async function main() {
       const hint = `The verbs are ${verbs.join(', ')}. To begin: npm start`;
       refuse('USAGE', `Cannot run setup.js ${verb}: no such verb`, hint);
     }
+    if (verb === 'test' && noHelp(args) && process.getuid() !== 0) {
+      const hint =
+        'Suites build network namespaces: sudo npm test. npm run test:unit needs no root.';
+      refuse('ROOT_REQUIRED', 'Cannot run the tests: not root', hint);
+    }
     const needed = missing(verb, args);
     if (needed.modules || needed.debian) await install(verb, args, needed);
     return verb === 'install' ? 0 : await runTarget(VERBS[verb].target, args);
