@@ -43,7 +43,6 @@ const NAMES: ReadonlyMap<number, string> = new Map([
 ]);
 
 export const EV_NO_ACTION = 0x0000_0003;
-export const EV_SEPARATOR = 0x0000_0004;
 
 const NUMBERS: ReadonlyMap<string, number> = new Map(
   Array.from(NAMES, ([number, name]) => [name, number]),

@@ -93,12 +93,16 @@ it('openSequences() does not repeat a command that the TPM refused for good', as
 });
 
 it.each([
-  'ERROR:tcti:... Cannot connect to swtpm TPM socket',
-  'Esys_Quote(0xA000A) - tcti:IO failure',
-])('openSequences() calls a TPM that is away unreachable: %s', async (stderr) => {
+  [
+    'ERROR:tcti:src/tcti-swtpm.c:614:Tss2_Tcti_Swtpm_Init() Cannot connect to swtpm TPM socket \n',
+    'Cannot connect to swtpm TPM socket',
+  ],
+  ['ERROR: Esys_Quote(0xA000A) - tcti:IO failure', 'the connection broke'],
+])('openSequences() calls a TPM that is away unreachable: %s', async (stderr, why) => {
   const queue = openSequences({ tcti, run: scripted(stderr).run, workDir });
   await expect(queue.run((sequence) => sequence.tool('quote'))).rejects.toMatchObject({
     code: 'TPM_UNREACHABLE',
+    message: `Cannot reach the TPM at ${tcti}: ${why}`,
     retryable: true,
   });
 });

@@ -2,7 +2,7 @@
 // directory; nothing it made, in the TPM or on disk, outlives it, so nothing goes stale at a reset.
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TidelockError, messageOf } from '#agent/base/errors.ts';
+import { TidelockError } from '#agent/base/errors.ts';
 import type { Run } from '#agent/base/run.ts';
 import { isStale, isTransport, responseOf, TpmCommandError } from './response.ts';
 import { allowedTcti } from './tcti.ts';
@@ -115,24 +115,36 @@ async function tool(
 
 function tpmError(error: unknown, tcti: string, op: string): unknown {
   if (!(error instanceof TidelockError)) return error;
-  if (error.code === 'PROCESS_TIMEOUT') return unreachable(error, tcti, op);
+  if (error.code === 'PROCESS_TIMEOUT') {
+    return unreachable(error, tcti, op, `no answer in ${TOOL_TIMEOUT_MS / 1000} s`);
+  }
   if (error.code !== 'PROCESS_FAILED') return error;
   const stderr = stderrOf(error.cause);
   const response = responseOf(stderr);
   if (response !== undefined && !isTransport(response)) {
     return new TpmCommandError(op, response, error);
   }
-  return response !== undefined || /tcti/i.test(stderr) ? unreachable(error, tcti, op) : error;
+  const why = transportFailure(stderr);
+  return response !== undefined || why !== undefined ? unreachable(error, tcti, op, why) : error;
 }
 
 /** `run` hands a failed program's stderr on as the cause. */
 const stderrOf = (cause: unknown): string =>
   typeof cause === 'object' && cause !== null && 'stderr' in cause ? String(cause.stderr) : '';
 
-function unreachable(cause: TidelockError, tcti: string, op: string): TidelockError {
+/** What the transport library says after its function name; undefined when it says nothing. */
+const transportFailure = (stderr: string): string | undefined =>
+  /^ERROR:tcti:\S{1,120}\(\) (.{1,160}?) *$/m.exec(stderr)?.[1];
+
+function unreachable(
+  cause: TidelockError,
+  tcti: string,
+  op: string,
+  why = 'the connection broke',
+): TidelockError {
   return new TidelockError('TPM_UNREACHABLE', {
     op,
-    message: `Cannot reach the TPM at ${tcti}: ${messageOf(cause).split(': ').at(-1)}`,
+    message: `Cannot reach the TPM at ${tcti}: ${why}`,
     hint: 'Check that the device exists and the agent may open it, or that the software TPM runs. The next round tries again by itself.',
     cause,
   });

@@ -17,7 +17,7 @@ import { writeEventLog } from '#attest/eventlog/write.ts';
 import { activateCredential } from './activate.ts';
 import { createEk } from './createek.ts';
 import { parsePublic } from './public.ts';
-import { openSequences } from './sequence.ts';
+import { flushTransient, openSequences } from './sequence.ts';
 import { EK_TEMPLATES, ekKeyOf } from './templates.ts';
 import { DEFAULT_AK_HANDLE, openTpm, type Tpm } from './tpm.ts';
 
@@ -160,6 +160,24 @@ it('a TPM that is away is unreachable, and found again by the next call', async 
   await swtpm.start();
   await swtpm.measure(BOOT);
   await quoteRound(tpm);
+});
+
+it('a TPM reset in the middle of a sequence is survived: its contexts die, it starts again', async () => {
+  await using queue = openSequences({ tcti: swtpm.tcti, run, workDir: workDir() });
+  let attempts = 0;
+  const area = await queue.run(async (sequence) => {
+    const context = await createEk(sequence, 'ECC P-256');
+    attempts += 1;
+    if (attempts === 1) {
+      await swtpm.stop();
+      await swtpm.start();
+      await swtpm.measure(BOOT);
+    }
+    return sequence.tool('readpublic', '-c', context);
+  });
+  await queue.run(flushTransient);
+  expect(attempts).toBe(2);
+  expect(String(area)).toContain('fixedtpm');
 });
 
 it('a TPM that was cleared fails once and then has its key again', async () => {
