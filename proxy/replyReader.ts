@@ -55,12 +55,13 @@ export class ReplyReader {
       this.#refuse(lane, 'peer-denied', reply.denied);
       return;
     }
-    this.#conclude('accepted');
     const { ring, counters } = this.#floor;
+    const receiver = new LaneReceiver(ring, start, { secret: s2c, opener });
+    this.#conclude('accepted');
     if (reply.confirmed) ring.confirm(start.peer, reply.confirmed);
     counters.add('lanesOpenedOut');
     opened(this.#floor, this.#facts, this.#rule);
-    lane.accept(c2s, new LaneReceiver(ring, start, { secret: s2c, opener }));
+    lane.accept(c2s, receiver);
     lane.hear(this.#held.subarray(REPLY_BYTES));
   }
 
