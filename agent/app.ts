@@ -217,7 +217,6 @@ export async function runAgent(
     algorithms: CHIPS.map(({ id }) => id),
     basis,
     leading: () => conductor.leading,
-    onSealed: (document) => void plane.onSealed(document),
   });
 
   // Data plane

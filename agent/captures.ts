@@ -4,7 +4,7 @@ import { sleep, type Clock } from '#agent/base/clock.ts';
 import { asTidelockError, type TidelockError } from '#agent/base/errors.ts';
 import type { Run } from '#agent/base/run.ts';
 import type { Inventory, LocalPodSpec } from '#agent/inventory/inventory.ts';
-import type { Log } from '#agent/log.ts';
+import type { Log } from './log.ts';
 import type { Family, ListenerRole } from '#proxy/control.ts';
 import { capturePod, type CapturedPod } from '#proxy/redirect/pod.ts';
 import type { Inbound } from '#proxy/redirect/nftables.ts';

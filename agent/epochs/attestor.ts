@@ -1,5 +1,6 @@
 // This node's own attestation, renewed all the time (PROTOCOL 3.3, 3.5): draws keys, has the TPM quote
 // them, judges the evidence by the same rules as everybody else's, and asks for admission.
+import { generateSealKey, type SealKey } from '#agent/base/asymmetric.ts';
 import type { NodeName } from '#agent/base/brands.ts';
 import { b64url, fromB64url, type Bytes } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
@@ -37,8 +38,6 @@ export interface AttestorOptions {
   readonly basis: () => string;
   /** True while this node conducts: it then gives itself the challenge. */
   readonly leading: () => boolean;
-  /** Takes the sealed message that came with an admission. */
-  readonly onSealed: (document: unknown) => void;
 }
 
 /** What this node knows of its own attestation. */
@@ -53,8 +52,18 @@ export interface SelfAttestation {
 }
 
 export type RoundResult =
-  | { readonly outcome: 'attested'; readonly own: OwnStatement; readonly asked: boolean }
+  | {
+      readonly outcome: 'attested';
+      readonly own: OwnStatement;
+      /** True when a conductor was asked, and admitted it. */
+      readonly asked: boolean;
+      /** A sealed message that came with the admission. */
+      readonly sealed: unknown;
+    }
   | { readonly outcome: 'refused' | 'failed'; readonly why: string };
+
+/** What a conductor answered: why not, or the sealed message it sent along. */
+export type Answer = { readonly refused: string } | { readonly sealed: unknown };
 
 const ANSWER_TIMEOUT_MS = 3000;
 
@@ -69,6 +78,7 @@ export class Attestor {
   };
   /** The newest own statement whose evidence held, and the seal key that speaks for it now. */
   #current: OwnStatement | undefined;
+  #offered: SealKey | undefined;
 
   constructor(options: AttestorOptions) {
     this.#o = options;
@@ -117,13 +127,11 @@ export class Attestor {
     this.#note(appraisal, good);
     if (good) this.#current = own;
     const stored = await bus.put(subjects.buckets.roster, evidenceKey(sid), evidence);
-    if (given.asked && stored) {
-      const refusal = await this.#ask(own, needsChains);
-      if (refusal !== undefined && good) return { outcome: 'refused', why: refusal };
-    }
-    return good
-      ? { outcome: 'attested', own, asked: given.asked && stored }
-      : { outcome: 'failed', why: whyNot(appraisal) };
+    const asked = given.asked && stored;
+    const answer = asked ? await this.#ask(own, 'admit', needsChains) : { sealed: undefined };
+    if (!good) return { outcome: 'failed', why: whyNot(appraisal) };
+    if ('refused' in answer) return { outcome: 'refused', why: answer.refused };
+    return { outcome: 'attested', own, asked, sealed: answer.sealed };
   }
 
   #draw(): Promise<OwnStatement> {
@@ -155,38 +163,31 @@ export class Attestor {
     }
   }
 
-  /** Why the conductor refused, or undefined. */
-  async #ask(own: OwnStatement, needsChains: boolean): Promise<string | undefined> {
-    const answer = await this.#request(own, 'admit', needsChains);
-    if (!answer) return 'the conductor did not answer';
-    if (answer.ok && answer.sealed !== undefined) this.#o.onSealed(answer.sealed);
-    return answer.ok ? undefined : answer.reason;
+  /** Asks the conductor for the live chains again. */
+  resync(own: OwnStatement): Promise<Answer> {
+    return this.#ask(own, 'resync', true);
   }
 
-  /** Asks the conductor for the live chains again, sealed to `own`'s present seal key. */
-  async resync(own: OwnStatement): Promise<string | undefined> {
-    const answer = await this.#request(own, 'resync', true);
-    if (!answer) return 'the conductor did not answer';
-    if (answer.ok && answer.sealed !== undefined) this.#o.onSealed(answer.sealed);
-    return answer.ok ? undefined : answer.reason;
-  }
-
-  async #request(
-    own: OwnStatement,
-    ask: 'admit' | 'resync',
-    needsChains: boolean,
-  ): Promise<ReturnType<typeof readJoinAnswer>> {
+  async #ask(own: OwnStatement, ask: 'admit' | 'resync', needsChains: boolean): Promise<Answer> {
     const { bus, subjects, node } = this.#o;
+    if (needsChains) await this.#freshSeal(own);
     const seal = b64url(own.seal.public);
-    const request = signJoin(
-      { v: 1, ask, node, sid: own.statement.sid, seal, needsChains },
-      own.sign,
-    );
+    const { sid } = own.statement;
+    const request = signJoin({ v: 1, ask, node, sid, seal, needsChains }, own.sign);
+    let answer: ReturnType<typeof readJoinAnswer>;
     try {
-      return readJoinAnswer(await bus.request(subjects.join(node), request, ANSWER_TIMEOUT_MS));
+      answer = readJoinAnswer(await bus.request(subjects.join(node), request, ANSWER_TIMEOUT_MS));
     } catch {
-      return undefined; // the bus or the conductor is away: asked again at the next slot
+      answer = undefined; // the bus or the conductor is away
     }
+    if (!answer) return { refused: 'the conductor did not answer' };
+    return answer.ok ? { sealed: answer.sealed } : { refused: answer.reason };
+  }
+
+  /** A seal key is offered once: whether its answer arrived or not, the next request has another. */
+  async #freshSeal(own: OwnStatement): Promise<void> {
+    if (this.#offered === own.seal) own.seal = await generateSealKey();
+    this.#offered = own.seal;
   }
 
   #note(appraisal: Appraisal, good: boolean): void {

@@ -117,7 +117,7 @@ export class EpochPlane {
     );
     bus.subscribe(
       subjects.sealed(node),
-      queue('sealed', (value) => this.onSealed(value)),
+      queue('sealed', (value) => this.#onSealed(value)),
     );
     bus.subscribe(
       subjects.every.presence,
@@ -145,7 +145,7 @@ export class EpochPlane {
     await follower.catchUp();
     await this.#onRecord();
     const sealed = await bus.last(subjects.streams.sealed, subjects.sealed(node));
-    if (sealed !== undefined && this.listed.length > 0) await this.onSealed(sealed);
+    if (sealed !== undefined && this.listed.length > 0) await this.#onSealed(sealed);
     this.#askAtMs = 0;
     this.#directoryText = '';
     await this.#attest();
@@ -302,8 +302,8 @@ export class EpochPlane {
     this.#o.onChange();
   }
 
-  /** A sealed message for this node, from its own subject or with an admission. */
-  async onSealed(document: unknown): Promise<void> {
+  /** A sealed message for this node, from its own subject or with an answer of the conductor. */
+  async #onSealed(document: unknown): Promise<void> {
     const { examiner, keeper, ownStatements, log } = this.#o;
     const sealer = claimedSealer(document);
     if (!sealer) return;
@@ -369,6 +369,7 @@ export class EpochPlane {
     if (good && !ownStatements.some(({ own }) => own === result.own)) {
       ownStatements.unshift({ own: result.own, listedBy: undefined });
     }
+    if (good && result.sealed !== undefined) await this.#onSealed(result.sealed);
     const soonMs = clock.monoMs() + periodMs / 2; // in effect: at the next slot
     this.#renewAtMs = good ? clock.monoMs() + renewMs * (0.9 + 0.1 * random()) : soonMs;
     this.#asked = good && result.asked;

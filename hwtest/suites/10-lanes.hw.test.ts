@@ -1,8 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitListening } from '#hwtest/rig/program.ts';
 import { eventually, pod, report, twoNodes, type TwoNodes } from './twoNodes.ts';
 
-const PERIOD_MS = 20_000;
+const PERIOD_MS = 30_000;
+/** Data planes report their counts once a second. */
+const COUNTED_MS = 2_000;
 const ECHO_PORT = 7;
 const here = import.meta.dirname;
 
@@ -54,11 +57,23 @@ async function connections(count: number): Promise<Counted> {
   return JSON.parse(stdout.toString()) as Counted;
 }
 
-async function operations(): Promise<{
+/** The counts once they stand still. */
+async function operations(): Promise<Operations> {
+  for (let last = await countNow(); ;) {
+    await pause(COUNTED_MS);
+    const now = await countNow();
+    if (now.total === last.total) return now;
+    last = now;
+  }
+}
+
+interface Operations {
   readonly slot: number;
   readonly total: number;
   readonly lanes: number;
-}> {
+}
+
+async function countNow(): Promise<Operations> {
   const [a, b] = await Promise.all([both.agent('node-a').status(), both.agent('node-b').status()]);
   return {
     slot: a.epochs.slot,

@@ -29,7 +29,7 @@ const PROBES: Readonly<Record<string, Buffer>> = {
   'a TLS hello': Buffer.concat([Buffer.from('16030100c8010000c40303', 'hex'), randomBytes(196)]),
   'an SSH banner': Buffer.from('SSH-2.0-OpenSSH_9.6\r\n'),
   'an opening of noise': randomBytes(2048),
-  '64 KiB of noise': randomBytes(65_536),
+  '32 KiB of noise': randomBytes(32_768),
 };
 
 interface Seen {
