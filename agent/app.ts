@@ -2,6 +2,7 @@
 // the reverse order. It decides nothing.
 import { randomBytes } from 'node:crypto';
 import { serveControl } from '#agent/api/control.ts';
+import type { Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { hex } from '#agent/base/bytes.ts';
@@ -16,11 +17,15 @@ import { RecordFollower } from '#agent/epochs/follower.ts';
 import { RecordHistory } from '#agent/epochs/history.ts';
 import { ChainKeeper } from '#agent/epochs/keeper.ts';
 import { openLease } from '#agent/epochs/lease.ts';
-import { PeerBook, type OwnListed } from '#agent/epochs/peers.ts';
+import { Membership } from '#agent/epochs/membership.ts';
+import { OwnStatements } from '#agent/epochs/ownStatements.ts';
+import { PeerBook } from '#agent/epochs/peers.ts';
 import { EpochPlane } from '#agent/epochs/plane.ts';
 import { RosterSource } from '#agent/epochs/rosterSource.ts';
 import { UsedSeals } from '#agent/epochs/sealed.ts';
+import type { OwnStatement } from '#agent/epochs/statement.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
+import { Voice } from '#agent/epochs/voice.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { openFileInventory } from '#agent/inventory/file.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
@@ -40,7 +45,8 @@ import { readEventLog } from './eventLog.ts';
 import { openLaneListener } from './laneListener.ts';
 import type { EventRing, Log } from './log.ts';
 import { readDocument } from './documents.ts';
-import { makeSnapshot, type SnapshotSources } from './snapshots.ts';
+import { logLaneEvent } from './laneEvents.ts';
+import { Snapshots, type SnapshotSources } from './snapshots.ts';
 import { statusOf } from './statusView.ts';
 
 export interface AgentDeps {
@@ -51,8 +57,6 @@ export interface AgentDeps {
   readonly signal: AbortSignal;
 }
 
-/** Several changes within this time make one snapshot. */
-const SETTLE_MS = 10;
 /** A lease lapses after this many periods without a beat. */
 const LEASE_PERIODS = 3;
 /** An admission outlives the renewal that should replace it by as much again. */
@@ -119,85 +123,39 @@ export async function runAgent(
   stack.defer(() => bus.close());
   bus.onConnect(() => void bus.put(subjects.buckets.enrolment, nodeToken(node), enrolment));
   const slots = new SlotClock(clock, periodMs);
+  const slot = (): Slot => slots.slot(periodMs);
   const history = new RecordHistory(policyHash);
   const keeper = new ChainKeeper({ maxStalenessMs });
   stack.defer(() => keeper.close());
-  const ownStatements: OwnListed[] = [];
+  const own = new OwnStatements();
+  const peers = new PeerBook();
+  const usedSeals = new UsedSeals();
+  const random = randomBytes;
+  const source = new RosterSource(bus, subjects.buckets.roster);
+  const ends = { bus, subjects, clock, log, node, domain, cluster, periodMs, maxStalenessMs };
   const examiner = new Examiner({
-    bus,
-    subjects,
+    ...ends,
     owners,
-    domain,
-    cluster,
     policy,
     history,
     enrolmentOf: async (of) =>
       of === node ? enrolment : (await bus.get(subjects.buckets.enrolment, nodeToken(of)))?.value,
-    clock,
     maxAgeMs: ttlMs,
   });
-  const source = new RosterSource(bus, subjects.buckets.roster);
   const follower = new RecordFollower({
-    bus,
-    subjects,
+    ...ends,
     examiner,
     keeper,
     history,
     source,
     slots,
-    clock,
-    log,
     limits: { domain, cluster, periodMs: policy.periodMs, algorithms: policy.algorithms },
     lookBackMs: ttlMs,
-    ownStatement: (sid) => ownStatements.find(({ own }) => own.statement.sid === sid)?.own,
+    ownStatement: (sid) => own.find(sid),
   });
   const basis = (): string => follower.newest?.hash ?? policyHash;
-  const peers = new PeerBook();
-  const usedSeals = new UsedSeals();
-  const lease = openLease({
-    bus,
-    bucket: subjects.buckets.lease,
-    clock,
-    ttlMs: () => LEASE_PERIODS * periodMs,
-  });
-  const desk = new AdmissionDesk({
-    bus,
-    subjects,
-    examiner,
-    keeper,
-    source,
-    usedSeals,
-    clock,
-    log,
-    random: randomBytes,
-    ttlMs,
-    self: () => attestor.current,
-    basis,
-    slot: () => slots.slot(periodMs),
-  });
-  const conductor: Conductor = new Conductor({
-    bus,
-    subjects,
-    lease,
-    keeper,
-    desk,
-    usedSeals,
-    clock,
-    log,
-    random: randomBytes,
-    domain,
-    cluster,
-    periodMs,
-    algorithms: policy.algorithms,
-    self: () => attestor.current,
-    acceptable: (holder) => peers.get(holder)?.refused === undefined,
-    newest: () => follower.newest,
-    sealKeyOf: (of) => peers.sealKeyOf(of),
-    apply: (record) => plane.applied(record),
-  });
   const attestor: Attestor = new Attestor({
-    bus,
-    subjects,
+    ...ends,
     examiner,
     collect: (statement, challenge) =>
       collectEvidence({
@@ -208,15 +166,78 @@ export async function runAgent(
         pcrs: quotedPcrs(policy),
         eventLog: () => readEventLog(config.tpm.eventLog),
       }),
-    clock,
-    log,
-    random: randomBytes,
-    domain,
-    cluster,
-    node,
+    random,
     algorithms: CHIPS.map(({ id }) => id),
     basis,
     leading: () => conductor.leading,
+  });
+  const self = (): OwnStatement | undefined => attestor.current;
+  const desk = new AdmissionDesk({
+    ...ends,
+    examiner,
+    keeper,
+    source,
+    usedSeals,
+    random,
+    ttlMs,
+    self,
+    basis,
+    slot,
+  });
+  const lease = openLease({
+    bus,
+    bucket: subjects.buckets.lease,
+    clock,
+    ttlMs: () => LEASE_PERIODS * periodMs,
+  });
+  const conductor: Conductor = new Conductor({
+    ...ends,
+    lease,
+    keeper,
+    desk,
+    usedSeals,
+    random,
+    algorithms: policy.algorithms,
+    self,
+    acceptable: (holder) => peers.get(holder)?.refused === undefined,
+    newest: () => follower.newest,
+    sealKeyOf: (of) => peers.sealKeyOf(of),
+    apply: (record) => plane.applied(record),
+  });
+  const membership = new Membership({
+    ...ends,
+    examiner,
+    follower,
+    keeper,
+    peers,
+    slots,
+    onWithdrawal: (of, sid, why) => conductor.onWithdrawal(of, sid, why),
+  });
+  const voice = new Voice({
+    ...ends,
+    keeper,
+    own,
+    slots,
+    directory: () => ({
+      lane: { address: config.lanes.address, port: config.lanes.port },
+      pods: captures.announced(),
+    }),
+  });
+  const plane: EpochPlane = new EpochPlane({
+    ...ends,
+    attestor,
+    conductor,
+    examiner,
+    follower,
+    keeper,
+    membership,
+    own,
+    peers,
+    voice,
+    slots,
+    random: Math.random,
+    renewMs,
+    onChange: () => snapshots.changed(),
   });
 
   // Data plane
@@ -230,16 +251,7 @@ export async function runAgent(
     replay,
     counters,
     makeSockets: (uid, family, count) => captures.makeSockets(uid, family, count),
-    onEvent: (event, dropped) => {
-      const text = [event.kind, event.reason, event.from, event.to, event.detail]
-        .filter(Boolean)
-        .join(' ');
-      log[event.kind === 'refused' ? 'warn' : 'debug'](`lane.${event.kind}`, {
-        ...event,
-        dropped,
-        text,
-      });
-    },
+    onEvent: (event, dropped) => logLaneEvent(log, event, dropped),
     log: (level, event, fields) => log[level](event, fields as Parameters<Log['info']>[1]),
     clock,
     random: Math.random,
@@ -258,35 +270,8 @@ export async function runAgent(
     onChange: () => {
       aliases.retain(inventory.pods());
       plane.directoryChanged();
-      publishSnapshot();
+      snapshots.changed();
     },
-  });
-  const plane: EpochPlane = new EpochPlane({
-    bus,
-    subjects,
-    attestor,
-    conductor,
-    examiner,
-    follower,
-    keeper,
-    peers,
-    ownStatements,
-    slots,
-    clock,
-    log,
-    random: Math.random,
-    node,
-    periodMs,
-    renewMs,
-    maxStalenessMs,
-    directory: () => ({
-      lane: { address: config.lanes.address, port: config.lanes.port },
-      pods: captures
-        .pods()
-        .filter(({ captured }) => captured)
-        .map(({ spec: { uid, ips, spiffeId } }) => ({ uid, ips: [...ips], spiffeId, ports: [] })),
-    }),
-    onChange: () => publishSnapshot(),
   });
   const sources: SnapshotSources = {
     config,
@@ -294,44 +279,37 @@ export async function runAgent(
     attestor,
     examiner,
     keeper,
+    own,
     peers,
     aliases,
     captures,
     policy: () => access.value(),
   };
-  let version = 0;
-  let pending = false;
-  const publishSnapshot = (): void => {
-    if (pending || signal.aborted) return;
-    pending = true;
-    clock.after(SETTLE_MS, () => {
-      pending = false;
-      if (signal.aborted) return;
-      const nowMs = slots.timeMs();
-      version += 1;
-      dataPlane.publish(makeSnapshot(sources, version, nowMs, slots.slot(periodMs)));
-    });
-  };
-  access.onChange(publishSnapshot);
+  const snapshots = new Snapshots({
+    sources,
+    slots,
+    slot,
+    clock,
+    signal,
+    publish: (snapshot) => dataPlane.publish(snapshot),
+  });
+  access.onChange(() => snapshots.changed());
 
   // Life
-  const startedStatus = {
-    ...sources,
-    bus,
-    conductor,
-    lease,
-    follower,
-    slots,
-    clock,
-    startedAtMs,
-    events,
-  };
   const control = await serveControl(config.api.controlSocket, {
     'GET /status': () => ({
       apiVersion: 'tidelock/v1',
       kind: 'Status',
       ...statusOf({
-        ...startedStatus,
+        ...sources,
+        bus,
+        conductor,
+        lease,
+        follower,
+        slots,
+        clock,
+        startedAtMs,
+        events,
         counters: () => counters.totals(),
         dataPlane: () => dataPlane.status(),
         warnings: () =>

@@ -3,6 +3,7 @@
 import { sleep, type Clock } from '#agent/base/clock.ts';
 import { asTidelockError, type TidelockError } from '#agent/base/errors.ts';
 import type { Run } from '#agent/base/run.ts';
+import type { Directory } from '#agent/epochs/directory.ts';
 import type { Inventory, LocalPodSpec } from '#agent/inventory/inventory.ts';
 import type { Log } from './log.ts';
 import type { Family, ListenerRole } from '#proxy/control.ts';
@@ -61,6 +62,13 @@ export class Captures {
       captured: captured !== undefined,
       error,
     }));
+  }
+
+  /** The captured pods as the workload directory announces them. */
+  announced(): Directory['pods'] {
+    return this.pods()
+      .filter(({ captured }) => captured)
+      .map(({ spec: { uid, ips, spiffeId } }) => ({ uid, ips: [...ips], spiffeId, ports: [] }));
   }
 
   /** New sockets in a pod's namespace; none when the pod is not captured. Errors: SYSCALL_FAILED. */
@@ -142,7 +150,7 @@ export class Captures {
     this.#closing.abort();
     this.#stopFollowing();
     await this.#reconciling;
-    for (const [uid, entry] of [...this.#entries]) {
+    for (const [uid, entry] of this.#entries) {
       if (this.#o.onStop === 'open') await this.#release(uid, entry);
       else entry.captured?.abandon();
     }
@@ -152,7 +160,8 @@ export class Captures {
 
 const roleOf = (podUid: string, family: Family): ListenerRole => ({ kind: 'pod', podUid, family });
 
+const place = ({ netns }: LocalPodSpec): string => ('problem' in netns ? '' : netns.id);
+
 function samePlace(a: LocalPodSpec, b: LocalPodSpec): boolean {
-  const place = ({ netns }: LocalPodSpec): string => ('problem' in netns ? '' : netns.id);
   return place(a) !== '' && place(a) === place(b) && a.ips.join() === b.ips.join();
 }

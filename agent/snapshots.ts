@@ -1,11 +1,14 @@
 // Makes the data plane's snapshot out of what the control plane knows at one moment. It decides the
 // two large questions, whether this node may carry anything and to whom, and leaves the rest as it is.
 import type { Slot } from '#agent/base/brands.ts';
+import type { Clock } from '#agent/base/clock.ts';
 import type { EpochPlane } from '#agent/epochs/plane.ts';
 import type { Attestor } from '#agent/epochs/attestor.ts';
 import type { Examiner } from '#agent/epochs/examiner.ts';
 import type { ChainKeeper } from '#agent/epochs/keeper.ts';
-import type { OwnListed, PeerBook, PeerState } from '#agent/epochs/peers.ts';
+import type { OwnListed, OwnStatements } from '#agent/epochs/ownStatements.ts';
+import type { PeerBook, PeerState } from '#agent/epochs/peers.ts';
+import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { CompiledPolicy } from '#proxy/policy.ts';
 import type { LocalPod, Peer, RemotePod, SelfState, Snapshot } from '#proxy/snapshot.ts';
 import type { Aliases } from './aliases.ts';
@@ -18,21 +21,58 @@ export interface SnapshotSources {
   readonly attestor: Attestor;
   readonly examiner: Examiner;
   readonly keeper: ChainKeeper;
+  readonly own: OwnStatements;
   readonly peers: PeerBook;
   readonly aliases: Aliases;
   readonly captures: Captures;
   readonly policy: () => CompiledPolicy;
 }
 
+export interface SnapshotsOptions {
+  readonly sources: SnapshotSources;
+  readonly slots: SlotClock;
+  readonly slot: () => Slot;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly publish: (snapshot: Snapshot) => void;
+}
+
+/** Several changes within this time make one snapshot. */
+const SETTLE_MS = 10;
+
+/** Publishes a new snapshot soon after something changed, and wipes the chain keys of the one before. */
+export class Snapshots {
+  readonly #o: SnapshotsOptions;
+  #last: Snapshot | undefined;
+  #pending = false;
+
+  constructor(options: SnapshotsOptions) {
+    this.#o = options;
+  }
+
+  changed(): void {
+    if (this.#pending) return;
+    this.#pending = true;
+    this.#o.clock.after(SETTLE_MS, () => {
+      this.#pending = false;
+      if (!this.#o.signal.aborted) this.#publish();
+    });
+  }
+
+  #publish(): void {
+    const { sources, slots, slot, publish } = this.#o;
+    const before = this.#last;
+    const snapshot = makeSnapshot(sources, (before?.version ?? 0) + 1, slots.timeMs(), slot());
+    publish(snapshot);
+    this.#last = snapshot;
+    for (const chain of before?.chains ?? []) chain.key.fill(0);
+  }
+}
+
 /** Keys of chains in the result are copies that its receiver wipes; pair secrets are not. */
-export function makeSnapshot(
-  from: SnapshotSources,
-  version: number,
-  nowMs: number,
-  slot: Slot,
-): Snapshot {
+function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slot: Slot): Snapshot {
   const { config, plane, keeper, peers } = from;
-  const own = plane.listed;
+  const own = from.own.listed;
   const state = selfState(from, own);
   const inEffect = keeper.inEffect(nowMs);
   const stale = plane.stale

@@ -73,11 +73,11 @@ export function statusOf(from: StatusSources): Status {
   };
 }
 
-function nodeOf({ config, plane, attestor }: StatusSources): Status['node'] {
+function nodeOf({ config, plane, own, attestor }: StatusSources): Status['node'] {
   const { state } = attestor;
   const { appraisal } = state;
   const admitted = plane.admitted ? '' : 'not admitted to the cluster yet';
-  const sid = (plane.listed[0]?.own ?? attestor.current)?.statement.sid;
+  const sid = (own.listed[0]?.own ?? attestor.current)?.statement.sid;
   return {
     name: config.node,
     domain: config.domain,
@@ -138,12 +138,12 @@ function epochsOf(from: StatusSources): Status['epochs'] {
 const SHOWN_CHAINS = 8;
 
 function peerOf(
-  { plane, peers, keeper, slots, clock }: StatusSources,
+  { own, peers, keeper, slots, clock }: StatusSources,
   peer: PeerState,
 ): Status['peers'][number] {
   const nowMs = slots.timeMs();
   const [newest] = peer.accepted;
-  const send = peers.choose(peer, plane.listed, keeper.inEffect(nowMs), nowMs);
+  const send = peers.choose(peer, own.listed, keeper.inEffect(nowMs), nowMs);
   const lane = peer.directory?.lane;
   return {
     node: peer.node,

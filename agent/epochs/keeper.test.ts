@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { slotAt, type NodeName, type Sid, type Slot } from '#agent/base/brands.ts';
 import { b64url, hex, sha256, utf8 } from '#agent/base/bytes.ts';

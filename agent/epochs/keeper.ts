@@ -247,6 +247,6 @@ export class ChainKeeper {
 
   /** Drops and wipes everything. */
   close(): void {
-    for (const chain of [...this.#chains.values()]) this.#drop(chain);
+    for (const chain of this.#chains.values()) this.#drop(chain);
   }
 }

@@ -11,7 +11,8 @@ import type { Presence } from './presence.ts';
 import { newestFirst, type Order } from './record.ts';
 import type { RosterEntry } from './roster.ts';
 import type { Recipient } from './sealed.ts';
-import type { OwnStatement, Statement } from './statement.ts';
+import type { OwnListed } from './ownStatements.ts';
+import type { Statement } from './statement.ts';
 
 /** A peer's statement that is in the roster and whose evidence was accepted here. */
 export interface AcceptedStatement {
@@ -32,12 +33,6 @@ export interface PeerState {
   /** Chains proven under the present sid. */
   confirmed: ReadonlySet<ChainId>;
   directory: Directory | undefined;
-}
-
-/** One of this node's statements, and the first record that listed it. */
-export interface OwnListed {
-  readonly own: OwnStatement;
-  listedBy: Order | undefined;
 }
 
 /** A chain must be in effect this long before a peer of which nothing is heard is trusted to have it. */

@@ -14,6 +14,8 @@ const KIND = 'presence';
 /** Only the newest few are announced: older ones were confirmed before. */
 export const ANNOUNCED_CHAINS = 4;
 
+export const MAX_WITHDRAWN_CHARS = 1000;
+
 const schema = z.strictObject({
   v: z.literal(1),
   node: nodeName,
@@ -28,7 +30,7 @@ const schema = z.strictObject({
   clockOffsetMs: z.number(),
   hop: z.int().min(0).max(3),
   /** Why this node withdraws its statement: its own evidence fails. Peers drop it at once. */
-  withdrawn: z.string().min(1).max(1000).optional(),
+  withdrawn: z.string().min(1).max(MAX_WITHDRAWN_CHARS).optional(),
 });
 
 export type Presence = z.infer<typeof schema>;

@@ -1,0 +1,164 @@
+// Who is in the cluster as this node sees it: follows the roster of the newest record, checks each
+// member's evidence here, hears their presences and directories, and says why one is out.
+import type { NodeName, Sid } from '#agent/base/brands.ts';
+import type { Clock } from '#agent/base/clock.ts';
+import { messageOf } from '#agent/base/errors.ts';
+import type { Log } from '#agent/log.ts';
+import type { SlotClock } from '#proxy/chips/slotClock.ts';
+import type { Bus } from './bus.ts';
+import { openDirectory } from './directory.ts';
+import { acceptable, type Examiner } from './examiner.ts';
+import type { RecordFollower } from './follower.ts';
+import type { ChainKeeper } from './keeper.ts';
+import type { AcceptedStatement, PeerBook } from './peers.ts';
+import { claimedSender, openPresence, type Presence } from './presence.ts';
+import type { RosterRow } from './rosterSource.ts';
+import type { Subjects } from './subjects.ts';
+
+export interface MembershipOptions {
+  readonly bus: Bus;
+  readonly subjects: Subjects;
+  readonly examiner: Examiner;
+  readonly follower: RecordFollower;
+  readonly keeper: ChainKeeper;
+  readonly peers: PeerBook;
+  readonly slots: SlotClock;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly node: NodeName;
+  readonly periodMs: number;
+  readonly maxStalenessMs: number;
+  /** A member withdrew its own statement. */
+  readonly onWithdrawal: (node: NodeName, sid: Sid, why: string) => void;
+}
+
+/** Records are missing, not late, after this many periods without one. */
+const SILENT_PERIODS = 3;
+
+export class Membership {
+  readonly #o: MembershipOptions;
+
+  constructor(options: MembershipOptions) {
+    this.#o = options;
+  }
+
+  /**
+   * Follows the newest record's roster: who came, who renewed, who left. All members are examined at
+   * once, so that nodes that never spoke can during an outage (PROTOCOL 4).
+   */
+  async follow(): Promise<void> {
+    const { follower, peers, node } = this.#o;
+    const members = follower.roster.filter(({ row }) => row.node !== node);
+    for (const state of peers.all()) {
+      if (!members.some(({ row }) => row.node === state.node)) {
+        if (state.accepted.length > 0) this.#out(state.node, 'is not in the roster any more');
+        else state.refused ??= `${state.node} is not in the roster`;
+      }
+    }
+    for (const member of members) {
+      const { node: name, sid } = member.row;
+      if (!peers.acceptedStatement(name, sid) && !peers.isWithdrawn(sid))
+        await this.#examine(member);
+    }
+  }
+
+  async #examine({ row, entry }: RosterRow): Promise<void> {
+    const { examiner, follower, peers, log } = this.#o;
+    const listedBy = follower.newest;
+    const examined = await examiner.examine(row.node, row.sid);
+    if (!listedBy) return;
+    if (!examined.known || !acceptable(examined.appraisal)) {
+      const why = examined.known ? `is ${examined.appraisal.verdict}` : examined.why;
+      this.#out(row.node, `was not accepted here: ${why}`);
+      return;
+    }
+    const { statement, appraisal } = examined;
+    if ((peers.get(row.node)?.accepted.length ?? 0) === 0) {
+      log.info('peer.accepted', { node: row.node, text: `${row.node} is ${appraisal.verdict}` });
+    }
+    peers.accept(row.node, { statement, entry, appraisal, listedBy });
+    await this.#readBack(row.node);
+  }
+
+  /** What a member said before it was accepted here. */
+  async #readBack(node: NodeName): Promise<void> {
+    const { bus, subjects } = this.#o;
+    const { streams } = subjects;
+    const presence = await bus.last(streams.presence, subjects.presence(node));
+    if (presence !== undefined) this.hearPresence(presence);
+    const directory = await bus.last(streams.workloads, subjects.workloads(node));
+    if (directory !== undefined) this.hearDirectory(directory);
+  }
+
+  /** Ends the admission of members whose attestation ran out (PROTOCOL 3.5). */
+  expire(): void {
+    const { peers, follower, clock, periodMs, maxStalenessMs } = this.#o;
+    const silent = follower.silenceMs > SILENT_PERIODS * periodMs;
+    if (silent && follower.silenceMs <= maxStalenessMs) return;
+    for (const state of peers.all()) {
+      const [newest] = state.accepted;
+      if (newest && newest.entry.expiresAt <= clock.wallMs()) {
+        this.#out(state.node, 'did not renew its attestation in time');
+      }
+    }
+  }
+
+  /** Takes a presence; false when it does not count. */
+  hearPresence(document: unknown): boolean {
+    const { peers, keeper, slots } = this.#o;
+    const speaker = this.#speakerOf(document);
+    if (!speaker) return false;
+    let presence: Presence;
+    try {
+      presence = openPresence(document, speaker.statement.sign);
+    } catch (cause) {
+      return this.#refuse('presence', speaker, cause);
+    }
+    const { node, sid, withdrawn } = presence;
+    if (sid !== speaker.statement.sid || node !== speaker.statement.node) return false;
+    const nowMs = slots.timeMs();
+    if (!peers.hear(presence, keeper.confirmed(presence, nowMs), nowMs)) return false;
+    if (withdrawn !== undefined) {
+      this.#out(node, `withdrew: ${withdrawn}`);
+      peers.withdraw(node, sid, `${node} withdrew: ${withdrawn}`);
+      this.#o.onWithdrawal(node, sid, withdrawn);
+    }
+    return true;
+  }
+
+  /** Takes a workload directory; false when it does not count. */
+  hearDirectory(document: unknown): boolean {
+    const speaker = this.#speakerOf(document);
+    if (!speaker) return false;
+    try {
+      const directory = openDirectory(document, speaker.statement.sign);
+      if (directory.node !== speaker.statement.node) return false;
+      const state = this.#o.peers.peer(directory.node);
+      const older = state.directory?.sid === directory.sid && state.directory.seq >= directory.seq;
+      if (!older) state.directory = directory;
+      return !older;
+    } catch (cause) {
+      return this.#refuse('directory', speaker, cause);
+    }
+  }
+
+  /** Whose key must have signed: an accepted statement of another node. */
+  #speakerOf(document: unknown): AcceptedStatement | undefined {
+    const claim = claimedSender(document);
+    if (!claim || claim.node === this.#o.node) return undefined;
+    return this.#o.peers.acceptedStatement(claim.node as NodeName, claim.sid as Sid);
+  }
+
+  #refuse(what: string, { statement }: AcceptedStatement, cause: unknown): false {
+    const text = `${what} in the name of ${statement.node} refused: ${messageOf(cause)}`;
+    this.#o.log.warn(`${what}.refused`, { node: statement.node, text });
+    return false;
+  }
+
+  #out(node: NodeName, why: string): void {
+    const { peers, log } = this.#o;
+    const had = (peers.get(node)?.accepted.length ?? 0) > 0;
+    peers.refuse(node, `${node} ${why}`);
+    if (had) log.warn('peer.left', { node, text: `${node} ${why}; its lanes are cut` });
+  }
+}

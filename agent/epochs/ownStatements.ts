@@ -1,0 +1,69 @@
+// This node's own statements: the one it speaks under, and older ones that peers may still address.
+import type { Sid } from '#agent/base/brands.ts';
+import type { Chain } from './keeper.ts';
+import type { PeerState } from './peers.ts';
+import { newestFirst, type Order } from './record.ts';
+import type { RosterRow } from './rosterSource.ts';
+import type { OwnStatement } from './statement.ts';
+
+/** One of this node's statements, and the first record that listed it. */
+export interface OwnListed {
+  readonly own: OwnStatement;
+  listedBy: Order | undefined;
+}
+
+export class OwnStatements {
+  /** Newest first. */
+  #all: OwnListed[] = [];
+
+  /** Those that a record listed, newest first. */
+  get listed(): readonly OwnListed[] {
+    return this.#all.filter(({ listedBy }) => listedBy !== undefined);
+  }
+
+  /** The statement of this sid, listed or not. */
+  find(sid: Sid): OwnStatement | undefined {
+    return this.#all.find(({ own }) => own.statement.sid === sid)?.own;
+  }
+
+  isListed(own: OwnStatement): boolean {
+    return this.listed.some((each) => each.own === own);
+  }
+
+  /** Whether a roster lists any of them. */
+  isIn(roster: readonly RosterRow[]): boolean {
+    return roster.some(({ row }) => this.find(row.sid) !== undefined);
+  }
+
+  add(own: OwnStatement): void {
+    if (this.find(own.statement.sid) === undefined) this.#all.unshift({ own, listedBy: undefined });
+  }
+
+  /** Notes which of them the roster of a record lists; where it lists none, the listed ones are void. */
+  follow(roster: readonly RosterRow[], record: Order): void {
+    if (!this.isIn(roster)) this.forgetListed();
+    for (const each of this.#all) {
+      if (roster.some(({ row }) => row.sid === each.own.statement.sid)) each.listedBy ??= record;
+    }
+  }
+
+  /** Drops every listed statement: what is drawn next stands alone. */
+  forgetListed(): void {
+    this.#all = this.#all.filter(({ listedBy }) => listedBy === undefined);
+  }
+
+  /** Drops what every accepted peer has moved on from, and what was issued before `oldestMs`. */
+  settle(inEffect: readonly Chain[], peers: readonly PeerState[], oldestMs: number): void {
+    const listedBy = this.listed[0]?.listedBy;
+    if (!listedBy) return;
+    const since = inEffect.filter((chain) => newestFirst(chain, listedBy) <= 0);
+    const behind = peers.some(
+      ({ accepted, confirmed }) =>
+        accepted.length > 0 && !since.some(({ id }) => confirmed.has(id)),
+    );
+    this.#all = this.#all.filter((each) => {
+      const superseded = each.listedBy !== undefined && newestFirst(listedBy, each.listedBy) < 0;
+      return !superseded || (behind && each.own.statement.issuedAtMs >= oldestMs);
+    });
+  }
+}
