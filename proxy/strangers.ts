@@ -8,10 +8,8 @@ import type { Leg, LegOwner } from './leg.ts';
 const DEADLINE_MS = { min: 4000, max: 12_000 };
 /** Drawn uniformly; the least amount is more than the longest opening. */
 const LIMIT_BYTES = { min: 16 << 10, max: 64 << 10 };
-/** Connections that have shown no key, per worker; over it the oldest gets its FIN now. */
-const MAX_OPEN = 2048;
-/** Connections that got their FIN and have not closed, per worker; over it the oldest is closed. */
-const MAX_ENDING = 2048;
+/** Per worker: connections that have shown no key, and those that got their FIN and have not closed. */
+const MAX_STRANGERS = { open: 2048, ending: 2048 };
 /** How exact deadlines are: one timer serves all. */
 const SWEEP_MS = 250;
 /** After the FIN, how long what still arrives is read before the socket is given up. */
@@ -29,16 +27,24 @@ export class Strangers {
   /** A number in [0, 1). */
   readonly #random: () => number;
   readonly #counters: CounterRow;
+  readonly #max: typeof MAX_STRANGERS;
   /** In the order of arrival. */
   readonly #open = new Set<Stranger>();
   /** In the order of their FIN. */
   readonly #ending = new Set<Stranger>();
   #cancelSweep: (() => void) | undefined;
 
-  constructor(clock: Clock, random: () => number, counters: CounterRow) {
+  /** Over `max.open` the oldest gets its FIN now, over `max.ending` the oldest is closed. */
+  constructor(
+    clock: Clock,
+    random: () => number,
+    counters: CounterRow,
+    max: { readonly open: number; readonly ending: number } = MAX_STRANGERS,
+  ) {
     this.#clock = clock;
     this.#random = random;
     this.#counters = counters;
+    this.#max = max;
   }
 
   /** Draws deadline and limit of a connection that was just accepted. */
@@ -50,7 +56,7 @@ export class Strangers {
     };
     this.#open.add(stranger);
     this.#counters.add('strangersOpen');
-    const oldest = this.#open.size > MAX_OPEN ? this.#open.values().next().value : undefined;
+    const oldest = this.#open.size > this.#max.open ? first(this.#open) : undefined;
     if (oldest) this.#end(oldest);
     this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
     return stranger;
@@ -91,12 +97,14 @@ export class Strangers {
 
   #end(stranger: Stranger): void {
     if (!this.#open.delete(stranger)) return;
-    const oldest = this.#ending.size >= MAX_ENDING ? this.#ending.values().next().value : undefined;
-    oldest?.leg.destroy();
     this.#ending.add(stranger);
     stranger.leg.owner = this.#silence(stranger);
     stranger.leg.end();
     stranger.deadlineMs = this.#clock.monoMs() + AFTER_FIN_MS;
+    const oldest = this.#ending.size > this.#max.ending ? first(this.#ending) : undefined;
+    if (!oldest) return;
+    this.release(oldest);
+    oldest.leg.destroy();
   }
 
   #sweep(): void {
@@ -112,3 +120,5 @@ export class Strangers {
     return min + Math.floor(this.#random() * (max - min));
   }
 }
+
+const first = <T>(set: ReadonlySet<T>): T | undefined => set.values().next().value;

@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import type { NodeName, Sid, Slot, SpiffeId } from '#agent/base/brands.ts';
+import { Routes, tokenFor } from './routes.ts';
+import type { LocalPod, Peer, RemotePod, Snapshot } from './snapshot.ts';
+
+const id = (name: string) => `spiffe://example.org/c/${name}` as SpiffeId;
+const localPod = (uid: string, ip: string): LocalPod => ({
+  uid,
+  namespace: 'ns',
+  name: uid,
+  serviceAccount: uid,
+  spiffeId: id(uid),
+  ips: [ip],
+  tokens: [],
+});
+const peer = (node: string, sid: string): Peer => ({
+  node: node as NodeName,
+  address: '198.18.0.12',
+  port: 15_008,
+  statements: [{ sid: sid.repeat(16) as Sid, ed25519: Buffer.alloc(32) }],
+  pairs: [],
+  send: { refused: 'test' },
+});
+const remote = (uid: string, node: string, ip: string): RemotePod => ({
+  uid,
+  node: node as NodeName,
+  spiffeId: id(uid),
+  ips: [ip],
+});
+const snapshot: Snapshot = {
+  version: 1,
+  self: {
+    domain: 'example.org',
+    cluster: 'c',
+    node: 'a' as NodeName,
+    sids: ['aa'.repeat(16) as Sid],
+    trusted: true,
+    reason: '',
+  },
+  chains: [],
+  peers: [peer('b', 'bb'), peer('d', 'dd')],
+  pods: [localPod('web', '10.0.0.1'), localPod('db', '10.0.0.2')],
+  remotes: [
+    remote('api', 'b', '10.0.1.1'),
+    remote('six', 'b', '2001:DB8::1'),
+    remote('lost', 'x', '10.0.9.1'),
+  ],
+  policy: {
+    version: 1,
+    defaultAction: 'DENY',
+    rules: [
+      { name: 'p/web', from: id('web'), to: id('api'), ports: [443] },
+      { name: 'p/all', from: 'spiffe://example.org/', to: id('db'), ports: [] },
+      { name: 'p/six', from: id('web'), to: id('six'), ports: [] },
+      { name: 'p/lost', from: id('web'), to: id('lost'), ports: [] },
+    ],
+  },
+  unmeshed: 'refuse',
+};
+const routes = new Routes(snapshot);
+const to = (address: string, port = 443) => ({ address, port });
+const change = (part: Partial<Snapshot>) => new Routes({ ...snapshot, ...part });
+
+describe('Routes', () => {
+  it('outbound() finds pods of other nodes and of its own, and names the rule', () => {
+    expect(routes.outbound('web', to('10.0.1.1'))).toMatchObject({ kind: 'remote', rule: 'p/web' });
+    expect(routes.outbound('web', to('10.0.0.2'))).toMatchObject({ kind: 'local', rule: 'p/all' });
+  });
+
+  it('outbound() knows an address in whatever form the directory wrote it', () => {
+    expect(routes.outbound('web', to('2001:db8::1')).kind).toBe('remote');
+  });
+
+  it('outbound() refuses what no rule allows: another port, another source', () => {
+    const refused = { kind: 'refused', reason: 'policy', detail: 'default' };
+    expect(routes.outbound('web', to('10.0.1.1', 80))).toMatchObject(refused);
+    expect(routes.outbound('db', to('10.0.1.1'))).toMatchObject(refused);
+  });
+
+  it('outbound() refuses an address that two nodes claim, and one that a peer claims of this node', () => {
+    const twice = change({
+      remotes: [remote('api', 'b', '10.0.1.1'), remote('thief', 'd', '10.0.1.1')],
+    });
+    expect(twice.outbound('web', to('10.0.1.1'))).toMatchObject({ reason: 'address-conflict' });
+    const stolen = change({ remotes: [remote('thief', 'd', '10.0.0.2')] });
+    expect(stolen.outbound('web', to('10.0.0.2'))).toMatchObject({ reason: 'address-conflict' });
+  });
+
+  it('outbound() to nobody is refused or plain as configured, and plain only then', () => {
+    expect(routes.outbound('web', to('8.8.8.8'))).toMatchObject({ reason: 'no-agent' });
+    const plain = change({ unmeshed: 'plain' });
+    expect(plain.outbound('web', to('8.8.8.8')).kind).toBe('plain');
+    expect(plain.outbound('web', to('10.0.1.1', 80))).toMatchObject({ reason: 'policy' });
+  });
+
+  it('outbound() refuses everything while this node is not trusted', () => {
+    const self = { ...snapshot.self, trusted: false, reason: 'PCR 4 differs' };
+    for (const unmeshed of ['plain', 'refuse'] as const) {
+      const route = change({ self, unmeshed }).outbound('web', to('8.8.8.8'));
+      expect(route).toMatchObject({ reason: 'not-trusted', detail: 'PCR 4 differs' });
+    }
+  });
+
+  it('outbound() refuses a pod that is not in the inventory and a node that is no peer', () => {
+    expect(routes.outbound('gone', to('10.0.0.2'))).toMatchObject({ reason: 'not-local' });
+    expect(routes.outbound('web', to('10.0.9.1'))).toMatchObject({ reason: 'no-chain' });
+  });
+
+  it('inbound() admits to own pods only: an agent is never a relay to anywhere else', () => {
+    expect(routes.inbound(id('api'), to('10.0.0.2'))).toMatchObject({
+      kind: 'admitted',
+      rule: 'p/all',
+    });
+    for (const elsewhere of ['10.0.1.1', '8.8.8.8', '127.0.0.1']) {
+      expect(routes.inbound(id('api'), to(elsewhere))).toMatchObject({ denial: 'destination' });
+    }
+    expect(routes.inbound(id('api'), to('10.0.0.1'))).toMatchObject({ denial: 'policy' });
+    const self = { ...snapshot.self, trusted: false };
+    expect(change({ self }).inbound(id('api'), to('10.0.0.2'))).toMatchObject({ denial: 'trust' });
+  });
+
+  it('objection() judges policy, pods, peers and trust anew', () => {
+    const standing = {
+      from: id('web'),
+      to: id('api'),
+      port: 443,
+      podUids: ['web'],
+      peer: 'b' as NodeName,
+    };
+    expect(routes.objection(standing)).toBeUndefined();
+    const noRules = { ...snapshot.policy, rules: [] };
+    expect(change({ policy: noRules }).objection(standing)?.reason).toBe('policy');
+    expect(change({ policy: noRules }).objection(standing, false)).toBeUndefined();
+    expect(change({ pods: [] }).objection(standing, false)?.reason).toBe('not-local');
+    expect(change({ peers: [] }).objection(standing, false)?.reason).toBe('not-trusted');
+    const silent = { ...peer('b', 'bb'), statements: [] };
+    expect(change({ peers: [silent] }).objection(standing, false)?.reason).toBe('not-trusted');
+  });
+
+  it('statements() finds by reference, speaksAs() by node and statement', () => {
+    expect(routes.statements('bb'.repeat(8)).map(({ peer }) => peer.node)).toEqual(['b']);
+    expect(routes.statements('aa'.repeat(8))).toEqual([]);
+    expect(routes.speaksAs('b' as NodeName, 'bb'.repeat(16))).toBe(true);
+    expect(routes.speaksAs('d' as NodeName, 'bb'.repeat(16))).toBe(false);
+  });
+});
+
+describe('tokenFor()', () => {
+  const token = (slot: number, sid: string) => ({
+    slot: slot as Slot,
+    sid: sid as Sid,
+    token: Buffer.alloc(1),
+    endorsement: Buffer.alloc(1),
+  });
+  const pod = {
+    ...localPod('web', '10.0.0.1'),
+    tokens: [token(4, 's'), token(5, 's'), token(5, 'r')],
+  };
+
+  it('prefers the slot itself, takes a neighbour, and never another statement', () => {
+    expect(tokenFor(pod, 's', 5 as Slot)).toMatchObject({ slot: 5, sid: 's' });
+    expect(tokenFor(pod, 's', 6 as Slot)).toMatchObject({ slot: 5 });
+    expect(tokenFor(pod, 's', 7 as Slot)).toBeUndefined();
+    expect(tokenFor(pod, 'q', 5 as Slot)).toBeUndefined();
+  });
+});

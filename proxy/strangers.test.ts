@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { connect, createServer, Socket } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Leg } from './leg.ts';
+import { Strangers } from './strangers.ts';
+import { SkippingClock } from './twoNodes.fixture.ts';
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+const nothing = { data: () => undefined, end: () => undefined, drained: () => undefined };
+
+/** Both ends of loopback connections: the stranger's socket and our leg. */
+async function pairs(count: number) {
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closers.push(() => void server.close());
+  const address = server.address();
+  const port = address !== null && typeof address !== 'string' ? address.port : 0;
+  const made: { readonly theirs: Socket; readonly leg: Leg }[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const theirs = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).resume();
+    theirs.on('error', () => undefined);
+    const accepted: unknown[] = await once(server, 'connection');
+    const [ours] = accepted;
+    if (!(ours instanceof Socket)) throw new Error('no connection');
+    closers.push(() => [theirs, ours].forEach((socket) => socket.destroy()));
+    made.push({ theirs, leg: new Leg(() => ours, { ...nothing, closed: () => undefined }) });
+  }
+  return made;
+}
+
+function strangersWith(random: () => number, max = { open: 2, ending: 2 }) {
+  const clock = new SkippingClock();
+  let open = 0;
+  const counters = {
+    add: (name: string, n = 1) => {
+      if (name === 'strangersOpen') open += n;
+    },
+  };
+  const strangers = new Strangers(clock, random, counters, max);
+  closers.push(() => strangers.close());
+  return { clock, strangers, open: () => open };
+}
+const until = (claim: () => void) => vi.waitFor(claim, { timeout: 5000, interval: 5 });
+
+describe('Strangers', () => {
+  it('add() draws a deadline between 4 and 12 s that does not depend on what is sent', async () => {
+    for (const [draw, deadlineMs] of [
+      [0, 4000],
+      [0.5, 8000],
+      [0.999, 11_992],
+    ] as const) {
+      const [quiet, noisy] = await pairs(2);
+      if (!quiet || !noisy) throw new Error('no pairs');
+      const { clock, strangers } = strangersWith(() => draw);
+      strangers.ignore(strangers.add(quiet.leg));
+      const stranger = strangers.add(noisy.leg);
+      strangers.ignore(stranger);
+      strangers.count(stranger, 1000);
+      clock.skip(deadlineMs - 100);
+      expect([quiet, noisy].map(({ leg }) => leg.socket.writableEnded)).toEqual([false, false]);
+      clock.skip(400);
+      expect([quiet, noisy].map(({ leg }) => leg.socket.writableEnded)).toEqual([true, true]);
+      await until(() => expect(noisy.theirs.readableEnded).toBe(true));
+    }
+  });
+
+  it('count() ends what sends more than its limit', async () => {
+    const [one] = await pairs(1);
+    if (!one) throw new Error('no pair');
+    const { strangers } = strangersWith(() => 0);
+    const stranger = strangers.add(one.leg);
+    strangers.count(stranger, 16 << 10);
+    expect(one.leg.socket.writableEnded).toBe(false);
+    strangers.count(stranger, 1);
+    expect(one.leg.socket.writableEnded).toBe(true);
+  });
+
+  it('add() over the cap ends the oldest, and beyond the second cap closes it', async () => {
+    const made = await pairs(6);
+    const { strangers, open } = strangersWith(() => 0);
+    for (const { leg } of made) strangers.add(leg);
+    expect(made.map(({ leg }) => leg.socket.writableEnded)).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(open()).toBe(4);
+    await until(() => {
+      const isClosed = made.map(({ leg }) => leg.isClosed);
+      expect(isClosed).toEqual([true, true, false, false, false, false]);
+    });
+  });
+
+  it('release() lets go of one that has shown a key: no deadline ends it', async () => {
+    const [one] = await pairs(1);
+    if (!one) throw new Error('no pair');
+    const { clock, strangers, open } = strangersWith(() => 0);
+    strangers.release(strangers.add(one.leg));
+    clock.skip(60_000);
+    expect(one.leg.socket.writableEnded).toBe(false);
+    expect(open()).toBe(0);
+  });
+
+  it('what never closes is closed 4 s after its FIN', async () => {
+    const [one] = await pairs(1);
+    if (!one) throw new Error('no pair');
+    const { clock, strangers } = strangersWith(() => 0);
+    strangers.ignore(strangers.add(one.leg));
+    clock.skip(4300);
+    expect(one.leg.isClosed).toBe(false);
+    await until(() => {
+      clock.skip(1000);
+      expect(one.leg.isClosed).toBe(true);
+    });
+  });
+});
