@@ -71,6 +71,8 @@ interface Operations {
   readonly slot: number;
   readonly total: number;
   readonly lanes: number;
+  /** By reason, of both agents since the start: what a failure is explained by. */
+  readonly refused: Readonly<Record<string, number>>;
 }
 
 async function countNow(): Promise<Operations> {
@@ -79,6 +81,7 @@ async function countNow(): Promise<Operations> {
     slot: a.epochs.slot,
     total: a.asymmetric.total + b.asymmetric.total,
     lanes: b.lanes.openedIn,
+    refused: { ...a.lanes.refused, ...b.lanes.refused },
   };
 }
 
@@ -89,7 +92,8 @@ test('G1: 100 and 10,000 lanes within one slot count the same asymmetric operati
     const before = await operations();
     const counted = await connections(count);
     const after = await operations();
-    expect(counted).toMatchObject({ opened: count, failed: 0 });
+    const refused = { ...after.refused };
+    expect({ ...counted, refused }).toMatchObject({ opened: count, failed: 0, refused: {} });
     expect(after.lanes - before.lanes).toBe(count);
     expect([before.slot, after.slot], 'all of it within one slot').toEqual([slot, slot]);
     deltas.push(after.total - before.total);
