@@ -122,9 +122,9 @@ export class TestNode {
   readonly #workload = generateWorkloadKey();
   readonly #desk = new VerificationDesk();
 
-  constructor(index: number, clock: Clock) {
+  constructor(index: number, clock: Clock, podIp = `127.0.${index}.1`) {
     this.name = `node-${index}` as NodeName;
-    this.podIp = `127.0.${index}.1`;
+    this.podIp = podIp;
     this.podUid = `pod-${index}`;
     this.spiffeId = `spiffe://${DOMAIN}/${CLUSTER}/ns/pod-${index}` as SpiffeId;
     const replay = ReplaySet.create({
@@ -259,9 +259,15 @@ export class TwoNodes {
   view: WorldView;
   readonly #servers: Server[] = [];
 
-  constructor(options: { readonly periodMs?: number; readonly algorithm?: number } = {}) {
-    this.a = new TestNode(1, this.clock);
-    this.b = new TestNode(2, this.clock);
+  constructor(
+    options: {
+      readonly periodMs?: number;
+      readonly algorithm?: number;
+      readonly podIps?: readonly [a: string, b: string];
+    } = {},
+  ) {
+    this.a = new TestNode(1, this.clock, options.podIps?.[0]);
+    this.b = new TestNode(2, this.clock, options.podIps?.[1]);
     const chain = testChain(options.periodMs ?? 10_000, options.algorithm);
     this.view = { chains: [chain], policy: ALLOW_ALL, trusted: true, peers: true };
   }
@@ -370,7 +376,8 @@ const remoteOf = ({ podUid, name, spiffeId, podIp }: TestNode): RemotePod => ({
   ips: [podIp],
 });
 
-async function freePort(): Promise<number> {
+/** A loopback port that nobody listens on now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
