@@ -1,8 +1,15 @@
 // `tidelock demo`: a two-node cluster on one machine, end to end. It builds the rig, proves that a
 // capture would find plain text, starts the agents, lets real programs talk, and tells what held.
 // Everything it makes is gone when it returns, but for the reports.
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Status } from '#agent/api/status.ts';
 import { EXIT, type ExitCode } from '#agent/base/codes.ts';
@@ -44,6 +51,9 @@ export interface DemoOptions {
 /** How long everything between two starts and ready may take, each. */
 const READY_MS = 60_000;
 const VIEW_EVERY_MS = 1_000;
+const RESULT_FILE = 'result.json';
+/** Only there when a request failed. */
+const FAILED_FILE = 'failed.txt';
 
 /**
  * Runs the demo to its end.
@@ -56,7 +66,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   if (options.stop.aborted) ending.abort();
   const stopLooking = endWithLauncher(options.env, ending);
   try {
-    makeOutDir(options.outDir);
+    prepareOutDir(options.outDir);
     for (const id of await cleanLeftovers()) say(`removed what an earlier demo left (${id})`);
     say('building two nodes on this machine');
     const rig = await createRig({
@@ -67,7 +77,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     const stage = { ...options, say, ended: ending.signal };
     const observed = await closing(rig, stage, () => perform(rig, stage));
     const result = demoResult({ ...observed, leftovers: totalOf(await leftovers(rig.id)) });
-    writeFileSync(`${options.outDir}/result.json`, `${JSON.stringify(result, undefined, 2)}\n`);
+    writeFileSync(`${options.outDir}/${RESULT_FILE}`, `${JSON.stringify(result, undefined, 2)}\n`);
     return result;
   } finally {
     stopLooking();
@@ -118,7 +128,7 @@ async function perform(rig: Rig, stage: Stage): Promise<Performance> {
     const capture = await rig.capture('main');
     const traffic = await showLoad(rig, canaries, agents, stage);
     if (traffic.failed.length > 0) {
-      writeFileSync(`${stage.outDir}/failed.txt`, `${traffic.failed.join('\n')}\n`);
+      writeFileSync(`${stage.outDir}/${FAILED_FILE}`, `${traffic.failed.join('\n')}\n`);
     }
     stage.say('looking for the canaries in what crossed between the nodes');
     const wire = await searched(capture, canaries);
@@ -240,13 +250,19 @@ async function report(
 const busServer = async (): Promise<string> =>
   (await run(['nats-server', '--version'])).stdout.toString().trim().replace(': v', ' ');
 
-function makeOutDir(outDir: string): void {
+/** The directory exists and holds no report of an earlier demo, which could be taken for this one's. */
+function prepareOutDir(outDir: string): void {
   try {
-    mkdirSync(resolve(outDir), { recursive: true });
+    if (!existsSync(outDir)) mkdirSync(outDir);
+    const ofNodes = NODES.flatMap((node) => [`${node}.json`, `${node}.log`]);
+    for (const name of [RESULT_FILE, FAILED_FILE, ...ofNodes]) {
+      rmSync(`${outDir}/${name}`, { force: true });
+    }
+    accessSync(outDir, constants.W_OK);
   } catch (cause) {
     throw new TidelockError('FILE_UNWRITABLE', {
       op: 'demo.report',
-      message: `Cannot make ${outDir} for the reports: ${messageOf(cause)}`,
+      message: `Cannot use ${outDir} for the reports: ${messageOf(cause)}`,
       hint: 'Name a directory that can be written to with --out.',
       cause,
     });

@@ -3,6 +3,7 @@
 // the traffic is none of its business.
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf } from '#agent/base/errors.ts';
 import type { RunResult } from '#agent/base/run.ts';
 import type { Program } from '#hwtest/rig/program.ts';
 import type { Rig } from '#hwtest/rig/rig.ts';
@@ -209,16 +210,22 @@ const redis = (
   return call(rig, conversation, [program, '-h', host, '-p', String(REDIS_PORT), ...args]);
 };
 
+/** Exit code of timeout(1) for the same. */
+const HUNG = 124;
 const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
 
-/** Runs a client program to its end, however it ends. */
+/** Runs a client program to its end, however it ends; one that hangs is ended and has failed. */
 async function call(
   rig: Rig,
   { client, server }: Conversation,
   argv: readonly [string, ...string[]],
 ): Promise<RunResult & Answer> {
-  const result = await rig.exec(rig.pod(client), argv, { okCodes: ANY_CODE });
-  return { ...result, asked: `${client} to ${server}, ${argv[0]}` };
+  const asked = `${client} to ${server}, ${argv[0]}`;
+  try {
+    return { ...(await rig.exec(rig.pod(client), argv, { okCodes: ANY_CODE })), asked };
+  } catch (thrown) {
+    return { code: HUNG, stdout: Buffer.alloc(0), stderr: messageOf(thrown), asked };
+  }
 }
 
 /** What a program answered, and who asked whom. */

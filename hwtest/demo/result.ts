@@ -139,7 +139,11 @@ export function resultText(result: DemoResult): string {
       `${epochs.slots} slots of ${epochs.periodMs / 1_000} s, ${epochs.chains} chains, ${epochs.algorithms.length} algorithms`,
     ),
     line(true, 'lanes', `${lanes.opened} opened, ${lanes.refused} refused`),
-    line(true, 'asymmetric', `${asymmetric.total} operations, none of them for a lane`),
+    line(
+      true,
+      'asymmetric',
+      `${asymmetric.total} operations: ${asymmetric.statements} for statements, ${asymmetric.tokens} for tokens`,
+    ),
     line(result.cleanup.leftovers === 0, 'left over', String(result.cleanup.leftovers)),
     '',
   ].join('\n');

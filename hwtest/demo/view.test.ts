@@ -10,6 +10,15 @@ const frame = (elapsedMs: number): Frame => ({
     {
       name: 'node-a',
       status: sampleStatus('node-a', {
+        peers: [
+          {
+            node: 'node-b',
+            address: '198.18.0.12',
+            verdict: 'affirming',
+            reason: '',
+            sendChain: '00112233445566778899aabbccddeeff',
+          },
+        ],
         events: [
           { at: 2_000, level: 'info', code: 'epoch.new', text: 'epoch 7\x1b[2J\nbegins' },
           { at: 1_000, level: 'info', code: 'agent.start', text: '' },

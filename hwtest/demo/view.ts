@@ -59,7 +59,7 @@ function plainView(screen: Screen): View {
 function frameLines(frame: Frame): string[] {
   return [
     '',
-    `tidelock demo, ${clock(frame.elapsedMs)}; Ctrl-C ends it and removes everything`,
+    `tidelock demo, ${clock(frame.elapsedMs)}; * conducts; Ctrl-C ends it and removes everything`,
     '',
     ...table([
       ['node', 'verdict', 'slot', 'chain', 'algorithm', 'lanes', 'opened', 'refused', 'bytes'],
@@ -76,7 +76,8 @@ function frameLines(frame: Frame): string[] {
 function nodeRow({ name, status }: Frame['nodes'][number]): string[] {
   if (status === undefined) return [name, 'silent', '', '', '', '', '', '', ''];
   const { node, epochs, lanes } = status;
-  const chain = epochs.chains[0];
+  const used = status.peers.find((peer) => peer.sendChain !== undefined)?.sendChain;
+  const chain = epochs.chains.find((each) => each.id === used);
   return [
     `${name}${epochs.isConductor ? ' *' : ''}`,
     node.verdict,
