@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Channel, decodeFrame, encodeFrame, FrameReader } from './channel.ts';
-import { socketPair } from './native/socket.ts';
+import { socketPair } from '#proxy/native/socket.ts';
 
 const bytes = fc.uint8Array({ maxLength: 200 });
 const leaf = fc.oneof(bytes, fc.string(), fc.integer(), fc.boolean(), fc.constant(null));

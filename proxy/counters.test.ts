@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { closeFd } from './native/fd.ts';
+import { closeFd } from '#proxy/native/fd.ts';
 import { COUNTER_NAMES, COUNTERS_LAYOUT, Counters } from './counters.ts';
 
 describe('Counters', () => {

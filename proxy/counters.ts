@@ -1,7 +1,7 @@
 // The counters that every worker shares with the control plane: a memfd of one row per worker, so
 // that nobody contends for a word and a crash of the data plane loses no count. A row has one
 // writer; whoever reads sees each number whole, not all of one instant.
-import { createMemfd, mapMemfd } from './native/memfd.ts';
+import { createMemfd, mapMemfd } from '#proxy/native/memfd.ts';
 
 /** Why a connection, lane or opening was refused; each is a counter `refused.<reason>`. */
 export const REFUSALS = [

@@ -11,7 +11,7 @@ import {
   type ToWorker,
   type WorkerInit,
 } from './control.ts';
-import { dupFd } from './native/fd.ts';
+import { dupFd } from '#proxy/native/fd.ts';
 
 /** What the workers say, with who says it; `ready` and single acks are dealt with here. */
 export interface CrewReports {

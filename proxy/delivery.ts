@@ -1,6 +1,6 @@
 // Connecting into a pod of this node: a socket made in its namespace, connected to its own address.
 import type { Endpoint } from '#proxy/see/address.ts';
-import { adoptUnconnected } from './native/handle.ts';
+import { adoptUnconnected } from '#proxy/native/handle.ts';
 import { Leg, type LegOwner } from './leg.ts';
 import type { SocketPool } from './socketPool.ts';
 

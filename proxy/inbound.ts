@@ -13,7 +13,7 @@ import { abandon, sealReply, tryOpening, type Opened } from './laneOpening.ts';
 import { Leg, type LegOwner } from './leg.ts';
 import type { MaidToken } from './maid.ts';
 import type { MaidAnswer } from './maidDesk.ts';
-import type { Accepted } from './native/handle.ts';
+import type { Accepted } from '#proxy/native/handle.ts';
 import type { ReplayVerdict } from './replay.ts';
 import type { Standing } from './routes.ts';
 

@@ -1,47 +1,18 @@
 // The live keys of one worker: chain windows, the lane names that may arrive, the pair secrets, and
 // what to send to a peer with right now. Follows snapshots and slots; who may talk is routes.ts.
-import {
-  slotAt,
-  slotPlus,
-  type ChainId,
-  type NodeName,
-  type Sid,
-  type Slot,
-} from '#agent/base/brands.ts';
+import { slotAt, type ChainId, type NodeName, type Sid, type Slot } from '#agent/base/brands.ts';
 import { equal, wipe, type Bytes } from '#agent/base/bytes.ts';
 import { endpoint, headerKeyOf, kidOf, presenceCheck } from '#proxy/chips/chain.ts';
-import { chipsAlgorithm, type AeadName } from '#proxy/chips/registry.ts';
-import { ChainWindow } from '#proxy/chips/window.ts';
 import { laneContext, type LaneEnd } from '#proxy/see/keys.ts';
 import type { Confirmation } from '#proxy/see/opening.ts';
+import { ringChain, type RingChain } from './ringChain.ts';
+import { KidTable, type KidEntry } from './kidTable.ts';
 import type { LiveChain, Peer, SelfState, Snapshot } from './snapshot.ts';
 
 /** How long a KEYUPDATE may lie unread behind a slow application (PROTOCOL 7). */
 const RETAIN_MS = 1_800_000;
 /** A sender uses the newest confirmed chain: the update keys of older ones need not be retained. */
 const RETAINED_CHAINS = 8;
-
-/** A chain as this worker holds it. */
-export interface RingChain {
-  readonly id: ChainId;
-  readonly generation: number;
-  readonly periodMs: number;
-  readonly atSlot: Slot;
-  readonly aead: AeadName;
-  readonly window: ChainWindow;
-}
-
-/** What an arriving kid stands for. */
-export interface KidEntry {
-  readonly chain: RingChain;
-  readonly slot: Slot;
-  /** This node, by the statement that is addressed. */
-  readonly own: LaneEnd;
-  /** 32 bytes, derived at the first use. */
-  readonly headerKey: () => Buffer;
-  /** Overwrites the header key. */
-  readonly forget: () => void;
-}
 
 /** All that sealing towards a peer takes in the present slot. */
 export interface Sending {
@@ -61,19 +32,12 @@ export interface Sending {
   readonly updateKey: Buffer;
 }
 
-interface HeldKid {
-  readonly slot: Slot;
-  readonly name: string;
-}
-
 const pairKey = (ownSid: Sid, peerSid: Sid): string => `${ownSid}/${peerSid}`;
-const kidName = (kid: Buffer): string => kid.toString('latin1', 0, 8);
 
 export class KeyRing {
   /** By id, newest first. */
   #chains = new Map<ChainId, RingChain>();
-  readonly #kids = new Map<string, KidEntry>();
-  #kidsOf = new Map<ChainId, readonly HeldKid[]>();
+  readonly #kids = new KidTable();
   /** Place of a chain in the order of PROTOCOL 4, newest first. */
   #rank = new Map<ChainId, number>();
   #self: SelfState | undefined;
@@ -108,7 +72,7 @@ export class KeyRing {
     this.#contexts.clear();
     this.#replaceChains(snapshot.chains, timeMs);
     if (sidsBefore !== snapshot.self.sids.join()) {
-      for (const id of this.#chains.keys()) this.#dropKids(id);
+      for (const id of this.#chains.keys()) this.#kids.drop(id);
     }
     const live = new Set(snapshot.peers.flatMap(({ statements }) => statements.map((s) => s.sid)));
     for (const sid of this.#confirmed.keys()) if (!live.has(sid)) this.#confirmed.delete(sid);
@@ -121,13 +85,13 @@ export class KeyRing {
     this.#forgetSending();
     for (const chain of this.#chains.values()) {
       chain.window.advance(slotAt(timeMs, chain.periodMs));
-      this.#renewKids(chain);
+      if (this.#self) this.#kids.renew(chain, this.#self);
     }
   }
 
   /** What an opening's first 8 bytes stand for; undefined: nothing that is acceptable now. */
   kid(kid: Buffer): KidEntry | undefined {
-    return this.#kids.get(kidName(kid));
+    return this.#kids.get(kid);
   }
 
   chain(id: ChainId): RingChain | undefined {
@@ -184,7 +148,7 @@ export class KeyRing {
   /** Overwrites every key. */
   close(): void {
     for (const { window } of this.#chains.values()) window.close();
-    for (const id of this.#chains.keys()) this.#dropKids(id);
+    for (const id of this.#chains.keys()) this.#kids.drop(id);
     this.#chains.clear();
     this.#pairs.clear();
     this.#forgetSending();
@@ -237,7 +201,7 @@ export class KeyRing {
     for (const [id, { window }] of this.#chains) {
       if (next.has(id)) continue;
       window.close();
-      this.#dropKids(id);
+      this.#kids.drop(id);
     }
     this.#chains = next;
     this.#rank = new Map([...next.keys()].map((id, rank) => [id, rank]));
@@ -247,57 +211,10 @@ export class KeyRing {
     }
   }
 
-  #renewKids(chain: RingChain): void {
-    const { now } = chain.window;
-    const held = this.#kidsOf.get(chain.id) ?? [];
-    const current = held.filter((kid) => kid.slot >= now - 1 || !this.#dropKid(kid));
-    for (const slot of [slotPlus(now, -1), now, slotPlus(now, 1)]) {
-      const key = current.some((kid) => kid.slot === slot) ? undefined : chain.window.keyAt(slot);
-      if (!key || !this.#self) continue;
-      const { node, sids } = this.#self;
-      for (const ownSid of sids)
-        current.push(this.#addKid(chain, slot, { node, sid: ownSid }, key));
-    }
-    this.#kidsOf.set(chain.id, current);
-  }
-
-  #addKid(chain: RingChain, slot: Slot, own: LaneEnd, key: Buffer): HeldKid {
-    const receiver = endpoint(own.node, own.sid);
-    const name = kidName(kidOf(key, receiver));
-    let headerKey: Buffer | undefined;
-    // Two kids of 8 bytes that meet by chance cost the lanes of one of them, for one slot.
-    this.#kids.set(name, {
-      chain,
-      slot,
-      own,
-      headerKey: () => (headerKey ??= headerKeyOf(key, receiver)),
-      forget: () => headerKey?.fill(0),
-    });
-    return { slot, name };
-  }
-
-  #dropKid({ name }: HeldKid): boolean {
-    this.#kids.get(name)?.forget();
-    return this.#kids.delete(name);
-  }
-
-  #dropKids(id: ChainId): void {
-    for (const kid of this.#kidsOf.get(id) ?? []) this.#dropKid(kid);
-    this.#kidsOf.delete(id);
-  }
-
   #forgetSending(): void {
     for (const { key, headerKey, updateKey } of this.#sending.values()) {
       wipe(key, headerKey, updateKey);
     }
     this.#sending.clear();
   }
-}
-
-function ringChain(live: LiveChain, timeMs: number): RingChain | undefined {
-  const algorithm = chipsAlgorithm(live.algorithm);
-  if (algorithm === undefined) return undefined;
-  const { id, generation, periodMs, atSlot, slot, key } = live;
-  const window = new ChainWindow({ slot, key, now: slotAt(timeMs, periodMs) });
-  return { id, generation, periodMs, atSlot, aead: algorithm.aead, window };
 }

@@ -30,7 +30,8 @@ import {
   type Reply,
 } from '#proxy/see/opening.ts';
 import { FrameSealer } from '#proxy/see/sealer.ts';
-import type { KeyRing, KidEntry, Sending } from './keyRing.ts';
+import type { KeyRing, Sending } from './keyRing.ts';
+import type { KidEntry } from './kidTable.ts';
 import type { Start } from './laneKeys.ts';
 import type { PeerEnd } from './routes.ts';
 

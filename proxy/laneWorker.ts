@@ -20,7 +20,7 @@ import type { Floor } from './floor.ts';
 import { acceptLane } from './inbound.ts';
 import { KeyRing } from './keyRing.ts';
 import { MaidDesk } from './maidDesk.ts';
-import { acceptOn, type Listener } from './native/handle.ts';
+import { acceptOn, type Listener } from '#proxy/native/handle.ts';
 import { acceptPod } from './outbound.ts';
 import type { ReplaySet } from './replay.ts';
 import { Routes } from './routes.ts';

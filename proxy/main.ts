@@ -18,8 +18,8 @@ import {
 import { Crew } from './crew.ts';
 import { VerificationDesk } from './desk.ts';
 import { EventGate } from './eventGate.ts';
-import { closeFd } from './native/fd.ts';
-import { receiveFds } from './native/fdpass.ts';
+import { closeFd } from '#proxy/native/fd.ts';
+import { receiveFds } from '#proxy/native/fdpass.ts';
 import { dropPrivileges } from './privilege.ts';
 
 /** How often the count of asymmetric operations is told while it changes. */

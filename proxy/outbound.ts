@@ -12,7 +12,7 @@ import { Lane } from './lane.ts';
 import { LaneSender } from './laneKeys.ts';
 import { sealOpening, type Opening } from './laneOpening.ts';
 import { Leg } from './leg.ts';
-import type { Accepted } from './native/handle.ts';
+import type { Accepted } from '#proxy/native/handle.ts';
 import { Relay } from './relay.ts';
 import { ReplyReader } from './replyReader.ts';
 import { tokenFor, type Route, type Standing } from './routes.ts';

@@ -8,8 +8,8 @@ import { snapshotOf } from './channel.ts';
 import { roleKey, type FromWorker, type ToWorker, type WorkerInit } from './control.ts';
 import { Counters } from './counters.ts';
 import { runDataPlane } from './main.ts';
-import { acceptOn, adoptUnconnected, type Listener } from './native/handle.ts';
-import { checked, errnoOf, libc } from './native/libc.ts';
+import { acceptOn, adoptUnconnected, type Listener } from '#proxy/native/handle.ts';
+import { checked, errnoOf, libc } from '#proxy/native/libc.ts';
 import { ReplaySet } from './replay.ts';
 
 export interface ProbeAnswer {

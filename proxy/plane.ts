@@ -3,7 +3,7 @@
 // not refused while none runs.
 import { asTidelockError } from '#agent/base/errors.ts';
 import { roleKey, type ListenerRole } from './control.ts';
-import { setNoNewPrivileges } from './native/process.ts';
+import { setNoNewPrivileges } from '#proxy/native/process.ts';
 import { PlaneRun, type PlaneRunOptions } from './planeRun.ts';
 import type { Snapshot } from './snapshot.ts';
 

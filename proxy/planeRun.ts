@@ -22,9 +22,9 @@ import {
 } from './control.ts';
 import type { Counters } from './counters.ts';
 import { Meter } from './meter.ts';
-import { closeFd } from './native/fd.ts';
-import { sendFds } from './native/fdpass.ts';
-import { forceSendBuffer, socketPair } from './native/socket.ts';
+import { closeFd } from '#proxy/native/fd.ts';
+import { sendFds } from '#proxy/native/fdpass.ts';
+import { forceSendBuffer, socketPair } from '#proxy/native/socket.ts';
 import { privilegeFaults } from './privilege.ts';
 import type { ReplaySet } from './replay.ts';
 

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { TidelockError } from '#agent/base/errors.ts';
 import type { PlaneSettings } from './control.ts';
-import { emptyBoundingSet, setNoNewPrivileges, setUndumpable } from './native/process.ts';
+import { emptyBoundingSet, setNoNewPrivileges, setUndumpable } from '#proxy/native/process.ts';
 
 /**
  * Becomes `uid` and `gid` on all threads, without groups or capabilities, for good. Afterwards

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { u64 } from '#agent/base/bytes.ts';
-import { closeFd } from './native/fd.ts';
-import { createMemfd } from './native/memfd.ts';
+import { closeFd } from '#proxy/native/fd.ts';
+import { createMemfd } from '#proxy/native/memfd.ts';
 import { HAMMER, hammeredOpening, type HammerMessage, type HammerReport } from './replay.hammer.ts';
 import { ReplaySet, type Opening, type ReplayOptions } from './replay.ts';
 

@@ -5,7 +5,7 @@
 // the bucket its table serves (docs/decisions/0002-replay-tables-by-expiry.md has the argument).
 import { hash, randomFillSync } from 'node:crypto';
 import { TidelockError } from '#agent/base/errors.ts';
-import { createMemfd, mapMemfd } from './native/memfd.ts';
+import { createMemfd, mapMemfd } from '#proxy/native/memfd.ts';
 
 /** One authenticated opening. Times are those of the slot clock, unix milliseconds. */
 export interface Opening {

@@ -2,7 +2,7 @@ import { fstatSync, openSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MAX_SOCKETS, type Family } from './control.ts';
 import { SocketPool } from './socketPool.ts';
-import { SkippingClock } from './twoNodes.fixture.ts';
+import { SkippingClock } from './skippingClock.fixture.ts';
 
 const someFd = (): number => openSync('/dev/null', 'r');
 const isOpen = (fd: number): boolean => {

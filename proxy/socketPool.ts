@@ -2,7 +2,7 @@
 // before it runs out, and for more at a time the faster they go. Owns the descriptors it holds.
 import type { Clock } from '#agent/base/clock.ts';
 import { MAX_SOCKETS, type Family } from './control.ts';
-import { closeFd } from './native/fd.ts';
+import { closeFd } from '#proxy/native/fd.ts';
 
 /** Few for a pod that nobody calls: a descriptor each, of the 20,000 a process may have. */
 const MIN_TARGET = 8;

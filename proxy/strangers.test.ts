@@ -3,7 +3,7 @@ import { connect, createServer, Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Leg } from './leg.ts';
 import { Strangers } from './strangers.ts';
-import { SkippingClock } from './twoNodes.fixture.ts';
+import { SkippingClock } from './skippingClock.fixture.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {

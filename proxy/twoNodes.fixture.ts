@@ -26,45 +26,15 @@ import { Counters, type CounterName } from './counters.ts';
 import { VerificationDesk } from './desk.ts';
 import { LaneWorker } from './laneWorker.ts';
 import { signEndorsement, signToken } from './maid.ts';
-import { tcpListener, tcpSocket } from './native/socket.ts';
+import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
 import { ReplaySet } from './replay.ts';
+import { SkippingClock } from './skippingClock.fixture.ts';
 import type { CompiledPolicy } from './policy.ts';
 import type { LocalPod, Peer, RemotePod, Snapshot } from './snapshot.ts';
 
 const DOMAIN = 'example.org';
 const CLUSTER = 'test';
 const none = Buffer.alloc(32);
-
-/** Real time plus what a test skips: timers that a skip passes fire at once. */
-export class SkippingClock implements Clock {
-  #skippedMs = 0;
-  readonly #timers = new Set<{ readonly atMs: number; readonly fire: () => void }>();
-
-  wallMs = (): number => Date.now() + this.#skippedMs;
-  monoMs = (): number => performance.now() + this.#skippedMs;
-
-  after = (ms: number, callback: () => void): (() => void) => {
-    const cancel = (): void => {
-      clearTimeout(real);
-      this.#timers.delete(timer);
-    };
-    const fire = (): void => {
-      cancel();
-      callback();
-    };
-    const timer = { atMs: this.monoMs() + ms, fire };
-    const real = setTimeout(fire, ms);
-    real.unref();
-    this.#timers.add(timer);
-    return cancel;
-  };
-
-  skip(ms: number): void {
-    this.#skippedMs += ms;
-    const nowMs = this.monoMs();
-    for (const timer of this.#timers) if (timer.atMs <= nowMs) timer.fire();
-  }
-}
 
 /** Allows everything in the domain. */
 export const ALLOW_ALL: CompiledPolicy = {

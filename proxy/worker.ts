@@ -6,7 +6,7 @@ import { systemClock } from '#agent/base/clock.ts';
 import type { FromWorker, ToWorker, WorkerInit } from './control.ts';
 import { Counters } from './counters.ts';
 import { LaneWorker } from './laneWorker.ts';
-import { originalDestination } from './native/socket.ts';
+import { originalDestination } from '#proxy/native/socket.ts';
 import { ReplaySet } from './replay.ts';
 
 const { index, replayFd, countersFd } = workerData as WorkerInit;

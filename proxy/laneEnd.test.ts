@@ -1,0 +1,150 @@
+// Which connections are refused, which live lanes are cut, and how a worker drains.
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { encodeFrame } from './channel.ts';
+import { idle, onPath, readAll, until, world } from './lane.fixture.ts';
+import { ALLOW_ALL, type TwoNodes } from './twoNodes.fixture.ts';
+
+describe('a connection is refused', () => {
+  const refusedWith = async (two: TwoNodes, node: 'a' | 'b', reason: string) => {
+    const destination = await two.serve((socket) => socket.end('must not be seen'));
+    const app = await two.a.connect(destination);
+    expect(await readAll(app)).toBe('ECONNRESET');
+    await until(() => expect(two[node].events.map((event) => event.reason)).toContain(reason));
+    await idle(two);
+  };
+  const deny = { ...ALLOW_ALL, version: 2, rules: [] };
+
+  it('by the policy of its own node', async () => {
+    const two = await world();
+    two.tell({ policy: deny });
+    await refusedWith(two, 'a', 'policy');
+  });
+
+  it('by the policy of the other node, which says so', async () => {
+    const two = await world();
+    const allowing = two.snapshot(two.a, two.b);
+    two.tell({ policy: deny });
+    two.a.worker.handle({
+      type: 'snapshot',
+      frame: encodeFrame({ type: 'snapshot', snapshot: allowing }),
+    });
+    await refusedWith(two, 'b', 'policy');
+    expect(two.a.events.map(({ reason, detail }) => `${reason} ${detail}`)).toContain(
+      'peer-denied policy',
+    );
+  });
+
+  it('where no agent serves the destination', async () => {
+    const two = await world();
+    const app = await two.a.connect({ address: '192.0.2.1', port: 80 });
+    expect(await readAll(app)).toBe('ECONNRESET');
+    expect(two.a.count('refused.no-agent')).toBe(1);
+  });
+
+  it('where the pod has no server', async () => {
+    const two = await world();
+    const app = await two.a.connect({ address: two.b.podIp, port: 1 });
+    expect(await readAll(app)).toBe('ECONNRESET');
+    await until(() => expect(two.b.count('refused.pod-unreachable')).toBe(1));
+    expect(two.a.events.at(-1)?.detail).toBe('unreachable');
+  });
+
+  it('when the peer does not answer within a slot', async () => {
+    const two = await world();
+    await onPath(two, (near) => near.resume());
+    const app = await two.a.connect({ address: two.b.podIp, port: 1 });
+    const end = readAll(app);
+    await until(() => expect(two.a.count('active')).toBe(1));
+    two.clock.skip(10_000);
+    expect(await end).toBe('ECONNRESET');
+    expect(two.a.count('refused.peer-silent')).toBe(1);
+    await idle(two);
+  });
+
+  it('when the peer cannot be reached', async () => {
+    const two = await world();
+    two.detour = 1;
+    two.tell();
+    await refusedWith(two, 'a', 'peer-unreachable');
+  });
+
+  it('while the own node is not trusted', async () => {
+    const two = await world();
+    two.tell({ trusted: false });
+    await refusedWith(two, 'a', 'not-trusted');
+  });
+
+  it('when it was not redirected', async () => {
+    const two = await world();
+    two.a.destination = undefined;
+    const app = connect({ port: two.a.outPort, host: '127.0.0.1' });
+    await readAll(app);
+    expect(two.a.count('refused.not-redirected')).toBe(1);
+  });
+});
+
+describe('a live lane is cut', () => {
+  it.each([
+    ['when the policy no longer allows it', { policy: { ...ALLOW_ALL, version: 2, rules: [] } }],
+    ['when the own node is no longer trusted', { trusted: false }],
+    ['when the peer is no longer attested', { peers: false }],
+  ])('%s', async (_when, change) => {
+    const two = await world();
+    const ends: Promise<Buffer | string>[] = [];
+    const destination = await two.serve(
+      (socket) => ends.push(readAll(socket)) && socket.write('up'),
+    );
+    const app = await two.a.connect(destination);
+    await once(app, 'data');
+    const end = readAll(app);
+    two.tell(change);
+    expect(await end).toBe('ECONNRESET');
+    expect(await ends[0]).toBe('ECONNRESET');
+    await idle(two);
+  });
+
+  it('and not otherwise: a new policy that still allows it leaves it alone', async () => {
+    const two = await world();
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const app = await two.a.connect(destination);
+    app.write('one');
+    await once(app, 'data');
+    two.tell({ policy: { ...ALLOW_ALL, version: 2 } });
+    app.write('two');
+    expect(String((await once(app, 'data'))[0])).toBe('two');
+    app.destroy();
+  });
+});
+
+describe('drain', () => {
+  it('lets live lanes end by themselves and accepts no new connection', async () => {
+    const two = await world();
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const app = await two.a.connect(destination);
+    app.write('one');
+    await once(app, 'data');
+    two.a.worker.handle({ type: 'drain', deadlineMs: 60_000 });
+    const late = connect({ port: two.a.outPort, host: '127.0.0.1' });
+    expect(await readAll(late)).toBe('ECONNREFUSED');
+    app.write('two');
+    expect(String((await once(app, 'data'))[0])).toBe('two');
+    expect(two.a.drained).toBe(0);
+    app.end();
+    await until(() => expect(two.a.drained).toBe(1));
+  });
+
+  it('ends what is left at its deadline', async () => {
+    const two = await world();
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const app = await two.a.connect(destination);
+    app.write('one');
+    await once(app, 'data');
+    const end = readAll(app);
+    two.a.worker.handle({ type: 'drain', deadlineMs: 60_000 });
+    two.clock.skip(60_000);
+    expect(await end).toBe('ECONNRESET');
+    await until(() => expect(two.a.drained).toBe(1));
+  });
+});
