@@ -10,9 +10,7 @@ afterEach(() => {
 });
 
 /** Two nodes in step, closed after the test. */
-export async function world(
-  options: { readonly periodMs?: number; readonly algorithm?: number } = {},
-) {
+export async function world(options: ConstructorParameters<typeof TwoNodes>[0] = {}) {
   const made = new TwoNodes(options);
   worlds.push(made);
   await made.start();

@@ -103,6 +103,11 @@ export class Lane implements Conversation {
   }
 
   cut(code: ResetCode): void {
+    if (this.#ending) {
+      // All is said, but somebody is slow to hear it: cut means now.
+      this.#parts.app.reset();
+      this.#parts.wire.reset();
+    }
     this.#abort('cut', code, code);
   }
 

@@ -105,6 +105,17 @@ describe('a live lane is cut', () => {
     await idle(two);
   });
 
+  it('even while a slow reader holds it back', async () => {
+    const two = await world({ onlySkips: true });
+    const destination = await two.serve((socket) => socket.resume().end(Buffer.alloc(6 << 20)));
+    const app = await two.a.connect(destination);
+    app.pause().end();
+    await until(() => expect(two.b.count('bytesOut')).toBe(6 << 20));
+    two.tell({ trusted: false });
+    await idle(two);
+    app.destroy();
+  });
+
   it('and not otherwise: a new policy that still allows it leaves it alone', async () => {
     const two = await world();
     const destination = await two.serve((socket) => socket.pipe(socket));

@@ -138,6 +138,10 @@ class Caller {
       this.refuse('no-chain', sending.refused);
       return;
     }
+    if (!canonicalAddress(peer.address)) {
+      this.refuse('peer-unreachable', `${peer.address} is not an address`); // nor to be looked up
+      return;
+    }
     const wire = this.#connect(peer, () => this.#openLane(route, wire));
     wire.socket.setKeepAlive(true, KEEPALIVE_MS);
   }

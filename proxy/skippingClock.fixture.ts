@@ -1,10 +1,18 @@
 // For tests: a clock that runs by itself and can be moved on, so that no test waits for a slot.
 import type { Clock } from '#agent/base/clock.ts';
 
-/** Real time plus what a test skips: timers that a skip passes fire at once. */
+/**
+ * Real time plus what a test skips: timers that a skip passes fire at once. With `onlySkips` no timer
+ * fires by itself, so that a test which never skips shows what happens without any.
+ */
 export class SkippingClock implements Clock {
+  readonly #onlySkips: boolean;
   #skippedMs = 0;
   readonly #timers = new Set<{ readonly atMs: number; readonly fire: () => void }>();
+
+  constructor(onlySkips = false) {
+    this.#onlySkips = onlySkips;
+  }
 
   wallMs = (): number => Date.now() + this.#skippedMs;
   monoMs = (): number => performance.now() + this.#skippedMs;
@@ -19,8 +27,7 @@ export class SkippingClock implements Clock {
       callback();
     };
     const timer = { atMs: this.monoMs() + ms, fire };
-    const real = setTimeout(fire, ms);
-    real.unref();
+    const real = this.#onlySkips ? undefined : setTimeout(fire, ms).unref();
     this.#timers.add(timer);
     return cancel;
   };

@@ -220,7 +220,7 @@ export interface WorldView {
 export class TwoNodes {
   readonly a: TestNode;
   readonly b: TestNode;
-  readonly clock = new SkippingClock();
+  readonly clock: SkippingClock;
   /** Where node a finds node b's lane port, if not there: somebody on the path. */
   detour: number | undefined;
   #pair = randomBytes(32);
@@ -234,8 +234,11 @@ export class TwoNodes {
       readonly periodMs?: number;
       readonly algorithm?: number;
       readonly podIps?: readonly [a: string, b: string];
+      /** No timer fires unless the test skips time. */
+      readonly onlySkips?: boolean;
     } = {},
   ) {
+    this.clock = new SkippingClock(options.onlySkips);
     this.a = new TestNode(1, this.clock, options.podIps?.[0]);
     this.b = new TestNode(2, this.clock, options.podIps?.[1]);
     const chain = testChain(options.periodMs ?? 10_000, options.algorithm);
