@@ -42,6 +42,7 @@ import { Aliases } from './aliases.ts';
 import { Captures } from './captures.ts';
 import type { Config } from './config.ts';
 import { readEventLog } from './eventLog.ts';
+import { readHost, type Host } from './host.ts';
 import { openLaneListener } from './laneListener.ts';
 import type { EventRing, Log } from './log.ts';
 import { readDocument } from './documents.ts';
@@ -296,6 +297,10 @@ export async function runAgent(
   access.onChange(() => snapshots.changed());
 
   // Life
+  let host: Host | undefined;
+  void readHost(signal).then((read) => {
+    host = read;
+  });
   const control = await serveControl(config.api.controlSocket, {
     'GET /status': () => ({
       apiVersion: 'tidelock/v1',
@@ -310,6 +315,7 @@ export async function runAgent(
         clock,
         startedAtMs,
         events,
+        host: () => host,
         counters: () => counters.totals(),
         dataPlane: () => dataPlane.status(),
         warnings: () =>

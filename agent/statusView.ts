@@ -5,6 +5,7 @@ import { slotAt } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import type { Status } from '#agent/api/status.ts';
 import type { Bus } from '#agent/epochs/bus.ts';
+import { contested } from '#agent/epochs/directory.ts';
 import type { Conductor } from '#agent/epochs/conductor.ts';
 import type { Lease } from '#agent/epochs/lease.ts';
 import type { RecordFollower } from '#agent/epochs/follower.ts';
@@ -13,6 +14,7 @@ import { chipsAlgorithm } from '#proxy/chips/registry.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import { REFUSALS, type CounterTotals } from '#proxy/counters.ts';
 import type { DataPlaneStatus } from '#proxy/plane.ts';
+import type { Host } from './host.ts';
 import type { EventRing } from './log.ts';
 import type { SnapshotSources } from './snapshots.ts';
 import { VERSION } from './version.ts';
@@ -26,6 +28,7 @@ export interface StatusSources extends SnapshotSources {
   readonly clock: Clock;
   readonly startedAtMs: number;
   readonly events: EventRing;
+  readonly host: () => Host | undefined;
   readonly counters: () => CounterTotals;
   readonly dataPlane: () => DataPlaneStatus;
   /** Problems of the moment that need an operator. */
@@ -43,6 +46,7 @@ export function statusOf(from: StatusSources): Status {
       startedAt: new Date(startedAtMs).toISOString(),
       uptimeMs: clock.wallMs() - startedAtMs,
     },
+    ...(from.host() ? { host: from.host() } : {}),
     node: nodeOf(from),
     epochs: epochsOf(from),
     peers: from.peers.all().map((peer) => peerOf(from, peer)),
@@ -69,8 +73,18 @@ export function statusOf(from: StatusSources): Status {
       restarts: dataPlane.restarts,
     },
     events: [...events.events()],
-    warnings: [...from.warnings()],
+    warnings: [...from.warnings(), ...conflictsOf(from)],
   };
+}
+
+/** An address that two nodes claim is a finding, and refused as a destination (PROTOCOL 3.6). */
+function conflictsOf({ peers, captures, config }: StatusSources): string[] {
+  const own = { node: config.node, pods: captures.announced() };
+  const others = peers.all().flatMap(({ directory }) => (directory ? [directory] : []));
+  return [...contested([own, ...others])].map(
+    ([ip, nodes]) =>
+      `${ip} is claimed by ${nodes.join(' and ')} and refused as a destination. Two pods have one address, or a node announces what is not its own.`,
+  );
 }
 
 function nodeOf({ config, plane, own, attestor }: StatusSources): Status['node'] {

@@ -1,5 +1,6 @@
 // The shape of `GET /status`: everything a running agent says about itself. app.ts fills it, the CLI
 // and the demo read it; there is no secret in it.
+import { hostSchema } from '#agent/host.ts';
 import { z } from 'zod';
 
 const text = z.string();
@@ -98,6 +99,8 @@ const pod = z.object({
 /** Schema of the whole document. */
 export const statusSchema = z.object({
   agent,
+  /** Absent until it was read. */
+  host: hostSchema.optional(),
   node,
   epochs,
   peers: z.array(peer),

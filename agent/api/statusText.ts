@@ -42,7 +42,10 @@ const EVENTS_SHOWN = 10;
 
 type Row = readonly string[];
 
-function nodeLines({ agent, node, dataPlane }: Status): string[] {
+const machineText = (host: NonNullable<Status['host']>): string =>
+  `${host.system || 'unknown'}${host.virtual ? ' (virtual)' : ''}, ${host.cores} cores, ${bytes(host.memoryBytes)}, ${host.os}, kernel ${host.kernel}`;
+
+function nodeLines({ agent, host, node, dataPlane }: Status): string[] {
   const notPassed = node.checks.filter((check) => check.result !== 'pass');
   return [
     ...pairs([
@@ -50,6 +53,7 @@ function nodeLines({ agent, node, dataPlane }: Status): string[] {
       ['Verdict', `${node.verdict} (${node.level})${node.reason ? `: ${node.reason}` : ''}`],
       ['Statement', `${node.sid ?? 'none'}${node.renewedAt ? `, renewed ${node.renewedAt}` : ''}`],
       ['Agent', `${agent.version}, pid ${agent.pid}, up ${duration(agent.uptimeMs)}`],
+      ...(host ? [['Machine', machineText(host)] as const] : []),
       [
         'Data plane',
         `${dataPlane.state}, pid ${dataPlane.pid ?? '-'}, uid ${dataPlane.uid}, ${dataPlane.workers} workers, ${dataPlane.restarts} restarts`,

@@ -49,7 +49,7 @@ export const openDirectory = (document: unknown, signer: SigningPublic): Directo
 
 /** Addresses that more than one node claims: a finding, and refused as destinations. */
 export function contested(
-  directories: readonly Directory[],
+  directories: readonly Pick<Directory, 'node' | 'pods'>[],
 ): ReadonlyMap<string, readonly NodeName[]> {
   const claims = new Map<string, NodeName[]>();
   for (const directory of directories) {
