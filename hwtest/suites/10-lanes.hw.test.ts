@@ -33,7 +33,8 @@ async function settledSlot(): Promise<number> {
     },
     2 * PERIOD_MS,
   );
-  await connections(10); // the slot's tokens are checked once, whoever opens lanes in it
+  await pause(COUNTED_MS); // the data planes have the slot's tokens
+  await connections(10); // which are checked once, whoever opens lanes in it
   return next.value;
 }
 
