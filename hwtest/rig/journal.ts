@@ -1,7 +1,15 @@
 // The journal of a rig: written before anything is created, removed after everything is gone. All
 // that a rig makes hangs on two roots (a directory with its files and namespace mounts, a cgroup
 // with its processes), so those and the owner are all that a later start needs to know.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { z } from 'zod';
 import { isAlive, processOf } from './owner.ts';
 
@@ -23,9 +31,16 @@ export function openJournal(rig: Pick<Journal, 'id' | 'dir' | 'cgroup'>): Journa
   const owner = processOf(process.pid);
   if (owner === undefined) throw new Error('/proc does not show this process');
   const journal: Journal = { v: 1, ...rig, owner };
-  mkdirSync(JOURNAL_DIR, { recursive: true, mode: 0o700 });
   const draft = `${pathOf(rig.id)}.new`;
-  writeFileSync(draft, `${JSON.stringify(journal)}\n`, { mode: 0o600 });
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      mkdirSync(JOURNAL_DIR, { recursive: true, mode: 0o700 });
+      writeFileSync(draft, `${JSON.stringify(journal)}\n`, { mode: 0o600 });
+      break;
+    } catch (cause) {
+      if (attempt === 3) throw cause; // else: the last other rig took the directory with it
+    }
+  }
   renameSync(draft, pathOf(rig.id)); // whole or not at all
   return journal;
 }
@@ -36,7 +51,11 @@ export const journalExists = (id: string): boolean => fileNames().includes(`${id
 export function closeJournal(id: string): void {
   rmSync(pathOf(id), { force: true });
   rmSync(`${pathOf(id)}.new`, { force: true });
-  if (fileNames().length === 0) rmSync(JOURNAL_DIR, { recursive: true, force: true });
+  try {
+    rmdirSync(JOURNAL_DIR);
+  } catch {
+    // other rigs have theirs in it, or the last of them was faster
+  }
 }
 
 /** Every rig on this machine, and whether its owner still runs. */

@@ -44,13 +44,10 @@ const FEATURES: Readonly<Record<string, string>> = {
   ].join(' && '),
 };
 
-/** Everything that is missing, empty when a rig can be built. Changes nothing. */
+/** Everything that is missing for root to build a rig. Changes nothing. */
 export async function preflight(): Promise<readonly Problem[]> {
   if (process.platform !== 'linux') {
     return [{ what: `this is ${process.platform}`, remedy: 'Run it on Linux.' }];
-  }
-  if (process.getuid?.() !== 0) {
-    return [{ what: 'not root', remedy: 'Run it as root, for example with sudo.' }];
   }
   const programs = missingPrograms();
   if (programs.length > 0) return programs;
@@ -67,8 +64,19 @@ export async function preflight(): Promise<readonly Problem[]> {
   return [...cgroups, ...(await missingFeatures())];
 }
 
-/** Errors: RIG_PREREQUISITE with every problem and its remedy. */
+/** Errors: ROOT_REQUIRED. */
+export function requireRoot(): void {
+  if (process.getuid?.() === 0) return;
+  throw new TidelockError('ROOT_REQUIRED', {
+    op: 'rig.preflight',
+    message: 'Cannot build or remove a rig: not root',
+    hint: 'Network namespaces, cgroups and nftables need root: run it as root, for example with sudo.',
+  });
+}
+
+/** Errors: ROOT_REQUIRED, or RIG_PREREQUISITE with every problem and its remedy. */
 export async function requirePreflight(): Promise<void> {
+  requireRoot();
   const problems = await preflight();
   if (problems.length === 0) return;
   throw new TidelockError('RIG_PREREQUISITE', {

@@ -75,7 +75,7 @@ export interface Rig extends AsyncDisposable {
 
 /**
  * Builds a rig; on failure nothing of it stays.
- * Errors: RIG_PREREQUISITE, RIG_PROGRAM, and those of `run`.
+ * Errors: ROOT_REQUIRED, RIG_PREREQUISITE, RIG_PROGRAM, and those of `run`.
  */
 export async function createRig(options: RigOptions): Promise<Rig> {
   await requirePreflight();
