@@ -171,6 +171,10 @@ export async function runAgent(
     algorithms: CHIPS.map(({ id }) => id),
     basis,
     leading: () => conductor.leading,
+    onAttested: (statement) => {
+      own.add(statement);
+      snapshots.changed();
+    },
   });
   const self = (): OwnStatement | undefined => attestor.current;
   const desk = new AdmissionDesk({

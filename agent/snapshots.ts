@@ -73,7 +73,7 @@ export class Snapshots {
 function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slot: Slot): Snapshot {
   const { config, plane, keeper, peers } = from;
   const own = from.own.listed;
-  const state = selfState(from, own);
+  const state = selfState(from);
   const inEffect = keeper.inEffect(nowMs);
   const stale = plane.stale
     ? 'no record came for longer than epochs.maxStalenessSeconds'
@@ -90,10 +90,7 @@ function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slo
   };
 }
 
-function selfState(
-  { config, plane, attestor }: SnapshotSources,
-  own: readonly OwnListed[],
-): SelfState {
+function selfState({ config, plane, attestor, own }: SnapshotSources): SelfState {
   const { domain, cluster, node } = config;
   const failed = attestor.state.verdict === 'contraindicated';
   const closed = plane.stale && config.epochs.onStale === 'closed';
@@ -108,22 +105,24 @@ function selfState(
     domain,
     cluster,
     node,
-    sids: reason === '' && !plane.stale ? own.map(({ own }) => own.statement.sid) : [],
+    sids:
+      reason === '' && !plane.stale ? own.addressable.map((each) => each.own.statement.sid) : [],
     trusted: reason === '',
     reason,
   };
 }
 
 function peerOf(
-  { peers }: SnapshotSources,
+  from: SnapshotSources,
   peer: PeerState,
   own: readonly OwnListed[],
   inEffect: Parameters<PeerBook['choose']>[2],
   nowMs: number,
   stale: string | undefined,
 ): Peer {
+  const { peers } = from;
   const lane = peer.directory?.lane;
-  const pairs = peers.pairs(peer, own);
+  const pairs = peers.pairs(peer, from.own.addressable);
   const send: Peer['send'] =
     stale !== undefined
       ? { refused: stale }

@@ -36,6 +36,8 @@ export interface AttestorOptions {
   readonly node: NodeName;
   readonly algorithms: readonly number[];
   readonly basis: () => string;
+  /** A statement's evidence held: peers may address it as soon as somebody is asked to admit it. */
+  readonly onAttested: (own: OwnStatement) => void;
   /** True while this node conducts: it then gives itself the challenge. */
   readonly leading: () => boolean;
 }
@@ -114,7 +116,7 @@ export class Attestor {
     const own = (reuse ? this.current : undefined) ?? (await this.#draw());
     const { sid } = own.statement;
     const evidence = await this.#o.collect(own.statement.bytes, given.challenge);
-    const examined = await this.#o.examiner.appraise(node, sid, evidence);
+    const examined = await this.#o.examiner.appraise(node, sid, evidence, given.challenge.basis);
     if (!examined.known) {
       throw new TidelockError('ATTESTATION_UNUSABLE', {
         op: 'attestor.round',
@@ -125,7 +127,10 @@ export class Attestor {
     const { appraisal } = examined;
     const good = acceptable(appraisal);
     this.#note(appraisal, good);
-    if (good) this.#current = own;
+    if (good) {
+      this.#current = own;
+      this.#o.onAttested(own);
+    }
     const stored = await bus.put(subjects.buckets.roster, evidenceKey(sid), evidence);
     const asked = given.asked && stored;
     const answer = asked ? await this.#ask(own, 'admit', needsChains) : { sealed: undefined };

@@ -91,8 +91,11 @@ export class Examiner {
     return examined;
   }
 
-  /** Checks evidence in hand, the node's own included. */
-  async appraise(node: NodeName, sid: Sid, evidence: unknown): Promise<Examined> {
+  /**
+   * Checks evidence in hand. `fresh` is a basis that needs no record here: a node that has just been
+   * given a challenge may not have heard of the record behind it yet.
+   */
+  async appraise(node: NodeName, sid: Sid, evidence: unknown, fresh?: string): Promise<Examined> {
     const { enrolmentOf, owners, domain, cluster, policy, history, clock, maxAgeMs } =
       this.#options;
     const shape = evidenceShape.safeParse(evidence);
@@ -120,7 +123,7 @@ export class Examiner {
       expected: { node, domain, cluster, statementHash: sha256(statement.bytes) },
       enrolment,
       policy,
-      acceptableBases: (basis) => history.acceptable(basis, nowMs, maxAgeMs),
+      acceptableBases: (basis) => basis === fresh || history.acceptable(basis, nowMs, maxAgeMs),
       nowMs,
     });
     const examined = {

@@ -16,7 +16,12 @@ export class OwnStatements {
   /** Newest first. */
   #all: OwnListed[] = [];
 
-  /** Those that a record listed, newest first. */
+  /** All of them, newest first: a peer may learn of one before this node hears that it was listed. */
+  get addressable(): readonly OwnListed[] {
+    return this.#all;
+  }
+
+  /** Those that a record listed, newest first: this node speaks under one of these. */
   get listed(): readonly OwnListed[] {
     return this.#all.filter(({ listedBy }) => listedBy !== undefined);
   }

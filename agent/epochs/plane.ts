@@ -188,7 +188,7 @@ export class EpochPlane {
     const inEffect = keeper.inEffect(nowMs);
     peers.settle(inEffect, (id) => keeper.get(id) !== undefined, nowMs);
     own.settle(inEffect, peers.all(), nowMs - maxStalenessMs - renewMs);
-    peers.forgetPairs(own.listed);
+    peers.forgetPairs(own.addressable);
   }
 
   async #onRecord(): Promise<void> {
@@ -244,7 +244,6 @@ export class EpochPlane {
     this.#asked = good && result.asked;
     this.#askAtMs = this.#asked ? soonMs + LISTED_WITHIN_SLOTS * periodMs : soonMs;
     if (good) {
-      own.add(result.own);
       if (result.sealed !== undefined) await this.#onSealed(result.sealed);
     } else if (!attestor.current) {
       await voice.withdraw(attestor.state.reason || 'its evidence fails');
