@@ -93,7 +93,7 @@ export class EpochPlane {
   start(): void {
     const { bus, subjects, node, membership, conductor, onChange } = this.#o;
     const hear = (subject: string, what: string, take: (value: unknown) => Promise<void>): void =>
-      bus.subscribe(subject, (value) => this.#serial.add(what, () => take(value)));
+      bus.subscribe(subject, (value) => this.#serial.addMessage(what, () => take(value)));
     hear(subjects.record, 'record', async (value) => {
       if (await this.#o.follower.take(value)) await this.#onRecord();
     });

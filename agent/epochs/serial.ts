@@ -1,14 +1,25 @@
-// One thing at a time: messages and slots of the epoch plane are handled in order of arrival. The
-// queue is bounded, and a handler that fails is reported and does not stop the next.
+// One thing at a time: slots and messages of the epoch plane are handled one after the other. What the
+// agent itself must do goes first and is never dropped; messages wait in a bounded queue, so that a
+// flood on the bus costs messages and not slots.
 import { asTidelockError } from '#agent/base/errors.ts';
 import type { Log } from '#agent/log.ts';
 
-const MAX_QUEUED = 10_000;
+type Task = () => Promise<void>;
+
+interface Queued {
+  readonly what: string;
+  readonly task: Task;
+}
+
+const MAX_MESSAGES = 10_000;
+/** Messages handled before the event loop has its turn: the control socket stays answered. */
+const MESSAGES_AT_ONCE = 64;
 
 export class Serial {
   readonly #log: Log;
-  #tail: Promise<void> = Promise.resolve();
-  #queued = 0;
+  readonly #own: Queued[] = [];
+  readonly #messages: Queued[] = [];
+  #running: Promise<void> | undefined;
   #dropped = 0;
   #closed = false;
 
@@ -16,30 +27,47 @@ export class Serial {
     this.#log = log;
   }
 
-  /** Queues a task; when too many wait it is dropped and counted. */
-  add(what: string, task: () => Promise<void>): void {
+  /** Queues something the agent itself must do, before all messages. */
+  add(what: string, task: Task): void {
     if (this.#closed) return;
-    if (this.#queued >= MAX_QUEUED) {
+    this.#own.push({ what, task });
+    this.#running ??= this.#run();
+  }
+
+  /** Queues the handling of a message; when too many wait it is dropped and counted. */
+  addMessage(what: string, task: Task): void {
+    if (this.#closed) return;
+    if (this.#messages.length >= MAX_MESSAGES) {
       this.#dropped += 1;
-      if (this.#dropped % 1000 === 1)
-        this.#log.warn('queue.full', { what, dropped: this.#dropped });
+      if (this.#dropped % MAX_MESSAGES === 1) {
+        const text = `more messages than can be handled: ${this.#dropped} dropped so far. Somebody floods the bus; its permissions should let each node publish only its own subjects.`;
+        this.#log.warn('bus.flood', { what, dropped: this.#dropped, text });
+      }
       return;
     }
-    this.#queued += 1;
-    this.#tail = this.#tail.then(async () => {
-      this.#queued -= 1;
-      if (this.#closed) return;
+    this.#messages.push({ what, task });
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve(); // what is queued in this turn is in order before anything starts
+    for (let handled = 1; ; handled += 1) {
+      const next = this.#closed ? undefined : (this.#own.shift() ?? this.#messages.shift());
+      if (next === undefined) break;
       try {
-        await task();
+        await next.task();
       } catch (thrown) {
-        this.#log.error('task.failed', { what, error: asTidelockError(thrown, `epochs.${what}`) });
+        const error = asTidelockError(thrown, `epochs.${next.what}`);
+        this.#log.error('task.failed', { what: next.what, error });
       }
-    });
+      if (handled % MESSAGES_AT_ONCE === 0) await new Promise(setImmediate);
+    }
+    this.#running = undefined;
   }
 
   /** Waits for the task under way and forgets the rest. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#tail;
+    await this.#running;
   }
 }
