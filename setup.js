@@ -31,6 +31,7 @@ const VERBS = {
   tidelock: { target: ['agent/main.ts'], debian: (args) => args[0] === 'demo' && noHelp(args) },
   test: { target: ['node_modules/vitest/vitest.mjs', 'run'], debian: noHelp },
   install: { target: [], debian: () => true },
+  modules: { target: [], debian: () => false },
 };
 
 /** Exit codes as in agent/base/codes.ts; a code that is not here ends with 6. */
@@ -51,7 +52,8 @@ async function main() {
     }
     const needed = missing(verb, args);
     if (needed.modules || needed.debian) await install(verb, args, needed);
-    return verb === 'install' ? 0 : await runTarget(VERBS[verb].target, args);
+    const { target } = VERBS[verb];
+    return target.length === 0 ? 0 : await runTarget(target, args);
   } catch (refused) {
     if (!(refused instanceof SetupRefused)) throw refused;
     return report(refused.problems, args);

@@ -18,6 +18,9 @@ const PACKAGES = {
   curl: ['curl'],
   tcpdump: ['tcpdump'],
   bpftrace: ['bpftrace'],
+  // clients and servers of the suites
+  socat: ['socat'],
+  'netcat-openbsd': ['nc.openbsd'],
   'util-linux': ['nsenter', 'setpriv', 'unshare'],
 };
 

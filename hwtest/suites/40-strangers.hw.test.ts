@@ -69,7 +69,7 @@ describe('G8: a stranger at the lane port', () => {
   test('nc gets no byte', async () => {
     const { rig } = both;
     const { address } = rig.node('node-b');
-    const script = `printf 'hello\\n' | nc -w 30 ${address} ${LANE_PORT}`;
+    const script = `printf 'hello\\n' | nc.openbsd -w 30 ${address} ${LANE_PORT}`;
     const { stdout } = await rig.exec(rig.node('node-a'), ['sh', '-c', script], {
       timeoutMs: 60_000,
       okCodes: [0, 1],

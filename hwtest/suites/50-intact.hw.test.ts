@@ -35,7 +35,7 @@ describe.each(['server', 'near'])('a program that talks to %s', (server) => {
       const bytes = randomBytes(length);
       writeFileSync(file, bytes);
       // nc half-closes after the file: the echo can only end if the half-close arrives as one.
-      const script = `nc -N ${rig.pod(server).address} ${ECHO_PORT} < ${file} | sha256sum`;
+      const script = `nc.openbsd -N ${rig.pod(server).address} ${ECHO_PORT} < ${file} | sha256sum`;
       const { stdout } = await both.exec('client', ['sh', '-c', script], 120_000);
       expect(stdout.toString().slice(0, 64)).toBe(hex(sha256(bytes)));
     },
