@@ -137,6 +137,8 @@ export function openBus(options: BusOptions): Bus {
     session = { nc, js, jsm, buckets };
     connected = true;
     problem = undefined;
+    // Before anyone reads back what was missed, so that nothing falls between. A reconnection keeps them.
+    for (const interest of interests) if (!interest.subscription) listen(interest, nc);
     log.info('bus.connected', { server: serverOf(nc) });
     for (const callback of connectCallbacks) callback();
   };
@@ -158,7 +160,6 @@ export function openBus(options: BusOptions): Bus {
     });
     try {
       await ready(nc);
-      for (const interest of interests) listen(interest, nc);
       for await (const status of nc.status()) {
         if (status.type === 'disconnect' || status.type === 'staleConnection') {
           if (connected) log.warn('bus.disconnected', { server: serverOf(nc) });
@@ -170,6 +171,7 @@ export function openBus(options: BusOptions): Bus {
     } finally {
       connected = false;
       session = undefined;
+      for (const interest of interests) interest.subscription = undefined;
       await nc.close();
     }
   };

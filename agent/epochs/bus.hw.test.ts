@@ -1,0 +1,217 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as tcpConnect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { connect, nkeyAuthenticator, nkeys } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { NodeName, Sid } from '#agent/base/brands.ts';
+import { systemClock, type Clock } from '#agent/base/clock.ts';
+import type { Json } from '#agent/base/jcs.ts';
+import { openBus, type Bus } from './bus.ts';
+import { busLayout } from './layout.ts';
+import { openLease, type Lease } from './lease.ts';
+import { subjectsOf } from './subjects.ts';
+
+const log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+const subjects = subjectsOf('test');
+const user = nkeys.createUser();
+const stranger = nkeys.createUser();
+
+let dir: string;
+let port: number;
+let server: ChildProcess;
+const buses: Bus[] = [];
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port: free } = probe.address() as AddressInfo;
+  probe.close();
+  return free;
+}
+
+async function startServer(): Promise<void> {
+  server = spawn('nats-server', ['--config', `${dir}/nats.conf`], { stdio: 'ignore' });
+  await vi.waitFor(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const socket = tcpConnect(port, '127.0.0.1', () => resolve(socket.destroy() && undefined));
+        socket.once('error', reject);
+      }),
+    { timeout: 20_000, interval: 50 },
+  );
+}
+
+async function killServer(): Promise<void> {
+  const gone = once(server, 'exit');
+  server.kill('SIGKILL');
+  await gone;
+}
+
+function open(seed = user.getSeed()): Bus {
+  const seedFile = `${dir}/${Math.random()}.nk`;
+  writeFileSync(seedFile, seed, { mode: 0o600 });
+  const bus = openBus({
+    servers: [`nats://127.0.0.1:${port}`],
+    nkeySeedFile: seedFile,
+    name: 'test',
+    ...busLayout(subjects, 60_000),
+    clock: systemClock,
+    random: Math.random,
+    log,
+  });
+  buses.push(bus);
+  return bus;
+}
+
+const connected = (bus: Bus): Promise<void> =>
+  new Promise((resolve) => {
+    bus.onConnect(resolve);
+  });
+
+beforeAll(async () => {
+  dir = mkdtempSync(`${tmpdir()}/tl-bus-`);
+  port = await freePort();
+  const config = {
+    listen: `127.0.0.1:${port}`,
+    jetstream: { store_dir: `${dir}/js` },
+    authorization: { users: [{ nkey: user.getPublicKey() }] },
+  };
+  writeFileSync(`${dir}/nats.conf`, JSON.stringify(config));
+  await startServer();
+});
+afterEach(async () => {
+  await Promise.all(buses.splice(0).map((bus) => bus.close()));
+});
+afterAll(async () => {
+  await killServer();
+  rmSync(dir, { recursive: true });
+});
+
+describe('openBus()', () => {
+  test('says that its credentials are wrong, goes on trying, and can be closed', async () => {
+    const bus = open(stranger.getSeed());
+    await vi.waitFor(() => expect(bus.problem?.code).toBe('BUS_DENIED'), { timeout: 10_000 });
+    expect(bus.connected).toBe(false);
+    await expect(bus.request(subjects.join('n' as NodeName), {}, 100)).rejects.toMatchObject({
+      code: 'BUS_DENIED',
+    });
+    expect(await bus.publish(subjects.record, {})).toBe(false);
+    expect(await bus.get(subjects.buckets.roster, 'x')).toBeUndefined();
+  });
+
+  test('keeps what was published, drops repetitions, and gives history newest first', async () => {
+    const bus = open();
+    await connected(bus);
+    for (const id of ['1', '2', '2', '3']) await bus.publish(subjects.record, { id }, id);
+    const seen: unknown[] = [];
+    for await (const value of bus.history(subjects.streams.record, 10)) seen.push(value);
+    expect(seen).toEqual([{ id: '3' }, { id: '2' }, { id: '1' }]);
+    expect(await bus.last(subjects.streams.record, subjects.record)).toEqual({ id: '3' });
+  });
+
+  test('hands on JSON and nothing else', async () => {
+    const bus = open();
+    await connected(bus);
+    const heard: unknown[] = [];
+    bus.subscribe(subjects.every.workloads, (value) => heard.push(value));
+    const raw = await connect({
+      servers: `127.0.0.1:${port}`,
+      authenticator: nkeyAuthenticator(user.getSeed()),
+    });
+    const subject = subjects.workloads('n' as NodeName);
+    for (const garbage of ['', '{', '\u0000', '[1,', 'x'.repeat(100_000)])
+      raw.publish(subject, garbage);
+    raw.publish(subject, '{"good":true}');
+    await raw.flush();
+    await vi.waitFor(() => expect(heard).toEqual([{ good: true }]));
+    await raw.close();
+  });
+
+  test('swap() lets one of many win', async () => {
+    const [a, b] = [open(), open()];
+    await Promise.all([connected(a), connected(b)]);
+    const bucket = subjects.buckets.lease;
+    const tries = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => (i % 2 ? a : b).swap(bucket, 'swap', { i }, undefined)),
+    );
+    const won = tries.filter((revision) => revision !== undefined);
+    expect(won).toHaveLength(1);
+    expect(await a.swap(bucket, 'swap', {}, (won[0] ?? 0) + 1)).toBeUndefined();
+    expect(await a.swap(bucket, 'swap', {}, won[0])).toBeGreaterThan(won[0] ?? 0);
+  });
+
+  test('comes back by itself after the server was killed, subscriptions and all', async () => {
+    const bus = open();
+    await connected(bus);
+    const heard: Json[] = [];
+    bus.subscribe(subjects.every.presence, (value) => heard.push(value as Json));
+    await killServer();
+    await vi.waitFor(() => expect(bus.connected).toBe(false), { timeout: 15_000 });
+    await startServer();
+    await vi.waitFor(() => expect(bus.connected).toBe(true), { timeout: 15_000 });
+    await bus.publish(subjects.presence('n' as NodeName), { again: true });
+    await vi.waitFor(() => expect(heard).toEqual([{ again: true }]));
+  });
+});
+
+describe('openLease()', () => {
+  const A = { node: 'a' as NodeName, sid: 'a'.repeat(32) as Sid };
+  const B = { node: 'b' as NodeName, sid: 'b'.repeat(32) as Sid };
+  const every = { highestTerm: 4, acceptable: () => true };
+  let monoMs = 0;
+  const clock: Clock = { ...systemClock, monoMs: () => monoMs };
+  let bucketUsed = 0;
+
+  /** Two candidates for a lease of their own. */
+  async function candidates(): Promise<{ bus: Bus; a: Lease; b: Lease }> {
+    const bus = open();
+    await connected(bus);
+    if (bucketUsed++ > 0) await bus.put(subjects.buckets.lease, 'conductor', 'free');
+    const lease = (): Lease =>
+      openLease({ bus, bucket: subjects.buckets.lease, clock, ttlMs: () => 1000 });
+    return { bus, a: lease(), b: lease() };
+  }
+
+  test('gives one candidate a term above every record, and keeps it while it renews', async () => {
+    const { a, b } = await candidates();
+    expect(await a.hold({ ...A, ...every })).toEqual({ term: 5 });
+    expect(await b.hold({ ...B, ...every })).toBeUndefined();
+    monoMs += 900;
+    expect(await a.hold({ ...A, ...every })).toEqual({ term: 5 });
+    expect(await b.hold({ ...B, ...every })).toBeUndefined();
+    monoMs += 900;
+    expect(await b.hold({ ...B, ...every }), 'the beat was seen').toBeUndefined();
+    expect(b.holder).toEqual(A);
+  });
+
+  test('lets another take it, with a higher term, once no beat is seen', async () => {
+    const { a, b } = await candidates();
+    await a.hold({ ...A, ...every });
+    await b.hold({ ...B, ...every });
+    monoMs += 1001;
+    expect(await b.hold({ ...B, ...every })).toEqual({ term: 6 });
+    expect(await a.hold({ ...A, ...every })).toBeUndefined();
+  });
+
+  test('passes at once when it is released, or when its holder is not acceptable', async () => {
+    const { a, b } = await candidates();
+    await a.hold({ ...A, ...every });
+    expect(await b.hold({ ...B, ...every, acceptable: () => false })).toEqual({ term: 6 });
+    await b.release(B.node);
+    expect(await a.hold({ ...A, ...every })).toEqual({ term: 7 });
+  });
+
+  test('is a new term for a process that was started anew', async () => {
+    const { bus, a } = await candidates();
+    await a.hold({ ...A, ...every });
+    const again = openLease({ bus, bucket: subjects.buckets.lease, clock, ttlMs: () => 1000 });
+    expect(await again.hold({ ...A, ...every })).toEqual({ term: 6 });
+  });
+});
