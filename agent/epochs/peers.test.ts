@@ -1,0 +1,232 @@
+import { describe, expect, test } from 'vitest';
+import { slotAt, type ChainId, type NodeName, type Sid } from '#agent/base/brands.ts';
+import { hex, sha256, utf8 } from '#agent/base/bytes.ts';
+import type { Chain } from './keeper.ts';
+import { OwnStatements } from './ownStatements.ts';
+import { PeerBook, type AcceptedStatement } from './peers.ts';
+import type { Presence } from './presence.ts';
+import type { Order } from './record.ts';
+import type { RosterRow } from './rosterSource.ts';
+import { drawStatement, type OwnStatement } from './statement.ts';
+
+const PERIOD = 5000;
+const NOW = 2_000_000 * PERIOD;
+const B = 'node-b' as NodeName;
+
+const order = (epoch: number, generation = 1): Order => ({
+  generation,
+  term: 1,
+  epoch,
+  hash: hex(sha256(utf8(`${generation}/${epoch}`))),
+});
+
+/** A chain that took effect `age` slots ago. */
+const chain = (epoch: number, age: number): Chain => ({
+  ...order(epoch),
+  id: hex(sha256(utf8(`chain ${epoch}`))).slice(0, 32) as ChainId,
+  conductor: B,
+  rosterDigest: '0'.repeat(64),
+  atSlot: slotAt(NOW - age * PERIOD, PERIOD),
+  periodMs: PERIOD,
+  algorithm: 1,
+  begins: 'epoch',
+  slot: slotAt(NOW - PERIOD, PERIOD),
+  key: Buffer.alloc(32),
+  supersededAtMs: undefined,
+});
+
+const draw = (node: NodeName): Promise<OwnStatement> =>
+  drawStatement({
+    domain: 'example.org',
+    cluster: 'c',
+    node,
+    algorithms: [1],
+    issuedAtMs: NOW,
+    nonce: Buffer.alloc(16),
+  });
+
+const entry = {
+  v: 1,
+  statement: '',
+  evidenceDigest: '0'.repeat(64),
+  verdict: 'affirming',
+  level: 'tpm',
+  receipt: { conductor: '0'.repeat(32) as Sid, at: NOW },
+  expiresAt: NOW + 60_000,
+} as const;
+const appraisal = {
+  verdict: 'affirming',
+  checks: [],
+  pcrs: {},
+  clock: undefined,
+  atMs: NOW,
+} as const;
+
+const accepted = ({ statement }: OwnStatement, listedBy: Order): AcceptedStatement => ({
+  statement,
+  entry,
+  appraisal,
+  listedBy,
+});
+
+const presence = (own: OwnStatement, seq: number): Presence => ({
+  v: 1,
+  node: own.statement.node,
+  sid: own.statement.sid,
+  seq,
+  nextSeal: Buffer.from(own.seal.public).toString('base64url'),
+  chains: [],
+  clockOffsetMs: 0,
+  hop: 0,
+});
+
+const rowOf = ({ statement: { node, sid } }: OwnStatement): RosterRow => ({
+  row: { node, sid, entry: '0'.repeat(64) },
+  entry,
+});
+
+const own = await draw('node-a' as NodeName);
+const renewed = await draw('node-a' as NodeName);
+const peer = await draw(B);
+const peerRenewed = await draw(B);
+
+/** A book that has accepted the peer, listed by epoch 1. */
+function book(): PeerBook {
+  const peers = new PeerBook();
+  peers.accept(B, accepted(peer, order(1)));
+  return peers;
+}
+
+function statements(...listed: readonly (readonly [OwnStatement, Order])[]): OwnStatements {
+  const all = new OwnStatements();
+  for (const [statement, by] of listed) {
+    all.add(statement);
+    all.follow(
+      all.addressable.map(({ own: each }) => rowOf(each)),
+      by,
+    );
+  }
+  return all;
+}
+
+describe('PeerBook.choose()', () => {
+  const mine = statements([own, order(1)]).listed;
+  const [newer, older] = [chain(3, 1), chain(2, 2)];
+
+  test('takes the newest chain that the peer confirmed under its present statement', () => {
+    const peers = book();
+    peers.hear(presence(peer, 1), [older.id], NOW);
+    expect(peers.choose(peers.peer(B), mine, [newer, older], NOW)).toMatchObject({
+      chainId: older.id,
+    });
+    peers.hear(presence(peer, 2), [newer.id], NOW);
+    expect(peers.choose(peers.peer(B), mine, [newer, older], NOW)).toMatchObject({
+      chainId: newer.id,
+    });
+  });
+
+  test('takes one that is three slots old where nothing was heard of the peer', () => {
+    const peers = book();
+    expect(peers.choose(peers.peer(B), mine, [newer, older], NOW)).toHaveProperty('refused');
+    const settled = chain(1, 3);
+    expect(peers.choose(peers.peer(B), mine, [newer, older, settled], NOW)).toMatchObject({
+      chainId: settled.id,
+    });
+  });
+
+  test('forgets what a restarted peer had confirmed', () => {
+    const peers = book();
+    peers.hear(presence(peer, 1), [newer.id], NOW);
+    peers.accept(B, accepted(peerRenewed, order(3)));
+    peers.hear(presence(peerRenewed, 1), [], NOW);
+    expect(peers.choose(peers.peer(B), mine, [newer, older], NOW)).toHaveProperty('refused');
+  });
+
+  test('speaks under a renewed statement only once the peer is known to know it', () => {
+    const peers = book();
+    const both = statements([own, order(1)], [renewed, order(3)]).listed;
+    peers.hear(presence(peer, 1), [older.id], NOW);
+    expect(peers.choose(peers.peer(B), both, [newer, older], NOW)).toMatchObject({
+      ownSid: own.statement.sid,
+    });
+    peers.hear(presence(peer, 2), [newer.id], NOW);
+    expect(peers.choose(peers.peer(B), both, [newer, older], NOW)).toMatchObject({
+      ownSid: renewed.statement.sid,
+    });
+  });
+
+  test('refuses a peer that is out, and says why', () => {
+    const peers = book();
+    peers.refuse(B, 'node-b withdrew: PCR 7');
+    expect(peers.choose(peers.peer(B), mine, [newer], NOW)).toEqual({
+      refused: 'node-b withdrew: PCR 7',
+    });
+  });
+});
+
+describe('PeerBook.hear()', () => {
+  test('takes no presence again, and none that is older', () => {
+    const peers = book();
+    expect(peers.hear(presence(peer, 2), [], NOW)).toBe(true);
+    expect(peers.hear(presence(peer, 2), [chain(3, 1).id], NOW)).toBe(false);
+    expect(peers.hear(presence(peer, 1), [chain(3, 1).id], NOW)).toBe(false);
+    expect(peers.peer(B).confirmed.size).toBe(0);
+  });
+});
+
+describe('PeerBook.pairs()', () => {
+  test('agrees with the other side, for every combination of statements', () => {
+    const peers = book();
+    peers.accept(B, accepted(peerRenewed, order(3)));
+    const both = statements([own, order(1)], [renewed, order(3)]).addressable;
+    const pairs = peers.pairs(peers.peer(B), both);
+    expect(pairs).toHaveLength(4);
+    for (const { ownSid, peerSid, secret } of pairs) {
+      const ours = [own, renewed].find(({ statement }) => statement.sid === ownSid)!;
+      const theirs = [peer, peerRenewed].find(({ statement }) => statement.sid === peerSid)!;
+      expect(hex(secret)).toBe(hex(theirs.lane.agree(ours.statement.lane)));
+    }
+  });
+
+  test('refuses a peer whose lane key is of low order', () => {
+    const peers = new PeerBook();
+    const weak = { ...peer.statement, lane: Buffer.alloc(32) };
+    peers.accept(B, { ...accepted(peer, order(1)), statement: weak });
+    expect(peers.pairs(peers.peer(B), statements([own, order(1)]).addressable)).toEqual([]);
+    expect(peers.peer(B).refused).toMatch(/low order/);
+  });
+
+  test('forgetPairs() overwrites the secrets of statements that are gone', () => {
+    const peers = book();
+    const [pair] = peers.pairs(peers.peer(B), statements([own, order(1)]).addressable);
+    peers.forgetPairs(statements([renewed, order(1)]).addressable);
+    expect(pair?.secret.every((byte) => byte === 0)).toBe(true);
+  });
+});
+
+describe('OwnStatements', () => {
+  test('follow() voids every listed statement once a roster lists none', () => {
+    const mine = statements([own, order(1)]);
+    mine.add(renewed);
+    mine.follow([rowOf(peer)], order(2));
+    expect(mine.addressable.map(({ own: each }) => each)).toEqual([renewed]);
+  });
+
+  test('settle() keeps a superseded statement while a peer has not confirmed its successor', () => {
+    const mine = statements([own, order(1)], [renewed, order(3)]);
+    const peers = book();
+    const inEffect = [chain(3, 1), chain(2, 2)];
+    peers.hear(presence(peer, 1), [inEffect[1]!.id], NOW);
+    mine.settle(inEffect, peers.all(), 0);
+    expect(mine.listed).toHaveLength(2);
+    peers.hear(presence(peer, 2), [inEffect[0]!.id], NOW);
+    mine.settle(inEffect, peers.all(), 0);
+    expect(mine.listed.map(({ own: each }) => each)).toEqual([renewed]);
+  });
+
+  test('settle() drops it all the same when it is older than can matter', () => {
+    const mine = statements([own, order(1)], [renewed, order(3)]);
+    mine.settle([], book().all(), NOW + 1);
+    expect(mine.listed.map(({ own: each }) => each)).toEqual([renewed]);
+  });
+});
