@@ -36,6 +36,7 @@ import { CHIPS } from '#proxy/chips/registry.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { Counters } from '#proxy/counters.ts';
 import { closeFd } from '#proxy/native/fd.ts';
+import { setUndumpable } from '#proxy/native/process.ts';
 import { startDataPlane } from '#proxy/plane.ts';
 import { ReplaySet } from '#proxy/replay.ts';
 import { Aliases } from './aliases.ts';
@@ -72,6 +73,7 @@ export async function runAgent(
   { clock, log, events, signal }: AgentDeps,
 ): Promise<void> {
   requireRoot();
+  setUndumpable(); // a core of this process would hold every key
   await using stack = new AsyncDisposableStack();
   const startedAtMs = clock.wallMs();
   const { domain, cluster, node, owners } = config;
@@ -204,7 +206,8 @@ export async function runAgent(
     random,
     algorithms: policy.algorithms,
     self,
-    acceptable: (holder) => peers.get(holder)?.refused === undefined,
+    standing: (holder) => (holder === node ? 'member' : peers.standing(holder)),
+    ready: () => follower.ready,
     newest: () => follower.newest,
     sealKeyOf: (of) => peers.sealKeyOf(of),
     apply: (record) => plane.applied(record),

@@ -120,7 +120,7 @@ describe('openBus()', () => {
     const bus = open();
     await connected(bus);
     const heard: unknown[] = [];
-    bus.subscribe(subjects.every.workloads, (value) => heard.push(value));
+    bus.subscribe(subjects.every.workloads, 1000, (value) => heard.push(value));
     const raw = await connect({
       servers: `127.0.0.1:${port}`,
       authenticator: nkeyAuthenticator(user.getSeed()),
@@ -128,6 +128,7 @@ describe('openBus()', () => {
     const subject = subjects.workloads('n' as NodeName);
     for (const garbage of ['', '{', '\u0000', '[1,', 'x'.repeat(100_000)])
       raw.publish(subject, garbage);
+    raw.publish(subject, JSON.stringify({ long: 'x'.repeat(1000) }));
     raw.publish(subject, '{"good":true}');
     await raw.flush();
     await vi.waitFor(() => expect(heard).toEqual([{ good: true }]));
@@ -151,7 +152,7 @@ describe('openBus()', () => {
     const bus = open();
     await connected(bus);
     const heard: Json[] = [];
-    bus.subscribe(subjects.every.presence, (value) => heard.push(value as Json));
+    bus.subscribe(subjects.every.presence, 1000, (value) => heard.push(value as Json));
     await killServer();
     await vi.waitFor(() => expect(bus.connected).toBe(false), { timeout: 15_000 });
     await startServer();
@@ -164,7 +165,7 @@ describe('openBus()', () => {
 describe('openLease()', () => {
   const A = { node: 'a' as NodeName, sid: 'a'.repeat(32) as Sid };
   const B = { node: 'b' as NodeName, sid: 'b'.repeat(32) as Sid };
-  const every = { highestTerm: 4, acceptable: () => true };
+  const every = { highestTerm: 4, standing: () => 'member' as const };
   let monoMs = 0;
   const clock: Clock = { ...systemClock, monoMs: () => monoMs };
   let bucketUsed = 0;
@@ -203,9 +204,29 @@ describe('openLease()', () => {
   test('passes at once when it is released, or when its holder is not acceptable', async () => {
     const { a, b } = await candidates();
     await a.hold({ ...A, ...every });
-    expect(await b.hold({ ...B, ...every, acceptable: () => false })).toEqual({ term: 6 });
+    expect(await b.hold({ ...B, ...every, standing: () => 'out' })).toEqual({ term: 6 });
     await b.release(B.node);
     expect(await a.hold({ ...A, ...every })).toEqual({ term: 7 });
+  });
+
+  test('passes from a holder that nobody knows, after it had time to show itself', async () => {
+    const { b, a } = await candidates();
+    const unknown = { ...every, standing: () => 'unknown' as const };
+    await a.hold({ ...A, ...every });
+    expect(await b.hold({ ...B, ...unknown })).toBeUndefined();
+    monoMs += 900;
+    await a.hold({ ...A, ...every });
+    expect(await b.hold({ ...B, ...unknown })).toBeUndefined();
+    monoMs += 900;
+    await a.hold({ ...A, ...every });
+    expect(await b.hold({ ...B, ...unknown })).toEqual({ term: 6 });
+  });
+
+  test('takes no term from a value that no candidate can have written', async () => {
+    const { bus, a } = await candidates();
+    const absurd = { v: 1, holder: null, term: Number.MAX_SAFE_INTEGER, beat: 0 };
+    await bus.put(subjects.buckets.lease, 'conductor', absurd);
+    expect(await a.hold({ ...A, ...every })).toEqual({ term: 5 });
   });
 
   test('is a new term for a process that was started anew', async () => {

@@ -61,8 +61,11 @@ export interface Bus {
   readonly problem: TidelockError | undefined;
   /** Calls back at each (re)connect, after streams and buckets exist. */
   onConnect(callback: () => void): void;
-  /** Live messages only; `history` and `last` read what was kept. Malformed JSON never arrives. */
-  subscribe(subject: string, handler: (value: unknown) => void): void;
+  /**
+   * Live messages only; `history` and `last` read what was kept. What is no JSON, or longer than
+   * `maxBytes`, never arrives.
+   */
+  subscribe(subject: string, maxBytes: number, handler: (value: unknown) => void): void;
   /** Answers requests while `handler` returns a value. */
   respond(subject: string, handler: (value: unknown) => Promise<Json | undefined>): () => void;
   /** Errors: BUS_UNREACHABLE. */
@@ -71,6 +74,8 @@ export interface Bus {
   publish(subject: string, value: Json, id?: string): Promise<boolean>;
   /** The newest stored message on a subject. */
   last(stream: string, subject: string): Promise<unknown>;
+  /** How many messages a stream holds; undefined when the bus is away. */
+  count(stream: string): Promise<number | undefined>;
   /** Up to `count` newest stored messages of a stream with one subject, newest first. */
   history(stream: string, count: number): AsyncIterable<unknown>;
   get(bucket: string, key: string): Promise<Revisioned | undefined>;
@@ -223,9 +228,9 @@ export function openBus(options: BusOptions): Bus {
       connectCallbacks.push(callback);
       if (connected) callback();
     },
-    subscribe: (subject, handler) => {
+    subscribe: (subject, maxBytes, handler) => {
       add(subject, (message) => {
-        const value = decode(message.data);
+        const value = message.data.length <= maxBytes ? decode(message.data) : undefined;
         if (value !== undefined) handler(value);
       });
     },
@@ -270,6 +275,11 @@ export function openBus(options: BusOptions): Bus {
         live.jsm.streams.getMessage(stream, { last_by_subj: subject }),
       );
       return stored ? decode(stored.data) : undefined;
+    },
+    count: async (stream) => {
+      const live = connected ? session : undefined;
+      const info = live && (await quietly('count', () => live.jsm.streams.info(stream)));
+      return info?.state.messages;
     },
     history: async function* (stream, count) {
       const live = connected ? session : undefined;

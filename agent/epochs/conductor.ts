@@ -9,7 +9,7 @@ import { rootCommit } from '#proxy/chips/chain.ts';
 import type { AdmissionDesk } from './admission.ts';
 import type { Bus } from './bus.ts';
 import type { ChainKeeper } from './keeper.ts';
-import type { Lease } from './lease.ts';
+import type { Lease, Standing } from './lease.ts';
 import { openRecord, signRecord, type EpochRecord, type RecordBody } from './record.ts';
 import { entryHash, rosterDigest, sorted, type RosterIndex } from './roster.ts';
 import { sealFor, type Recipient, type Secrets, type UsedSeals } from './sealed.ts';
@@ -33,8 +33,9 @@ export interface ConductorOptions {
   readonly algorithms: readonly number[];
   /** This node's statement while its own evidence holds. */
   readonly self: () => OwnStatement | undefined;
-  /** False for a holder that failed attestation here. */
-  readonly acceptable: (holder: NodeName) => boolean;
+  readonly standing: (holder: NodeName) => Standing;
+  /** False while records exist that this node could not read back yet: it would fork the cluster. */
+  readonly ready: () => boolean;
   readonly newest: () => EpochRecord | undefined;
   /** The newest one-use seal key of a member. */
   readonly sealKeyOf: (node: NodeName) => Recipient | undefined;
@@ -74,12 +75,13 @@ export class Conductor {
       if (this.leading) await this.resign('this node failed attestation');
       return;
     }
+    if (!this.leading && !this.#o.ready()) return;
     const { node, sid } = self.statement;
     const held = await lease.hold({
       node,
       sid,
       highestTerm: this.#o.newest()?.term ?? 0,
-      acceptable: this.#o.acceptable,
+      standing: this.#o.standing,
     });
     if (!held) {
       this.#follow('another node holds the lease');

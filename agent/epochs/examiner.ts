@@ -56,7 +56,8 @@ export const evidenceKey = (sid: Sid): string => `evidence.${sid}`;
 export class Examiner {
   readonly #options: ExaminerOptions;
   readonly #good = new Map<Sid, Examined & { known: true }>();
-  readonly #failedAtMs = new Map<Sid, number>();
+  /** By node and sid, so that a claim in another name does not stand in the way. */
+  readonly #failedAtMs = new Map<string, number>();
 
   constructor(options: ExaminerOptions) {
     this.#options = options;
@@ -76,7 +77,7 @@ export class Examiner {
   async examineAgain(node: NodeName, sid: Sid): Promise<Examined> {
     const { bus, subjects, clock } = this.#options;
     const nowMs = clock.monoMs();
-    if (nowMs - (this.#failedAtMs.get(sid) ?? -Infinity) < RETRY_MS) {
+    if (nowMs - (this.#failedAtMs.get(`${node}/${sid}`) ?? -Infinity) < RETRY_MS) {
       return { known: false, why: 'its evidence failed a moment ago' };
     }
     const stored = await bus.get(subjects.buckets.roster, evidenceKey(sid));
@@ -86,7 +87,7 @@ export class Examiner {
         : await this.appraise(node, sid, stored.value);
     if (!examined.known || !acceptable(examined.appraisal)) {
       if (this.#failedAtMs.size >= MAX_REMEMBERED) this.#failedAtMs.clear();
-      this.#failedAtMs.set(sid, nowMs);
+      this.#failedAtMs.set(`${node}/${sid}`, nowMs);
     }
     return examined;
   }
@@ -126,11 +127,17 @@ export class Examiner {
       acceptableBases: (basis) => basis === fresh || history.acceptable(basis, nowMs, maxAgeMs),
       nowMs,
     });
+    let evidenceDigest: string;
+    try {
+      evidenceDigest = hex(sha256(jcs(evidence as Json)));
+    } catch (cause) {
+      return { known: false, why: `its evidence is malformed: ${messageOf(cause)}` };
+    }
     const examined = {
       known: true as const,
       statement,
       appraisal,
-      evidenceDigest: hex(sha256(jcs(evidence as Json))),
+      evidenceDigest,
       challengeRandom: shape.data.challenge.random,
     };
     if (acceptable(appraisal)) {

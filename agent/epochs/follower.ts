@@ -41,6 +41,10 @@ export interface FollowerOptions {
 }
 
 const MAX_LOOK_BACK = 512;
+/** Stored records whose signer is looked up in one catch-up. */
+const MAX_CANDIDATES = 8;
+/** After so many the stored records are nobody's any more: a cluster that was all down starts anew. */
+const MAX_TRIES = 6;
 
 export class RecordFollower {
   readonly #o: FollowerOptions;
@@ -49,6 +53,8 @@ export class RecordFollower {
   #roster: readonly RosterRow[] = [];
   #rosterDigest: string | undefined;
   #refused = 0;
+  #empty = false;
+  #tries = 0;
 
   constructor(options: FollowerOptions) {
     this.#o = options;
@@ -142,63 +148,86 @@ export class RecordFollower {
 
   /** Derives what lies between the chains held and a record whose parent was missed. */
   async #fill(record: EpochRecord): Promise<void> {
-    for (const missed of (await this.#linkedBefore(record)).toReversed())
+    const linked = await this.#linkedBefore(record);
+    for (const missed of linked.toReversed()) {
+      this.#o.history.add(missed);
       this.#o.keeper.accept(missed);
+    }
     this.#o.keeper.accept(record);
   }
 
   /** Stored records linked to `record` by `prev`, newest first: its hash vouches for all of them. */
   async #linkedBefore(record: EpochRecord): Promise<EpochRecord[]> {
-    const { bus, subjects, history } = this.#o;
+    const { bus, subjects, lookBackMs } = this.#o;
     const linked: EpochRecord[] = [];
     let wanted = record.prev;
-    let skipped = 0;
-    const oldestMs = record.atSlot * record.periodMs - this.#o.lookBackMs;
+    const oldestMs = record.atSlot * record.periodMs - lookBackMs;
     for await (const document of bus.history(subjects.streams.record, MAX_LOOK_BACK)) {
       if (wanted === null) break;
-      let found: EpochRecord | undefined;
-      try {
-        found = openLinkedRecord(document, wanted);
-      } catch {
-        break; // vouched for, and still malformed: a newer version's record; nothing older helps
-      }
-      if (!found) {
-        skipped += 1;
-        if (skipped > MAX_LOOK_BACK / 4) break; // garbage lies between
-        continue;
-      }
+      const found = peek(document);
+      if (found?.hash !== wanted) continue; // garbage lies between
       linked.push(found);
-      history.add(found);
       wanted = found.prev;
       if (found.atSlot * found.periodMs < oldestMs) break;
     }
     return linked;
   }
 
-  /** After a start or an outage: reads back the newest record and what leads to it. */
+  /**
+   * After a start or an outage, and until it has succeeded: reads back the newest record that can be
+   * verified and what leads to it. Garbage on the subject is passed over.
+   */
   async catchUp(): Promise<void> {
     const { bus, subjects } = this.#o;
-    const candidate = await bus.last(subjects.streams.record, subjects.record);
-    const claim = claimedConductor(candidate);
-    if (!claim) return;
-    const own = this.#o.ownStatement(claim.sid);
-    // The conductor's evidence is based on an older record: those are linked first, then it is judged.
-    const unverified = peek(candidate);
-    const linked = unverified ? await this.#linkedBefore(unverified) : [];
-    const key = own ? own.sign.public : await this.#keyOf(claim.node, claim.sid);
-    if (key === undefined) return;
-    let record: EpochRecord;
-    try {
-      record = openRecord(candidate, key);
-    } catch {
-      this.#refuse('the newest stored record is not signed by its conductor');
-      return;
+    if (!bus.connected) return;
+    this.#tries += 1;
+    const stored = await bus.count(subjects.streams.record);
+    this.#empty = stored === 0;
+    let examined = 0;
+    for await (const document of bus.history(subjects.streams.record, MAX_LOOK_BACK)) {
+      const record = peek(document);
+      if (!record) continue;
+      if (this.#newest && newestFirst(record, this.#newest) >= 0) return;
+      if (await this.#takeStored(document, record)) return;
+      examined += 1;
+      if (examined >= MAX_CANDIDATES) return;
+    }
+  }
+
+  /** The conductor's evidence is based on an older record: those are linked first, then it is judged. */
+  async #takeStored(document: unknown, record: EpochRecord): Promise<boolean> {
+    const { keeper, history } = this.#o;
+    const linked = await this.#linkedBefore(record);
+    const added = linked.filter(({ hash }) => !history.has(hash));
+    for (const each of added) history.add(each);
+    const verified = await this.#open(document, record);
+    if (!verified) {
+      for (const { hash } of added) history.remove(hash);
+      return false;
     }
     for (const missed of linked.toReversed()) {
-      this.#o.keeper.accept(missed);
+      keeper.accept(missed);
       if (!this.#newest || newestFirst(missed, this.#newest) < 0) this.#newest = missed;
     }
-    if (this.#judge(record) === undefined) await this.apply(record);
+    if (this.#judge(record) !== undefined) return false;
+    await this.apply(record);
+    return true;
+  }
+
+  async #open(document: unknown, { conductor }: EpochRecord): Promise<boolean> {
+    const key = await this.#keyOf(conductor.node, conductor.sid);
+    if (key === undefined) return false;
+    try {
+      openRecord(document, key);
+      return true;
+    } catch {
+      return false; // not signed by whom it names
+    }
+  }
+
+  /** False while records exist that could not be read back: who conducts then forks the cluster. */
+  get ready(): boolean {
+    return this.#newest !== undefined || this.#empty || this.#tries > MAX_TRIES;
   }
 
   #refuse(why: string): false {

@@ -7,6 +7,8 @@ import { nodeName, sid } from '#agent/base/schema.ts';
 import type { Bus } from './bus.ts';
 
 const KEY = 'conductor';
+/** Terms that candidates may have taken without a record; a stored one beyond is nobody's. */
+const MAX_TERM_AHEAD = 1000;
 
 const schema = z.strictObject({
   v: z.literal(1),
@@ -35,9 +37,12 @@ export interface Candidate {
   readonly sid: Sid;
   /** The highest term of any verified record. */
   readonly highestTerm: number;
-  /** False when the present holder must not be followed: it failed attestation here. */
-  readonly acceptable: (holder: NodeName) => boolean;
+  /** What this node knows of the present holder: only an unknown one is given time to show itself. */
+  readonly standing: (holder: NodeName) => Standing;
 }
+
+/** `out`: it failed attestation here, or left. */
+export type Standing = 'member' | 'unknown' | 'out';
 
 export interface Lease {
   /** The holder as last read, whoever it is. */
@@ -49,6 +54,8 @@ export interface Lease {
 }
 
 export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
+  /** Since when the present holder has held it, as seen here. */
+  let holding: { readonly node: NodeName | undefined; readonly sinceMs: number } | undefined;
   let seen: { readonly revision: number; readonly sinceMs: number } | undefined;
   let holder: LeaseValue['holder'] = null;
   /** The term under which this process holds the lease; a restart is a new term. */
@@ -64,6 +71,7 @@ export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
       seen = { revision: stored.revision, sinceMs: clock.monoMs() };
     }
     holder = value.holder;
+    if (holding?.node !== holder?.node) holding = { node: holder?.node, sinceMs: clock.monoMs() };
     return { value, revision: stored.revision };
   };
 
@@ -71,7 +79,7 @@ export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
     get holder() {
       return holder ?? undefined;
     },
-    hold: async ({ node, sid, highestTerm, acceptable }) => {
+    hold: async ({ node, sid, highestTerm, standing }) => {
       if (!bus.connected) return undefined;
       const current = await read();
       const value = current?.value;
@@ -80,12 +88,15 @@ export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
         !value?.holder ||
         value.holder.node === node ||
         clock.monoMs() - (seen?.sinceMs ?? 0) > ttlMs() ||
-        !acceptable(value.holder.node);
+        standing(value.holder.node) === 'out' ||
+        (standing(value.holder.node) === 'unknown' &&
+          clock.monoMs() - (holding?.sinceMs ?? 0) > ttlMs());
       if (!free) {
         heldTerm = undefined;
         return undefined;
       }
-      const term = mine && value ? value.term : 1 + Math.max(highestTerm, value?.term ?? 0);
+      const stored = value && value.term - highestTerm <= MAX_TERM_AHEAD ? value.term : 0;
+      const term = mine && value ? value.term : 1 + Math.max(highestTerm, stored);
       const next: LeaseValue = { v: 1, holder: { node, sid }, term, beat: (value?.beat ?? 0) + 1 };
       const revision = await bus.swap(bucket, KEY, next, current?.revision);
       if (revision === undefined) return undefined;

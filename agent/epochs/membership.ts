@@ -5,6 +5,7 @@ import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import type { Log } from '#agent/log.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
+import { isAuthentic } from '#attest/verify.ts';
 import type { Bus } from './bus.ts';
 import { openDirectory } from './directory.ts';
 import { acceptable, type Examiner } from './examiner.ts';
@@ -69,7 +70,13 @@ export class Membership {
     if (!listedBy) return;
     if (!examined.known || !acceptable(examined.appraisal)) {
       const why = examined.known ? `is ${examined.appraisal.verdict}` : examined.why;
-      this.#out(row.node, `was not accepted here: ${why}`);
+      const text = `was not accepted here: ${why}`;
+      // Only what the node's own TPM signed ends a statement that still counts: the bus can lose or
+      // garble anything, and is asked again with the next record.
+      const guilty = examined.known && isAuthentic(examined.appraisal);
+      const state = peers.peer(row.node);
+      if (guilty) this.#out(row.node, text);
+      else if (state.accepted.length === 0) state.refused = `${row.node} ${text}`;
       return;
     }
     const { statement, appraisal } = examined;
@@ -134,7 +141,10 @@ export class Membership {
       const directory = openDirectory(document, speaker.statement.sign);
       if (directory.node !== speaker.statement.node) return false;
       const state = this.#o.peers.peer(directory.node);
-      const older = state.directory?.sid === directory.sid && state.directory.seq >= directory.seq;
+      const older =
+        state.directory?.sid === directory.sid
+          ? state.directory.seq >= directory.seq
+          : this.#o.peers.isSuperseded(directory.node, directory.sid, state.directory?.sid);
       if (!older) state.directory = directory;
       return !older;
     } catch (cause) {

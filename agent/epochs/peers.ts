@@ -11,6 +11,7 @@ import type { Presence } from './presence.ts';
 import { newestFirst, type Order } from './record.ts';
 import type { RosterEntry } from './roster.ts';
 import type { Recipient } from './sealed.ts';
+import type { Standing } from './lease.ts';
 import type { OwnListed } from './ownStatements.ts';
 import type { Statement } from './statement.ts';
 
@@ -95,6 +96,19 @@ export class PeerBook {
     this.refuse(node, why);
   }
 
+  /** What is known of a node, as a candidate for conducting asks it. */
+  standing(node: NodeName): Standing {
+    const state = this.#peers.get(node);
+    if (state && state.accepted.length > 0) return 'member';
+    return state?.refused === undefined ? 'unknown' : 'out';
+  }
+
+  /** True when the newest statement was already heard from (`heard`) and `sid` is an older one. */
+  isSuperseded(node: NodeName, sid: Sid, heard: Sid | undefined): boolean {
+    const newest = this.#peers.get(node)?.accepted[0]?.statement.sid;
+    return newest !== undefined && heard === newest && sid !== newest;
+  }
+
   /** Drops every statement of a node that left the roster or failed here, and says why. */
   refuse(node: NodeName, why: string): void {
     const state = this.peer(node);
@@ -116,6 +130,7 @@ export class PeerBook {
   hear(presence: Presence, confirmed: readonly ChainId[], nowMs: number): boolean {
     const state = this.peer(presence.node);
     const same = state.presence?.sid === presence.sid;
+    if (!same && this.isSuperseded(presence.node, presence.sid, state.presence?.sid)) return false;
     if (same && state.presence && presence.seq <= state.presence.seq) return false;
     state.presence = { ...presence, receivedMs: nowMs };
     state.confirmed = new Set(same ? [...state.confirmed, ...confirmed] : confirmed);

@@ -2,6 +2,7 @@
 // others current. It owns order and timing; what each message means is in the files beside it.
 import { slotAt, type ChainId, type NodeName, type Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
+import { asTidelockError } from '#agent/base/errors.ts';
 import type { Log } from '#agent/log.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { Attestor } from './attestor.ts';
@@ -53,6 +54,8 @@ export interface Seen {
 
 /** A node that is not listed after this many slots asks again. */
 const LISTED_WITHIN_SLOTS = 3;
+/** The longest message of each kind that an honest node sends, with room to spare. */
+const MAX_BYTES = { record: 32 << 10, sealed: 512 << 10, presence: 16 << 10, workloads: 512 << 10 };
 /** At most a few chains take effect in one slot. */
 const NEW_IN_A_SLOT = 3;
 
@@ -92,8 +95,14 @@ export class EpochPlane {
 
   start(): void {
     const { bus, subjects, node, membership, conductor, onChange } = this.#o;
-    const hear = (subject: string, what: string, take: (value: unknown) => Promise<void>): void =>
-      bus.subscribe(subject, (value) => this.#serial.addMessage(what, () => take(value)));
+    const hear = (
+      subject: string,
+      what: keyof typeof MAX_BYTES,
+      take: (value: unknown) => Promise<void>,
+    ): void =>
+      bus.subscribe(subject, MAX_BYTES[what], (value) =>
+        this.#serial.addMessage(what, () => take(value)),
+      );
     hear(subjects.record, 'record', async (value) => {
       if (await this.#o.follower.take(value)) await this.#onRecord();
     });
@@ -165,13 +174,26 @@ export class EpochPlane {
     }
     membership.expire();
     onChange(); // the new slot reaches the data plane before anything slow is done
-    await voice.speak();
-    if (!follower.rosterCurrent && (await follower.loadRoster())) await this.#onRecord();
-    await conductor.onSlot(slotAt(nowMs, periodMs));
-    await this.#attest();
-    await this.#resyncIfLost(nowMs);
+    await this.#step('presence', () => voice.speak());
+    await this.#step('roster', async () => {
+      if (!follower.ready) await follower.catchUp();
+      if (!follower.rosterCurrent && (await follower.loadRoster())) await this.#onRecord();
+    });
+    await this.#step('conductor', () => conductor.onSlot(slotAt(nowMs, periodMs)));
+    await this.#step('attestation', () => this.#attest());
+    await this.#step('resync', () => this.#resyncIfLost(nowMs));
     this.#settle(nowMs);
     onChange();
+  }
+
+  /** One part of a slot: what fails is reported and does not take the others with it. */
+  async #step(what: string, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (thrown) {
+      const error = asTidelockError(thrown, `epochs.${what}`);
+      this.#o.log.error('slot.step', { what, error });
+    }
   }
 
   #watchClock(): void {

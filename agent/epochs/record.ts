@@ -13,16 +13,18 @@ import {
 import { chainIdOf } from '#proxy/chips/chain.ts';
 
 const KIND = 'epoch-record';
+/** Far more than can be lived through, and far from where numbers stop being exact. */
+const MAX_COUNT = 2 ** 40;
 const HEX32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits');
 
 const schema = z.strictObject({
   v: z.literal(1),
   domain: z.string().max(255),
   cluster: z.string().max(63),
-  term: z.int().min(1),
-  generation: z.int().min(1),
+  term: z.int().min(1).max(MAX_COUNT),
+  generation: z.int().min(1).max(MAX_COUNT),
   kind: z.enum(['epoch', 'heal', 'revoke']),
-  epoch: z.int().min(1),
+  epoch: z.int().min(1).max(MAX_COUNT),
   /** The chain this one is derived from; null where a generation begins. */
   parent: chainId.nullable(),
   atSlot: slot,
@@ -83,13 +85,14 @@ export function claimedConductor(
     : undefined;
 }
 
+/** Hash of what has the form of a record; its payload is judged by the schema before it is hashed. */
 function hashOf(document: unknown): string | undefined {
   const shape = z
     .object({
       v: z.literal(1),
       kind: z.literal(KIND),
-      payload: z.json(),
-      signatures: z.array(z.unknown()),
+      payload: schema,
+      signatures: z.array(z.unknown()).max(8),
     })
     .safeParse(document);
   return shape.success ? hex(documentHash(document as SignedDocument)) : undefined;

@@ -11,7 +11,7 @@ interface Queued {
   readonly task: Task;
 }
 
-const MAX_MESSAGES = 10_000;
+const MAX_MESSAGES = 2_000;
 /** Messages handled before the event loop has its turn: the control socket stays answered. */
 const MESSAGES_AT_ONCE = 64;
 

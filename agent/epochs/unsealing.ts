@@ -1,28 +1,45 @@
 // Opens what a conductor sealed to this node (PROTOCOL 4): roots of generations and live chains. Each
 // seal key opens one message and is replaced; what fails is reported and asked for anew.
 import { generateSealKey } from '#agent/base/asymmetric.ts';
-import { fromB64url } from '#agent/base/bytes.ts';
+import { fromB64url, fromHex } from '#agent/base/bytes.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import type { Log } from '#agent/log.ts';
+import { chainIdOf } from '#proxy/chips/chain.ts';
+import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import { acceptable, type Examiner } from './examiner.ts';
+import type { RecordFollower } from './follower.ts';
 import type { ChainKeeper } from './keeper.ts';
 import type { OwnStatements } from './ownStatements.ts';
-import { claimedSealer, openEnvelope, openSecrets, sealKeyName } from './sealed.ts';
+import type { EpochRecord } from './record.ts';
+import {
+  claimedSealer,
+  openEnvelope,
+  openSecrets,
+  sealKeyName,
+  type SealedChain,
+} from './sealed.ts';
 
 export interface UnsealingOptions {
   readonly examiner: Examiner;
   readonly keeper: ChainKeeper;
   readonly own: OwnStatements;
+  readonly follower: Pick<RecordFollower, 'newest'>;
+  readonly slots: SlotClock;
   readonly log: Log;
 }
+
+/** A chain that is sealed to this node is of the present, give or take what a slow bus needs. */
+const MAX_SLOTS_OFF = 8;
 
 /** `ignored`: not for this node or not for a key it still has. `failed`: chains must be asked for. */
 export type Unsealed = 'taken' | 'ignored' | 'failed';
 
 export async function takeSealed(document: unknown, from: UnsealingOptions): Promise<Unsealed> {
-  const { examiner, keeper, own, log } = from;
+  const { examiner, keeper, own, follower, log } = from;
   const sealer = claimedSealer(document);
-  if (!sealer) return 'ignored';
+  const { newest } = follower;
+  // Only who conducts may give chains: any member could otherwise replace another's.
+  if (!sealer || !newest || sealer.node !== newest.conductor.node) return 'ignored';
   const refuse = (why: string): void => {
     log.warn('sealed.refused', { node: sealer.node, text: `sealed message refused: ${why}` });
   };
@@ -38,6 +55,13 @@ export async function takeSealed(document: unknown, from: UnsealingOptions): Pro
     const { seal } = recipient;
     recipient.seal = await generateSealKey();
     const secrets = await openSecrets(envelope, seal);
+    const strange = secrets.chains.find((chain) => !isPlausible(chain, newest, from.slots));
+    if (strange) {
+      refuse(
+        `${sealer.node} sealed chain ${strange.chainId.slice(0, 8)}, which no record can have begun`,
+      );
+      return 'failed';
+    }
     for (const chain of secrets.chains) keeper.adopt(chain);
     if (secrets.root === undefined) return 'taken';
     const root = fromB64url(secrets.root);
@@ -49,4 +73,17 @@ export async function takeSealed(document: unknown, from: UnsealingOptions): Pro
     refuse(messageOf(cause));
     return 'failed';
   }
+}
+
+/** About as new as the newest record, of its record's name, and of about now: no key is ticked far. */
+function isPlausible(chain: SealedChain, newest: EpochRecord, slots: SlotClock): boolean {
+  const now = slots.slot(chain.periodMs);
+  return (
+    chain.generation <= newest.generation + 1 &&
+    chain.term <= newest.term + 1 &&
+    chain.epoch <= newest.epoch + MAX_SLOTS_OFF &&
+    chain.chainId === chainIdOf(fromHex(chain.recordHash)) &&
+    chain.atSlot <= now + MAX_SLOTS_OFF &&
+    Math.abs(chain.slot - now) <= MAX_SLOTS_OFF
+  );
 }
