@@ -121,6 +121,13 @@ describe('serveControl()', () => {
       hint: 'do y',
     });
   });
+
+  it('serveControl() refuses a directory that cannot be made, and returns', async () => {
+    await expect(serveControl('/proc/none/a/control.sock', {})).rejects.toMatchObject({
+      code: 'CONTROL_SOCKET_UNUSABLE',
+      message: expect.stringContaining("mkdir '/proc/none'"),
+    });
+  });
 });
 
 describe('askAgent()', () => {

@@ -1,10 +1,11 @@
 // The control socket: HTTP over a unix socket that root alone may open. It serves the routes it is
 // given and bounds what a caller can send; it decides nothing and changes nothing by itself.
-import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
+import { chmod, lstat, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
 import { asTidelockError, messageOf, TidelockError } from '#agent/base/errors.ts';
+import { makeDirectory } from '#agent/newFile.ts';
 
 /** By method and path, such as `GET /status`: the document to answer with. */
 export type Routes = Readonly<Record<string, () => object | Promise<object>>>;
@@ -89,7 +90,7 @@ function send(response: ServerResponse, code: number, document: object): void {
 async function prepare(path: string): Promise<void> {
   const directory = dirname(path);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
     const { mode } = await lstat(directory);
     if ((mode & 0o022) !== 0) throw unusable(path, `others may write to ${directory}`);
   } catch (thrown) {
