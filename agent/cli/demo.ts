@@ -22,24 +22,25 @@ export const demo = defineVerb({
   example: 'tidelock demo\ntidelock demo --for 60 -o json',
   run: async ({ flags, output, terminal }) => {
     const { cleanDemo, exitCodeOf, runDemo } = await import('#hwtest/demo/demo.ts');
+    const { cleanedText, resultText } = await import('#hwtest/demo/result.ts');
     if (flags.clean) {
       const cleaned = await cleanDemo();
-      const text = `removed ${cleaned.removed.length} left over, ${cleaned.leftovers} things remain`;
-      printResult({ terminal, output }, 'DemoCleaned', cleaned, text);
+      printResult({ terminal, output }, 'DemoCleaned', cleaned, cleanedText(cleaned));
       return cleaned.leftovers === 0 ? EXIT.ok : EXIT.internal;
     }
-    const { resultText } = await import('#hwtest/demo/result.ts');
     const result = await runDemo({
       forMs: flags.for === undefined ? undefined : secondsOf(flags.for) * 1_000,
       outDir: resolve(terminal.cwd, flags.out ?? DEFAULT_OUT),
       env: terminal.env,
       screen: {
         write: (text) => terminal.err(text),
-        columns: process.stderr.isTTY ? process.stderr.columns : undefined,
+        get columns() {
+          return process.stderr.isTTY ? process.stderr.columns : undefined;
+        },
       },
       stop: terminal.stopSignal(),
     });
-    printResult({ terminal, output }, 'DemoResult', result, resultText(result));
+    printResult({ terminal, output }, result.kind, result, resultText(result));
     return exitCodeOf(result);
   },
 });

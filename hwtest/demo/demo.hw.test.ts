@@ -66,6 +66,7 @@ describe('tidelock demo', () => {
       cleanup: { leftovers: 0 },
     });
     expect(code).toBe(0);
+    expect(JSON.parse(readFileSync(`${outDir}/result.json`, 'utf8'))).toEqual(result);
     expect(result.epochs.slots).toBeGreaterThanOrEqual(10);
     expect(result.epochs.chains).toBeGreaterThanOrEqual(8);
     expect(result.epochs.algorithms.length).toBeGreaterThanOrEqual(3);

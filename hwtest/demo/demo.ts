@@ -9,7 +9,7 @@ import { perform, type Stage } from './acts.ts';
 import { endWithLauncher } from './launcher.ts';
 import { NODES, PODS } from './plan.ts';
 import { openReports } from './reports.ts';
-import { demoResult, type DemoResult, type Observed } from './result.ts';
+import { demoResult, type DemoCleaned, type DemoResult, type Observed } from './result.ts';
 import type { Screen } from './view.ts';
 
 export interface DemoOptions {
@@ -66,10 +66,7 @@ async function inRig(
 }
 
 /** `tidelock demo --clean`: removes what killed demos left, counts what stays. Errors: ROOT_REQUIRED. */
-export async function cleanDemo(): Promise<{
-  readonly removed: readonly string[];
-  readonly leftovers: number;
-}> {
+export async function cleanDemo(): Promise<DemoCleaned> {
   requireRoot();
   const removed = await cleanLeftovers();
   return { removed, leftovers: totalOf(await leftovers()) };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createLatencies } from './latency.ts';
 import type { Traffic } from './load.ts';
-import { demoResult, resultText, type Observed } from './result.ts';
+import { cleanedText, demoResult, resultText, type Observed } from './result.ts';
 import { sampleStatus } from './sampleStatus.ts';
 
 const traffic: Traffic = {
@@ -31,6 +31,7 @@ const contraindicated = sampleStatus('node-b');
 describe('demoResult()', () => {
   test('demoResult() is ok when everything held, and gives the figures', () => {
     const result = demoResult(good);
+    expect(Object.keys(result).slice(0, 2)).toEqual(['apiVersion', 'kind']);
     expect(result).toMatchObject({
       ok: true,
       epochs: { periodMs: 5_000, slots: 12, chains: 9 },
@@ -81,5 +82,13 @@ describe('demoResult()', () => {
 
   test('resultText() marks nothing when everything held', () => {
     expect(resultText(demoResult(good))).not.toMatch(/^!/m);
+  });
+});
+
+describe('cleanedText()', () => {
+  test('cleanedText() tells nothing to do from something done and something left', () => {
+    expect(cleanedText({ removed: [], leftovers: 0 })).toBe('nothing to remove');
+    expect(cleanedText({ removed: ['00112233'], leftovers: 0 })).toMatch(/^removed 1 .* 0 things/);
+    expect(cleanedText({ removed: [], leftovers: 2 })).toMatch(/^removed 0 .* 2 things/);
   });
 });

@@ -5,6 +5,8 @@ import type { CaptureSearch } from '#hwtest/rig/pcap.ts';
 import type { Traffic } from './load.ts';
 
 export interface DemoResult {
+  readonly apiVersion: 'tidelock/v1';
+  readonly kind: 'DemoResult';
   readonly ok: boolean;
   readonly nodes: readonly {
     readonly name: string;
@@ -62,6 +64,8 @@ export function demoResult(observed: Observed): DemoResult {
   const sum = (of: (status: Status) => number): number =>
     statuses.reduce((total, status) => total + of(status), 0);
   return {
+    apiVersion: 'tidelock/v1',
+    kind: 'DemoResult',
     ok:
       statuses.every(({ node }) => node.verdict === 'affirming') &&
       traffic.failures === 0 &&
@@ -151,3 +155,15 @@ export function resultText(result: DemoResult): string {
 
 const line = (holds: boolean, label: string, text: string): string =>
   `${holds ? ' ' : '!'} ${label.padEnd(11)} ${text}`;
+
+/** What `demo --clean` did: ids of the rigs it removed, and how many things it could not remove. */
+export interface DemoCleaned {
+  readonly removed: readonly string[];
+  readonly leftovers: number;
+}
+
+/** The same for people. */
+export const cleanedText = ({ removed, leftovers }: DemoCleaned): string =>
+  removed.length === 0 && leftovers === 0
+    ? 'nothing to remove'
+    : `removed ${removed.length} left over, ${leftovers} things remain`;
