@@ -1,17 +1,32 @@
 // Signed documents that an owner made, read from files of this host.
 import { readFile } from 'node:fs/promises';
+import type { ErrorCode } from '#agent/base/codes.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
 
 const MAX_BYTES = 1 << 20;
 
-/** The JSON in a file; whether it is what it should be is judged by its reader. Errors: DOCUMENT_MALFORMED. */
-export async function readDocument(path: string): Promise<Json> {
+/** What it means that a document is not there, where that is no fault of the document. */
+interface Missing {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/**
+ * The JSON in a file; whether it is what it should be is judged by its reader.
+ * Errors: `missing`, if given, when there is no such file; DOCUMENT_MALFORMED.
+ */
+export async function readDocument(path: string, missing?: Missing): Promise<Json> {
   try {
     const bytes = await readFile(path);
     if (bytes.length > MAX_BYTES) throw new RangeError(`${bytes.length} bytes`);
     return JSON.parse(bytes.toString()) as Json;
   } catch (cause) {
+    if (missing && cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
+      const { code, ...said } = missing;
+      throw new TidelockError(code, { op: 'document.read', ...said, cause });
+    }
     throw new TidelockError('DOCUMENT_MALFORMED', {
       op: 'document.read',
       message: `Cannot read signed document ${path}: ${messageOf(cause)}`,
