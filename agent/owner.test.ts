@@ -60,4 +60,11 @@ describe('readOwnerKey()', () => {
       expect(String(error)).not.toContain(ed25519.slice(1, 12));
     }
   });
+
+  it('readOwnerKey() says so when it is given the public half', async () => {
+    await expect(readOwnerKey(pubFile)).rejects.toMatchObject({
+      code: 'OWNER_KEY_INVALID',
+      message: expect.stringContaining('this is the public half; give owner.key'),
+    });
+  });
 });

@@ -24,6 +24,9 @@ const ownerPublicSchema = z.strictObject({
   mldsa65: b64Text(MLDSA65_PUBLIC_BYTES),
 });
 
+/** Only says that it wants to be an `owner.pub`. */
+const publicKindSchema = z.object({ kind: ownerPublicSchema.shape.kind });
+
 const ownerKeySchema = z.strictObject({
   apiVersion: z.literal('tidelock/v1'),
   kind: z.literal('OwnerKey'),
@@ -42,9 +45,11 @@ export async function readOwnerPublic(file: string): Promise<SigningPublic> {
   return matchingId(file, text.keyId, signingKeyId(key), key);
 }
 
-/** The signing key in an `owner.key`. Errors: OWNER_KEY_INVALID as above. */
+/** The signing key in an `owner.key`. Errors: OWNER_KEY_INVALID as above, or when it is an `owner.pub`. */
 export async function readOwnerKey(file: string): Promise<SigningKey> {
-  const text = parseAs(ownerKeySchema, await readJson(file), failure(file));
+  const json = await readJson(file);
+  if (publicKindSchema.safeParse(json).success) throw publicHalf(file);
+  const text = parseAs(ownerKeySchema, json, failure(file));
   const seeds = { ed25519: fromB64url(text.ed25519), mldsa65: fromB64url(text.mldsa65) };
   const key = signingKeyFromSeeds(seeds);
   return matchingId(file, text.keyId, key.keyId, key);
@@ -81,6 +86,13 @@ const failure = (file: string) =>
     what: `owner key ${file}`,
     hint: 'Owner keys are made by `tidelock init`: owner.key holds the seeds, owner.pub is what configurations name.',
   }) as const;
+
+const publicHalf = (file: string): TidelockError =>
+  new TidelockError('OWNER_KEY_INVALID', {
+    op: 'owner.read',
+    message: `Cannot sign with ${file}: this is the public half; give owner.key`,
+    hint: 'owner.key was written beside owner.pub by `tidelock init` and is kept off the cluster.',
+  });
 
 function matchingId<K>(file: string, stated: string, actual: string, key: K): K {
   if (stated === actual) return key;
