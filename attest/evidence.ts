@@ -120,5 +120,5 @@ const tooLarge = (lenBytes: number): TidelockError =>
   new TidelockError('EVENTLOG_TOO_LARGE', {
     op: 'evidence.collect',
     message: `Cannot send the event log: ${lenBytes} bytes, at most ${MAX_EVENT_LOG_BYTES} fit`,
-    hint: 'A firmware log of that size is mostly padding or damaged; look at it with tidelock evidence eventlog.',
+    hint: 'A firmware log of that size is mostly padding or damaged; read the file that tpm.eventLog names with tpm2_eventlog, of tpm2-tools.',
   });
