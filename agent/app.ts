@@ -94,7 +94,12 @@ export async function runAgent(
   );
   const ttlMs = TTL_RENEWALS * renewMs;
   const policyHash = hex(documentHash(policyDocument as SignedDocument));
-  const enrolment = await readDocument(config.attestation.enrolmentFile);
+  const { enrolmentFile } = config.attestation;
+  const enrolment = await readDocument(enrolmentFile, {
+    code: 'ATTESTATION_UNUSABLE',
+    message: `Cannot run the agent: this node is not enrolled (${enrolmentFile} is not there)`,
+    hint: 'Run tidelock enroll --owner owner.key on this node, once.',
+  });
   const access = await openPolicyFiles({ ...config.policy, clock, report });
   stack.defer(() => access.close());
   const inventory = await openFileInventory({

@@ -67,6 +67,8 @@ export class EpochPlane {
   #askAtMs = 0;
   #asked = false;
   #lost = false;
+  /** Slots in a row at which the newest chain was not here. */
+  #missing = 0;
   #slotsSeen = 0;
   readonly #chainsSeen = new Set<ChainId>();
   readonly #algorithmsSeen = new Set<number>();
@@ -181,7 +183,7 @@ export class EpochPlane {
     });
     await this.#step('conductor', () => conductor.onSlot(slotAt(nowMs, periodMs)));
     await this.#step('attestation', () => this.#attest());
-    await this.#step('resync', () => this.#resyncIfLost(nowMs));
+    await this.#step('resync', () => this.#resyncIfLost());
     this.#settle(nowMs);
     onChange();
   }
@@ -227,6 +229,9 @@ export class EpochPlane {
   }
 
   async #onSealed(document: unknown): Promise<void> {
+    const { follower } = this.#o;
+    // An answer may overtake the record that says who conducts.
+    if (!follower.newest) await follower.catchUp();
     const unsealed = await takeSealed(document, this.#o);
     if (unsealed === 'ignored') return;
     this.#lost = unsealed === 'failed';
@@ -234,14 +239,14 @@ export class EpochPlane {
     this.#o.onChange();
   }
 
-  /** Asks for the live chains when the newest one is about to count and is not here. */
-  async #resyncIfLost(nowMs: number): Promise<void> {
+  /** Asks for the live chains when the newest one has been missing for more than a slot. */
+  async #resyncIfLost(): Promise<void> {
     const { follower, keeper, attestor, conductor, own, log } = this.#o;
     const { newest } = follower;
     const speaker = own.listed[0]?.own;
     if (!newest || !speaker || conductor.leading || !this.admitted) return;
-    const due = newest.atSlot - slotAt(nowMs, newest.periodMs) <= 1;
-    if (!this.#lost && (keeper.get(newest.chainId) || !due)) return;
+    this.#missing = keeper.get(newest.chainId) ? 0 : this.#missing + 1;
+    if (!this.#lost && this.#missing < 2) return; // its root may be on the way
     const answer = await attestor.resync(speaker);
     if ('refused' in answer) {
       log.warn('chains.resync', { text: `cannot get back in step: ${answer.refused}` });
