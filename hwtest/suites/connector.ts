@@ -1,5 +1,5 @@
 // Runs inside a client pod: opens `count` connections to an address, `at` a time, exchanges one byte on
-// each, closes it, and prints `{"opened","failed","ms"}`. Usage: connector.ts ADDRESS PORT COUNT AT
+// each, closes it, and prints `{"opened","failed","errors","ms"}`. Usage: connector.ts ADDRESS PORT COUNT AT
 import { connect } from 'node:net';
 
 const [address = '', port = '0', count = '0', at = '1'] = process.argv.slice(2);
@@ -7,6 +7,7 @@ const [address = '', port = '0', count = '0', at = '1'] = process.argv.slice(2);
 let started = 0;
 let opened = 0;
 let failed = 0;
+const errors: Record<string, number> = {};
 
 const one = (): Promise<void> =>
   new Promise((resolve) => {
@@ -17,7 +18,9 @@ const one = (): Promise<void> =>
       answered = true;
       socket.end();
     });
-    socket.on('error', () => undefined); // counted at close
+    socket.on('error', ({ code = 'error' }: NodeJS.ErrnoException) => {
+      errors[code] = (errors[code] ?? 0) + 1; // counted as failed at close
+    });
     socket.once('close', () => {
       if (answered) opened += 1;
       else failed += 1;
@@ -35,5 +38,5 @@ async function lane(): Promise<void> {
 const from = performance.now();
 await Promise.all(Array.from({ length: Number(at) }, lane));
 process.stdout.write(
-  `${JSON.stringify({ opened, failed, ms: Math.round(performance.now() - from) })}\n`,
+  `${JSON.stringify({ opened, failed, errors, ms: Math.round(performance.now() - from) })}\n`,
 );
