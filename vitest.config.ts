@@ -19,8 +19,6 @@ export default defineConfig({
           name: 'hw',
           include: ['hwtest/**/*.hw.test.ts', '{attest,proxy,agent}/**/*.hw.test.ts'],
           fileParallelism: false,
-          // In CI the machine is shared: a suite may fail once, and the report says that it was retried.
-          retry: process.env.CI ? 1 : 0,
           sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 180_000,

@@ -94,7 +94,7 @@ export class Captures {
     for (const [uid, entry] of this.#entries) {
       const spec = wanted.get(uid);
       if (spec && samePlace(spec, entry.spec)) {
-        entry.spec = spec;
+        entry.spec = { ...spec, netns: entry.spec.netns };
       } else {
         await this.#release(uid, entry);
       }
@@ -112,7 +112,7 @@ export class Captures {
     const { uid, namespace, name, ips, netns } = entry.spec;
     const pod = `${namespace}/${name}`;
     if ('problem' in netns) {
-      entry.error = asTidelockError(new Error(netns.problem), 'captures.place');
+      this.#failed(entry, new Error(netns.problem));
       return;
     }
     try {
@@ -123,11 +123,23 @@ export class Captures {
       entry.error = undefined;
       for (const { family, fd } of entry.captured.listeners) listen(roleOf(uid, family), fd);
       log.info('pod.captured', { pod, text: `${pod} is captured` });
+      if (!entry.captured.reusesPorts) {
+        const text = `net.ipv4.tcp_tw_reuse cannot be set in ${pod}: over about 470 new connections a second to one of its ports will fail. Make /proc/sys writable for the agent, or set it in the pod.`;
+        log.warn('pod.ports', { pod, text });
+      }
     } catch (thrown) {
-      const error = asTidelockError(thrown, 'captures.capture');
-      if (entry.error?.message !== error.message) log.warn('pod.not-captured', { pod, error });
-      entry.error = error;
+      this.#failed(entry, thrown);
     }
+  }
+
+  /** Says so once for each cause, however often it is tried again. */
+  #failed(entry: Entry, thrown: unknown): void {
+    const error = asTidelockError(thrown, 'captures.capture');
+    const { namespace, name } = entry.spec;
+    if (entry.error?.message !== error.message) {
+      this.#o.log.warn('pod.not-captured', { pod: `${namespace}/${name}`, error });
+    }
+    entry.error = error;
   }
 
   async #release(uid: string, entry: Entry): Promise<void> {
@@ -160,8 +172,11 @@ export class Captures {
 
 const roleOf = (podUid: string, family: Family): ListenerRole => ({ kind: 'pod', podUid, family });
 
-const place = ({ netns }: LocalPodSpec): string => ('problem' in netns ? '' : netns.id);
-
-function samePlace(a: LocalPodSpec, b: LocalPodSpec): boolean {
-  return place(a) !== '' && place(a) === place(b) && a.ips.join() === b.ips.join();
+/**
+ * Whether a pod is still where it was captured. A namespace that cannot be found right now, as between
+ * two processes of a pod, is no reason to let its traffic out.
+ */
+function samePlace(now: LocalPodSpec, then: LocalPodSpec): boolean {
+  if ('problem' in then.netns || now.ips.join() !== then.ips.join()) return false;
+  return 'problem' in now.netns || now.netns.id === then.netns.id;
 }

@@ -39,7 +39,7 @@ export interface LaneParts {
   readonly standing: Standing;
   readonly clock: Clock;
   readonly counters: CounterRow;
-  /** Reads what comes before the receiving direction is open: a client's reply. */
+  /** At the end that opened the lane: reads what comes before the receiving direction is open. */
   readonly reply?: (bytes: Buffer) => void;
   /** Called once, when both legs are gone and the keys overwritten. */
   readonly done: (how: LaneEnd, detail: string) => void;
@@ -126,7 +126,10 @@ export class Lane implements Conversation {
   #wireOwner(): LegOwner {
     return {
       data: (bytes) => this.#read(bytes),
-      end: () => this.#wireEnded(),
+      end: () => {
+        if (this.#ending === 'clean') this.#parts.wire.end();
+        else this.#wireEnded();
+      },
       drained: () => this.#parts.app.resume(),
       closed: () => {
         this.#wireEnded();
@@ -197,7 +200,10 @@ export class Lane implements Conversation {
   #maybeClose(): void {
     if (!this.#finSent || !this.#finReceived) return;
     this.#ending = 'clean';
-    this.#closeWire();
+    // Who closes first keeps the port for a minute (TIME_WAIT, RFC 9293 3.6.1): the end that listens
+    // has the same port for all lanes, the end that opened has a few ten thousand.
+    if (this.#parts.reply) this.#awaitClose();
+    else this.#closeWire();
   }
 
   #write(type: FrameType, data: Buffer): void {
@@ -234,14 +240,20 @@ export class Lane implements Conversation {
   }
 
   #closeWire(): void {
-    const { wire, clock } = this.#parts;
     // What the kernel has taken is delivered even if this end then closes without waiting.
-    const linger = (): void => {
-      this.#cancelLinger ??= clock.after(LINGER_MS, () => wire.destroy());
-    };
-    if (this.#ending !== 'clean') linger();
-    wire.resume(); // to see the other end close
-    wire.end(linger);
+    if (this.#ending !== 'clean') this.#linger();
+    this.#parts.wire.resume(); // to see the other end close
+    this.#parts.wire.end(() => this.#linger());
+  }
+
+  #awaitClose(): void {
+    this.#linger();
+    this.#parts.wire.resume();
+  }
+
+  #linger(): void {
+    const { wire, clock } = this.#parts;
+    this.#cancelLinger ??= clock.after(LINGER_MS, () => wire.destroy());
   }
 
   #settle(): void {

@@ -1,6 +1,8 @@
 import { fstatSync, openSync } from 'node:fs';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_SOCKETS, type Family } from './control.ts';
+import { closeFd } from '#proxy/native/fd.ts';
 import { SocketPool } from './socketPool.ts';
 import { SkippingClock } from './skippingClock.fixture.ts';
 
@@ -55,6 +57,27 @@ describe('SocketPool', () => {
     expect(asked.some((want) => want > 64)).toBe(true);
     expect(Math.max(...asked)).toBeLessThanOrEqual(MAX_SOCKETS);
     pool.close();
+  });
+
+  it('retain() and take() never ask for none, whatever goes and however long it was quiet', () => {
+    const steps = fc.array(fc.constantFrom(1, 4, 9, 1500, 11_000), { maxLength: 60 });
+    fc.assert(
+      fc.property(steps, (takesOrMs) => {
+        const { clock, asked, pool, taken, take } = poolFor('p');
+        let given = 0;
+        for (const step of takesOrMs) {
+          for (; given < asked.length; given += 1) {
+            pool.give('p', 4, Array.from({ length: asked[given] ?? 0 }, someFd));
+          }
+          if (step > 1000) clock.skip(step);
+          else for (let n = 0; n < step; n += 1) take();
+          pool.retain([{ uid: 'p', families: [4] }]);
+        }
+        pool.close();
+        for (const fd of taken) if (fd !== undefined) closeFd(fd);
+        expect(Math.min(...asked)).toBeGreaterThanOrEqual(1);
+      }),
+    );
   });
 
   it('give() of none fails who waits, and those after, until it is time to ask again', () => {

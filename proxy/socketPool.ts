@@ -119,9 +119,10 @@ export class SocketPool {
     if (shelf.fds.length > shelf.target / 2) return;
     if (sinceMs < BUSY_MS) shelf.target = Math.min(shelf.target * 2, MAX_SOCKETS);
     else if (sinceMs > QUIET_MS) shelf.target = Math.max(shelf.target >> 1, MIN_TARGET);
+    const want = shelf.target - shelf.fds.length + shelf.waiting.length;
+    if (want === 0) return; // half of what was enough before is still there
     shelf.isAsked = true;
     shelf.askedMs = nowMs;
-    const want = shelf.target - shelf.fds.length + shelf.waiting.length;
     this.#ask(shelf.podUid, shelf.family, Math.min(want, MAX_SOCKETS));
   }
 }

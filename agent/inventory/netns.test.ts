@@ -14,7 +14,7 @@ beforeEach(async () => {
   cgroup = join(dir, 'cgroup');
   await mkdir(cgroup);
   await writeFile(join(cgroup, 'cgroup.procs'), '');
-  await processIn('self', 'node');
+  await processIn('thread-self', 'node');
 });
 afterEach(() => rm(dir, { recursive: true }));
 

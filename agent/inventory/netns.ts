@@ -26,7 +26,8 @@ const MAX_CGROUP_DIRECTORIES = 64;
 export async function resolveNetns(place: PodPlace, proc = '/proc'): Promise<PodNetns> {
   const found = place.kind === 'netns' ? await idOf(place.path) : await inCgroup(place.path, proc);
   if ('problem' in found) return found;
-  const own = await idOf(join(proc, 'self', 'ns', 'net'));
+  // Of the thread that looks: the main thread may be inside a pod at this moment, making sockets there.
+  const own = await idOf(join(proc, 'thread-self', 'ns', 'net'));
   if ('problem' in own) return own;
   return found.id === own.id
     ? { problem: 'it is in the network namespace of the node itself, which lanes never carry' }

@@ -234,6 +234,18 @@ describe('capturePod()', () => {
     expect(pod.listeners).toHaveLength(2);
   });
 
+  test('capturePod() lets ports be reused, and release() restores what was', async () => {
+    const reuse = async (): Promise<string> => {
+      const { stdout } = await run(inside(POD, 'sysctl', '-n', 'net.ipv4.tcp_tw_reuse'));
+      return stdout.toString().trim();
+    };
+    const before = await reuse();
+    const pod = await capture();
+    expect([pod.reusesPorts, await reuse()]).toEqual([true, '1']);
+    await captured.pop()?.release();
+    expect(await reuse()).toBe(before);
+  });
+
   test('capturePod() says so when the port is taken in the pod, and leaves no rule', async () => {
     const [program, ...args] = inside(
       POD,

@@ -7,6 +7,7 @@ import { closeFd } from '#proxy/native/fd.ts';
 import { errnoOf } from '#proxy/native/libc.ts';
 import { openNetns, withNetns, type Netns } from '#proxy/native/netns.ts';
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
+import { reusePorts, restorePorts } from './portReuse.ts';
 import {
   loadRules,
   OUTBOUND_PORT,
@@ -33,6 +34,8 @@ export interface PodListener {
 export interface CapturedPod {
   readonly uid: string;
   readonly listeners: readonly PodListener[];
+  /** False where the host does not let ended connections' ports be reused (portReuse.ts). */
+  readonly reusesPorts: boolean;
   /** Unconnected TCP sockets of the pod's namespace; the caller closes them. Errors: SYSCALL_FAILED. */
   makeSockets(count: number, family: 4 | 6): readonly number[];
   /** Whether the rules stand as they were loaded. Errors: REDIRECT_FAILED. */
@@ -60,9 +63,11 @@ export async function capturePod(
   const netns = openNetns(pod.netnsPath);
   let listeners: readonly PodListener[] = [];
   let rules: LoadedRules;
+  let ports: string | undefined;
   try {
     listeners = await openListeners(netns, pod, clock);
     rules = await loadRules(run, { netnsPath: netns.path, inbound: pod.inbound });
+    ports = withNetns(netns, reusePorts);
   } catch (error) {
     for (const { fd } of listeners) closeFd(fd);
     netns.close();
@@ -75,11 +80,13 @@ export async function capturePod(
   return {
     uid: pod.uid,
     listeners,
+    reusesPorts: ports !== undefined,
     makeSockets: (count, family) => withNetns(netns, () => makeSockets(count, family)),
     rules: () => rules.state(),
     counters: () => rules.counters(),
     release: async () => {
       try {
+        withNetns(netns, () => restorePorts(ports));
         await rules.remove();
       } finally {
         abandon();
