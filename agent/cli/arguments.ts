@@ -1,4 +1,4 @@
-// From an argument vector to the flag values of one verb. Every mistake is a USAGE error that names
+// From an argument vector to the flag values and operands of one verb. Every mistake is a USAGE error that names
 // the flag and, where one is near, the flag that was meant.
 import { parseArgs } from 'node:util';
 import { TidelockError } from '#agent/base/errors.ts';
@@ -13,11 +13,12 @@ export const COMMON_FLAGS = {
 
 export interface Arguments<F extends Flags> {
   readonly flags: FlagValues<F>;
+  readonly operands: readonly string[];
   readonly output: OutputForm;
   readonly help: boolean;
 }
 
-/** Errors: USAGE. Required flags are not asked for when help is. */
+/** Errors: USAGE. Required flags and operands are not asked for when help is. */
 export function parseArguments<F extends Flags>(
   verb: Verb<F>,
   args: readonly string[],
@@ -39,9 +40,11 @@ export function parseArguments<F extends Flags>(
     ),
   });
   const values = new Map<string, string[]>();
+  const operands: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') {
-      throw usage(verb.name, `it takes no argument ${quoted(token.value)}`);
+      operands.push(token.value);
+      if (operands.length > (verb.operands?.max ?? 0)) throw oneTooMany(verb, token.value);
     }
     if (token.kind !== 'option') continue;
     const flag = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
@@ -59,12 +62,14 @@ export function parseArguments<F extends Flags>(
   if (output !== 'text' && output !== 'json') {
     throw usage(verb.name, `--output is ${quoted(output)} and must be text or json`);
   }
+  const { form = '', min = 0 } = verb.operands ?? {};
+  if (operands.length < min && !help) throw usage(verb.name, `${form} is missing`);
   for (const [name, flag] of Object.entries(verb.flags)) {
     if (flag.required && !help && !values.has(name)) {
       throw usage(verb.name, `--${name} ${flag.value ?? ''} is missing`.replace('  ', ' '));
     }
   }
-  return { flags: flagValues(verb.flags, values), output, help };
+  return { flags: flagValues(verb.flags, values), operands, output, help };
 }
 
 /** Whether the arguments ask for JSON, however wrong the rest of them may be. */
@@ -84,6 +89,11 @@ export const usage = (verb: string, state: string): TidelockError =>
     message: `Cannot run ${`tidelock ${verb}`.trim()}: ${state}`,
     hint: `See \`${`tidelock ${verb}`.trim()} --help\`.`,
   });
+
+const oneTooMany = ({ name, operands }: Verb, word: string): TidelockError =>
+  operands
+    ? usage(name, `it takes ${operands.form}; ${quoted(word)} is one word too many`)
+    : usage(name, `it takes no argument ${quoted(word)}`);
 
 interface OptionToken {
   readonly rawName: string;

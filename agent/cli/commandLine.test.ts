@@ -25,6 +25,18 @@ const echo = defineVerb({
   },
 });
 
+const move = defineVerb({
+  name: 'move',
+  operands: { form: '<from> [to]', min: 1, max: 2 },
+  flags: { fast: FLAGS.fast },
+  about: 'Moves.',
+  example: 'tidelock move a b',
+  run: async (invocation) => {
+    printResult(invocation, 'Move', {}, invocation.operands.join(' > '));
+    return 0;
+  },
+});
+
 const failing = (thrown: unknown) =>
   defineVerb({
     name: 'fail',
@@ -44,6 +56,7 @@ const entry = (name: string, verb: RunnableVerb): VerbEntry => ({
 
 const verbs = (thrown?: unknown): VerbEntry[] => [
   entry('echo loud', { call: (use) => use(echo) }),
+  entry('move', { call: (use) => use(move) }),
   entry('fail', { call: (use) => use(failing(thrown)) }),
 ];
 
@@ -86,6 +99,8 @@ describe('runCommandLine()', () => {
     ['echo loud -c x --constructor', 'it has no flag --constructor'],
     ['echo', 'echo is the first word of echo loud'],
     ['ecko loud', 'there is no verb "ecko"; did you mean echo loud?'],
+    ['move', '<from> [to] is missing'],
+    ['move a b c', 'it takes <from> [to]; "c" is one word too many'],
     ['fial', 'there is no verb "fial"; did you mean fail?'],
     ['--fast', 'a verb must come first'],
     ['help nothing', 'there is no verb "nothing"'],
@@ -134,7 +149,7 @@ describe('runCommandLine()', () => {
     async (argv) => {
       const { exit, out } = await call(argv);
       expect(exit).toBe(0);
-      for (const name of ['echo loud', 'fail'])
+      for (const name of ['echo loud', 'move', 'fail'])
         expect(out).toMatch(new RegExp(`^ {2}${name} `, 'm'));
     },
   );
@@ -155,10 +170,28 @@ describe('runCommandLine()', () => {
     },
   );
 
+  it('runCommandLine() gives a verb its operands, wherever its flags stand', async () => {
+    expect((await call('move a --fast b')).out).toBe('a > b\n');
+    expect((await call('move -- --a')).out).toBe('--a\n');
+    expect((await call('move --help')).out).toMatch(
+      /^Usage: tidelock move <from> \[to\] \[flags\]/,
+    );
+  });
+
+  it.each(['echo --help', 'echo -h', 'help echo'])(
+    'runCommandLine() lists the verbs that begin with the word of `%s`',
+    async (argv) => {
+      const { exit, out } = await call(argv);
+      expect(exit).toBe(0);
+      expect(out).toMatch(/^ {2}echo loud /m);
+      expect(out).not.toMatch(/^ {2}fail /m);
+    },
+  );
+
   it('runCommandLine() gives help as JSON too', async () => {
     expect(JSON.parse((await call('help -o json')).out)).toMatchObject({
       kind: 'Help',
-      verbs: [{ name: 'echo loud' }, { name: 'fail' }],
+      verbs: [{ name: 'echo loud' }, { name: 'move' }, { name: 'fail' }],
     });
     expect(JSON.parse((await call('help fail -o json')).out)).toMatchObject({ verb: 'fail' });
   });

@@ -23,6 +23,11 @@ export async function runCommandLine(
       printResult({ terminal, output }, 'Help', helpDocument(verbs), programHelp(verbs));
       return EXIT.ok;
     }
+    const family = familyAskedAbout(args, verbs);
+    if (family.length > 0) {
+      printResult({ terminal, output }, 'Help', helpDocument(family), programHelp(family));
+      return EXIT.ok;
+    }
     const { entry, rest } = findVerb(args, verbs);
     const verb = await entry.load();
     return await verb.call((loaded) => runVerb(loaded, rest, terminal));
@@ -38,18 +43,31 @@ async function runVerb<F extends Flags>(
   args: readonly string[],
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { flags, output, help } = parseArguments(verb, args);
+  const { flags, operands, output, help } = parseArguments(verb, args);
   if (help) {
     const text = verbHelp(verb);
     printResult({ terminal, output }, 'Help', { verb: verb.name, text }, text);
     return EXIT.ok;
   }
-  return verb.run({ flags, output, terminal });
+  return verb.run({ flags, operands, output, terminal });
 }
 
-const asksForProgramHelp = ([first, ...rest]: readonly string[]): boolean =>
-  first === undefined ||
-  (first.startsWith('-') && [first, ...rest].some((arg) => arg === '--help' || arg === '-h'));
+const asksForHelp = (args: readonly string[]): boolean =>
+  args.some((arg) => arg === '--help' || arg === '-h');
+
+const asksForProgramHelp = (args: readonly string[]): boolean =>
+  args[0] === undefined || (args[0].startsWith('-') && asksForHelp(args));
+
+/** The verbs of `tidelock agent --help`: those whose first word is the only one given. */
+function familyAskedAbout(args: readonly string[], verbs: readonly VerbEntry[]): VerbEntry[] {
+  const [first = '', second = '-'] = args;
+  const isVerb = verbs.some(({ name }) => name === first);
+  if (isVerb || !second.startsWith('-') || !asksForHelp(args)) return [];
+  return familyOf(first, verbs);
+}
+
+const familyOf = (first: string, verbs: readonly VerbEntry[]): VerbEntry[] =>
+  verbs.filter(({ name }) => name.startsWith(`${first} `));
 
 const helpDocument = (verbs: readonly VerbEntry[]) => ({
   verbs: verbs.map(({ name, summary }) => ({ name, summary })),
@@ -72,7 +90,7 @@ function findVerb(
 function unknownVerb(named: readonly string[], verbs: readonly VerbEntry[]): TidelockError {
   const [first] = named;
   if (first === undefined) return usage('', 'a verb must come first');
-  const family = verbs.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name);
+  const family = familyOf(first, verbs).map(({ name }) => name);
   if (family.length > 0) return usage('', `${first} is the first word of ${family.join(', ')}`);
   const names = verbs.map(({ name }) => name);
   const near = didYouMean(named.slice(0, 2).join(' '), names) || didYouMean(first, names);

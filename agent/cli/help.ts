@@ -25,7 +25,12 @@ export function programHelp(verbs: readonly VerbSummary[]): string {
 export function verbHelp<F extends Flags>(verb: Verb<F>): string {
   const flags: Flags = { ...verb.flags, ...COMMON_FLAGS };
   const required = Object.entries(verb.flags).filter(([, flag]) => flag.required);
-  const call = ['tidelock', verb.name, ...required.map(([name, flag]) => flagForm(name, flag))];
+  const call = [
+    'tidelock',
+    verb.name,
+    ...(verb.operands ? [verb.operands.form] : []),
+    ...required.map(([name, flag]) => flagForm(name, flag)),
+  ];
   return [
     `Usage: ${call.join(' ')} [flags]`,
     '',

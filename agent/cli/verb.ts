@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts';
 export interface Flag {
   readonly type: 'string' | 'boolean' | 'strings';
   readonly short?: string;
-  /** What stands for the value in the help: `FILE`, `SECONDS`. */
+  /** What stands for the value in the help: `FILE`, or every value there is: `text|json`. */
   readonly value?: string;
   readonly required?: boolean;
   readonly help: string;
@@ -26,11 +26,29 @@ export type FlagValues<F extends Flags> = {
         : string | undefined;
 };
 
+/** The words a verb takes besides its flags. */
+export interface Operands {
+  /** As shown in the help: `<file>`, `<pod> [to <pod>[:port]]`. */
+  readonly form: string;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Words of a call that are no flags: `FILE`, `POD [to POD[:PORT]]`. */
+export interface Operands {
+  /** As the help shows it, after the name of the verb. */
+  readonly form: string;
+  readonly min: number;
+  readonly max: number;
+}
+
 export type OutputForm = 'text' | 'json';
 
 /** What a verb is run with. Every verb takes `-o json|text` besides its own flags. */
 export interface Invocation<F extends Flags> {
   readonly flags: FlagValues<F>;
+  /** As many as the verb's `operands` allow; none where it has none. */
+  readonly operands: readonly string[];
   readonly output: OutputForm;
   readonly terminal: Terminal;
 }
@@ -39,6 +57,8 @@ export interface Verb<F extends Flags = Flags> {
   /** One or two words: `status`, `agent run`. */
   readonly name: string;
   readonly flags: F;
+  /** Absent: it takes flags alone. */
+  readonly operands?: Operands;
   /** What it does and what it changes, one or two sentences. */
   readonly about: string;
   readonly example: string;
