@@ -39,6 +39,27 @@ describe('serveControl()', () => {
     expect(await askAgent(path, '/status')).toEqual({ kind: 'Status', n: 1 });
   });
 
+  it('serveControl() hands a route its parameters, decoded', async () => {
+    await serve({ 'GET /why': (query) => ({ ...query }) });
+    expect(await askAgent(path, '/why?pod=shop%2Fweb-0&to=a%3A1&x=')).toEqual({
+      pod: 'shop/web-0',
+      to: 'a:1',
+      x: '',
+    });
+    expect(await askAgent(path, '/why?')).toEqual({});
+  });
+
+  it.each([
+    ['one given twice', 'pod=a&pod=b'],
+    ['an odd name', '__proto__=a'],
+    ['a long value', `pod=${'x'.repeat(2_049)}`],
+    ['too many', [...'abcdefghi'].map((name) => `${name}=1`).join('&')],
+  ])('serveControl() refuses parameters: %s', async (_what, query) => {
+    await serve({ 'GET /why': () => ({}) });
+    const request = `GET /why?${query} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    expect(await raw(request)).toMatch(/^HTTP\/1.1 400 [^]*"code":"USAGE"/);
+  });
+
   it('serveControl() is open to its own user alone, whatever the umask', async () => {
     const before = process.umask(0);
     try {

@@ -7,12 +7,18 @@ import { dirname } from 'node:path';
 import { asTidelockError, messageOf, TidelockError } from '#agent/base/errors.ts';
 import { makeDirectory } from '#agent/newFile.ts';
 
+/** The parameters of a request, each given once: at most MAX_PARAMETERS, names and values bounded. */
+export type Query = Readonly<Record<string, string>>;
+
 /** By method and path, such as `GET /status`: the document to answer with. */
-export type Routes = Readonly<Record<string, () => object | Promise<object>>>;
+export type Routes = Readonly<Record<string, (query: Query) => object | Promise<object>>>;
 
 const MAX_CONNECTIONS = 32;
 const MAX_HEADER_BYTES = 8 << 10;
 const REQUEST_TIMEOUT_MS = 5_000;
+const MAX_PARAMETERS = 8;
+const PARAMETER_NAME = /^[a-z][a-zA-Z]{0,31}$/;
+const MAX_VALUE_CHARS = 2_048;
 
 /**
  * Serves `routes` on a unix socket of mode 0600; a missing directory is made with mode 0700.
@@ -48,7 +54,7 @@ async function answer(
 ): Promise<void> {
   request.on('error', () => undefined); // the caller went away
   request.resume();
-  const path = request.url?.split('?', 1)[0] ?? '/';
+  const [path = '/', search = ''] = (request.url ?? '/').split(/\?(.*)/s, 2);
   const route = `${request.method} ${path}`;
   const handler = Object.hasOwn(routes, route) ? routes[route] : undefined;
   if (handler === undefined) {
@@ -71,10 +77,28 @@ async function answer(
     return;
   }
   try {
-    send(response, 200, await handler());
+    send(response, 200, await handler(queryOf(route, search)));
   } catch (thrown) {
-    send(response, 500, { error: asTidelockError(thrown, `control ${route}`) });
+    const error = asTidelockError(thrown, `control ${route}`);
+    send(response, error.code === 'USAGE' ? 400 : 500, { error });
   }
+}
+
+/** Errors: USAGE. Which parameters there are and what they may be is for the route to judge. */
+function queryOf(route: string, search: string): Query {
+  const found = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(search)) {
+    const isOdd = !PARAMETER_NAME.test(name) || value.length > MAX_VALUE_CHARS;
+    if (isOdd || found.has(name) || found.size === MAX_PARAMETERS) {
+      throw new TidelockError('USAGE', {
+        op: 'control.route',
+        message: `Cannot answer ${route}: its parameter ${JSON.stringify(name.slice(0, 40))} is odd, too long, given twice or one too many`,
+        hint: `At most ${MAX_PARAMETERS} parameters, each once, of at most ${MAX_VALUE_CHARS} characters.`,
+      });
+    }
+    found.set(name, value);
+  }
+  return Object.fromEntries(found);
 }
 
 function send(response: ServerResponse, code: number, document: object): void {
