@@ -30,6 +30,8 @@ const VERBS = {
   demo: { target: ['agent/main.ts', 'demo'], debian: noHelp },
   tidelock: { target: ['agent/main.ts'], debian: (args) => args[0] === 'demo' && noHelp(args) },
   test: { target: ['node_modules/vitest/vitest.mjs', 'run'], debian: noHelp },
+  rig: { target: ['hwtest/ci/rig.ts'], debian: (args) => args[0] === 'up' && noHelp(args) },
+  bundle: { target: ['daemonset/bundle.ts'], debian: () => false },
   install: { target: [], debian: () => true },
   modules: { target: [], debian: () => false },
 };
