@@ -24,12 +24,12 @@ import type { OwnStatement } from './statement.ts';
 import type { Subjects } from './subjects.ts';
 
 export interface FollowerOptions {
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'connected' | 'count' | 'history'>;
   readonly subjects: Subjects;
-  readonly examiner: Examiner;
+  readonly examiner: Pick<Examiner, 'examine'>;
   readonly keeper: ChainKeeper;
   readonly history: RecordHistory;
-  readonly source: RosterSource;
+  readonly source: Pick<RosterSource, 'load'>;
   readonly slots: SlotClock;
   readonly clock: Clock;
   readonly log: Log;
@@ -52,6 +52,7 @@ export class RecordFollower {
   #lastRecordMonoMs: number | undefined;
   #roster: readonly RosterRow[] = [];
   #rosterDigest: string | undefined;
+  #accepted = 0;
   #refused = 0;
   #empty = false;
   #tries = 0;
@@ -75,6 +76,11 @@ export class RecordFollower {
     return this.#lastRecordMonoMs === undefined
       ? Number.POSITIVE_INFINITY
       : this.#o.clock.monoMs() - this.#lastRecordMonoMs;
+  }
+
+  /** Records that counted, since the start. */
+  get accepted(): number {
+    return this.#accepted;
   }
 
   /** Records that did not count. */
@@ -113,6 +119,7 @@ export class RecordFollower {
   /** Takes a record that was verified and judged. */
   async apply(record: EpochRecord): Promise<void> {
     const { keeper, history, clock } = this.#o;
+    this.#accepted += 1;
     history.add(record);
     if (keeper.accept(record) === 'needs-parent' && this.#newest?.hash !== record.prev) {
       await this.#fill(record);
