@@ -1,5 +1,5 @@
-// From an argument vector to the flag values and operands of one verb. Every mistake is a USAGE error that names
-// the flag and, where one is near, the flag that was meant.
+// From an argument vector to the flag values and operands of one verb. Every mistake is a USAGE error
+// that names the flag and, where one is near, the flag that was meant.
 import { parseArgs } from 'node:util';
 import { TidelockError } from '#agent/base/errors.ts';
 import { didYouMean } from '#agent/yaml/suggest.ts';

@@ -34,14 +34,6 @@ export interface Operands {
   readonly max: number;
 }
 
-/** Words of a call that are no flags: `FILE`, `POD [to POD[:PORT]]`. */
-export interface Operands {
-  /** As the help shows it, after the name of the verb. */
-  readonly form: string;
-  readonly min: number;
-  readonly max: number;
-}
-
 export type OutputForm = 'text' | 'json';
 
 /** What a verb is run with. Every verb takes `-o json|text` besides its own flags. */
