@@ -17,10 +17,10 @@ import type { RosterRow } from './rosterSource.ts';
 import type { Subjects } from './subjects.ts';
 
 export interface MembershipOptions {
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'last'>;
   readonly subjects: Subjects;
-  readonly examiner: Examiner;
-  readonly follower: RecordFollower;
+  readonly examiner: Pick<Examiner, 'examine'>;
+  readonly follower: Pick<RecordFollower, 'roster' | 'newest' | 'silenceMs'>;
   readonly keeper: ChainKeeper;
   readonly peers: PeerBook;
   readonly slots: SlotClock;

@@ -20,7 +20,7 @@ import {
 } from './sealed.ts';
 
 export interface UnsealingOptions {
-  readonly examiner: Examiner;
+  readonly examiner: Pick<Examiner, 'examine'>;
   readonly keeper: ChainKeeper;
   readonly own: OwnStatements;
   readonly follower: Pick<RecordFollower, 'newest'>;

@@ -1,0 +1,187 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { NodeName, Sid } from '#agent/base/brands.ts';
+import type { Appraisal } from '#attest/verify.ts';
+import { SlotClock } from '#proxy/chips/slotClock.ts';
+import { signDirectory, type Directory } from './directory.ts';
+import { ChainKeeper } from './keeper.ts';
+import { Membership } from './membership.ts';
+import { PeerBook } from './peers.ts';
+import { signPresence } from './presence.ts';
+import {
+  appraisalOf,
+  drawNode,
+  examinerOf,
+  keptLog,
+  NOW_MS,
+  PERIOD_MS,
+  recordBy,
+  stillClock,
+} from './records.fixture.ts';
+import type { RosterRow } from './rosterSource.ts';
+import type { OwnStatement } from './statement.ts';
+import { subjectsOf } from './subjects.ts';
+
+const B = 'node-b' as NodeName;
+
+let older: OwnStatement;
+let newer: OwnStatement;
+beforeAll(async () => {
+  [older, newer] = await Promise.all([drawNode(B), drawNode(B)]);
+});
+
+let peers: PeerBook;
+let roster: RosterRow[];
+let answers: Map<OwnStatement, Appraisal>;
+let withdrawals: string[];
+let membership: Membership;
+beforeEach(() => {
+  peers = new PeerBook();
+  roster = [rowOf(older)];
+  answers = new Map([older, newer].map((own) => [own, appraisalOf('affirming')]));
+  withdrawals = [];
+  membership = new Membership({
+    bus: { last: () => Promise.resolve(undefined) },
+    subjects: subjectsOf('c'),
+    examiner: examinerOf(answers),
+    follower: {
+      get roster() {
+        return roster;
+      },
+      newest: recordBy(older).record,
+      silenceMs: 0,
+    },
+    keeper: new ChainKeeper({ maxStalenessMs: 3_600_000 }),
+    peers,
+    slots: new SlotClock(stillClock, PERIOD_MS),
+    clock: stillClock,
+    log: keptLog().log,
+    node: 'node-a' as NodeName,
+    periodMs: PERIOD_MS,
+    maxStalenessMs: 3_600_000,
+    onWithdrawal: (node, _sid, why) => withdrawals.push(`${node}: ${why}`),
+  });
+});
+
+function rowOf({ statement }: OwnStatement): RosterRow {
+  const { node, sid } = statement;
+  return {
+    row: { node, sid, entry: '0'.repeat(64) },
+    entry: {
+      v: 1,
+      statement: '',
+      evidenceDigest: '0'.repeat(64),
+      verdict: 'affirming',
+      level: 'tpm',
+      receipt: { conductor: '0'.repeat(32) as Sid, at: NOW_MS },
+      expiresAt: NOW_MS + 60_000,
+    },
+  };
+}
+
+const presenceOf = (own: OwnStatement, seq: number, withdrawn?: string) =>
+  signPresence(
+    {
+      v: 1,
+      node: own.statement.node,
+      sid: own.statement.sid,
+      seq,
+      nextSeal: Buffer.from(own.seal.public).toString('base64url'),
+      chains: [],
+      clockOffsetMs: 0,
+      hop: 0,
+      ...(withdrawn === undefined ? {} : { withdrawn }),
+    },
+    own.sign,
+  );
+
+const directoryOf = (own: OwnStatement, seq: number, pods: Directory['pods'] = []) => {
+  const { node, sid } = own.statement;
+  const lane = { address: '198.18.0.12', port: 15_008 };
+  return signDirectory({ v: 1, node, sid, seq, lane, pods }, own.sign);
+};
+
+/** A renews from `older` to `newer`, both accepted for a while. */
+async function renewed(): Promise<void> {
+  await membership.follow();
+  roster = [rowOf(newer)];
+  await membership.follow();
+}
+
+describe('Membership.follow()', () => {
+  test('accepts whom the roster lists and whose evidence holds here, and drops whom it lists no more', async () => {
+    await membership.follow();
+    expect(peers.get(B)?.accepted).toHaveLength(1);
+    roster = [];
+    await membership.follow();
+    expect(peers.get(B)).toMatchObject({ accepted: [], refused: expect.stringMatching(/roster/) });
+  });
+
+  test('ends a member whose own TPM signed evidence that fails', async () => {
+    await membership.follow();
+    answers.set(newer, appraisalOf('contraindicated'));
+    roster = [rowOf(newer)];
+    await membership.follow();
+    expect(peers.get(B)).toMatchObject({
+      accepted: [],
+      refused: expect.stringMatching(/contraindicated/),
+    });
+  });
+
+  test.each([
+    ['is not on the bus', undefined],
+    [
+      'was garbled on the bus, so that no TPM vouches for it',
+      appraisalOf('contraindicated', false),
+    ],
+  ])('keeps a member while the evidence of its renewal %s', async (_what, appraisal) => {
+    await membership.follow();
+    if (appraisal) answers.set(newer, appraisal);
+    else answers.delete(newer);
+    roster = [rowOf(newer)];
+    await membership.follow();
+    expect(peers.get(B)?.accepted.map(({ statement }) => statement.sid)).toEqual([
+      older.statement.sid,
+    ]);
+    answers.set(newer, appraisalOf('affirming'));
+    await membership.follow();
+    expect(peers.get(B)?.accepted[0]?.statement.sid).toBe(newer.statement.sid);
+  });
+});
+
+describe('Membership.hearPresence()', () => {
+  test('hears a member under its newest statement, in order, and nobody in its name', async () => {
+    await membership.follow();
+    expect(membership.hearPresence(presenceOf(older, 2))).toBe(true);
+    expect(membership.hearPresence(presenceOf(older, 2))).toBe(false); // a replay
+    expect(membership.hearPresence(presenceOf(older, 1))).toBe(false);
+    const stolen = { ...older, sign: newer.sign };
+    expect(membership.hearPresence(presenceOf(stolen, 3))).toBe(false);
+    expect(membership.hearPresence(presenceOf(newer, 9))).toBe(false); // not accepted yet
+  });
+
+  test('an old presence replayed after a renewal takes nothing back', async () => {
+    await renewed();
+    expect(membership.hearPresence(presenceOf(newer, 1))).toBe(true);
+    expect(membership.hearPresence(presenceOf(older, 99))).toBe(false);
+    expect(peers.get(B)?.presence?.sid).toBe(newer.statement.sid);
+  });
+
+  test('a withdrawal ends the statement for good, whatever the roster says after it', async () => {
+    await membership.follow();
+    expect(membership.hearPresence(presenceOf(older, 3, 'PCR 7 changed'))).toBe(true);
+    expect(withdrawals).toEqual(['node-b: PCR 7 changed']);
+    await membership.follow();
+    expect(peers.get(B)?.accepted).toEqual([]);
+  });
+});
+
+describe('Membership.hearDirectory()', () => {
+  test('an old directory replayed after a renewal routes nothing', async () => {
+    await renewed();
+    expect(membership.hearDirectory(directoryOf(older, 5))).toBe(true); // not heard from since
+    expect(membership.hearDirectory(directoryOf(newer, 1))).toBe(true);
+    expect(membership.hearDirectory(directoryOf(older, 6))).toBe(false);
+    expect(membership.hearDirectory(directoryOf(newer, 1))).toBe(false);
+    expect(peers.get(B)?.directory?.sid).toBe(newer.statement.sid);
+  });
+});
