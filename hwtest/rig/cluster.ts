@@ -7,7 +7,7 @@ import { statusSchema, type Status } from '#agent/api/status.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { run } from '#agent/base/run.ts';
 import type { ServiceAccessPolicy } from '#agent/policy/schema.ts';
-import { logTail, type Program } from './program.ts';
+import { logTail, type Argv, type Program } from './program.ts';
 import type { Rig, RigNode } from './rig.ts';
 
 /** A section of the agent's configuration, laid over that of the cluster. */
@@ -18,6 +18,8 @@ export interface ClusterOptions {
   readonly cluster: string;
   readonly policies: readonly ServiceAccessPolicy[];
   readonly overrides?: Overrides;
+  /** How the `tidelock` program is called; without it, that of this checkout. */
+  readonly program?: Argv;
 }
 
 export interface RigAgent {
@@ -43,8 +45,7 @@ export interface Cluster {
   startAgent(node: RigNode, overrides?: Overrides): RigAgent;
 }
 
-const REPOSITORY = `${import.meta.dirname}/../..`;
-const MAIN = `${REPOSITORY}/agent/main.ts`;
+const CHECKOUT: Argv = [process.execPath, `${import.meta.dirname}/../../agent/main.ts`];
 
 /** Makes the owner keys and the policies that all nodes of the rig share. Errors: those of `run`. */
 export async function createCluster(rig: Rig, options: ClusterOptions): Promise<Cluster> {
@@ -54,14 +55,14 @@ export async function createCluster(rig: Rig, options: ClusterOptions): Promise<
   for (const policy of options.policies) {
     writeFileSync(`${policyDir}/${policy.metadata.name}.json`, JSON.stringify(policy));
   }
-  const { domain, cluster } = options;
-  await tidelock(['init', '--domain', domain, '--cluster', cluster, '--out', ownerDir]);
+  const { domain, cluster, program: tidelock = CHECKOUT } = options;
+  await run([...tidelock, 'init', '--domain', domain, '--cluster', cluster, '--out', ownerDir]);
 
   const configure = (node: RigNode, overrides: Overrides): string => {
     const inventory = `${node.dir}/inventory.json`;
     writeFileSync(inventory, JSON.stringify({ pods: podsOf(rig, node) }));
     const base = baseConfig(rig, node, { ownerDir, policyDir, inventory, domain, cluster });
-    const file = `${node.dir}/config.json`;
+    const file = configFileOf(node);
     const merged = overlay(overlay(base, options.overrides ?? {}), overrides);
     writeFileSync(file, JSON.stringify(merged, undefined, 2), { mode: 0o600 });
     return file;
@@ -69,20 +70,15 @@ export async function createCluster(rig: Rig, options: ClusterOptions): Promise<
   return {
     enrol: async (node) => {
       const config = configure(node, {});
-      await tidelock(['enroll', '--config', config, '--owner', `${ownerDir}/owner.key`]);
+      await run([...tidelock, 'enroll', '--config', config, '--owner', `${ownerDir}/owner.key`]);
     },
     startAgent: (node, overrides = {}) => {
-      const argv = [process.execPath, MAIN, 'agent', 'run', '--config', configure(node, overrides)];
-      const program = rig.spawn(node, argv as [string, ...string[]], { name: 'agent' });
+      const argv: Argv = [...tidelock, 'agent', 'run', '--config', configure(node, overrides)];
+      const program = rig.spawn(node, argv, { name: 'agent' });
       return agentOf(node, program);
     },
   };
 }
-
-/** One verb of this checkout. */
-const tidelock = async (args: readonly string[]): Promise<void> => {
-  await run([process.execPath, MAIN, ...args]);
-};
 
 function agentOf(node: RigNode, program: Program): RigAgent {
   const status = async (): Promise<Status> =>
@@ -116,7 +112,12 @@ const agentError = (node: RigNode, program: Program, what: string, state: string
   });
 
 const runDirOf = (node: RigNode): string => `${node.dir}/run`;
-const controlSocketOf = (node: RigNode): string => `${runDirOf(node)}/control.sock`;
+
+/** Where the agent of a node listens for its verbs. */
+export const controlSocketOf = (node: RigNode): string => `${runDirOf(node)}/control.sock`;
+
+/** The configuration of a node's agent, once it is enrolled. */
+export const configFileOf = (node: RigNode): string => `${node.dir}/config.json`;
 
 const podsOf = (rig: Rig, node: RigNode): object[] =>
   rig.pods

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Status } from '#agent/api/status.ts';
 import type { RunResult } from '#agent/base/run.ts';
 import { createCluster, type RigAgent } from '#hwtest/rig/cluster.ts';
+import type { Argv } from '#hwtest/rig/program.ts';
 import { createRig, type PodPlan, type Rig, type RigPod } from '#hwtest/rig/rig.ts';
 
 export const NODES = ['node-a', 'node-b'] as const;
@@ -13,6 +14,8 @@ export interface TwoNodesOptions {
   readonly pods: readonly PodPlan[];
   readonly periodMs?: number;
   readonly renewSeconds?: number;
+  /** How the `tidelock` program is called; without it, that of this checkout. */
+  readonly program?: Argv;
 }
 
 export interface TwoNodes extends AsyncDisposable {
@@ -41,7 +44,7 @@ const identity = (account: string): string => `spiffe://${DOMAIN}/${CLUSTER}/def
 
 /** Builds the rig, enrols both nodes, starts both agents and waits until they are in step. */
 export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
-  const { pods, periodMs = 5_000, renewSeconds = 600 } = options;
+  const { pods, periodMs = 5_000, renewSeconds = 600, program } = options;
   const rig = await createRig({ nodes: NODES, pods });
   try {
     const cluster = await createCluster(rig, {
@@ -65,6 +68,7 @@ export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
         },
       ],
       overrides: { epochs: { periodMs }, attestation: { renewSeconds } },
+      ...(program && { program }),
     });
     for (const node of rig.nodes) await cluster.enrol(node);
     const agents = rig.nodes.map((node) => cluster.startAgent(node));
