@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { serveControl } from '#agent/api/control.ts';
 import type { Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
-import { TidelockError } from '#agent/base/errors.ts';
+import type { TidelockError } from '#agent/base/errors.ts';
 import { hex } from '#agent/base/bytes.ts';
 import { run } from '#agent/base/run.ts';
 import { documentHash, type SignedDocument } from '#agent/base/signed.ts';
@@ -30,7 +30,7 @@ import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { openFileInventory } from '#agent/inventory/file.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
 import { collectEvidence } from '#attest/evidence.ts';
-import { quotedPcrs, readPolicy, type AttestationPolicy } from '#attest/policy.ts';
+import { quotedPcrs, readPolicy } from '#attest/policy.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
@@ -47,6 +47,7 @@ import { readHost, type Host } from './host.ts';
 import { openLaneListener } from './laneListener.ts';
 import type { EventRing, Log } from './log.ts';
 import { readDocument } from './documents.ts';
+import { requireFit, requireRoot } from './prerequisites.ts';
 import { logLaneEvent } from './laneEvents.ts';
 import { Snapshots, type SnapshotSources } from './snapshots.ts';
 import { statusOf } from './statusView.ts';
@@ -349,25 +350,4 @@ export async function runAgent(
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
   log.info('agent.stop', { text: `agent of ${node} stops` });
-}
-
-function requireRoot(): void {
-  if (process.getuid?.() === 0) return;
-  throw new TidelockError('ROOT_REQUIRED', {
-    op: 'agent.run',
-    message: 'Cannot run the agent: not root',
-    hint: 'It enters the network namespaces of pods and loads nftables rules. Run it as root; the data plane drops to lanes.uid by itself.',
-  });
-}
-
-/** The owners' policy is for this cluster and allows the period configured. */
-function requireFit(policy: AttestationPolicy, { domain, cluster, epochs }: Config): void {
-  const { min, max } = policy.periodMs;
-  const fits = epochs.periodMs >= min && epochs.periodMs <= max;
-  if (policy.domain === domain && policy.cluster === cluster && fits) return;
-  throw new TidelockError('CONFIG_INVALID', {
-    op: 'agent.run',
-    message: `Cannot run under the attestation policy: it is for ${policy.domain}/${policy.cluster} with epochs.periodMs of ${min} to ${max}, the configuration says ${domain}/${cluster} and ${epochs.periodMs}`,
-    hint: 'Correct domain, cluster or epochs.periodMs, or have the owners sign a policy for them with tidelock init --owner.',
-  });
 }
