@@ -9,7 +9,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   attest: ['base'],
   probes: ['base'],
   proxy: ['base'],
-  hwtest: ['base', 'agent', 'attest', 'probes', 'proxy'],
+  hwtest: ['base', 'agent', 'attest', 'probes', 'proxy', 'daemonset'],
   daemonset: ['base'],
 };
 
