@@ -48,6 +48,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./status.ts')).status),
   },
   {
+    name: 'epochs',
+    summary: 'show how keys rotate: conductor, slot, chains and who confirmed them',
+    load: async () => runnable((await import('./epochs.ts')).epochs),
+  },
+  {
     name: 'version',
     summary: 'show the version',
     load: async () => runnable((await import('./version.ts')).version),
