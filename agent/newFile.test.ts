@@ -1,9 +1,9 @@
-// Tests of writing new files and of making directories for them.
+// Tests of writing new files.
 import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeDirectory, writeNew } from './newFile.ts';
+import { writeNew } from './newFile.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -38,13 +38,4 @@ describe('writeNew()', () => {
       });
     },
   );
-});
-
-describe('makeDirectory()', () => {
-  it('makeDirectory() is done when it exists, when another makes it, and for relative paths', async () => {
-    const path = relative(process.cwd(), join(dir, 'a', 'b'));
-    await Promise.all([makeDirectory(path), makeDirectory(path), makeDirectory(join(dir, 'a'))]);
-    await makeDirectory(path);
-    expect((await stat(join(dir, 'a', 'b'))).isDirectory()).toBe(true);
-  });
 });

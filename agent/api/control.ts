@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
 import { asTidelockError, messageOf, TidelockError } from '#agent/base/errors.ts';
-import { makeDirectory } from '#agent/newFile.ts';
+import { makeDirectory } from '#agent/base/directory.ts';
 
 /** The parameters of a request, each given once: at most MAX_PARAMETERS, names and values bounded. */
 export type Query = Readonly<Record<string, string>>;

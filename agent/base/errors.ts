@@ -59,3 +59,7 @@ export function asTidelockError(thrown: unknown, op: string): TidelockError {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** Whether something thrown is a system error of this code (`ENOENT`). */
+export const hasCode = (thrown: unknown, code: string): boolean =>
+  thrown instanceof Error && 'code' in thrown && thrown.code === code;

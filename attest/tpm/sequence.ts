@@ -1,7 +1,8 @@
 // The only way to the TPM: tpm2-tools, one sequence of commands at a time. A sequence owns a scratch
 // directory; nothing it made, in the TPM or on disk, outlives it, so nothing goes stale at a reset.
-import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '#agent/base/directory.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import type { Run } from '#agent/base/run.ts';
 import { isStale, isTransport, responseOf, TpmCommandError } from './response.ts';
@@ -74,7 +75,7 @@ async function once<T>(
   tcti: string,
   work: (sequence: Sequence) => Promise<T>,
 ): Promise<T> {
-  await mkdir(access.workDir, { recursive: true, mode: 0o700 });
+  await makeDirectory(access.workDir);
   const scratch = await mkdtemp(join(access.workDir, 'tpm-'));
   try {
     return await work({
