@@ -53,7 +53,13 @@ describe('serveControl()', () => {
     ['one given twice', 'pod=a&pod=b'],
     ['an odd name', '__proto__=a'],
     ['a long value', `pod=${'x'.repeat(2_049)}`],
-    ['too many', [...'abcdefghi'].map((name) => `${name}=1`).join('&')],
+    [
+      'too many',
+      'abcdefghi'
+        .split('')
+        .map((name) => `${name}=1`)
+        .join('&'),
+    ],
   ])('serveControl() refuses parameters: %s', async (_what, query) => {
     await serve({ 'GET /why': () => ({}) });
     const request = `GET /why?${query} HTTP/1.1\r\nHost: x\r\n\r\n`;
