@@ -18,6 +18,8 @@ function restless(moves: number): Tpm {
     ekCertificate: () => Promise.resolve(fromB64url(evidence.ekCertificate)),
     ensureAk: () =>
       Promise.resolve({ publicArea: fromB64url(evidence.akPublic), name: Buffer.alloc(34) }),
+    findAk: () => Promise.reject(new Error('not asked for')),
+    removeAk: () => Promise.reject(new Error('not asked for')),
     readPcrs: () => Promise.resolve(reads++ < moves ? moved(reads) : good),
     quote: () => Promise.resolve({ message, signature: fromB64url(evidence.quote.signature) }),
     activateCredential: () => Promise.reject(new Error('not asked for')),

@@ -5,6 +5,7 @@ import { EXIT } from '#agent/base/codes.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import { configWarnings, effectiveConfig, loadConfig, type Config } from '#agent/config.ts';
 import { readInventory } from '#agent/inventory/file.ts';
+import { readAttestationPolicy, readOwnEnrolment } from '#agent/ownerDocuments.ts';
 import { readPolicies } from '#agent/policy/files.ts';
 import { CONFIG_FLAGS, configSources } from './configFlags.ts';
 import { printResult } from './output.ts';
@@ -15,7 +16,7 @@ export const configCheck = defineVerb({
   name: 'config check',
   flags: CONFIG_FLAGS,
   about:
-    'Checks a configuration, its inventory and its policies, and that the files it names can be read. Starts and changes nothing.',
+    'Checks a configuration, its inventory, its policies and the owners’ signatures on attestation policy and enrolment, and that the files it names can be read. Starts and changes nothing.',
   example: 'tidelock config check --config /etc/tidelock/config.yaml',
   run: async (invocation) => {
     const sources = configSources(invocation.flags, invocation.terminal);
@@ -24,6 +25,8 @@ export const configCheck = defineVerb({
     const failures = await failuresOf([
       readInventory(config.inventory.file),
       readPolicies(config.policy.files),
+      ifThere(config.attestation.policyFile, () => readAttestationPolicy(config)),
+      ifThere(config.attestation.enrolmentFile, () => readOwnEnrolment(config)),
     ]);
     const [first, ...others] = failures;
     if (first) throw withOthers(first, others);
@@ -62,6 +65,10 @@ async function unreadable(config: Config): Promise<string[]> {
   );
   return found.flat();
 }
+
+/** On a machine that is being prepared a file may come later; `unreadable` tells of it. */
+const ifThere = (file: string, read: () => Promise<unknown>): Promise<unknown> =>
+  access(file).then(read, () => undefined);
 
 async function failuresOf(checks: readonly Promise<unknown>[]): Promise<TidelockError[]> {
   const results = await Promise.allSettled(checks);

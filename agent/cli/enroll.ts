@@ -7,13 +7,12 @@ import { signingKeyId, type SigningKey } from '#agent/base/asymmetric.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { run } from '#agent/base/run.ts';
 import { loadConfig, type Config } from '#agent/config.ts';
-import { readDocument } from '#agent/documents.ts';
 import { readEventLog } from '#agent/eventLog.ts';
 import { fileExists, writeNew } from '#agent/newFile.ts';
 import { readOwnerKey } from '#agent/owner.ts';
+import { readAttestationPolicy } from '#agent/ownerDocuments.ts';
 import { readEkAuthorities, type EkAuthorities } from '#attest/ek.ts';
 import { enrolNode } from '#attest/enrol.ts';
-import { readPolicy, type AttestationPolicy } from '#attest/policy.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CONFIG_FLAGS, configSources } from './configFlags.ts';
 import { printResult } from './output.ts';
@@ -42,7 +41,7 @@ export const enroll = defineVerb({
     if (await stat(out).catch(() => undefined)) throw fileExists(out);
     const owner = await readOwnerKey(resolve(terminal.cwd, flags.owner));
     requirePinned(owner, config);
-    const policy = await policyOf(config);
+    const { policy } = await readAttestationPolicy(config);
     const { certificates } = await authoritiesOf(config);
 
     await using tpm = openTpm({
@@ -85,21 +84,6 @@ function requirePinned(owner: SigningKey, { owners, node }: Config): void {
     op: 'enroll.owner',
     message: `Cannot enrol ${node}: owner ${owner.keyId} is not among the owners of the configuration`,
     hint: `It names ${owners.map(signingKeyId).join(', ')}. Use the key of one of these, or add this one's owner.pub on every node.`,
-  });
-}
-
-async function policyOf({
-  attestation,
-  owners,
-  domain,
-  cluster,
-}: Config): Promise<AttestationPolicy> {
-  const policy = readPolicy(await readDocument(attestation.policyFile), owners);
-  if (policy.domain === domain && policy.cluster === cluster) return policy;
-  throw new TidelockError('CONFIG_INVALID', {
-    op: 'enroll.policy',
-    message: `Cannot use policy ${attestation.policyFile}: it is for ${policy.cluster} in ${policy.domain}, the configuration for ${cluster} in ${domain}`,
-    hint: 'Correct domain and cluster in the configuration, or name the policy of this cluster in attestation.policyFile.',
   });
 }
 

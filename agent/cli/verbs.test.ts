@@ -1,5 +1,5 @@
 // Tests of the verbs themselves, run as a user runs them, on files of their own.
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -120,6 +120,26 @@ describe('tidelock config check', () => {
     expect(exit).toBe(2);
     expect(err).toContain('inventory.yaml:1:7: pods is 5');
     expect(err).toContain('policy.yaml:1:7: kind is "X"');
+  });
+
+  it('config check verifies the policy and names the file that an owner did not sign', async () => {
+    const file = join(dir, 'owner', 'attestation-policy.json');
+    const policy = await readFile(file, 'utf8');
+    await writeFile(file, policy.replace('"issuedAt": 1', '"issuedAt": 2'));
+    const { exit, err } = await tidelock('config', 'check', '-c', 'config.yaml');
+    expect(exit).toBe(3);
+    expect(err).toMatch(/^error SIGNATURE_INVALID: .*not signed by the expected key; the file is /);
+    expect(err).toContain(file);
+  });
+
+  it('config check refuses an enrolment that is none', async () => {
+    await mkdir(join(dir, 'state'));
+    await writeFile(join(dir, 'state', 'enrolment.json'), '{}');
+    const attestation = { ...config.attestation, enrolmentFile: 'state/enrolment.json' };
+    await writeFile(join(dir, 'config.yaml'), JSON.stringify({ ...config, attestation }));
+    const { exit, err } = await tidelock('config', 'check', '-c', 'config.yaml');
+    expect(exit).toBe(4);
+    expect(err).toMatch(/^error DOCUMENT_MALFORMED: .*enrolment\.json/);
   });
 
   it('config check ends in one error for a broken configuration', async () => {

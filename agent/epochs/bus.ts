@@ -18,6 +18,7 @@ import {
   UserAuthenticationExpiredError,
   type Msg,
   type NatsConnection,
+  type NodeConnectionOptions,
   type Subscription,
   type TlsOptions,
 } from '@nats-io/transport-node';
@@ -32,13 +33,17 @@ export interface BusTls {
   readonly keyFile?: string | undefined;
 }
 
-export interface BusOptions {
+/** Where the bus is and who this node is to it. */
+export interface BusAccess {
   readonly servers: readonly string[];
   /** File with the NKey seed of this node's NATS user. */
   readonly nkeySeedFile?: string | undefined;
   /** File with NATS user credentials (JWT and seed). */
   readonly credentialsFile?: string | undefined;
   readonly tls?: BusTls | undefined;
+}
+
+export interface BusOptions extends BusAccess {
   /** Client name, as operators see it in `nats server report`. */
   readonly name: string;
   readonly streams: readonly (Partial<StreamConfig> & { readonly name: string })[];
@@ -151,7 +156,7 @@ export function openBus(options: BusOptions): Bus {
   /** One connection from birth to its final close. */
   const live = async (): Promise<void> => {
     const nc = await connect({
-      servers: [...options.servers],
+      ...connectionTo(options),
       name: options.name,
       maxReconnectAttempts: -1,
       reconnectTimeWait: RETRY_MIN_MS,
@@ -160,8 +165,6 @@ export function openBus(options: BusOptions): Bus {
       maxPingOut: 2,
       timeout: CALL_TIMEOUT_MS,
       ignoreAuthErrorAbort: true,
-      ...authentication(options),
-      ...(options.tls ? { tls: tlsOf(options.tls) } : {}),
     });
     try {
       await ready(nc);
@@ -334,9 +337,14 @@ async function ensureStream(
   }
 }
 
-function authentication(options: BusOptions): {
-  authenticator?: ReturnType<typeof nkeyAuthenticator>;
-} {
+/** What the client library is told of servers, credentials and TLS. Errors: those of reading the files. */
+export const connectionTo = (access: BusAccess): NodeConnectionOptions => ({
+  servers: [...access.servers],
+  ...authentication(access),
+  ...(access.tls ? { tls: tlsOf(access.tls) } : {}),
+});
+
+function authentication(options: BusAccess): Pick<NodeConnectionOptions, 'authenticator'> {
   if (options.nkeySeedFile !== undefined) {
     const seed = readFileSync(options.nkeySeedFile, 'utf8').trim();
     return { authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)) };
@@ -363,10 +371,12 @@ function decode(data: Uint8Array): unknown {
   }
 }
 
-const serverOf = (nc: NatsConnection): string =>
+/** `nats-server 2.9.10 at 198.18.0.2:4222`. */
+export const serverOf = (nc: NatsConnection): string =>
   `nats-server ${nc.info?.version ?? 'unknown'} at ${nc.getServer()}`;
 
-function unreachable(cause: unknown, servers: readonly string[]): TidelockError {
+/** Why there is no connection: BUS_DENIED for refused credentials, else BUS_UNREACHABLE. */
+export function unreachable(cause: unknown, servers: readonly string[]): TidelockError {
   if (cause instanceof TidelockError) return cause;
   const denied =
     cause instanceof AuthorizationError || cause instanceof UserAuthenticationExpiredError;

@@ -68,16 +68,18 @@ async function specOf(
   naming: SpiffeNaming,
   resolve: (place: PodPlace) => Promise<PodNetns>,
 ): Promise<LocalPodSpec> {
-  const { netns, cgroup, imageDigest, ...pod } = entry;
+  const { netns: _netns, cgroup: _cgroup, imageDigest, ...pod } = entry;
   return {
     ...pod,
     ...(imageDigest === undefined ? {} : { imageDigest }),
     spiffeId: spiffeIdOf(naming, pod),
-    netns: await resolve(
-      netns === undefined ? { kind: 'cgroup', path: cgroup ?? '' } : { kind: 'netns', path: netns },
-    ),
+    netns: await resolve(placeOf(entry)),
   };
 }
+
+/** Where an entry says that its pod lives. */
+export const placeOf = ({ netns, cgroup }: InventoryEntry): PodPlace =>
+  netns === undefined ? { kind: 'cgroup', path: cgroup ?? '' } : { kind: 'netns', path: netns };
 
 /** One namespace holds one listener, and a connection from it must have one identity. */
 function withoutSharedNetns(pods: readonly LocalPodSpec[]): LocalPodSpec[] {

@@ -30,7 +30,11 @@ export async function ensureAk(sequence: Sequence, handle: number): Promise<Atte
   throw unfit(handle, 'the key just made is not there');
 }
 
-async function readAk(sequence: Sequence, handle: number): Promise<AttestationKey | undefined> {
+/** The AK at `handle`; undefined when the handle is free. Errors: TPM_AK_UNFIT, TPM_COMMAND, TPM_UNREACHABLE. */
+export async function readAk(
+  sequence: Sequence,
+  handle: number,
+): Promise<AttestationKey | undefined> {
   const file = sequence.path('ak.pub');
   try {
     await sequence.tool('readpublic', '-c', handleText(handle), '-f', 'tss', '-o', file);
@@ -60,6 +64,11 @@ async function createAk(sequence: Sequence, handle: number): Promise<void> {
   await flushTransient(sequence);
   await sequence.tool('evictcontrol', '-C', 'o', '-c', context, handleText(handle));
   await flushTransient(sequence);
+}
+
+/** Takes the key at `handle` out of the TPM. Errors: TPM_COMMAND, TPM_UNREACHABLE. */
+export async function evictAk(sequence: Sequence, handle: number): Promise<void> {
+  await sequence.tool('evictcontrol', '-C', 'o', '-c', handleText(handle));
 }
 
 function flawOf(key: TpmPublic): string | undefined {

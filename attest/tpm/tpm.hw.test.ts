@@ -79,6 +79,18 @@ it('ensureAk() makes the key once and finds it after a restart of TPM and agent'
   expect(await later.ensureAk()).toEqual(made);
 });
 
+it('findAk() makes no key, and removeAk() leaves none', async () => {
+  await using other = open(0x8101_0300);
+  expect(await other.findAk()).toBeUndefined();
+  const made = await other.ensureAk();
+  expect(await other.findAk()).toEqual(made);
+  await other.removeAk();
+  await other.removeAk();
+  expect(await other.findAk()).toBeUndefined();
+  expect(await other.ensureAk()).toEqual(made); // a primary of the same seed
+  await other.removeAk();
+});
+
 it('ensureAk() refuses a key at its handle that could sign anything', async () => {
   const file = (name: string): string => join(dir, name);
   await swtpm.tool('createprimary', '-C', 'o', '-c', file('primary.ctx'));

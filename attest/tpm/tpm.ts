@@ -3,7 +3,7 @@
 import { TidelockError } from '#agent/base/errors.ts';
 import type { Credential } from '#attest/credential.ts';
 import { activateCredential } from './activate.ts';
-import { ensureAk, type AttestationKey } from './ak.ts';
+import { ensureAk, evictAk, readAk, type AttestationKey } from './ak.ts';
 import type { HashName } from './algorithms.ts';
 import { readEkCertificate, type EkCertificate } from './nvread.ts';
 import { readPcrs } from './pcrread.ts';
@@ -21,6 +21,10 @@ export interface Tpm extends AsyncDisposable {
   ekCertificate(): Promise<Buffer>;
   /** The attestation key, made on first use. Errors: TPM_AK_UNFIT. */
   ensureAk(): Promise<AttestationKey>;
+  /** The attestation key if it was made already; makes none. Errors: TPM_AK_UNFIT. */
+  findAk(): Promise<AttestationKey | undefined>;
+  /** Removes the attestation key. Errors: TPM_AK_UNFIT when the object there is not one. */
+  removeAk(): Promise<void>;
   /** Errors: TPM_BANK_INACTIVE. */
   readPcrs(bank: HashName, indices: readonly number[]): Promise<Map<number, Buffer>>;
   quote(request: QuoteRequest): Promise<Quote>;
@@ -54,6 +58,13 @@ export function openTpm(options: TpmOptions): Tpm {
   return {
     ekCertificate: async () => (await certificate()).der,
     ensureAk: async () => (known.ak ??= await run((sequence) => ensureAk(sequence, akHandle))),
+    findAk: () => run((sequence) => readAk(sequence, akHandle)),
+    removeAk: async () => {
+      await run(async (sequence) => {
+        if (await readAk(sequence, akHandle)) await evictAk(sequence, akHandle);
+      });
+      delete known.ak;
+    },
     readPcrs: (bank, indices) => run((sequence) => readPcrs(sequence, bank, indices)),
     quote: (request) => run((sequence) => takeQuote(sequence, akHandle, request)),
     activateCredential: async (credential) => {

@@ -3,7 +3,7 @@
 // touched.
 import { z } from 'zod';
 import { TidelockError, messageOf } from '#agent/base/errors.ts';
-import type { Run } from '#agent/base/run.ts';
+import type { Run, RunResult } from '#agent/base/run.ts';
 
 /** Where redirected connections arrive, on the pod's loopback. */
 export const OUTBOUND_PORT = 15001;
@@ -82,10 +82,29 @@ export async function loadRules(run: Run, { netnsPath, inbound }: Ruleset): Prom
     },
     counters: async () =>
       countersIn(await nft('count', ['-j', 'list', 'counters', 'table', ...FAMILY_TABLE])),
-    remove: async () => {
-      await nft('remove', ['-f', '-'], `add table ${TABLE}\ndelete table ${TABLE}\n`);
-    },
+    remove: () => removeTable(nft),
   };
+}
+
+/** The table in a namespace as nft lists it, without counts; undefined when there is none. Errors: REDIRECT_FAILED. */
+export const rulesIn = (run: Run, netnsPath: string): Promise<string | undefined> =>
+  listing(nftIn(run, netnsPath));
+
+/** Removes the table from a namespace, whoever loaded it; none is no error. Errors: REDIRECT_FAILED. */
+export const removeRulesIn = (run: Run, netnsPath: string): Promise<void> =>
+  removeTable(nftIn(run, netnsPath));
+
+/**
+ * What `rulesIn` says of rules that stand as they were loaded: this nft's own words for them, had by
+ * loading them into a namespace that nobody else sees and that ends with the call.
+ * Errors: REDIRECT_FAILED.
+ */
+export async function rulesAsListed(run: Run, inbound: Inbound): Promise<string> {
+  const script = `nft -f - && nft -s list table ${TABLE}`;
+  const { stdout } = await nftRun(run, 'try', ['unshare', '--net', 'sh', '-c', script], {
+    input: rulesetText(inbound),
+  });
+  return stdout.toString();
 }
 
 const FAMILY_TABLE = ['inet', 'tidelock'] as const;
@@ -95,18 +114,27 @@ type Nft = (verb: string, args: readonly string[], input?: string) => Promise<st
 const nftIn =
   (run: Run, netnsPath: string): Nft =>
   async (verb, args, input = '') => {
-    try {
-      const { stdout } = await run(['nsenter', `--net=${netnsPath}`, 'nft', ...args], { input });
-      return stdout.toString();
-    } catch (cause) {
-      throw new TidelockError('REDIRECT_FAILED', {
-        op: `redirect.${verb}`,
-        message: `Cannot ${verb} redirect rules: ${messageOf(cause)}`,
-        hint: 'nftables 1.0 or later must be installed, the kernel needs nf_tables and nft_fib, and the agent CAP_NET_ADMIN.',
-        cause,
-      });
-    }
+    const argv = ['nsenter', `--net=${netnsPath}`, 'nft', ...args] as const;
+    return (await nftRun(run, verb, argv, { input })).stdout.toString();
   };
+
+/** `run` with its failure told as one of the rules. */
+async function nftRun(run: Run, verb: string, ...call: Parameters<Run>): Promise<RunResult> {
+  try {
+    return await run(...call);
+  } catch (cause) {
+    throw new TidelockError('REDIRECT_FAILED', {
+      op: `redirect.${verb}`,
+      message: `Cannot ${verb} redirect rules: ${messageOf(cause)}`,
+      hint: 'nftables 1.0 or later must be installed, the kernel needs nf_tables and nft_fib, and the agent CAP_NET_ADMIN.',
+      cause,
+    });
+  }
+}
+
+async function removeTable(nft: Nft): Promise<void> {
+  await nft('remove', ['-f', '-'], `add table ${TABLE}\ndelete table ${TABLE}\n`);
+}
 
 /** Text of the table without counts; undefined when there is none. */
 async function listing(nft: Nft): Promise<string | undefined> {

@@ -11,7 +11,7 @@ import { originalDestination } from '#proxy/native/socket.ts';
 import type { Endpoint } from '#proxy/native/sockaddr.ts';
 import { openNetns, withNetns } from '#proxy/native/netns.ts';
 import { capturePod, type CapturedPod } from './pod.ts';
-import type { Inbound } from './nftables.ts';
+import { removeRulesIn, rulesAsListed, rulesIn, type Inbound } from './nftables.ts';
 
 const NAME = `tlc${process.pid}`;
 const POD = `${NAME}pod`;
@@ -205,6 +205,17 @@ describe('capturePod()', () => {
     expect(await pod.rules()).toBe('changed');
     await run(inside(POD, 'nft', 'delete', 'table', 'inet', 'tidelock'));
     expect(await pod.rules()).toBe('missing');
+  });
+
+  test('rulesAsListed() is what rulesIn() reads of a captured pod, until they are removed', async () => {
+    const netns = `/run/netns/${POD}`;
+    expect(await rulesIn(run, netns)).toBeUndefined();
+    const pod = await capture();
+    expect(await rulesIn(run, netns)).toBe(await rulesAsListed(run, 'refuse'));
+    pod.abandon();
+    await removeRulesIn(run, netns);
+    expect(await rulesIn(run, netns)).toBeUndefined();
+    await removeRulesIn(run, netns);
   });
 
   test('CapturedPod.rules() stays intact while rules count', async () => {
