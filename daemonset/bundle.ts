@@ -1,7 +1,15 @@
 // `npm run bundle`: the agent as four programs and one native addon in one folder, which starts on a
 // plain Node 26 without node_modules. Owns what is in that folder and how code in it finds its
 // neighbours; changes nothing about what the programs do.
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, type Loader, type Metafile, type OnLoadArgs, type Plugin } from 'esbuild';
@@ -20,8 +28,8 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 const TARGET = 'node26';
 
 /** CommonJS dependencies ask for built-in modules by `require`, which a module does not have. */
-const REQUIRE =
-  "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);";
+const HEAD =
+  "#!/usr/bin/env node\nimport { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);";
 
 /** Bundles the checkout into `outDir`, whose former content is removed. Errors: those of esbuild. */
 export async function bundle(outDir: string): Promise<void> {
@@ -36,7 +44,7 @@ export async function bundle(outDir: string): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: TARGET,
-    banner: { js: REQUIRE },
+    banner: { js: HEAD },
     legalComments: 'none', // they stand in the licences file
     metafile: true,
     logLevel: 'warning',
@@ -46,6 +54,7 @@ export async function bundle(outDir: string): Promise<void> {
   const manifest = { name, version, license, private: true, type: 'module' };
   writeFileSync(join(outDir, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
   writeFileSync(join(outDir, 'THIRD-PARTY-LICENSES'), licencesOf(metafile));
+  chmodSync(join(outDir, 'tidelock.mjs'), 0o755);
 }
 
 /** A URL that a module makes of a path relative to itself. */

@@ -1,7 +1,15 @@
 // The bundle as files: complete, without node_modules, and its programs start where nothing else can
 // be read. That it carries traffic is shown by bundle.hw.test.ts.
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,6 +56,16 @@ describe('bundle()', () => {
     const { status, stdout, stderr } = node('tidelock.mjs', 'version');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toBe(`tidelock ${version} (node ${process.versions.node})\n`);
+  });
+
+  test('makes tidelock a program of its own, also by a link', () => {
+    const bin = join(dir, 'bin');
+    mkdirSync(bin);
+    symlinkSync(join(dir, 'tidelock.mjs'), join(bin, 'tidelock'));
+    symlinkSync(process.execPath, join(bin, 'node'));
+    const env = { PATH: bin };
+    const { status, stdout } = spawnSync('tidelock', ['help'], { env, encoding: 'utf8' });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('agent run') });
   });
 
   test('says where a verb can be run that needs a checkout', () => {
