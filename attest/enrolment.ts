@@ -15,7 +15,7 @@ const reference = z.strictObject({
     .refine((pcrs) => !(String(IMA_PCR) in pcrs), 'PCR 10 cannot have a reference value'),
 });
 
-const schema = z.strictObject({
+export const enrolmentSchema = z.strictObject({
   v: z.literal(1),
   domain: shortName,
   cluster: shortName,
@@ -28,8 +28,8 @@ const schema = z.strictObject({
   issuedAt: unixMs,
 });
 
-export type Enrolment = z.infer<typeof schema>;
+export type Enrolment = z.infer<typeof enrolmentSchema>;
 
 /** Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID. */
 export const readEnrolment = (document: unknown, owners: readonly SigningPublic[]): Enrolment =>
-  readOwned(document, ENROLMENT_KIND, owners, schema);
+  readOwned(document, ENROLMENT_KIND, owners, enrolmentSchema);

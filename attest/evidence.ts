@@ -16,7 +16,7 @@ import type { PcrValues } from './quote.ts';
 export const MAX_EVENT_LOG_BYTES = 512 << 10;
 /** TPMS_ATTEST of a quote is below 200 bytes, an RSA 4096 signature below 600. */
 const MAX_TPM_BYTES = 2048;
-const MAX_STATEMENT_BYTES = 12_288;
+export const MAX_STATEMENT_BYTES = 12_288;
 
 const pcrHex = z.string().regex(/^(?:[0-9a-f]{2}){20,64}$/);
 

@@ -13,8 +13,8 @@ export type PolicyBank = z.infer<typeof policyBank>;
 export const IMA_PCR = 10;
 
 export const pcrIndex = z.int().min(0).max(23);
-/** Unix milliseconds. */
-export const unixMs = z.int().min(0);
+/** Unix milliseconds, as far as a Date goes (ECMA-262 21.4.1.1). */
+export const unixMs = z.int().min(0).max(8_640_000_000_000_000);
 /** A trust domain (SPIFFE ID 2.1) or the name of a cluster in it. */
 export const shortName = z.string().regex(/^[a-z0-9._-]{1,255}$/);
 /** Lower-case hex of exactly `lenBytes`. */

@@ -5,7 +5,7 @@ import { signDocument, type SignedDocument } from '#agent/base/signed.ts';
 import { z } from 'zod';
 import { IMA_PCR, pcrIndex, policyBank, readOwned, shortName, unixMs } from './owned.ts';
 
-const KIND = 'attestation-policy';
+export const POLICY_KIND = 'attestation-policy';
 
 const registers = z
   .array(pcrIndex)
@@ -16,7 +16,7 @@ const registers = z
     'PCR 10 moves with every file (IMA): it cannot be fixed',
   );
 
-const schema = z
+export const policySchema = z
   .strictObject({
     v: z.literal(1),
     domain: shortName,
@@ -40,7 +40,7 @@ const schema = z
   .refine((p) => !p.enforce.some((pcr) => p.warn.includes(pcr)), 'a PCR is both enforce and warn')
   .refine((p) => p.periodMs.min <= p.periodMs.max, 'periodMs.min is over periodMs.max');
 
-export type AttestationPolicy = z.infer<typeof schema>;
+export type AttestationPolicy = z.infer<typeof policySchema>;
 
 /** What an owner must decide; the rest has defaults. */
 export type PolicyChoices = Pick<
@@ -64,13 +64,13 @@ export const signPolicy = (
   choices: PolicyChoices,
   owner: SigningKey,
 ): SignedDocument<AttestationPolicy> =>
-  signDocument(KIND, schema.parse({ ...DEFAULTS, ...choices }), owner);
+  signDocument(POLICY_KIND, policySchema.parse({ ...DEFAULTS, ...choices }), owner);
 
 /** Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID. */
 export const readPolicy = (
   document: unknown,
   owners: readonly SigningPublic[],
-): AttestationPolicy => readOwned(document, KIND, owners, schema);
+): AttestationPolicy => readOwned(document, POLICY_KIND, owners, policySchema);
 
 /** Registers that evidence must quote, rising: those with reference values, and IMA's. */
 export const quotedPcrs = ({

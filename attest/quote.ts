@@ -143,7 +143,9 @@ function clockCheck(now: TpmClock, before: TpmClock | undefined): Check {
       `${state}; not "safe": the TPM lost power without an orderly shutdown, so its clock may repeat a stretch. It mends itself within about an hour of uptime.`,
     );
   }
-  return pass('TPM clock', `${state}, not earlier than before.`);
+  const since =
+    before === undefined ? 'nothing earlier to compare with' : 'not earlier than before';
+  return pass('TPM clock', `${state}, ${since}.`);
 }
 
 /** Reset and restart counts order boots; the clock orders quotes of one boot. */

@@ -36,8 +36,13 @@ export const FIXTURE_NODE = 'node-a' as NodeName;
 export const FIXTURE_DOMAIN = 'example.org';
 export const FIXTURE_CLUSTER = 'test';
 
-/** A policy, an enrolment under it and evidence on its hash, from a software TPM in `dir`. */
-export async function makeFixture(dir: string, owner: SigningKey, nowMs: number): Promise<Fixture> {
+/** A policy, an enrolment under it and evidence on its hash for `statement`, from a software TPM in `dir`. */
+export async function makeFixture(
+  dir: string,
+  owner: SigningKey,
+  nowMs: number,
+  statement = utf8('{"node":"node-a"}'),
+): Promise<Fixture> {
   await using swtpm = await createSwtpm(dir);
   await swtpm.measure(BOOT);
   await using tpm = openTpm({ tcti: swtpm.tcti, run, workDir: join(dir, 'work') });
@@ -59,7 +64,7 @@ export async function makeFixture(dir: string, owner: SigningKey, nowMs: number)
     eventLog,
     bank: policy.bank,
     pcrs: quotedPcrs(policy),
-    statement: utf8('{"node":"node-a"}'),
+    statement,
     challenge: { basis: hex(documentHash(signed)), random: Buffer.alloc(32, 7) },
   });
   const ownerText = b64url(encodeSigningPublic(owner.public));

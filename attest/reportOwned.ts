@@ -1,0 +1,90 @@
+// The enrolment and the policy inside a report: whether owners that the reader trusts signed them, and
+// what they say in either case. Unsigned by these owners they are a claim that nobody vouches for.
+import { signingKeyId, type SigningPublic } from '#agent/base/asymmetric.ts';
+import { hex } from '#agent/base/bytes.ts';
+import type { Json } from '#agent/base/jcs.ts';
+import { documentHash, verifyDocument, type SignedDocument } from '#agent/base/signed.ts';
+import { z } from 'zod';
+import { fail, notChecked, pass, type Check } from './check.ts';
+import { ENROLMENT_KIND, enrolmentSchema, type Enrolment } from './enrolment.ts';
+import { POLICY_KIND, policySchema, type AttestationPolicy } from './policy.ts';
+
+/** What owners said of a node, or are claimed to have said. */
+export interface OwnersWord {
+  readonly checks: readonly Check[];
+  readonly enrolment: Enrolment | undefined;
+  readonly policy: AttestationPolicy | undefined;
+  /** Of the policy document, hex: what a challenge rests on before there are records (PROTOCOL 2). */
+  readonly policyHash: string | undefined;
+  /** Whether owners of the reader signed both. */
+  readonly vouched: boolean;
+}
+
+interface Part<T> {
+  readonly check: Check;
+  readonly value: T | undefined;
+}
+
+/** Reads both documents of a report under `owners`. Never throws. */
+export function ownersWord(
+  from: { readonly enrolment: Json; readonly policy: Json },
+  owners: readonly SigningPublic[],
+): OwnersWord {
+  const enrolment = partOf(from.enrolment, ENROLMENT_KIND, 'enrolment', enrolmentSchema, owners);
+  const policy = partOf(from.policy, POLICY_KIND, 'policy', policySchema, owners);
+  const checks = [enrolment.check, policy.check];
+  return {
+    checks,
+    enrolment: enrolment.value,
+    policy: policy.value,
+    policyHash: policy.value && hex(documentHash(from.policy as SignedDocument)), // it has that shape
+    vouched: checks.every(({ result }) => result === 'pass'),
+  };
+}
+
+/** Enough of a signed document to read it without believing it. */
+const claimed = z.looseObject({
+  v: z.literal(1),
+  kind: z.string(),
+  payload: z.unknown(),
+  signatures: z.array(z.looseObject({ keyId: z.string().max(64) })).max(8),
+});
+
+function partOf<T>(
+  document: Json,
+  kind: string,
+  noun: string,
+  schema: z.ZodType<T>,
+  owners: readonly SigningPublic[],
+): Part<T> {
+  const name = `${noun} signature`;
+  const shape = claimed.safeParse(document);
+  const read = schema.safeParse(shape.data?.payload);
+  if (!read.success || shape.data?.kind !== kind) {
+    return { check: fail(name, `The report holds no ${noun} that can be read.`), value: undefined };
+  }
+  const value = read.data;
+  const signers = [...new Set(shape.data.signatures.map(({ keyId }) => keyId))].join(', ');
+  if (owners.length === 0) {
+    const text = `No owner key was given (--owner): the ${noun} says that it is by ${signers || 'nobody'}, and anybody could have written that.`;
+    return { check: notChecked(name, text, 'none'), value };
+  }
+  const signer = owners.find((owner) => isSignedBy(document, kind, owner));
+  const check =
+    signer === undefined
+      ? fail(
+          name,
+          `The ${noun} is by ${signers || 'nobody'}; no owner that was given (${owners.map(signingKeyId).join(', ')}) signed it.`,
+        )
+      : pass(name, `Ed25519 and ML-DSA-65 of owner ${signingKeyId(signer)} verify.`);
+  return { check, value };
+}
+
+function isSignedBy(document: Json, kind: string, owner: SigningPublic): boolean {
+  try {
+    verifyDocument(document, kind, [owner]);
+    return true;
+  } catch {
+    return false; // malformed or by somebody else: not by this owner
+  }
+}
