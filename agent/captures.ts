@@ -8,7 +8,7 @@ import type { Inventory, LocalPodSpec } from '#agent/inventory/inventory.ts';
 import type { Log } from './log.ts';
 import type { Family, ListenerRole } from '#proxy/control.ts';
 import { capturePod, type CapturedPod } from '#proxy/redirect/pod.ts';
-import type { Inbound } from '#proxy/redirect/nftables.ts';
+import type { Inbound, RulesState } from '#proxy/redirect/nftables.ts';
 
 export interface CapturesOptions {
   readonly inventory: Inventory;
@@ -74,6 +74,11 @@ export class Captures {
   /** New sockets in a pod's namespace; none when the pod is not captured. Errors: SYSCALL_FAILED. */
   makeSockets(uid: string, family: Family, count: number): readonly number[] {
     return this.#entries.get(uid)?.captured?.makeSockets(count, family) ?? [];
+  }
+
+  /** Whether a pod's rules stand as they were loaded; undefined: not captured. Errors: REDIRECT_FAILED. */
+  async rules(uid: string): Promise<RulesState | undefined> {
+    return this.#entries.get(uid)?.captured?.rules();
   }
 
   #queue(): Promise<void> {
