@@ -1,0 +1,77 @@
+// What the figures were measured on: processor, cores, kernel, versions, and the offloads of the
+// interfaces between the namespaces, which flatter every proxy alike.
+import { readFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { run } from '#agent/base/run.ts';
+import { execIn, type Argv } from '#hwtest/rig/program.ts';
+import type { Rig } from '#hwtest/rig/rig.ts';
+
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  readonly memoryGib: number;
+  readonly kernel: string;
+  /** True under a hypervisor (`hypervisor` in /proc/cpuinfo). */
+  readonly isVirtual: boolean;
+  /** First line that each program says of its version. */
+  readonly programs: Readonly<Record<string, string>>;
+  /** State of the segmentation offloads of a pod's veth, `on` or `off` by name. */
+  readonly offloads: Readonly<Record<string, string>>;
+  /** Bytes; jumbo frames would flatter everybody too. */
+  readonly mtu: number;
+}
+
+const PROGRAMS: Readonly<Record<string, Argv>> = {
+  haproxy: ['haproxy', '-v'],
+  nginx: ['nginx', '-v'],
+  stunnel: ['stunnel4', '-version'],
+  iperf3: ['iperf3', '--version'],
+  openssl: ['openssl', 'version'],
+};
+const OFFLOADS = [
+  'tcp-segmentation-offload',
+  'generic-segmentation-offload',
+  'generic-receive-offload',
+  'tx-checksumming',
+];
+
+/** Errors: those of `run`, but for programs and ethtool, which may be missing. */
+export async function machineOf(rig: Rig): Promise<Machine> {
+  const { place } = rig.pod('client');
+  const [cpu] = cpus();
+  const link = await execIn(place, ['ip', '-o', 'link', 'show', 'dev', 'eth0']);
+  return {
+    processor: cpu?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    isVirtual: /^flags\s.*\bhypervisor\b/m.test(readFileSync('/proc/cpuinfo', 'utf8')),
+    programs: { node: process.version, ...(await versions()) },
+    offloads: await offloadsOf(rig),
+    mtu: Number(/ mtu (\d+) /.exec(link.stdout.toString())?.[1]),
+  };
+}
+
+async function versions(): Promise<Record<string, string>> {
+  const entries = await Promise.all(
+    Object.entries(PROGRAMS).map(async ([name, argv]) => {
+      const said = await run(argv).catch(() => undefined);
+      const text = `${said?.stdout.toString() ?? ''}\n${said?.stderr ?? ''}`;
+      const line = text.split('\n').find((each) => /\d+\.\d+/.test(each));
+      return [name, line?.trim().slice(0, 60) ?? 'unknown'] as const;
+    }),
+  );
+  return Object.fromEntries(entries);
+}
+
+async function offloadsOf(rig: Rig): Promise<Record<string, string>> {
+  const { place } = rig.pod('client');
+  const said = await execIn(place, ['ethtool', '-k', 'eth0']).catch(() => undefined);
+  const text = said?.stdout.toString() ?? '';
+  return Object.fromEntries(
+    OFFLOADS.map((name) => [
+      name,
+      new RegExp(`^${name}: (on|off)`, 'm').exec(text)?.[1] ?? 'unknown',
+    ]),
+  );
+}
