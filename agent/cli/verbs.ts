@@ -53,6 +53,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./epochs.ts')).epochs),
   },
   {
+    name: 'why',
+    summary: 'say why a pod is carried or not, and what to do about it',
+    load: async () => runnable((await import('./why.ts')).why),
+  },
+  {
     name: 'version',
     summary: 'show the version',
     load: async () => runnable((await import('./version.ts')).version),

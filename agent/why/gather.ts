@@ -1,0 +1,154 @@
+// Reads the facts for one question out of the agent's parts. Besides reading it looks at the rules inside
+// the pod asked about and tries the peer's lane port once; it decides nothing.
+import { asTidelockError, type TidelockError } from '#agent/base/errors.ts';
+import type { Clock } from '#agent/base/clock.ts';
+import type { Why } from '#agent/api/why.ts';
+import type { Query } from '#agent/api/control.ts';
+import type { Captures } from '#agent/captures.ts';
+import type { Config } from '#agent/config.ts';
+import type { Attestor } from '#agent/epochs/attestor.ts';
+import type { PeerState } from '#agent/epochs/peers.ts';
+import { epochsOf, type EpochsSources } from '#agent/epochsView.ts';
+import type { Inventory } from '#agent/inventory/inventory.ts';
+import { chipsAlgorithm } from '#proxy/chips/registry.ts';
+import type { LaneInfo } from '#proxy/facts.ts';
+import type { DataPlaneStatus } from '#proxy/plane.ts';
+import type { CompiledPolicy } from '#proxy/policy.ts';
+import { canonicalAddress } from '#proxy/see/address.ts';
+import { whyOf } from './chain.ts';
+import type { ConnectionFacts, PeerFacts, PodFacts, Problem, WhyFacts } from './facts.ts';
+import { locate, type Place } from './locate.ts';
+import { isAbout, type ConnectionMemory, type PairQuestion } from './memory.ts';
+import { readQuestion, type Question } from './question.ts';
+import type { reach } from './reach.ts';
+
+/** What is read, and no more. */
+export interface WhySources extends EpochsSources {
+  readonly config: EpochsSources['config'] & {
+    readonly lanes: Pick<Config['lanes'], 'unmeshed'>;
+    readonly policy: Pick<Config['policy'], 'mode'>;
+  };
+  readonly inventory: Pick<Inventory, 'problem'>;
+  readonly captures: Pick<Captures, 'pods' | 'rules'>;
+  readonly attestor: Pick<Attestor, 'state'>;
+  readonly policy: () => CompiledPolicy;
+  readonly dataPlane: () => Pick<DataPlaneStatus, 'state' | 'pid' | 'restarts'>;
+  /** Live connections, as many as a listing holds. */
+  readonly live: () => Promise<readonly LaneInfo[]>;
+  readonly memory: Pick<ConnectionMemory, 'recall'>;
+  readonly clock: Pick<Clock, 'wallMs'>;
+  readonly reach: typeof reach;
+}
+
+const REACH_MS = 1_500;
+
+/** Answers `GET /why?pod=...&to=...`. Errors: USAGE. */
+export async function answerWhy(from: WhySources, query: Query): Promise<Why> {
+  const { pod = '', to } = query;
+  const question = readQuestion(pod, to);
+  return whyOf(await gather(from, question), question);
+}
+
+async function gather(from: WhySources, question: Question): Promise<WhyFacts> {
+  const { config, attestor, plane, dataPlane, inventory, policy, clock } = from;
+  const pods = from.captures.pods().map(podOf);
+  const peers = peersOf(from);
+  const source = locate({ pods, peers }, question.pod);
+  const target = question.to && locate({ pods, peers }, question.to.name);
+  const uid = source.kind === 'local' ? source.pod.uid : undefined;
+  const lane = target?.kind === 'remote' ? target.peer.lane : undefined;
+  const [rules, reached, connections] = await Promise.all([
+    uid === undefined ? undefined : rulesOf(from, uid),
+    lane && from.reach(lane, REACH_MS),
+    uid === undefined ? { live: 0 } : connectionsOf(from, pairOf(uid, question, target)),
+  ]);
+  const { state } = attestor;
+  const { state: epochState, text } = epochsOf(from);
+  return {
+    node: config.node,
+    nowMs: clock.wallMs(),
+    inventoryProblem: problemOf(inventory.problem()),
+    pods,
+    rules,
+    dataPlane: dataPlane(),
+    self: {
+      verdict: state.verdict,
+      reason: state.reason,
+      hint: state.error?.hint,
+      admitted: plane.admitted,
+    },
+    peers,
+    policy: policy(),
+    policyMode: config.policy.mode,
+    unmeshed: config.lanes.unmeshed,
+    epochs: { state: epochState, text },
+    reach: reached,
+    connections,
+  };
+}
+
+const podOf = ({ spec, captured, error }: ReturnType<Captures['pods']>[number]): PodFacts => ({
+  uid: spec.uid,
+  namespace: spec.namespace,
+  name: spec.name,
+  spiffeId: spec.spiffeId,
+  ips: spec.ips.map(canonical),
+  netns: spec.netns,
+  captured,
+  problem: problemOf(error),
+});
+
+function peersOf({ peers, own, keeper, slots, clock }: WhySources): PeerFacts[] {
+  const nowMs = slots.timeMs();
+  const inEffect = keeper.inEffect(nowMs);
+  return peers.all().map((peer): PeerFacts => {
+    const send = peers.choose(peer, own.listed, inEffect, nowMs);
+    const chain = 'refused' in send ? undefined : keeper.get(send.chainId);
+    return {
+      node: peer.node,
+      accepted: acceptedOf(peer, clock.wallMs()),
+      refused: peer.refused,
+      lane: peer.directory?.lane,
+      pods: (peer.directory?.pods ?? []).map(({ uid, spiffeId, ips }) => ({
+        uid,
+        spiffeId,
+        ips: ips.map(canonical),
+      })),
+      send,
+      algorithm: chain && chipsAlgorithm(chain.algorithm)?.name,
+    };
+  });
+}
+
+function acceptedOf({ accepted: [newest] }: PeerState, nowMs: number): PeerFacts['accepted'] {
+  if (!newest) return undefined;
+  const { appraisal, entry } = newest;
+  return { verdict: appraisal.verdict, expiresInMs: entry.expiresAt - nowMs };
+}
+
+async function rulesOf({ captures }: WhySources, uid: string): Promise<WhyFacts['rules']> {
+  try {
+    return await captures.rules(uid);
+  } catch (thrown) {
+    return problemOf(asTidelockError(thrown, 'why.rules'));
+  }
+}
+
+function pairOf(podUid: string, { to }: Question, target: Place | undefined): PairQuestion {
+  if (!to) return { podUid };
+  const ips = target && 'pod' in target ? target.pod.ips : [to.name];
+  return { podUid, ips, port: to.port };
+}
+
+/** A data plane that does not answer leaves what is remembered. */
+async function connectionsOf(from: WhySources, pair: PairQuestion): Promise<ConnectionFacts> {
+  const all = await from.live().catch((): readonly LaneInfo[] => []);
+  const live = all.filter((lane) => isAbout(pair, lane));
+  const openedAt = live.length > 0 ? Math.max(...live.map((lane) => lane.openedAt)) : undefined;
+  return { live: live.length, openedAt, ...from.memory.recall(pair) };
+}
+
+const problemOf = (error: TidelockError | undefined): Problem | undefined =>
+  error && { message: error.message, hint: error.hint };
+
+const canonical = (ip: string): string => canonicalAddress(ip) ?? ip;
