@@ -1,6 +1,6 @@
 // What is known of a rig in the background: one folder a name, with the keeper's log and one document
 // that is whole or not there. It starts and ends nothing.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 
 /** Root only, and gone with a reboot, as the rigs are. */
@@ -40,7 +40,7 @@ const stateSchema = z.object({
 
 export type State = z.output<typeof stateSchema>;
 
-export const folderOf = (name: string): string => `${PARENT}/${name}`;
+const folderOf = (name: string): string => `${PARENT}/${name}`;
 export const logOf = (name: string): string => `${folderOf(name)}/keeper.log`;
 const fileOf = (name: string): string => `${folderOf(name)}/state.json`;
 
@@ -72,6 +72,12 @@ export function readState(name: string): State | undefined {
   }
 }
 
-/** Forgets the rig. */
-export const removeState = (name: string): void =>
+/** Forgets the rig, and the parent folder with the last one. */
+export function removeState(name: string): void {
   rmSync(folderOf(name), { recursive: true, force: true });
+  try {
+    rmdirSync(PARENT);
+  } catch {
+    // others have theirs in it, or it is gone
+  }
+}
