@@ -58,7 +58,8 @@ export function parseArguments<F extends Flags>(
     values.set(token.name, [...(values.get(token.name) ?? []), valueOf(verb.name, flag, token)]);
   }
   const help = values.has('help');
-  const output = values.get('output')?.at(-1) ?? 'text';
+  const asked = values.get('output')?.at(-1) ?? 'text';
+  const output = asked === 'table' ? 'text' : asked; // what kubectl and others call it
   if (output !== 'text' && output !== 'json') {
     throw usage(verb.name, `--output is ${quoted(output)} and must be text or json`);
   }

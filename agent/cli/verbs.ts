@@ -53,9 +53,24 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./epochs.ts')).epochs),
   },
   {
+    name: 'lanes',
+    summary: 'list live connections, with totals and refusals',
+    load: async () => runnable((await import('./lanes.ts')).lanes),
+  },
+  {
     name: 'why',
     summary: 'say why a pod is carried or not, and what to do about it',
     load: async () => runnable((await import('./why.ts')).why),
+  },
+  {
+    name: 'doctor',
+    summary: 'say what is wrong with this machine and the agent on it, and what to do',
+    load: async () => runnable((await import('./doctor.ts')).doctor),
+  },
+  {
+    name: 'doctor explain',
+    summary: 'explain the checks of doctor, offline',
+    load: async () => runnable((await import('./doctor.ts')).doctorExplain),
   },
   {
     name: 'version',

@@ -1,0 +1,231 @@
+// Checks of the machine itself: privilege, kernel, what bpftrace needs of it, and limits.
+import { access, constants, readFile, statfs } from 'node:fs/promises';
+import { arch, release } from 'node:os';
+import { dirname } from 'node:path';
+import { EXIT } from '#agent/base/codes.ts';
+import { fail, pass, skip, warn, type Check } from './check.ts';
+
+/** capabilities(7), by bit, and what of the agent needs each. */
+const CAPABILITIES: Readonly<Record<number, readonly [name: string, need: string]>> = {
+  6: ['CAP_SETGID', 'the data plane becomes a user of its own'],
+  7: ['CAP_SETUID', 'the data plane becomes a user of its own'],
+  8: ['CAP_SETPCAP', 'the data plane empties its bounding set'],
+  12: ['CAP_NET_ADMIN', 'nftables in pods'],
+  19: ['CAP_SYS_PTRACE', 'network namespaces of pods by their processes'],
+  21: ['CAP_SYS_ADMIN', 'setns into pods'],
+  38: ['CAP_PERFMON', 'probes'],
+  39: ['CAP_BPF', 'probes'],
+};
+
+const root: Check = {
+  id: 'root',
+  title: 'privileges',
+  explanation: {
+    looksAt: 'The user id and the effective capabilities of this process (/proc/self/status).',
+    neededFor:
+      'The control plane enters pods’ network namespaces, loads nftables and attaches probes; the data plane then gives up all of it.',
+    usualCause:
+      'The command runs as an ordinary user, or in a container without these capabilities.',
+    remedy:
+      'Run it as root (sudo tidelock doctor); in Kubernetes add the capabilities to the securityContext.',
+  },
+  exit: EXIT.missing,
+  needs: [],
+  run: async () => {
+    const { usualCause, remedy } = root.explanation;
+    if (process.getuid?.() !== 0) {
+      return fail(`the user id is ${process.getuid?.()}, not 0`, usualCause, remedy);
+    }
+    const held = BigInt(
+      `0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(await readFile('/proc/self/status', 'utf8'))?.[1] ?? '0'}`,
+    );
+    const lacking = Object.entries(CAPABILITIES).filter(
+      ([bit]) => (held & (1n << BigInt(bit))) === 0n,
+    );
+    if (lacking.length === 0) return pass('root, with every capability that the agent needs');
+    const listed = lacking.map(([, [name, need]]) => `${name} (${need})`).join(', ');
+    return fail(`root without ${listed}`, usualCause, remedy);
+  },
+};
+
+/** What CAP_BPF, close_range and the nftables features used came with; older ones are not tested. */
+const OLDEST_KERNEL = [5, 10] as const;
+
+const kernel: Check = {
+  id: 'kernel',
+  title: 'kernel',
+  explanation: {
+    looksAt: 'The kernel’s release, the processor architecture and the lockdown mode.',
+    neededFor:
+      'Structures of the C library and the kernel are those of 64-bit Linux 5.10 and later.',
+    usualCause: 'An old distribution kernel, or one started with lockdown=confidentiality.',
+    remedy:
+      'Boot a kernel of 5.10 or later; with lockdown use integrity instead of confidentiality.',
+  },
+  exit: EXIT.missing,
+  needs: [],
+  run: async () => {
+    const { usualCause, remedy } = kernel.explanation;
+    const text = `Linux ${release()} on ${arch()}`;
+    if (!['x64', 'arm64'].includes(arch())) return fail(text, usualCause, 'Use x64 or arm64.');
+    const [major = 0, minor = 0] = release().split('.', 2).map(Number);
+    const [oldest, oldestMinor] = OLDEST_KERNEL;
+    if (major < oldest || (major === oldest && minor < oldestMinor)) {
+      return fail(`${text}, older than ${OLDEST_KERNEL.join('.')}`, usualCause, remedy);
+    }
+    const lockdown = await readFile('/sys/kernel/security/lockdown', 'utf8').catch(() => '');
+    return lockdown.includes('[confidentiality]')
+      ? warn(`${text}, lockdown is confidentiality: probes cannot read memory`, usualCause, remedy)
+      : pass(text);
+  },
+};
+
+const BTF = '/sys/kernel/btf/vmlinux';
+
+const btf: Check = {
+  id: 'btf',
+  title: 'kernel type information',
+  explanation: {
+    looksAt: `Whether ${BTF} can be read.`,
+    neededFor: 'Probes tell pods apart by the network namespace, which they find through BTF.',
+    usualCause: 'The kernel was built without CONFIG_DEBUG_INFO_BTF, or /sys is not mounted here.',
+    remedy: 'Use a kernel with CONFIG_DEBUG_INFO_BTF=y (every Debian kernel has it); mount sysfs.',
+  },
+  exit: EXIT.missing,
+  needs: [],
+  run: async () => {
+    const { usualCause, remedy } = btf.explanation;
+    return (await readable(BTF))
+      ? pass(`${BTF} is there`)
+      : fail(`${BTF} cannot be read`, usualCause, remedy);
+  },
+};
+
+/** Where tracefs is mounted, the newer place first. */
+const TRACEFS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
+
+const tracefs: Check = {
+  id: 'tracefs',
+  title: 'tracefs',
+  explanation: {
+    looksAt: `Whether ${TRACEFS.join(' or ')} lists the kernel’s tracepoints.`,
+    neededFor: 'bpftrace finds tracepoints there; without it no probe can be attached.',
+    usualCause:
+      'tracefs is not mounted in this mount namespace; containers have none of their own.',
+    remedy:
+      'mount -t tracefs tracefs /sys/kernel/tracing, or mount the host’s directory into the container.',
+  },
+  exit: EXIT.missing,
+  needs: [],
+  run: async () => {
+    const { usualCause, remedy } = tracefs.explanation;
+    for (const place of TRACEFS) {
+      if (await readable(`${place}/events/sched/sched_process_exec/id`)) return pass(place);
+    }
+    return fail(`no tracepoints in ${TRACEFS.join(' or ')}`, usualCause, remedy);
+  },
+};
+
+const MIN_DESCRIPTORS = 1_024;
+const GOOD_DESCRIPTORS = 8_192;
+
+const descriptors: Check = {
+  id: 'descriptors',
+  title: 'descriptor limit',
+  explanation: {
+    looksAt: 'The hard limit of open files of the running agent, or of this process if none runs.',
+    neededFor: 'Each lane takes two descriptors of the data plane, each pod some dozens in stock.',
+    usualCause: 'The default of the login or the service manager was never raised.',
+    remedy: 'Set LimitNOFILE=1048576 in the unit, or ulimit -n in the shell that starts the agent.',
+  },
+  exit: EXIT.missing,
+  needs: [],
+  run: async (context) => {
+    const { usualCause, remedy } = descriptors.explanation;
+    const status = await context.status().catch(() => undefined);
+    const pid = status?.agent.pid ?? 'self';
+    const limits = await readFile(`/proc/${pid}/limits`, 'utf8');
+    const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1] ?? '0';
+    if (hard === 'unlimited') return pass('no limit of open files');
+    const text = `at most ${hard} open files, room for about ${Math.floor(Number(hard) / 2)} lanes`;
+    if (Number(hard) < MIN_DESCRIPTORS) return fail(text, usualCause, remedy);
+    return Number(hard) < GOOD_DESCRIPTORS ? warn(text, usualCause, remedy) : pass(text);
+  },
+};
+
+const CONNTRACK = '/proc/sys/net/netfilter';
+const FULL_SHARE = 0.8;
+
+const conntrack: Check = {
+  id: 'conntrack',
+  title: 'connection tracking',
+  explanation: {
+    looksAt: `How many connections the kernel tracks in this namespace and how many it may (${CONNTRACK}).`,
+    neededFor: 'The redirect is a NAT rule: each connection of a pod is tracked.',
+    usualCause:
+      'nf_conntrack_max is small for this node, or something opens connections without end.',
+    remedy: 'sysctl -w net.netfilter.nf_conntrack_max=262144, and look at conntrack -S for drops.',
+  },
+  exit: EXIT.missing,
+  needs: [],
+  run: async () => {
+    const { usualCause, remedy } = conntrack.explanation;
+    const [max, count] = await Promise.all(
+      ['nf_conntrack_max', 'nf_conntrack_count'].map((name) =>
+        readFile(`${CONNTRACK}/${name}`, 'utf8').then(Number, () => Number.NaN),
+      ),
+    );
+    if (max === undefined || count === undefined || Number.isNaN(max) || Number.isNaN(count)) {
+      return skip('nf_conntrack is not loaded; the first rule loads it');
+    }
+    const text = `${count} of ${max} connections tracked`;
+    return count > FULL_SHARE * max ? fail(text, usualCause, remedy) : pass(text);
+  },
+};
+
+const MIN_FREE_BYTES = 64 << 20;
+const GOOD_FREE_BYTES = 512 << 20;
+
+const disk: Check = {
+  id: 'disk',
+  title: 'state directory',
+  explanation: {
+    looksAt: 'Free space where paths.stateDir is or will be, and whether it can be written to.',
+    neededFor: 'Enrolment, reports and audit are kept there.',
+    usualCause: 'The disk is full, mounted read-only, or not the one that was meant.',
+    remedy: 'Make room, or name another directory in paths.stateDir.',
+  },
+  exit: EXIT.missing,
+  needs: ['config'],
+  run: async (context) => {
+    const { usualCause, remedy } = disk.explanation;
+    const { paths } = await context.config();
+    const place = await nearest(paths.stateDir);
+    const { bavail, bsize } = await statfs(place);
+    const free = bavail * bsize;
+    const text = `${Math.floor(free / (1 << 20))} MiB free at ${place}`;
+    const writable = await access(place, constants.W_OK).then(
+      () => true,
+      () => false,
+    );
+    if (!writable) return fail(`${place} cannot be written to`, usualCause, remedy);
+    if (free < MIN_FREE_BYTES) return fail(text, usualCause, remedy);
+    return free < GOOD_FREE_BYTES ? warn(text, usualCause, remedy) : pass(text);
+  },
+};
+
+const readable = (path: string): Promise<boolean> =>
+  access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
+
+/** `path`, or the nearest directory above it that is there. */
+async function nearest(path: string): Promise<string> {
+  return (await readable(path)) || path === '/' ? path : nearest(dirname(path));
+}
+
+/** Checks that need no configuration but where one says where to look. */
+export const HOST_CHECKS: readonly Check[] = [root, kernel, btf, tracefs];
+/** Checks of what may run out. */
+export const LIMIT_CHECKS: readonly Check[] = [descriptors, conntrack, disk];
