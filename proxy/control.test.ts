@@ -20,7 +20,6 @@ const GOOD: readonly DataMessage[] = [
     },
   },
   { type: 'asymmetric', total: 4, tokens: 4 },
-  { type: 'drained' },
 ];
 
 describe('dataMessage', () => {

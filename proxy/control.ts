@@ -2,12 +2,13 @@
 // plane: message types, and the schema for everything the privileged side hears from the other.
 // Bytes and framing are proxy/channel.ts; nothing here opens a socket.
 import { z } from 'zod';
-import { nodeName, spiffeId } from '#agent/base/schema.ts';
-import { COUNTERS_LAYOUT, REFUSALS } from './counters.ts';
+import type { NodeName } from '#agent/base/brands.ts';
+import { COUNTERS_LAYOUT } from './counters.ts';
+import { laneEvent, laneInfo, type LaneEvent, type LaneInfo } from './facts.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Both ends refuse a peer of another version: they are always started from the same checkout. */
-export const CONTROL_VERSION = 1;
+export const CONTROL_VERSION = 2;
 
 /** Longest frame the data plane accepts: a snapshot of a large cluster, bytes. */
 export const MAX_CONTROL_FRAME_BYTES = 128 << 20;
@@ -15,7 +16,7 @@ export const MAX_CONTROL_FRAME_BYTES = 128 << 20;
 export const MAX_DATA_FRAME_BYTES = 64 << 10;
 
 /** File descriptors the data plane finds open when it starts. */
-export const PLANE_FDS = { channel: 3, fds: 4, replay: 5, counters: 6 } as const;
+export const PLANE_FDS = { channel: 3, fds: 4, replay: 5, counters: 6, door: 7 } as const;
 
 /** What a listening socket is for. A pod that has IPv6 has a listener per family. */
 export type ListenerRole =
@@ -30,16 +31,27 @@ export interface PlaneSettings {
   /** The user and group it becomes, never 0. */
   readonly uid: number;
   readonly gid: number;
+  /** What it is built from: a control plane of another build does not take it over. */
+  readonly build: string;
 }
 
 // --- control plane to data plane (trusted) --------------------------------------------------------
 
 export type ControlMessage =
-  | { readonly type: 'hello'; readonly version: number; readonly settings: PlaneSettings }
+  /** The first message of a control plane, to a data plane it started or took over. */
+  | {
+      readonly type: 'hello';
+      readonly version: number;
+      readonly settings: PlaneSettings;
+      /** Without a snapshot for so long, drain and end. */
+      readonly staleAfterMs: number;
+    }
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
   /** One fd under `ticket` waits on the fd socket; it replaces the listener of the same role. */
   | { readonly type: 'listener'; readonly ticket: number; readonly role: ListenerRole }
   | { readonly type: 'unlisten'; readonly role: ListenerRole }
+  /** Every listener that is to be served was named since `hello`: the others are closed. */
+  | { readonly type: 'listenersNamed' }
   /**
    * Answers a `poolLow`: `count` unconnected TCP sockets of the pod's namespace wait under `ticket`,
    * for one worker. A count of 0 has no ticket: none can be made now.
@@ -52,29 +64,19 @@ export type ControlMessage =
       readonly family: Family;
       readonly count: number;
     }
+  /** Asks one worker for its live connections whose number is over `after`. */
+  | {
+      readonly type: 'lanes';
+      readonly id: number;
+      readonly worker: number;
+      readonly after: number;
+    }
+  /** Asks a worker to open a lane to `peer` that carries a few bytes there and back (canary.ts). */
+  | { readonly type: 'canary'; readonly id: number; readonly peer: NodeName }
   /** Accept no more; end when the last lane has ended or after `deadlineMs`. */
   | { readonly type: 'drain'; readonly deadlineMs: number };
 
 // --- data plane to control plane (untrusted: parsed by dataMessage) -------------------------------
-
-/** What happened to one lane or connection; at most EVENTS_PER_SECOND leave a data plane. */
-export interface LaneEvent {
-  /** Unix milliseconds. */
-  readonly at: number;
-  readonly kind: 'opened' | 'closed' | 'refused';
-  readonly direction: 'out' | 'in' | 'local';
-  /** Pod of this node that took part, where known. */
-  readonly podUid?: string | undefined;
-  /** Node at the other end, where authenticated. */
-  readonly peer?: string | undefined;
-  readonly from?: string | undefined;
-  readonly to?: string | undefined;
-  /** Original destination as `address:port`. */
-  readonly destination?: string | undefined;
-  readonly reason?: (typeof REFUSALS)[number] | undefined;
-  /** Policy rule that decided, or one clause of detail; at most 200 characters. */
-  readonly detail?: string | undefined;
-}
 
 export type DataMessage =
   /** All workers run and every privilege is dropped. */
@@ -90,30 +92,41 @@ export type DataMessage =
     }
   /** `dropped`: events left out since the last one that was sent. */
   | { readonly type: 'event'; readonly event: LaneEvent; readonly dropped: number }
+  | LanePage
+  | CanaryAnswer
   /** Asymmetric operations of the data plane since it started (G1). */
-  | { readonly type: 'asymmetric'; readonly total: number; readonly tokens: number }
-  | { readonly type: 'drained' };
+  | { readonly type: 'asymmetric'; readonly total: number; readonly tokens: number };
 
+/** Answers `lanes`; at most LANES_PER_PAGE of them, so that a frame stays under its limit. */
+export interface LanePage {
+  readonly type: 'lanes';
+  readonly id: number;
+  readonly lanes: readonly LaneInfo[];
+  /** Live connections of this worker. */
+  readonly live: number;
+  /** Ask again after this number; absent on the last page. */
+  readonly next?: number | undefined;
+}
+
+/** Answers `canary`. */
+export interface CanaryAnswer {
+  readonly type: 'canary';
+  readonly id: number;
+  /** Absent: it came back whole. Else one clause on what went wrong. */
+  readonly failed?: string | undefined;
+  /** From the connect to the last byte back, milliseconds. */
+  readonly tookMs: number;
+}
+
+/** Of each kind of event, in a second. */
 export const EVENTS_PER_SECOND = 100;
+/** Two SPIFFE IDs have up to 4 KiB. */
+export const LANES_PER_PAGE = 12;
 /** Most sockets in one `sockets` message: SCM_MAX_FD of the kernel. */
 export const MAX_SOCKETS = 253;
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const short = z.string().max(200);
 const podUid = z.string().min(1).max(128);
-
-const laneEvent = z.strictObject({
-  at: count,
-  kind: z.enum(['opened', 'closed', 'refused']),
-  direction: z.enum(['out', 'in', 'local']),
-  podUid: podUid.optional(),
-  peer: nodeName.optional(),
-  from: spiffeId.optional(),
-  to: spiffeId.optional(),
-  destination: short.optional(),
-  reason: z.enum(REFUSALS).optional(),
-  detail: short.optional(),
-});
 
 /** Everything a data plane may say; the control plane parses each frame by it. */
 export const dataMessage: z.ZodType<DataMessage> = z.discriminatedUnion('type', [
@@ -131,8 +144,20 @@ export const dataMessage: z.ZodType<DataMessage> = z.discriminatedUnion('type', 
     want: count.min(1).max(MAX_SOCKETS),
   }),
   z.strictObject({ type: z.literal('event'), event: laneEvent, dropped: count }),
+  z.strictObject({
+    type: z.literal('lanes'),
+    id: count,
+    lanes: z.array(laneInfo).max(LANES_PER_PAGE),
+    live: count,
+    next: count.optional(),
+  }),
+  z.strictObject({
+    type: z.literal('canary'),
+    id: count,
+    failed: z.string().max(200).optional(),
+    tookMs: count,
+  }),
   z.strictObject({ type: z.literal('asymmetric'), total: count, tokens: count }),
-  z.strictObject({ type: z.literal('drained') }),
 ]);
 
 // --- main thread and workers of the data plane (one process, one trust) ---------------------------
@@ -160,6 +185,10 @@ export type ToWorker =
       readonly fds: readonly number[];
     }
   | { readonly type: 'verified'; readonly id: number; readonly valid: boolean }
+  /** Another control plane takes over: what it says next adds to what the last one said. */
+  | { readonly type: 'succeeded' }
+  | { readonly type: 'lanes'; readonly id: number; readonly after: number }
+  | { readonly type: 'canary'; readonly id: number; readonly peer: NodeName }
   | { readonly type: 'drain'; readonly deadlineMs: number };
 
 export type FromWorker =
@@ -173,6 +202,8 @@ export type FromWorker =
       readonly want: number;
     }
   | { readonly type: 'event'; readonly event: LaneEvent; readonly dropped: number }
+  | LanePage
+  | CanaryAnswer
   /** Ed25519 over `message` by `key` (32 bytes): asked once per token, answered by `verified`. */
   | {
       readonly type: 'verify';

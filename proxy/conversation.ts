@@ -1,21 +1,26 @@
 // What a worker may ask of any connection it carries, whatever is behind it.
-import type { ResetCode } from '#proxy/see/frames.ts';
+import type { Passage } from './passage.ts';
 import type { Refused, Standing } from './routes.ts';
+
+/** Why this node ends a connection that did nothing wrong. */
+export type CutReason = 'policy' | 'trust' | 'pod-gone' | 'keys' | 'shutdown';
 
 /** A connection that was allowed and is alive. */
 export interface Conversation {
   /** What it was allowed for: judged again under each snapshot. */
   readonly standing: Standing;
+  /** Its account. */
+  readonly passage: Passage;
   /** The peer's statement that it is heard under now; undefined: none, or held back on purpose. */
   readonly heardUnder: string | undefined;
   /** A slot began or a snapshot came: renews keys where that is due. */
   refresh(): void;
   /** Ends both sides at once; the application gets a RST. */
-  cut(code: ResetCode): void;
+  cut(why: CutReason): void;
 }
 
-/** The code that tells the other end why a lane was cut. */
-export function resetCodeOf({ reason }: Refused): ResetCode {
+/** Why a connection is cut that a snapshot objects to. */
+export function cutReasonOf({ reason }: Refused): CutReason {
   if (reason === 'policy') return 'policy';
-  return reason === 'not-local' ? 'application' : 'trust';
+  return reason === 'not-local' ? 'pod-gone' : 'trust';
 }

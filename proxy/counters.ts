@@ -26,10 +26,26 @@ export const REFUSALS = [
   'pod-unreachable',
   'mode',
   'limit',
-  // outbound again: new names come last
   'not-redirected',
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
+
+/** Why a connection that carried bytes ended; each is a counter `closed.<reason>`. docs/logs.md explains them. */
+export const CLOSES = [
+  'clean',
+  'application-reset',
+  'destination-reset',
+  'peer-reset',
+  'policy',
+  'trust',
+  'pod-gone',
+  'keys',
+  'shutdown',
+  'truncated',
+  'forged',
+  'protocol',
+] as const;
+export type CloseReason = (typeof CLOSES)[number];
 
 const PLAIN_COUNTERS = [
   'active',
@@ -44,14 +60,19 @@ const PLAIN_COUNTERS = [
   'strangersOpen',
   'forgedFrames',
   'resets',
+  'canariesAnswered',
 ] as const;
 
-export type CounterName = (typeof PLAIN_COUNTERS)[number] | `refused.${Refusal}`;
+export type CounterName =
+  | (typeof PLAIN_COUNTERS)[number]
+  | `refused.${Refusal}`
+  | `closed.${CloseReason}`;
 
-/** In this order in a row; append only. */
+/** In this order in a row. Whoever changes it changes CONTROL_VERSION (control.ts) as well. */
 export const COUNTER_NAMES: readonly CounterName[] = [
   ...PLAIN_COUNTERS,
   ...REFUSALS.map((reason): CounterName => `refused.${reason}`),
+  ...CLOSES.map((reason): CounterName => `closed.${reason}`),
 ];
 /** Gauges: they fall as well, and start at 0 with each data plane. */
 const GAUGES: readonly CounterName[] = ['active', 'strangersOpen'];
@@ -73,6 +94,7 @@ export class Counters {
 
   private constructor(fd: number, memory: ArrayBuffer) {
     this.fd = fd;
+    if (memory.byteLength !== BYTES) throw new RangeError(`counters of ${memory.byteLength} bytes`);
     // Doubles count exactly to 2^53 and an aligned one is written whole on x64 and arm64.
     this.#words = new Float64Array(memory);
   }
@@ -82,6 +104,7 @@ export class Counters {
     return new Counters(fd, mapMemfd(fd));
   }
 
+  /** Those in an inherited memfd. Errors: RangeError for one of another layout, SYSCALL_FAILED. */
   static map(fd: number): Counters {
     return new Counters(fd, mapMemfd(fd));
   }

@@ -3,9 +3,10 @@
 import type { Clock } from '#agent/base/clock.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { Endpoint } from '#proxy/see/address.ts';
-import type { Family, LaneEvent } from './control.ts';
+import type { Family } from './control.ts';
 import type { Conversation } from './conversation.ts';
 import type { CounterRow } from './counters.ts';
+import type { LaneClosed, LaneRefused } from './facts.ts';
 import type { KeyRing } from './keyRing.ts';
 import type { MaidDesk } from './maidDesk.ts';
 import type { ReplaySet } from './replay.ts';
@@ -14,6 +15,8 @@ import type { SocketPool } from './socketPool.ts';
 import type { Strangers } from './strangers.ts';
 
 export interface Floor {
+  /** This worker's index. */
+  readonly worker: number;
   readonly clock: Clock;
   readonly slots: SlotClock;
   readonly ring: KeyRing;
@@ -28,8 +31,10 @@ export interface Floor {
   readonly randomBytes: (length: number) => Buffer;
   /** Where an accepted connection went before the redirect; undefined: it was not redirected. */
   readonly originalDestination: (fd: number, family: Family) => Endpoint | undefined;
+  /** The number of the next passage. */
+  readonly nextNumber: () => number;
   /** Says what happened; the time is added. */
-  readonly report: (event: Omit<LaneEvent, 'at'>) => void;
+  readonly report: (event: Omit<LaneClosed, 'at'> | Omit<LaneRefused, 'at'>) => void;
   /** From here on the conversation is judged under each snapshot, until it leaves. */
   readonly enter: (conversation: Conversation) => void;
   readonly leave: (conversation: Conversation) => void;

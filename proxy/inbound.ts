@@ -3,16 +3,19 @@
 import { slotAt } from '#agent/base/brands.ts';
 import { fromHex, wipe } from '#agent/base/bytes.ts';
 import { MODE, SALT_BYTES, type Denial } from '#proxy/see/opening.ts';
-import { closed, enter, leave, opened as reportOpened, refused, type Facts } from './carry.ts';
+import { answerSide, CANARY_MS } from './canary.ts';
+import { closed, enter, leave, refused } from './carry.ts';
 import type { Refusal } from './counters.ts';
 import { deliver } from './delivery.ts';
+import type { Facts } from './facts.ts';
 import type { Floor } from './floor.ts';
-import { Lane } from './lane.ts';
+import { Lane, type LaneSide } from './lane.ts';
 import { LaneReceiver, LaneSender } from './laneKeys.ts';
 import { abandon, sealReply, tryOpening, type Opened } from './laneOpening.ts';
 import { Leg, type LegOwner } from './leg.ts';
 import type { MaidToken } from './maid.ts';
 import type { MaidAnswer } from './maidDesk.ts';
+import { Passage } from './passage.ts';
 import type { Accepted } from '#proxy/native/handle.ts';
 import type { ReplayVerdict } from './replay.ts';
 import type { Standing } from './routes.ts';
@@ -104,6 +107,10 @@ class Newcomer {
 
   judge(): void {
     const { header, block, peer } = this.#opened;
+    if (header.mode === MODE.canary) {
+      this.#answerCanary();
+      return;
+    }
     if (header.mode !== MODE.tunnel) {
       this.#deny('mode', 'mode', `mode ${header.mode}`);
       return;
@@ -112,6 +119,16 @@ class Newcomer {
     this.#floor.maids.judge(token, endorsement, peer.statement.ed25519, (answer) => {
       if (!this.#isOver) this.#identify(answer);
     });
+  }
+
+  /** An attested node asks whether a lane to this one works: no workload, an echo, nothing else. */
+  #answerCanary(): void {
+    const { floor, opened } = { floor: this.#floor, opened: this.#opened };
+    const standing: Standing = { podUids: [], peer: opened.start.peer.node };
+    const lane = this.#open(answerSide(), standing, undefined);
+    if (!lane) return;
+    floor.counters.add('canariesAnswered');
+    floor.clock.after(CANARY_MS, () => lane.cut('shutdown'));
   }
 
   #identify(answer: MaidAnswer): void {
@@ -144,9 +161,7 @@ class Newcomer {
     const { to, rule } = admission;
     this.#facts = { ...this.#facts, to: to.spiffeId, podUid: to.uid };
     const standing: Standing = {
-      from: token.spiffeId,
-      to: to.spiffeId,
-      port: destination.port,
+      access: { from: token.spiffeId, to: to.spiffeId, port: destination.port },
       podUids: [to.uid],
       peer: this.#opened.start.peer.node,
     };
@@ -156,9 +171,9 @@ class Newcomer {
     });
   }
 
-  #open(app: Leg, standing: Standing, rule: string): void {
+  /** Accepts the lane; `rule` is undefined for a canary. */
+  #open(app: LaneSide, standing: Standing, rule: string | undefined): Lane | undefined {
     const floor = this.#floor;
-    const { counters } = floor;
     const objection = floor.routes().objection(standing); // a snapshot may have come meanwhile
     if (objection) {
       app.reset();
@@ -167,12 +182,13 @@ class Newcomer {
         objection.reason,
         objection.detail,
       );
-      return;
+      return undefined;
     }
     this.#conclude();
     const { start, secret, opener } = this.#opened;
     const confirmed = floor.ring.confirmation(start.own.sid);
     const reply = sealReply(this.#opened, { ...(confirmed && { confirmed }) }, this.#salt());
+    const passage = new Passage(floor, this.#facts, rule, start.chain);
     const lane: Lane = new Lane({
       app,
       wire: this.#wire,
@@ -180,23 +196,23 @@ class Newcomer {
         secret: reply.s2c,
         sealer: reply.sealer,
         isEarly: false,
-        updated: () => counters.add('keyUpdates'),
+        updated: (chain) => passage.rekeyed(chain),
       }),
       standing,
+      passage,
       clock: floor.clock,
-      counters,
       done: (how, detail) => {
-        leave(floor, lane);
-        closed(floor, this.#facts, detail ? `${how}: ${detail}` : how);
+        if (how === 'unanswered') leave(floor, lane);
+        else closed(floor, lane, how, detail);
       },
     });
     this.#wire.write([reply.bytes]);
-    counters.add('lanesOpenedIn');
+    passage.count('lanesOpenedIn');
     enter(floor, lane);
-    reportOpened(floor, this.#facts, rule);
     lane.begin(new LaneReceiver(floor.ring, start, { secret, opener, afterEarly: reply.c2s }));
     lane.hear(this.#early);
     if (!app.isFull) this.#wire.resume();
+    return lane;
   }
 
   /** Tells an authenticated opener no, and closes. */

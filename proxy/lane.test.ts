@@ -21,8 +21,8 @@ describe('a lane carries', () => {
     await idle(two);
     expect(two.a.count('lanesOpenedOut')).toBe(1);
     expect(two.b.count('lanesOpenedIn')).toBe(1);
-    expect(two.a.events.map(({ kind }) => kind)).toEqual(['opened', 'closed']);
-    expect(two.a.events[1]?.detail).toBe('clean');
+    expect(two.a.events.map(({ kind }) => kind)).toEqual(['closed']);
+    expect(two.a.events[0]?.reason).toBe('clean');
   });
 
   it('what a server says first, and its half-close before the client has said anything', async () => {

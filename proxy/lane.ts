@@ -10,10 +10,11 @@ import {
   type ResetCode,
 } from '#proxy/see/frames.ts';
 import type { Frame } from '#proxy/see/opener.ts';
-import type { Conversation } from './conversation.ts';
-import type { CounterRow } from './counters.ts';
+import type { Conversation, CutReason } from './conversation.ts';
+import type { CloseReason } from './counters.ts';
 import type { LaneReceiver, LaneSender } from './laneKeys.ts';
 import type { Leg, LegOwner } from './leg.ts';
+import type { Passage } from './passage.ts';
 import type { Standing } from './routes.ts';
 
 /** How long a side that has said all waits for the other to close. */
@@ -21,24 +22,30 @@ const LINGER_MS = 5000;
 const NOTHING = Buffer.alloc(0);
 
 /** How a lane ended: by both FINs, or the first thing that cut it short. */
-export type LaneEnd =
-  | 'clean'
-  | 'application-reset'
-  | 'peer-reset'
-  | 'cut'
-  | 'truncated'
-  | 'unanswered'
-  | 'forged'
-  | 'protocol'
-  | 'keys';
+export type LaneEnd = CloseReason | 'unanswered';
+
+/** The application's side of a lane: its connection, or what stands in for one (innerSide.ts). */
+export type LaneSide = Pick<
+  Leg,
+  'owner' | 'isClosed' | 'isFull' | 'write' | 'pause' | 'resume' | 'end' | 'reset'
+>;
+
+/** What the other end is told when this one cuts a lane. */
+const CUT_CODES: Readonly<Record<CutReason, ResetCode>> = {
+  policy: 'policy',
+  trust: 'trust',
+  'pod-gone': 'application',
+  keys: 'keys',
+  shutdown: 'shutdown',
+};
 
 export interface LaneParts {
-  readonly app: Leg;
+  readonly app: LaneSide;
   readonly wire: Leg;
   readonly sender: LaneSender;
   readonly standing: Standing;
   readonly clock: Clock;
-  readonly counters: CounterRow;
+  readonly passage: Passage;
   /** At the end that opened the lane: reads what comes before the receiving direction is open. */
   readonly reply?: (bytes: Buffer) => void;
   /** Called once, when both legs are gone and the keys overwritten. */
@@ -47,6 +54,7 @@ export interface LaneParts {
 
 export class Lane implements Conversation {
   readonly standing: Standing;
+  readonly passage: Passage;
   readonly #parts: LaneParts;
   #receiver: LaneReceiver | undefined;
   #finSent = false;
@@ -59,6 +67,7 @@ export class Lane implements Conversation {
   constructor(parts: LaneParts) {
     this.#parts = parts;
     this.standing = parts.standing;
+    this.passage = parts.passage;
     parts.app.owner = this.#appOwner();
     parts.wire.owner = this.#wireOwner();
   }
@@ -92,7 +101,7 @@ export class Lane implements Conversation {
   /** Seals bytes of the application; before the reply as early data. */
   send(bytes: Buffer): void {
     if (this.#ending) return;
-    this.#parts.counters.add('bytesOut', bytes.length);
+    this.passage.sent(bytes.length);
     this.#write(FRAME.data, bytes);
     if (this.#parts.wire.isFull) this.#parts.app.pause();
   }
@@ -102,13 +111,13 @@ export class Lane implements Conversation {
     this.#put(this.#parts.sender.update());
   }
 
-  cut(code: ResetCode): void {
+  cut(why: CutReason): void {
     if (this.#ending) {
       // All is said, but somebody is slow to hear it: cut means now.
       this.#parts.app.reset();
       this.#parts.wire.reset();
     }
-    this.#abort('cut', code, code);
+    this.#abort(why, CUT_CODES[why], '');
   }
 
   #appOwner(): LegOwner {
@@ -157,7 +166,7 @@ export class Lane implements Conversation {
       return;
     }
     if (failure === 'forged' || failure === 'length') {
-      this.#parts.counters.add('forgedFrames');
+      this.passage.count('forgedFrames');
       this.#drop('forged', failure);
       return;
     }
@@ -165,13 +174,13 @@ export class Lane implements Conversation {
   }
 
   #take({ type, pieces }: Frame): void {
-    const { app, counters } = this.#parts;
+    const { app } = this.#parts;
     switch (type) {
       case FRAME.data: {
         if (this.#finReceived) return this.#abort('protocol', 'protocol', 'data after FIN');
         let length = 0;
         for (const piece of pieces) length += piece.length;
-        counters.add('bytesIn', length);
+        this.passage.received(length);
         return app.write(pieces);
       }
       case FRAME.fin:
@@ -222,7 +231,7 @@ export class Lane implements Conversation {
     this.#ending = how;
     this.#detail = detail;
     this.#put(this.#parts.sender.seal(FRAME.reset, encodeReset(code)) ?? []);
-    this.#parts.counters.add('resets');
+    this.passage.count('resets');
     this.#receiver?.stop();
     this.#parts.app.reset();
     this.#closeWire();
@@ -233,7 +242,7 @@ export class Lane implements Conversation {
     if (this.#ending) return;
     this.#ending = how;
     this.#detail = detail;
-    this.#parts.counters.add('resets');
+    this.passage.count('resets');
     this.#receiver?.stop();
     this.#parts.app.reset();
     this.#parts.wire.reset();

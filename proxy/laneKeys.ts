@@ -14,6 +14,7 @@ import { frameKeys, nextSecret } from '#proxy/see/keys.ts';
 import { FrameOpener, type Frame, type FrameFailure } from '#proxy/see/opener.ts';
 import { FrameSealer } from '#proxy/see/sealer.ts';
 import type { KeyRing, Sending } from './keyRing.ts';
+import type { RingChain } from './ringChain.ts';
 
 /** The slot and statements that a sending secret stands for. */
 interface Basis {
@@ -48,7 +49,7 @@ export class LaneSender {
   #isUsed = true;
   /** False for a client until the reply: its early secret is replaced by kind 0 and nothing else. */
   #canUpdate: boolean;
-  readonly #updated: () => void;
+  readonly #updated: (chain: RingChain) => void;
 
   /** `sealer` has sealed the open block (`isEarly`) or the reply under `secret`, now its own. */
   constructor(
@@ -58,8 +59,8 @@ export class LaneSender {
       readonly secret: Buffer;
       readonly sealer: FrameSealer;
       readonly isEarly: boolean;
-      /** Called at each KEYUPDATE of kind 1. */
-      readonly updated: () => void;
+      /** Called at each KEYUPDATE of kind 1, with the chain that is sealed under from then on. */
+      readonly updated: (chain: RingChain) => void;
     },
   ) {
     this.#ring = ring;
@@ -109,7 +110,7 @@ export class LaneSender {
     );
     this.#basis = basis;
     this.#isUsed = false;
-    this.#updated();
+    this.#updated(chain);
     this.#replace(nextSecret(updateKey, this.#secret, pair), chain.aead);
     return frame;
   }

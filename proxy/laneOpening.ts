@@ -26,6 +26,7 @@ import {
   sealHeader,
   srcRefOf,
   type LaneHeader,
+  type Mode,
   type OpenBlock,
   type Reply,
 } from '#proxy/see/opening.ts';
@@ -48,13 +49,18 @@ export interface Opening {
   readonly transcript: Buffer;
 }
 
-/** Seals the opening of a tunnel lane; `salt` 16 random bytes. */
-export function sealOpening(sending: Sending, block: OpenBlock, salt: Bytes): Opening {
+/** Seals the opening of a lane; `salt` 16 random bytes. */
+export function sealOpening(
+  sending: Sending,
+  block: OpenBlock,
+  salt: Bytes,
+  mode: Mode = MODE.tunnel,
+): Opening {
   const { chain, own, kid } = sending;
   const plain = encodeBlock(block);
   const header = encodeHeader({
     suite: AEADS[chain.aead],
-    mode: MODE.tunnel,
+    mode,
     srcRef: srcRefOf(own.sid),
     openLen: plain.length + TAG_BYTES,
   });

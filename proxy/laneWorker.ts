@@ -4,18 +4,21 @@
 import { slotAt } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
+import { sendCanary } from './canary.ts';
 import { refused } from './carry.ts';
 import { snapshotOf } from './channel.ts';
 import {
+  LANES_PER_PAGE,
   roleKey,
   type Family,
   type FromWorker,
   type ListenerRole,
   type ToWorker,
 } from './control.ts';
-import { resetCodeOf, type Conversation } from './conversation.ts';
+import { cutReasonOf, type Conversation } from './conversation.ts';
 import type { CounterRow } from './counters.ts';
 import { EventGate } from './eventGate.ts';
+import type { LaneInfo } from './facts.ts';
 import type { Floor } from './floor.ts';
 import { acceptLane } from './inbound.ts';
 import { KeyRing } from './keyRing.ts';
@@ -29,6 +32,8 @@ import { SocketPool } from './socketPool.ts';
 import { Strangers } from './strangers.ts';
 
 export interface LaneWorkerParts {
+  /** Which worker of its data plane this is. */
+  readonly index: number;
   readonly clock: Clock;
   readonly counters: CounterRow;
   readonly replay: Pick<ReplaySet, 'testAndSet'>;
@@ -60,6 +65,7 @@ export class LaneWorker {
   readonly #outdated = new WeakMap<Conversation, number>();
   readonly #verifying = new Map<number, (valid: boolean) => void>();
   #verifications = 0;
+  #passages = 0;
   #routes = new Routes(NO_SNAPSHOT);
   #policyVersion = NO_SNAPSHOT.policy.version;
   #frame: Uint8Array | undefined;
@@ -69,7 +75,7 @@ export class LaneWorker {
   #isClosed = false;
 
   constructor(parts: LaneWorkerParts) {
-    const { clock, counters, replay, randomBytes, originalDestination, post } = parts;
+    const { index, clock, counters, replay, randomBytes, originalDestination, post } = parts;
     this.#parts = parts;
     this.#slots = new SlotClock(clock, USUAL_PERIOD_MS);
     this.#gate = new EventGate(clock);
@@ -79,6 +85,7 @@ export class LaneWorker {
     const random = (): number => randomBytes(4).readUInt32BE(0) / 2 ** 32;
     this.#strangers = new Strangers(clock, random, counters);
     this.#floor = {
+      worker: index,
       clock,
       counters,
       replay,
@@ -94,6 +101,10 @@ export class LaneWorker {
       }),
       pool: this.#pool,
       strangers: this.#strangers,
+      nextNumber: () => {
+        this.#passages += 1;
+        return this.#passages;
+      },
       report: (event) =>
         this.#gate.pass({ ...event, at: Math.floor(clock.wallMs()) }, (event, dropped) =>
           post({ type: 'event', event, dropped }),
@@ -122,6 +133,19 @@ export class LaneWorker {
       case 'verified':
         this.#verifying.get(message.id)?.(message.valid);
         this.#verifying.delete(message.id);
+        return;
+      case 'lanes':
+        this.#list(message.id, message.after);
+        return;
+      case 'canary':
+        sendCanary(this.#floor, message.peer, (failed, tookMs) =>
+          this.#parts.post({
+            type: 'canary',
+            id: message.id,
+            tookMs,
+            ...(failed !== undefined && { failed }),
+          }),
+        );
         return;
       case 'drain':
         this.#drain(message.deadlineMs);
@@ -156,10 +180,30 @@ export class LaneWorker {
     this.#parts.post({ type: 'ack', version: snapshot.version });
   }
 
+  /** Conversations are in the order of their numbers. */
+  #list(id: number, after: number): void {
+    const lanes: LaneInfo[] = [];
+    let live = 0;
+    let last = after;
+    let next: number | undefined;
+    for (const { passage } of this.#conversations) {
+      if (!passage.isTraffic) continue;
+      live += 1;
+      if (passage.number <= after) continue;
+      if (lanes.length === LANES_PER_PAGE) {
+        next ??= last;
+        continue;
+      }
+      lanes.push(passage.info());
+      last = passage.number;
+    }
+    this.#parts.post({ type: 'lanes', id, lanes, live, ...(next !== undefined && { next }) });
+  }
+
   #judge(conversation: Conversation, isPolicyNew: boolean): void {
     const objection = this.#routes.objection(conversation.standing, isPolicyNew);
     if (objection) {
-      conversation.cut(resetCodeOf(objection));
+      conversation.cut(cutReasonOf(objection));
       return;
     }
     const { heardUnder, standing } = conversation;

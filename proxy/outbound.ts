@@ -1,26 +1,26 @@
 // A connection of an own pod, from accept on its in-pod listener to an open lane, a relay within the
 // node, or a refusal. What the application has written by then goes along in the first flight.
-import { Socket } from 'node:net';
 import { canonicalAddress, type Endpoint } from '#proxy/see/address.ts';
 import { SALT_BYTES } from '#proxy/see/opening.ts';
-import { closed, enter, leave, opened, refused, type Facts } from './carry.ts';
+import { closed, enter, leave, refused } from './carry.ts';
 import type { Family } from './control.ts';
 import type { Refusal } from './counters.ts';
 import { deliver } from './delivery.ts';
+import { dial } from './dial.ts';
+import type { Facts } from './facts.ts';
 import type { Floor } from './floor.ts';
 import { Lane } from './lane.ts';
 import { LaneSender } from './laneKeys.ts';
 import { sealOpening, type Opening } from './laneOpening.ts';
 import { Leg } from './leg.ts';
 import type { Accepted } from '#proxy/native/handle.ts';
+import { Passage } from './passage.ts';
 import { Relay } from './relay.ts';
 import { ReplyReader } from './replyReader.ts';
 import { tokenFor, type Route, type Standing } from './routes.ts';
 
 /** Bytes of an application that are held while its lane is being connected. */
 const MAX_EARLY_BYTES = 256 << 10;
-/** A peer that does not answer a SYN. */
-const CONNECT_MS = 10_000;
 /** Dead peers are noticed by the kernel: idle lanes send nothing for long. */
 const KEEPALIVE_MS = 60_000;
 
@@ -98,9 +98,7 @@ class Caller {
   local({ from, to, rule }: Extract<Route, { kind: 'local' }>): void {
     this.#facts = { ...this.#facts, direction: 'local', from: from.spiffeId, to: to.spiffeId };
     const standing: Standing = {
-      from: from.spiffeId,
-      to: to.spiffeId,
-      port: this.#destination.port,
+      access: { from: from.spiffeId, to: to.spiffeId, port: this.#destination.port },
       podUids: [from.uid, to.uid],
     };
     this.#abort = deliver(this.#floor.pool, to.uid, this.#destination, {
@@ -115,15 +113,8 @@ class Caller {
   /** A destination without an agent, where the configuration lets it pass. */
   plain({ from }: Extract<Route, { kind: 'plain' }>): void {
     this.#facts = { ...this.#facts, from: from.spiffeId };
-    const { spiffeId } = from;
-    const standing: Standing = {
-      from: spiffeId,
-      to: spiffeId,
-      port: this.#destination.port,
-      podUids: [from.uid],
-      isPlain: true,
-    };
-    const far = this.#connect(this.#destination, () => {
+    const standing: Standing = { podUids: [from.uid] };
+    this.#dial(this.#destination, (far) => {
       this.#floor.counters.add('plainOut');
       this.#join(far, standing, 'unmeshed: plain');
     });
@@ -142,42 +133,24 @@ class Caller {
       this.refuse('peer-unreachable', `${peer.address} is not an address`); // nor to be looked up
       return;
     }
-    const wire = this.#connect(peer, () => this.#openLane(route, wire));
-    wire.socket.setKeepAlive(true, KEEPALIVE_MS);
+    this.#dial(peer, (wire) => {
+      wire.socket.setKeepAlive(true, KEEPALIVE_MS);
+      this.#openLane(route, wire);
+    });
   }
 
-  /** Connects from the node's own namespace; failure refuses the application. */
-  #connect({ address, port }: Endpoint, connected: () => void): Leg {
-    const leg = new Leg(
-      (onread) => {
-        const options: object = { allowHalfOpen: true, noDelay: true, onread };
-        return new Socket(options);
-      },
-      {
-        data: () => undefined, // cannot come before `connect`
-        end: () => undefined,
-        drained: () => undefined,
-        closed: () => this.refuse('peer-unreachable', `${address}:${port} did not answer`),
-      },
-    );
-    const cancel = this.#floor.clock.after(CONNECT_MS, () => leg.destroy());
-    leg.socket.once('close', cancel);
-    leg.socket.once('connect', () => {
-      cancel();
-      if (!this.#isOver) connected();
+  /** Failure refuses the application. */
+  #dial(endpoint: Endpoint, connected: (far: Leg) => void): void {
+    this.#abort = dial(this.#floor.clock, endpoint, {
+      connected,
+      failed: (detail) => this.refuse('peer-unreachable', detail),
     });
-    leg.socket.connect(port, address);
-    this.#abort = () => leg.destroy();
-    return leg;
   }
 
   #openLane({ from, to, peer, rule }: Remote, wire: Leg): void {
     const floor = this.#floor;
-    const { counters, clock } = floor;
     const standing: Standing = {
-      from: from.spiffeId,
-      to: to.spiffeId,
-      port: this.#destination.port,
+      access: { from: from.spiffeId, to: to.spiffeId, port: this.#destination.port },
       podUids: [from.uid],
       peer: peer.node,
     };
@@ -188,7 +161,11 @@ class Caller {
     }
     this.#isOver = true;
     const facts = this.#facts;
-    const reader = new ReplyReader(floor, opening, facts, rule);
+    const passage = new Passage(floor, facts, rule, opening.start.chain);
+    const reader = new ReplyReader(floor, opening, {
+      accepted: () => passage.count('lanesOpenedOut'),
+      refused: (reason, detail) => refused(floor, reason, facts, detail),
+    });
     const lane: Lane = new Lane({
       app: this.#app,
       wire,
@@ -196,16 +173,19 @@ class Caller {
         secret: opening.secret,
         sealer: opening.sealer,
         isEarly: true,
-        updated: () => counters.add('keyUpdates'),
+        updated: (chain) => passage.rekeyed(chain),
       }),
       standing,
-      clock,
-      counters,
+      passage,
+      clock: floor.clock,
       reply: (bytes) => reader.take(lane, bytes),
       done: (how, detail) => {
+        if (how !== 'unanswered' && reader.isAccepted) {
+          closed(floor, lane, how, detail);
+          return;
+        }
         leave(floor, lane);
-        if (reader.isAccepted) closed(floor, facts, detail ? `${how}: ${detail}` : how);
-        else reader.close(how);
+        reader.close(how);
       },
     });
     enter(floor, lane);
@@ -257,13 +237,11 @@ class Caller {
     }
     this.#isOver = true;
     const floor = this.#floor;
-    const facts = this.#facts;
-    const relay: Relay = new Relay(this.#app, far, standing, floor.counters, () => {
-      leave(floor, relay);
-      closed(floor, facts, 'both ends');
-    });
+    const passage = new Passage(floor, this.#facts, rule);
+    const relay: Relay = new Relay(this.#app, far, standing, passage, (how) =>
+      closed(floor, relay, how, ''),
+    );
     enter(floor, relay);
-    opened(floor, facts, rule);
     this.#release((bytes) => this.#app.owner.data(bytes));
     if (!far.isFull) this.#app.resume();
   }

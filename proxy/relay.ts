@@ -1,35 +1,49 @@
 // A connection within the node, or to a destination without an agent: two legs, bytes copied between
 // them, half-close as half-close and reset as reset. No lane: identity and policy were decided before.
-import type { Conversation } from './conversation.ts';
-import type { CounterRow } from './counters.ts';
+import type { Conversation, CutReason } from './conversation.ts';
+import type { CloseReason } from './counters.ts';
 import type { Leg, LegOwner } from './leg.ts';
+import type { Passage } from './passage.ts';
 import type { Standing } from './routes.ts';
 
 export class Relay implements Conversation {
   readonly standing: Standing;
+  readonly passage: Passage;
   readonly heardUnder = undefined;
   readonly #legs: readonly [app: Leg, far: Leg];
-  readonly #done: () => void;
+  readonly #done: (how: CloseReason) => void;
   #open = 2;
+  /** The first thing that cut it short. */
+  #ending: CloseReason = 'clean';
 
   /** Takes both legs over; `done` is called when both are gone. */
-  constructor(app: Leg, far: Leg, standing: Standing, counters: CounterRow, done: () => void) {
+  constructor(
+    app: Leg,
+    far: Leg,
+    standing: Standing,
+    passage: Passage,
+    done: (how: CloseReason) => void,
+  ) {
     this.standing = standing;
+    this.passage = passage;
     this.#legs = [app, far];
     this.#done = done;
-    app.owner = this.#between(app, far, (length) => counters.add('bytesOut', length));
-    far.owner = this.#between(far, app, (length) => counters.add('bytesIn', length));
+    const sent = (length: number): void => passage.sent(length);
+    const received = (length: number): void => passage.received(length);
+    app.owner = this.#between(app, far, sent, 'application-reset');
+    far.owner = this.#between(far, app, received, 'destination-reset');
   }
 
   refresh(): void {
     // No keys: nothing is due.
   }
 
-  cut(): void {
+  cut(why: CutReason): void {
+    this.#endAs(why);
     for (const leg of this.#legs) leg.reset();
   }
 
-  #between(from: Leg, to: Leg, count: (length: number) => void): LegOwner {
+  #between(from: Leg, to: Leg, count: (length: number) => void, reset: CloseReason): LegOwner {
     let ended = false;
     return {
       data: (bytes) => {
@@ -43,10 +57,17 @@ export class Relay implements Conversation {
       },
       drained: () => to.resume(),
       closed: (failed) => {
-        if (failed || !ended) to.reset();
+        if (failed || !ended) {
+          this.#endAs(reset);
+          to.reset();
+        }
         this.#open -= 1;
-        if (this.#open === 0) this.#done();
+        if (this.#open === 0) this.#done(this.#ending);
       },
     };
+  }
+
+  #endAs(how: CloseReason): void {
+    if (this.#ending === 'clean') this.#ending = how;
   }
 }

@@ -2,27 +2,30 @@
 // right reply takes it from early keys to its own (PROTOCOL 7, kind 0).
 import { wipe } from '#agent/base/bytes.ts';
 import { REPLY_BYTES } from '#proxy/see/opening.ts';
-import { opened, refused, type Facts } from './carry.ts';
 import type { Refusal } from './counters.ts';
 import type { Floor } from './floor.ts';
 import type { Lane } from './lane.ts';
 import { LaneReceiver } from './laneKeys.ts';
 import { openReply, type Opening } from './laneOpening.ts';
 
+/** What becomes of an opening; one of the two is called, or neither when the application left. */
+export interface Outcome {
+  accepted(): void;
+  refused(reason: Refusal, detail: string): void;
+}
+
 export class ReplyReader {
   readonly #floor: Floor;
   readonly #opening: Opening;
-  readonly #facts: Facts;
-  readonly #rule: string;
+  readonly #outcome: Outcome;
   #held: Buffer = Buffer.alloc(0);
   #state: 'waiting' | 'accepted' | 'refused' = 'waiting';
   #cancelDeadline: () => void = () => undefined;
 
-  constructor(floor: Floor, opening: Opening, facts: Facts, rule: string) {
+  constructor(floor: Floor, opening: Opening, outcome: Outcome) {
     this.#floor = floor;
     this.#opening = opening;
-    this.#facts = facts;
-    this.#rule = rule;
+    this.#outcome = outcome;
   }
 
   get isAccepted(): boolean {
@@ -55,12 +58,11 @@ export class ReplyReader {
       this.#refuse(lane, 'peer-denied', reply.denied);
       return;
     }
-    const { ring, counters } = this.#floor;
+    const { ring } = this.#floor;
     const receiver = new LaneReceiver(ring, start, { secret: s2c, opener });
     this.#conclude('accepted');
     if (reply.confirmed) ring.confirm(start.peer, reply.confirmed);
-    counters.add('lanesOpenedOut');
-    opened(this.#floor, this.#facts, this.#rule);
+    this.#outcome.accepted();
     lane.accept(c2s, receiver);
     lane.hear(this.#held.subarray(REPLY_BYTES));
   }
@@ -69,12 +71,12 @@ export class ReplyReader {
   close(how: string): void {
     if (this.#state !== 'waiting') return;
     this.#conclude('refused');
-    if (how !== 'application-reset') refused(this.#floor, 'peer-silent', this.#facts, how);
+    if (how !== 'application-reset') this.#outcome.refused('peer-silent', how);
   }
 
   #refuse(lane: Lane, reason: Refusal, detail: string): void {
     this.#conclude('refused');
-    refused(this.#floor, reason, this.#facts, detail);
+    this.#outcome.refused(reason, detail);
     lane.giveUp(detail);
   }
 

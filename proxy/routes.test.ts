@@ -121,9 +121,7 @@ describe('Routes', () => {
 
   it('objection() judges policy, pods, peers and trust anew', () => {
     const standing = {
-      from: id('web'),
-      to: id('api'),
-      port: 443,
+      access: { from: id('web'), to: id('api'), port: 443 },
       podUids: ['web'],
       peer: 'b' as NodeName,
     };

@@ -41,15 +41,12 @@ export type Admission =
 
 /** A connection that was allowed, as far as a later snapshot may object to it. */
 export interface Standing {
-  readonly from: SpiffeId;
-  readonly to: SpiffeId;
-  readonly port: number;
+  /** What the policy allowed; absent where it was not asked: no agent there, or a canary. */
+  readonly access?: { readonly from: SpiffeId; readonly to: SpiffeId; readonly port: number };
   /** Pods of this node that take part. */
   readonly podUids: readonly string[];
   /** The node at the other end; absent within the node. */
   readonly peer?: NodeName;
-  /** True when the destination has no agent: identity and policy do not apply. */
-  readonly isPlain?: boolean;
 }
 
 /** One snapshot, indexed. */
@@ -89,6 +86,10 @@ export class Routes {
 
   pod(uid: string): LocalPod | undefined {
     return this.#podByUid.get(uid);
+  }
+
+  peer(node: NodeName): Peer | undefined {
+    return this.#peerByNode.get(node);
   }
 
   /** Where a connection of pod `podUid` to `destination` goes. */
@@ -143,8 +144,9 @@ export class Routes {
     if (standing.peer && !this.#peerByNode.get(standing.peer)?.statements.length) {
       return refused('not-trusted', `${standing.peer} is no longer attested`);
     }
-    if (standing.isPlain || !isPolicyNew) return undefined;
-    const { allow, rule } = decide(policy, standing.from, standing.to, standing.port);
+    const { access } = standing;
+    if (!access || !isPolicyNew) return undefined;
+    const { allow, rule } = decide(policy, access.from, access.to, access.port);
     return allow ? undefined : refused('policy', rule);
   }
 

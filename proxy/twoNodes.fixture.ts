@@ -21,9 +21,10 @@ import { hex } from '#agent/base/bytes.ts';
 import { tick } from '#proxy/chips/chain.ts';
 import type { Endpoint } from '#proxy/see/address.ts';
 import { encodeFrame } from './channel.ts';
-import type { FromWorker, LaneEvent } from './control.ts';
+import type { CanaryAnswer, FromWorker, LanePage } from './control.ts';
 import { Counters, type CounterName } from './counters.ts';
 import { VerificationDesk } from './desk.ts';
+import type { LaneEvent } from './facts.ts';
 import { LaneWorker } from './laneWorker.ts';
 import { signEndorsement, signToken } from './maid.ts';
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
@@ -79,6 +80,7 @@ export class TestNode {
   readonly sign: SigningKey = generateSigningKey();
   sid: Sid = hex(randomBytes(16)) as Sid;
   readonly events: LaneEvent[] = [];
+  readonly answers: (LanePage | CanaryAnswer)[] = [];
   readonly acks: number[] = [];
   /** Signature verifications that the worker asked for. */
   verifications = 0;
@@ -104,6 +106,7 @@ export class TestNode {
       sources: 16,
     });
     this.worker = new LaneWorker({
+      index: 0,
       clock,
       replay,
       counters: this.#counters.row(0),
@@ -187,6 +190,10 @@ export class TestNode {
         return;
       case 'event':
         this.events.push(message.event);
+        return;
+      case 'lanes':
+      case 'canary':
+        this.answers.push(message);
         return;
       case 'drained':
         this.drained += 1;

@@ -13,6 +13,7 @@ const { index, replayFd, countersFd } = workerData as WorkerInit;
 const post = (message: FromWorker): void => main?.postMessage(message, []);
 
 const worker = new LaneWorker({
+  index,
   clock: systemClock,
   counters: Counters.map(countersFd).row(index),
   replay: ReplaySet.map(replayFd),

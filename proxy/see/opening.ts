@@ -14,8 +14,9 @@ const OUTER_BYTES = HEADER_BYTES + TAG_BYTES;
 export const PREFIX_BYTES = KID_BYTES + SALT_BYTES + OUTER_BYTES;
 
 const VERSION = 1;
-/** Lanes of PROTOCOL 8: one TCP connection, or HTTP requests. */
-export const MODE = { tunnel: 1, car: 2 } as const;
+/** Lanes of PROTOCOL 8: one TCP connection, HTTP requests, or an agent's few bytes there and back. */
+export const MODE = { tunnel: 1, car: 2, canary: 3 } as const;
+export type Mode = (typeof MODE)[keyof typeof MODE];
 
 /** The open block is a multiple of this. */
 const BLOCK_MULTIPLE = 64;

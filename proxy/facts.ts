@@ -1,0 +1,113 @@
+// What is told of one connection, while it lives and when it has ended or was refused: the types, and
+// the schemas by which the control plane reads them from the data plane. It collects nothing itself.
+import { z } from 'zod';
+import type { ChainId } from '#agent/base/brands.ts';
+import { chainId, nodeName, spiffeId } from '#agent/base/schema.ts';
+import { AEADS, type AeadName } from '#proxy/chips/registry.ts';
+import { CLOSES, REFUSALS, type CloseReason, type Refusal } from './counters.ts';
+
+/** Who talks to whom, as far as it is known. */
+export interface Facts {
+  /** `out` and `in`: over a lane; `local`: within the node; `out` without a peer: to no agent. */
+  readonly direction: 'out' | 'in' | 'local';
+  /** Pod of this node that takes part. */
+  readonly podUid?: string | undefined;
+  /** Node at the other end, authenticated. */
+  readonly peer?: string | undefined;
+  /** SPIFFE IDs. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  /** Original destination as `address:port`. */
+  readonly destination?: string | undefined;
+}
+
+/** What a connection has carried; bytes are the application's, without frames. */
+interface Carried {
+  /** `<worker>.<number>`: no other live connection of this data plane has it. */
+  readonly id: string;
+  /** Policy rule that allows it, `default`, or `unmeshed: plain`. */
+  readonly rule: string;
+  /** From this node's end outwards. */
+  readonly bytesOut: number;
+  readonly bytesIn: number;
+  /** KEYUPDATEs of kind 1 that this end has sent. */
+  readonly keyUpdates: number;
+}
+
+/** A live connection. */
+export interface LaneInfo extends Facts, Carried {
+  /** Unix milliseconds. */
+  readonly openedAt: number;
+  /** Chain and AEAD that this end seals under now; absent where there is no lane. */
+  readonly chain?: ChainId | undefined;
+  readonly aead?: AeadName | undefined;
+}
+
+/** A connection has ended. */
+export interface LaneClosed extends Facts, Carried {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly kind: 'closed';
+  readonly reason: CloseReason;
+  /** One clause more, at most 200 characters. */
+  readonly detail?: string | undefined;
+  readonly durationMs: number;
+}
+
+/** A connection was not allowed, or could not be made. */
+export interface LaneRefused extends Facts {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly kind: 'refused';
+  readonly reason: Refusal;
+  /** The policy rule that decided, or one clause; at most 200 characters. */
+  readonly detail?: string | undefined;
+}
+
+export type LaneEvent = LaneClosed | LaneRefused;
+
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const short = z.string().max(200);
+
+const facts = {
+  direction: z.enum(['out', 'in', 'local']),
+  podUid: z.string().min(1).max(128).optional(),
+  peer: nodeName.optional(),
+  from: spiffeId.optional(),
+  to: spiffeId.optional(),
+  destination: short.optional(),
+};
+const carried = {
+  id: z.string().regex(/^\d{1,3}\.\d{1,16}$/),
+  rule: short,
+  bytesOut: count,
+  bytesIn: count,
+  keyUpdates: count,
+};
+
+export const laneInfo: z.ZodType<LaneInfo> = z.strictObject({
+  ...facts,
+  ...carried,
+  openedAt: count,
+  chain: chainId.optional(),
+  aead: z.enum(Object.keys(AEADS) as AeadName[]).optional(),
+});
+
+export const laneEvent: z.ZodType<LaneEvent> = z.discriminatedUnion('kind', [
+  z.strictObject({
+    ...facts,
+    ...carried,
+    at: count,
+    kind: z.literal('closed'),
+    reason: z.enum(CLOSES),
+    detail: short.optional(),
+    durationMs: count,
+  }),
+  z.strictObject({
+    ...facts,
+    at: count,
+    kind: z.literal('refused'),
+    reason: z.enum(REFUSALS),
+    detail: short.optional(),
+  }),
+]);

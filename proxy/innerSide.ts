@@ -1,0 +1,74 @@
+// A side of a lane that has no socket: what stands where the application's connection would be when an
+// agent itself speaks. What it is told comes a turn later, as it would from a socket.
+import type { LaneSide } from './lane.ts';
+import type { LegOwner } from './leg.ts';
+
+/** What comes over the lane. */
+export interface Hearing {
+  data(bytes: Buffer): void;
+  /** The other end has said all. */
+  end(): void;
+}
+
+const NOBODY: LegOwner = {
+  data: () => undefined,
+  end: () => undefined,
+  drained: () => undefined,
+  closed: () => undefined,
+};
+
+export class InnerSide implements LaneSide {
+  owner: LegOwner = NOBODY;
+  readonly isFull = false;
+  isClosed = false;
+  readonly #hearing: Hearing;
+  #hasFinished = false;
+  #isHeard = false;
+
+  constructor(hearing: Hearing) {
+    this.#hearing = hearing;
+  }
+
+  write(buffers: readonly Buffer[]): void {
+    for (const bytes of buffers) this.#later(() => this.#hearing.data(bytes));
+  }
+
+  end(): void {
+    this.#later(() => {
+      this.#isHeard = true;
+      this.#hearing.end();
+      if (this.#hasFinished) this.#close(false);
+    });
+  }
+
+  reset(): void {
+    this.#later(() => this.#close(true));
+  }
+
+  pause(): void {
+    // It says little, and all of it at once.
+  }
+
+  resume(): void {
+    // As for pause.
+  }
+
+  /** Says the last that this side has to say. */
+  finish(): void {
+    if (this.isClosed || this.#hasFinished) return;
+    this.#hasFinished = true;
+    this.owner.end();
+    if (this.#isHeard) this.#close(false);
+  }
+
+  #close(failed: boolean): void {
+    this.isClosed = true;
+    this.owner.closed(failed);
+  }
+
+  #later(act: () => void): void {
+    queueMicrotask(() => {
+      if (!this.isClosed) act();
+    });
+  }
+}
