@@ -73,6 +73,16 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./doctor.ts')).doctorExplain),
   },
   {
+    name: 'report',
+    summary: 'show, write or print the signed attestation report of a node',
+    load: async () => runnable((await import('./report.ts')).report),
+  },
+  {
+    name: 'verify',
+    summary: 'check an attestation report offline, claim by claim',
+    load: async () => runnable((await import('./verify.ts')).verify),
+  },
+  {
     name: 'version',
     summary: 'show the version',
     load: async () => runnable((await import('./version.ts')).version),

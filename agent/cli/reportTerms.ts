@@ -1,0 +1,81 @@
+// The flags by which a person says under what a report is to be judged, the same for every verb that
+// judges one, and the judgement itself.
+import { resolve } from 'node:path';
+import type { SigningPublic } from '#agent/base/asymmetric.ts';
+import { systemClock } from '#agent/base/clock.ts';
+import { messageOf, TidelockError } from '#agent/base/errors.ts';
+import type { Bytes } from '#agent/base/bytes.ts';
+import { readOwnerPublic } from '#agent/owner.ts';
+import type { Terms } from '#agent/report/verification.ts';
+import { readEkAuthorities } from '#attest/ek.ts';
+import { verifyReport, type ReportAppraisal, type ReportQuestion } from '#attest/reportVerify.ts';
+import { usage } from './arguments.ts';
+import type { Terminal } from './terminal.ts';
+import type { Flags, FlagValues } from './verb.ts';
+
+/** Whom and what the reader trusts, and which moment it asks about. */
+export const TERMS_FLAGS = {
+  owner: {
+    type: 'strings',
+    value: 'FILE',
+    help: 'owner.pub that the reader trusts; may be repeated',
+  },
+  roots: {
+    type: 'string',
+    value: 'DIR',
+    help: 'roots and intermediates of TPM makers, PEM or DER',
+  },
+  at: { type: 'string', value: 'TIME', help: 'judge the age as of now or 2026-01-31T12:00:00Z' },
+} as const satisfies Flags;
+
+interface ReportTerms extends Terms {
+  readonly authorities: ReportQuestion['authorities'];
+}
+
+/** Errors: USAGE, OWNER_KEY_INVALID, FILE_UNREADABLE. */
+export async function termsOf(
+  verb: string,
+  {
+    flags,
+    terminal,
+  }: { readonly flags: FlagValues<typeof TERMS_FLAGS>; readonly terminal: Terminal },
+): Promise<ReportTerms> {
+  const owners: SigningPublic[] = [];
+  for (const file of flags.owner) owners.push(await readOwnerPublic(resolve(terminal.cwd, file)));
+  return {
+    owners,
+    authorities: await authoritiesIn(flags.roots && resolve(terminal.cwd, flags.roots)),
+    atMs: flags.at === undefined ? undefined : momentOf(verb, flags.at),
+  };
+}
+
+/** Judges the bytes of a report. Errors: DOCUMENT_MALFORMED. */
+export const judgeReport = (bytes: Bytes, terms: ReportTerms): ReportAppraisal =>
+  verifyReport({ ...terms, bytes, nowMs: systemClock.wallMs() });
+
+async function authoritiesIn(directory: string | undefined): Promise<ReportTerms['authorities']> {
+  if (directory === undefined) return undefined;
+  try {
+    return (await readEkAuthorities(directory)).certificates;
+  } catch (cause) {
+    throw new TidelockError('FILE_UNREADABLE', {
+      op: 'report.roots',
+      message: `Cannot read the roots in ${directory}: ${messageOf(cause)}`,
+      hint: 'Name a directory with the root and intermediate certificates of TPM makers, PEM or DER.',
+      cause,
+    });
+  }
+}
+
+/** RFC 3339 with seconds optional: a moment that means the same to every reader. */
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+
+function momentOf(verb: string, text: string): number {
+  if (text === 'now') return systemClock.wallMs();
+  const atMs = MOMENT.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isFinite(atMs)) return atMs;
+  throw usage(
+    verb,
+    `--at is ${JSON.stringify(text.slice(0, 80))} and must be now or a time such as 2026-01-31T12:00:00Z`,
+  );
+}

@@ -1,0 +1,140 @@
+// A report as a page that a person reads, prints and files: the verdict first, every claim in plain
+// words, then what the report carries and how to verify it again. One file; no script, nothing fetched.
+import { hash } from 'node:crypto';
+import { signingKeyId } from '#agent/base/asymmetric.ts';
+import type { Check, Verdict } from '#attest/check.ts';
+import type { ReportAppraisal } from '#attest/reportVerify.ts';
+import { GROUPS, meaningOf, registerOf, type Group } from './claims.ts';
+import { html, type Html } from './html.ts';
+import {
+  certificateSection,
+  definitions,
+  factSection,
+  registerSection,
+  resultCell,
+  signatureSection,
+} from './sections.ts';
+import { STYLE } from './style.ts';
+import { whyOf, type Terms } from './verification.ts';
+
+/** The page of an appraised report, as HTML text. Everything in it that the report wrote is escaped. */
+export function reportPage(appraisal: ReportAppraisal, terms: Terms): string {
+  const { told, checks, report } = appraisal;
+  const { node, domain, cluster } = report.stated;
+  const title = told ? `Attestation report of ${node}` : 'Attestation report that does not verify';
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta
+          http-equiv="Content-Security-Policy"
+          content="default-src 'none'; style-src '${STYLE_HASH}'"
+        />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="referrer" content="no-referrer" />
+        <title>${title}</title>
+        <style>
+          ${{ markup: STYLE }}
+        </style>
+      </head>
+      <body>
+        <main>
+          <h1>${title}</h1>
+          <p class="dim">
+            ${told ? `Domain ${domain}, cluster ${cluster}` : 'Nothing of what it says is shown.'}
+          </p>
+          ${verdictBanner(appraisal, terms)}${GROUPS.map((group) => claimSection(group, checks))}${
+            told
+              ? [
+                  registerSection(told, checks),
+                  certificateSection(told),
+                  signatureSection(appraisal),
+                  factSection(told),
+                ]
+              : []
+          }${againSection(appraisal, terms)}
+        </main>
+      </body>
+    </html> `;
+  return page.markup;
+}
+
+/** Lets the one style sheet through and nothing else (CSP Level 3, 6.7.3.2). */
+const STYLE_HASH = `sha256-${hash('sha256', STYLE, 'base64')}`;
+
+const VERDICTS: Readonly<Record<Verdict, readonly [title: string, text: string]>> = {
+  affirming: [
+    '✓ Affirming',
+    'The machine is the one that its owners enrolled, and it had started what they enrolled as good.',
+  ],
+  warning: [
+    '! Warning',
+    'The machine is the enrolled one, but something differs that its owners asked to be told of.',
+  ],
+  none: [
+    '– No verdict',
+    'What decides could not be checked. This says neither that the machine is good nor that it is bad.',
+  ],
+  contraindicated: ['✕ Contraindicated', 'Do not rely on this machine: something does not hold.'],
+};
+
+function verdictBanner(appraisal: ReportAppraisal, { owners, atMs }: Terms): Html {
+  const { verdict, told } = appraisal;
+  const [title, text] = VERDICTS[verdict];
+  const why = verdict === 'affirming' ? '' : whyOf(appraisal);
+  const attested = told
+    ? `Attested ${isoTime(told.body.attestedAt)}, signed ${isoTime(told.body.issuedAt)}${atMs === undefined ? '' : `, judged as of ${isoTime(atMs)}`}. `
+    : '';
+  const trusted = owners.map(signingKeyId).join(', ');
+  return html`<section class="verdict ${verdict}" aria-label="Verdict">
+    <strong>${title}</strong>
+    <p>${text}</p>
+    ${why === '' ? [] : [html`<p>${why}</p> `]}
+    <p>${attested}Judged under ${trusted === '' ? 'no owner at all' : `owner ${trusted}`}.</p>
+  </section> `;
+}
+
+function claimSection(group: Group, checks: readonly Check[]): Html {
+  const rows = checks
+    .filter(({ name }) => registerOf(name) === undefined && meaningOf(name).group === group)
+    .map(
+      (check) =>
+        html`<tr>
+          ${resultCell(check)}
+          <th scope="row">${check.name}</th>
+          <td>
+            <span class="meaning">${meaningOf(check.name).meaning}</span
+            ><span class="dim">${check.text}</span>
+          </td>
+        </tr> `,
+    );
+  if (rows.length === 0) return html``;
+  return html`<h2>${group}</h2>
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Result</th>
+          <th scope="col">Claim</th>
+          <th scope="col">Meaning and finding</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table> `;
+}
+
+function againSection({ report }: ReportAppraisal, { atMs }: Terms): Html {
+  const at = atMs === undefined ? '' : ` --at ${isoTime(atMs)}`;
+  return html`<h2>Verify it again</h2>
+    <p>
+      This page proves nothing by itself. Take the report it was made from, the public key of an
+      owner from a source that you trust, and on any machine, without network, run:
+    </p>
+    <pre>
+sha256sum report.json   # ${report.digest}
+tidelock verify report.json --owner owner.pub --roots ek-roots${at}</pre>
+    ${definitions([['SHA-256 of the report', report.digest]])}`;
+}
+
+const isoTime = (unixMs: number): string => new Date(unixMs).toISOString();

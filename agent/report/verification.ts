@@ -1,0 +1,90 @@
+// What came of verifying a report, in the three forms a reader takes it: a document, text, and the error
+// that a verdict short of acceptable ends in. It judges nothing.
+import { signingKeyId, type SigningPublic } from '#agent/base/asymmetric.ts';
+import { TidelockError } from '#agent/base/errors.ts';
+import { pairs, table } from '#agent/api/columns.ts';
+import type { ReportAppraisal } from '#attest/reportVerify.ts';
+
+/** Under what a report was verified, as far as the reader should be told again. */
+export interface Terms {
+  readonly owners: readonly SigningPublic[];
+  /** Unix milliseconds: the moment asked about, if any. */
+  readonly atMs: number | undefined;
+}
+
+/** The payload of a `Verification` document. */
+export function verificationOf(appraisal: ReportAppraisal, { owners, atMs }: Terms): object {
+  const { verdict, checks, report, told } = appraisal;
+  const { node, domain, cluster, sid } = report.stated;
+  const error = refusalOf(appraisal);
+  return {
+    verdict,
+    ...(error ? { error } : {}),
+    report: { sha256: report.digest, keyId: report.keyId },
+    ...(told
+      ? {
+          node: { name: node, domain, cluster, sid },
+          issuedAt: isoTime(told.body.issuedAt),
+          attestedAt: isoTime(told.body.attestedAt),
+          pcrs: told.pcrs,
+          ekChain: told.ekChain,
+        }
+      : {}),
+    ...(atMs === undefined ? {} : { at: isoTime(atMs) }),
+    owners: owners.map(signingKeyId),
+    checks: checks.map(({ name, result, text }) => ({ name, result, text })),
+  };
+}
+
+/** The same for a person: the verdict first, then every claim. */
+export function verificationText(appraisal: ReportAppraisal): string {
+  const { verdict, checks, report, told } = appraisal;
+  const { node, domain, cluster } = report.stated;
+  return [
+    ...pairs([
+      ['Verdict', `${verdict}${verdict === 'affirming' ? '' : `: ${whyOf(appraisal)}`}`],
+      ...(told
+        ? ([
+            ['Node', `${node}  (${domain}, cluster ${cluster})`],
+            ['Attested', isoTime(told.body.attestedAt)],
+          ] as const)
+        : []),
+      ['Report', `SHA-256 ${report.digest}`],
+    ]),
+    ...table(
+      'Claims',
+      ['result', 'claim', 'what was found'],
+      checks.map(({ name, result, text }) => [result, name, text]),
+    ),
+    '',
+  ].join('\n');
+}
+
+/** Why the report cannot be relied on; undefined for `affirming` and `warning`. */
+export function refusalOf(appraisal: ReportAppraisal): TidelockError | undefined {
+  const { verdict, told, report } = appraisal;
+  if (verdict === 'affirming' || verdict === 'warning') return undefined;
+  const why = whyOf(appraisal);
+  if (told === undefined) {
+    return new TidelockError('SIGNATURE_INVALID', {
+      op: 'report.verify',
+      message: 'Cannot accept attestation report: its signatures do not verify',
+      hint: why,
+    });
+  }
+  return new TidelockError('REPORT_NOT_VERIFIED', {
+    op: 'report.verify',
+    message: `Cannot rely on the report of ${report.stated.node}: it is ${verdict}`,
+    hint: why,
+  });
+}
+
+/** What keeps the verdict from being better, in the words of the first check that does. */
+export function whyOf({ verdict, checks }: ReportAppraisal): string {
+  const limiting = checks.filter(({ ceiling }) => ceiling === verdict);
+  const [first, ...others] = limiting;
+  const more = others.length > 0 ? ` And: ${others.map(({ name }) => name).join(', ')}.` : '';
+  return first ? `${first.name}: ${first.text}${more}` : '';
+}
+
+const isoTime = (unixMs: number): string => new Date(unixMs).toISOString();
