@@ -110,6 +110,18 @@ describe('answerLanes()', () => {
   });
 });
 
+describe('answerLanes() without a data plane', () => {
+  it('answerLanes() says so and still gives the totals', async () => {
+    const answer = await answerLanes({ ...sources([]), lanes: async () => undefined }, {});
+    expect(answer).toMatchObject({
+      note: 'the data plane does not answer',
+      lanes: [],
+      omitted: 0,
+      totals: { openedOut: 9 },
+    });
+  });
+});
+
 describe('lanesText()', () => {
   it.each([
     /^Lanes +3 live on node-a$/,

@@ -6,7 +6,7 @@ import type { Clock } from '#agent/base/clock.ts';
 import { didYouMean } from '#agent/yaml/suggest.ts';
 import { REFUSALS, type CounterTotals } from '#proxy/counters.ts';
 import type { LaneInfo } from '#proxy/facts.ts';
-import type { LaneList } from '#proxy/laneList.ts';
+import type { DataPlane } from '#proxy/plane.ts';
 import type { Captures } from './captures.ts';
 import type { Config } from './config.ts';
 
@@ -15,7 +15,8 @@ export interface LanesSources {
   readonly captures: Pick<Captures, 'pods'>;
   readonly peers: { all(): readonly { readonly node: string }[] };
   readonly counters: () => CounterTotals;
-  readonly lanes: (max: number) => Promise<LaneList>;
+  /** Gives nothing when no data plane answers. */
+  readonly lanes: DataPlane['lanes'];
   readonly clock: Pick<Clock, 'wallMs'>;
 }
 
@@ -25,21 +26,21 @@ export const MAX_LANES = 1_000;
 /** Answers `GET /lanes?pod=...&peer=...`, `pod` being `namespace/name` or a uid. */
 export async function answerLanes(from: LanesSources, { pod, peer }: Query): Promise<Lanes> {
   const { config, clock, lanes, counters } = from;
-  const { lanes: live, omitted } = await lanes(MAX_LANES);
+  const list = await lanes(MAX_LANES);
   const names = new Map(
     from.captures.pods().map(({ spec }) => [spec.uid, `${spec.namespace}/${spec.name}`]),
   );
   const nowMs = clock.wallMs();
-  const note = oddity(from, names, pod, peer);
+  const note = list ? oddity(from, names, pod, peer) : 'the data plane does not answer';
   return {
     node: config.node,
     filter: { ...(pod === undefined ? {} : { pod }), ...(peer === undefined ? {} : { peer }) },
     ...(note === undefined ? {} : { note }),
-    lanes: live
+    lanes: (list?.lanes ?? [])
       .filter(({ podUid = '' }) => pod === undefined || pod === podUid || pod === names.get(podUid))
       .filter((lane) => peer === undefined || lane.peer === peer)
       .map((lane) => laneOf(lane, names, nowMs)),
-    omitted,
+    omitted: list?.omitted ?? 0,
     ...totalsOf(counters()),
   };
 }

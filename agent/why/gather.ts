@@ -9,10 +9,10 @@ import type { Config } from '#agent/config.ts';
 import type { Attestor } from '#agent/epochs/attestor.ts';
 import type { PeerState } from '#agent/epochs/peers.ts';
 import { epochsOf, type EpochsSources } from '#agent/epochsView.ts';
+import { MAX_LANES } from '#agent/lanesView.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
 import { chipsAlgorithm } from '#proxy/chips/registry.ts';
-import type { LaneInfo } from '#proxy/facts.ts';
-import type { DataPlaneStatus } from '#proxy/plane.ts';
+import type { DataPlane, DataPlaneStatus } from '#proxy/plane.ts';
 import type { CompiledPolicy } from '#proxy/policy.ts';
 import { canonicalAddress } from '#proxy/see/address.ts';
 import { whyOf } from './chain.ts';
@@ -33,8 +33,7 @@ export interface WhySources extends EpochsSources {
   readonly attestor: Pick<Attestor, 'state'>;
   readonly policy: () => CompiledPolicy;
   readonly dataPlane: () => Pick<DataPlaneStatus, 'state' | 'pid' | 'restarts'>;
-  /** Live connections, as many as a listing holds. */
-  readonly live: () => Promise<readonly LaneInfo[]>;
+  readonly lanes: DataPlane['lanes'];
   readonly memory: Pick<ConnectionMemory, 'recall'>;
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly reach: typeof reach;
@@ -142,8 +141,8 @@ function pairOf(podUid: string, { to }: Question, target: Place | undefined): Pa
 
 /** A data plane that does not answer leaves what is remembered. */
 async function connectionsOf(from: WhySources, pair: PairQuestion): Promise<ConnectionFacts> {
-  const all = await from.live().catch((): readonly LaneInfo[] => []);
-  const live = all.filter((lane) => isAbout(pair, lane));
+  const list = await from.lanes(MAX_LANES);
+  const live = (list?.lanes ?? []).filter((lane) => isAbout(pair, lane));
   const openedAt = live.length > 0 ? Math.max(...live.map((lane) => lane.openedAt)) : undefined;
   return { live: live.length, openedAt, ...from.memory.recall(pair) };
 }
