@@ -83,6 +83,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./verify.ts')).verify),
   },
   {
+    name: 'uninstall',
+    summary: 'remove what tidelock made on this host, and prove it',
+    load: async () => runnable((await import('./uninstall.ts')).uninstall),
+  },
+  {
     name: 'version',
     summary: 'show the version',
     load: async () => runnable((await import('./version.ts')).version),

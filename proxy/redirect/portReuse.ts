@@ -7,6 +7,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 const FILE = '/proc/sys/net/ipv4/tcp_tw_reuse';
 /** Outgoing connections may take a port over once its timestamps say that nothing old can arrive. */
 const REUSE = '1';
+/** What every network namespace starts with: reuse on loopback alone (ip-sysctl). */
+const INITIAL = '2';
 
 /**
  * Lets ports be reused in the network namespace the thread is in, and says how it was before; undefined
@@ -31,3 +33,9 @@ export function restorePorts(before: string | undefined): void {
     // the namespace goes with its pod, and the setting with it
   }
 }
+
+/** Whether ports are reused in the network namespace the thread is in. */
+export const portsAreReused = (): boolean => readFileSync(FILE, 'latin1').trim() === REUSE;
+
+/** Puts the initial setting back, where nobody knows any more what reusePorts() found. */
+export const resetPorts = (): void => writeFileSync(FILE, INITIAL);
