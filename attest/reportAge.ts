@@ -3,8 +3,8 @@ import { fail, notChecked, pass, type Check } from './check.ts';
 import type { ReportBody } from './report.ts';
 
 const NAME = 'freshness';
-/** Clocks of node and reader may differ by so much. */
-const MAX_SKEW_MS = 60_000;
+/** Clocks of node and reader may differ by so much, and a clock that is set may go back by it. */
+export const MAX_SKEW_MS = 60_000;
 
 /** The moment a reader asks about, if it named one, and its clock; unix milliseconds. */
 interface Moment {

@@ -1,27 +1,38 @@
-// Canonical JSON from outside, bounded before it is parsed. Text that is not exactly the canonical form
-// of what it says is refused, so that no byte of it can change unseen.
+// JSON text from outside, bounded before it is parsed, and whether it is in the canonical form (RFC 8785)
+// in which what is signed stands: then no byte of it can change unseen.
 import type { Bytes } from '#agent/base/bytes.ts';
 import { messageOf } from '#agent/base/errors.ts';
-import { canonical, type Json } from '#agent/base/jcs.ts';
+import { jcs, type Json } from '#agent/base/jcs.ts';
 
 /** A report nests eight deep; whatever nests deeper is no report. */
 const MAX_DEPTH = 16;
 
-export type CanonicalJson = { readonly value: Json } | { readonly why: string };
+export type BoundedJson =
+  /** `value` is what the bytes say; they may say it in another form than the canonical one. */
+  { readonly value: Json } | { readonly why: string };
 
-/** The JSON that `bytes` hold in RFC 8785 form, or why they are not that. Never throws. */
-export function readCanonical(bytes: Bytes, maxBytes: number): CanonicalJson {
+/** The JSON that `bytes` hold, or why they hold none. Never throws. */
+export function readBounded(bytes: Bytes, maxBytes: number): BoundedJson {
   if (bytes.length > maxBytes) return { why: `over ${maxBytes} bytes` };
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
   if (depthOf(text) > MAX_DEPTH) return { why: `nested over ${MAX_DEPTH} deep` };
   try {
-    const value = JSON.parse(text) as Json;
-    // Bytes, because what is not UTF-8 has become U+FFFD in the text.
-    if (Buffer.from(canonical(value)).equals(bytes)) return { value };
+    return { value: JSON.parse(text) as Json };
   } catch (error) {
     return { why: `not JSON: ${messageOf(error)}` };
   }
-  return { why: 'not in canonical form (RFC 8785): it was changed or reformatted' };
+}
+
+/**
+ * Whether `bytes` are exactly the canonical form of `value`. Bytes are compared, because what is not
+ * UTF-8, stands twice or is spelt otherwise is no longer there in the value.
+ */
+export function isCanonical(bytes: Bytes, value: Json): boolean {
+  try {
+    return Buffer.from(jcs(value)).equals(bytes);
+  } catch {
+    return false; // a lone surrogate, which JCS cannot carry
+  }
 }
 
 const QUOTE = 0x22;

@@ -9,10 +9,9 @@ import { parseAttest } from '#attest/tpm/attest.ts';
 import { fail, notChecked, pass, verdictOf, type Check, type Verdict } from './check.ts';
 import { parseEkCertificate, trustEk } from './ek.ts';
 import type { Enrolment } from './enrolment.ts';
-import type { AttestationPolicy } from './policy.ts';
 import type { ReportBody } from './report.ts';
-import { freshnessCheck } from './reportAge.ts';
-import { openReport, type OpenedReport } from './reportOpen.ts';
+import { freshnessCheck, MAX_SKEW_MS } from './reportAge.ts';
+import { openReport, type Signed } from './reportOpen.ts';
 import { ownersWord, type OwnersWord } from './reportOwned.ts';
 import { verifyEvidence, type Appraisal } from './verify.ts';
 
@@ -33,65 +32,65 @@ export interface ReportQuestion {
 export interface ReportAppraisal {
   readonly verdict: Verdict;
   readonly checks: readonly Check[];
-  readonly report: OpenedReport;
-  /** Present when the report's signatures held. */
-  readonly told:
-    | {
-        readonly body: ReportBody;
-        readonly enrolment: Enrolment | undefined;
-        readonly policy: AttestationPolicy | undefined;
-        /** Index to hex value, as the TPM signed them; empty when no quote held. */
-        readonly pcrs: Readonly<Record<string, string>>;
-        /** Subjects from the EK's issuer to its root; empty unless that was checked. */
-        readonly ekChain: readonly string[];
-      }
-    | undefined;
+  /** SHA-256 of the file, hex. */
+  readonly digest: string;
+  /** Present when the report's form and signatures held. */
+  readonly told: Told | undefined;
+}
+
+/** What the signer of a report said, whoever that is. */
+export interface Told extends Signed {
+  readonly enrolment: Enrolment | undefined;
+  /** Index to hex value, as the TPM signed them; empty when no quote held. */
+  readonly pcrs: Readonly<Record<string, string>>;
+  /** Subjects from the EK's issuer to its root; empty unless that was checked. */
+  readonly ekChain: readonly string[];
 }
 
 /** Appraises a report. Errors: DOCUMENT_MALFORMED when it is none; a bad one is a verdict. */
 export function verifyReport(question: ReportQuestion): ReportAppraisal {
-  const report = openReport(question.bytes);
-  const { body } = report;
-  if (body === undefined) {
+  const { digest, checks: opening, signed } = openReport(question.bytes);
+  if (signed === undefined) {
     const text =
-      'Nothing of a report whose signatures do not hold is looked at: any of it may be made up.';
-    const checks = [...report.signatures, notChecked('evidence', text, 'none')];
-    return { verdict: verdictOf(checks), checks, report, told: undefined };
+      'Nothing of a report that was changed is looked at: whatever it says may be made up.';
+    const checks = [...opening, notChecked('evidence', text, 'none')];
+    return { verdict: verdictOf(checks), checks, digest, told: undefined };
   }
+  const { body } = signed;
   const word = ownersWord(body, question.owners);
-  const evidence = evidenceChecks(body, report, word, question.nowMs);
+  const evidence = evidenceChecks(signed, word, question.nowMs);
   const chain = chainCheck(body, word, question);
   const checks = [
-    ...report.signatures,
-    statementCheck(body, report),
+    ...opening,
+    statementCheck(signed),
     ...word.checks,
     ...evidence.checks,
     chain.check,
     freshnessCheck(body, word.policy?.lifetimeMs, question),
     ...said(body, word),
   ];
-  const { enrolment, policy } = word;
-  const told = { body, enrolment, policy, pcrs: evidence.pcrs, ekChain: chain.ekChain };
-  return { verdict: verdictOf(checks), checks, report, told };
+  const { pcrs } = evidence;
+  const told = { ...signed, enrolment: word.enrolment, pcrs, ekChain: chain.ekChain };
+  return { verdict: verdictOf(checks), checks, digest, told };
 }
 
 /** The statement, the evidence that carries it and the report that is signed by it name one node. */
-function statementCheck(body: ReportBody, { stated }: OpenedReport): Check {
+function statementCheck({ body, stated }: Signed): Check {
   const name = 'statement';
   const signer = `${stated.node} in ${stated.domain}/${stated.cluster}, ${stated.sid}`;
   const subject = `${body.node} in ${body.domain}/${body.cluster}, ${body.sid}`;
   if (signer !== subject) {
     return fail(name, `The report is about ${subject}, but it is signed by keys of ${signer}.`);
   }
-  if (stated.issuedAtMs > body.attestedAt || body.attestedAt > body.issuedAt) {
+  const times = [stated.issuedAtMs, body.attestedAt, body.issuedAt] as const;
+  if (times[0] > times[1] + MAX_SKEW_MS || times[1] > times[2] + MAX_SKEW_MS) {
     return fail(name, 'Statement, quote and report do not follow each other in time.');
   }
   return pass(name, `The statement in the evidence is that of ${subject}, whose keys signed.`);
 }
 
 function evidenceChecks(
-  body: ReportBody,
-  { stated }: OpenedReport,
+  { body, stated }: Signed,
   { enrolment, policy, policyHash, vouched }: OwnersWord,
   nowMs: number,
 ): Pick<Appraisal, 'checks' | 'pcrs'> {

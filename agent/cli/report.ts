@@ -47,8 +47,7 @@ export const report = defineVerb({
     if (flags.out !== undefined) {
       const file = resolve(terminal.cwd, flags.out);
       await replaceFile(file, document);
-      const { verdict } = appraisal;
-      const sha256 = appraisal.report.digest;
+      const { verdict, digest: sha256 } = appraisal;
       const text = `${verdict}; wrote ${file}`;
       printResult(invocation, 'ReportWritten', { file, verdict, report: { sha256 } }, text);
     } else terminal.out(flags.html || output === 'json' ? document : verificationText(appraisal));

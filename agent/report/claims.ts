@@ -21,6 +21,7 @@ export interface Meaning {
 const [SIGNED, MACHINE, STARTED, RECENT, UNTOLD] = GROUPS;
 
 const MEANINGS: Readonly<Record<string, Meaning>> = {
+  'report form': { group: SIGNED, meaning: 'The file is as it was written, byte for byte.' },
   'report signature Ed25519': { group: SIGNED, meaning: 'No byte changed since the node signed.' },
   'report signature ML-DSA-65': {
     group: SIGNED,

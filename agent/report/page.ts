@@ -19,9 +19,8 @@ import { whyOf, type Terms } from './verification.ts';
 
 /** The page of an appraised report, as HTML text. Everything in it that the report wrote is escaped. */
 export function reportPage(appraisal: ReportAppraisal, terms: Terms): string {
-  const { told, checks, report } = appraisal;
-  const { node, domain, cluster } = report.stated;
-  const title = told ? `Attestation report of ${node}` : 'Attestation report that does not verify';
+  const { told, checks } = appraisal;
+  const title = told ? `Attestation report of ${told.body.node}` : 'Attestation report, changed';
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -41,14 +40,14 @@ export function reportPage(appraisal: ReportAppraisal, terms: Terms): string {
         <main>
           <h1>${title}</h1>
           <p class="dim">
-            ${told ? `Domain ${domain}, cluster ${cluster}` : 'Nothing of what it says is shown.'}
+            ${told ? `Domain ${told.body.domain}, cluster ${told.body.cluster}` : 'Nothing of what it says is shown.'}
           </p>
           ${verdictBanner(appraisal, terms)}${GROUPS.map((group) => claimSection(group, checks))}${
             told
               ? [
                   registerSection(told, checks),
                   certificateSection(told),
-                  signatureSection(appraisal),
+                  signatureSection(told),
                   factSection(told),
                 ]
               : []
@@ -124,7 +123,7 @@ function claimSection(group: Group, checks: readonly Check[]): Html {
     </table> `;
 }
 
-function againSection({ report }: ReportAppraisal, { atMs }: Terms): Html {
+function againSection({ digest }: ReportAppraisal, { atMs }: Terms): Html {
   const at = atMs === undefined ? '' : ` --at ${isoTime(atMs)}`;
   return html`<h2>Verify it again</h2>
     <p>
@@ -132,9 +131,9 @@ function againSection({ report }: ReportAppraisal, { atMs }: Terms): Html {
       owner from a source that you trust, and on any machine, without network, run:
     </p>
     <pre>
-sha256sum report.json   # ${report.digest}
+sha256sum report.json   # ${digest}
 tidelock verify report.json --owner owner.pub --roots ek-roots${at}</pre>
-    ${definitions([['SHA-256 of the report', report.digest]])}`;
+    ${definitions([['SHA-256 of the report', digest]])}`;
 }
 
 const isoTime = (unixMs: number): string => new Date(unixMs).toISOString();

@@ -4,11 +4,9 @@ import { fromB64url } from '#agent/base/bytes.ts';
 import type { Check } from '#attest/check.ts';
 import { parseEkCertificate, type EkCertificate } from '#attest/ek.ts';
 import { pcrText } from '#attest/reference.ts';
-import type { ReportAppraisal } from '#attest/reportVerify.ts';
+import type { Told } from '#attest/reportVerify.ts';
 import { registerOf } from './claims.ts';
 import { html, type Html } from './html.ts';
-
-type Told = NonNullable<ReportAppraisal['told']>;
 
 /** The result of a check as a mark and a word. */
 export function resultCell({ result }: Pick<Check, 'result'>): Html {
@@ -87,15 +85,13 @@ const certificateRows = ({ x509, digest }: EkCertificate): Row[] => [
 ];
 
 /** Which key signed what. */
-export function signatureSection({ report, told }: ReportAppraisal): Html {
-  const { enrolment, policy } = told?.body ?? {};
-  return html`<h2>Signatures</h2>
+export const signatureSection = ({ keyId, stated, body }: Told): Html =>
+  html`<h2>Signatures</h2>
     ${definitions([
-      ['This report', `key ${report.keyId} of node statement ${report.stated.sid}`],
-      ['Enrolment', signersOf(enrolment)],
-      ['Attestation policy', signersOf(policy)],
+      ['This report', `key ${keyId} of node statement ${stated.sid}`],
+      ['Enrolment', signersOf(body.enrolment)],
+      ['Attestation policy', signersOf(body.policy)],
     ])}`;
-}
 
 /** The key ids that a document of owners names; whether they signed is among the claims. */
 function signersOf(document: unknown): string {

@@ -3,7 +3,7 @@
 import { signingKeyId, type SigningPublic } from '#agent/base/asymmetric.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { pairs, table } from '#agent/api/columns.ts';
-import type { ReportAppraisal } from '#attest/reportVerify.ts';
+import type { ReportAppraisal, Told } from '#attest/reportVerify.ts';
 
 /** Under what a report was verified, as far as the reader should be told again. */
 export interface Terms {
@@ -14,16 +14,15 @@ export interface Terms {
 
 /** The payload of a `Verification` document. */
 export function verificationOf(appraisal: ReportAppraisal, { owners, atMs }: Terms): object {
-  const { verdict, checks, report, told } = appraisal;
-  const { node, domain, cluster, sid } = report.stated;
+  const { verdict, checks, digest, told } = appraisal;
   const error = refusalOf(appraisal);
   return {
     verdict,
     ...(error ? { error } : {}),
-    report: { sha256: report.digest, keyId: report.keyId },
+    report: { sha256: digest, ...(told ? { keyId: told.keyId } : {}) },
     ...(told
       ? {
-          node: { name: node, domain, cluster, sid },
+          node: nodeOf(told),
           issuedAt: isoTime(told.body.issuedAt),
           attestedAt: isoTime(told.body.attestedAt),
           pcrs: told.pcrs,
@@ -38,18 +37,17 @@ export function verificationOf(appraisal: ReportAppraisal, { owners, atMs }: Ter
 
 /** The same for a person: the verdict first, then every claim. */
 export function verificationText(appraisal: ReportAppraisal): string {
-  const { verdict, checks, report, told } = appraisal;
-  const { node, domain, cluster } = report.stated;
+  const { verdict, checks, digest, told } = appraisal;
   return [
     ...pairs([
       ['Verdict', `${verdict}${verdict === 'affirming' ? '' : `: ${whyOf(appraisal)}`}`],
       ...(told
         ? ([
-            ['Node', `${node}  (${domain}, cluster ${cluster})`],
+            ['Node', `${told.body.node}  (${told.body.domain}, cluster ${told.body.cluster})`],
             ['Attested', isoTime(told.body.attestedAt)],
           ] as const)
         : []),
-      ['Report', `SHA-256 ${report.digest}`],
+      ['Report', `SHA-256 ${digest}`],
     ]),
     ...table(
       'Claims',
@@ -62,19 +60,19 @@ export function verificationText(appraisal: ReportAppraisal): string {
 
 /** Why the report cannot be relied on; undefined for `affirming` and `warning`. */
 export function refusalOf(appraisal: ReportAppraisal): TidelockError | undefined {
-  const { verdict, told, report } = appraisal;
+  const { verdict, told } = appraisal;
   if (verdict === 'affirming' || verdict === 'warning') return undefined;
   const why = whyOf(appraisal);
   if (told === undefined) {
     return new TidelockError('SIGNATURE_INVALID', {
       op: 'report.verify',
-      message: 'Cannot accept attestation report: its signatures do not verify',
+      message: 'Cannot accept attestation report: it was changed after signing',
       hint: why,
     });
   }
   return new TidelockError('REPORT_NOT_VERIFIED', {
     op: 'report.verify',
-    message: `Cannot rely on the report of ${report.stated.node}: it is ${verdict}`,
+    message: `Cannot rely on the report of ${told.body.node}: its verdict is ${verdict}`,
     hint: why,
   });
 }
@@ -86,5 +84,12 @@ export function whyOf({ verdict, checks }: ReportAppraisal): string {
   const more = others.length > 0 ? ` And: ${others.map(({ name }) => name).join(', ')}.` : '';
   return first ? `${first.name}: ${first.text}${more}` : '';
 }
+
+const nodeOf = ({ body: { node, domain, cluster, sid } }: Told): object => ({
+  name: node,
+  domain,
+  cluster,
+  sid,
+});
 
 const isoTime = (unixMs: number): string => new Date(unixMs).toISOString();
