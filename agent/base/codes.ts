@@ -59,6 +59,8 @@ export const CODES = {
   CONTROL_MALFORMED: code(EXIT.malformed),
   DATA_PLANE_FAILED: code(EXIT.internal, true),
   DATA_PLANE_PRIVILEGED: code(EXIT.internal),
+  PROBES_UNAVAILABLE: code(EXIT.missing, true),
+  PROBES_FAILED: code(EXIT.internal, true),
   RIG_PREREQUISITE: code(EXIT.missing),
   RIG_PROGRAM: code(EXIT.internal),
   RIG_REMOVE: code(EXIT.internal, true),

@@ -1,0 +1,318 @@
+// Real bpftrace on a real kernel: a pod and the world outside it as two namespaces joined by a veth, and
+// two ways past a redirect. This process stays outside both; tracefs is mounted for bpftrace alone.
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '#agent/base/clock.ts';
+import { run } from '#agent/base/run.ts';
+import type { BypassEvent, ProbeEvent, ProbeKind } from '#probes/events.ts';
+import { startProbes, type Probes } from '#probes/probes.ts';
+import { tracerBy } from '#probes/tracer.ts';
+import { loadRules } from '#proxy/redirect/nftables.ts';
+import { report } from './twoNodes.ts';
+
+const POD = `tlp${process.pid}pod`;
+const OUTSIDE = `tlp${process.pid}out`;
+const POD_IP = '10.78.0.2';
+const OUTSIDE_IP = '10.78.0.1';
+const OUTSIDE_IP6 = 'fd78::1';
+const POD_IP6 = 'fd78::2';
+const FOUND_WITHIN_MS = 5_000;
+const WHERE = { kind: 'pod', uid: 'uid-1', namespace: 'default', name: 'client' } as const;
+
+/** PACKET_QDISC_BYPASS of SOL_PACKET, as socat takes it. */
+const JUMP_THE_QUEUE = 'setsockopt-int=263:20:1';
+
+const inside = (netns: string, ...argv: string[]): [string, ...string[]] => [
+  'ip',
+  'netns',
+  'exec',
+  netns,
+  ...argv,
+];
+const ip = (...args: string[]): Promise<unknown> => run(['ip', ...args]);
+const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
+
+/** bpftrace in a mount namespace of its own that has tracefs, whatever the machine has mounted. */
+const withTracefs = tracerBy([
+  'unshare',
+  '--mount',
+  '--',
+  'sh',
+  '-c',
+  '[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"',
+  'sh',
+  'bpftrace',
+]);
+
+const stop = new AbortController();
+const seen: ProbeEvent[] = [];
+let tracerPid: number | undefined;
+let podMac = '';
+let outsideMac = '';
+let probes: Probes;
+
+beforeAll(async () => {
+  for (const name of [POD, OUTSIDE]) await ip('netns', 'add', name);
+  await ip(
+    '-n',
+    POD,
+    'link',
+    'add',
+    'eth0',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'v0',
+    'netns',
+    OUTSIDE,
+  );
+  for (const [netns, device, v4, v6] of [
+    [POD, 'eth0', POD_IP, POD_IP6],
+    [OUTSIDE, 'v0', OUTSIDE_IP, OUTSIDE_IP6],
+  ] as const) {
+    await ip('-n', netns, 'addr', 'add', `${v4}/24`, 'dev', device);
+    await ip('-n', netns, 'addr', 'add', `${v6}/64`, 'dev', device, 'nodad');
+    for (const each of ['lo', device]) await ip('-n', netns, 'link', 'set', each, 'up');
+  }
+  podMac = await mac(POD, 'eth0');
+  outsideMac = await mac(OUTSIDE, 'v0');
+  probes = startProbes({
+    enabled: true,
+    pods: () => [
+      {
+        uid: WHERE.uid,
+        namespace: WHERE.namespace,
+        name: WHERE.name,
+        netnsInode: statSync(`/run/netns/${POD}`).ino,
+        captured: true,
+      },
+    ],
+    inbound: 'refuse',
+    // The veth's other end is in a namespace of its own here: the node of this suite.
+    nodeNetns: statSync(`/run/netns/${OUTSIDE}`).ino,
+    clock: systemClock,
+    random: Math.random,
+    log: () => undefined,
+    signal: stop.signal,
+    onEvent: (event) => seen.push(event),
+    spawn: (...args) => {
+      const tracer = withTracefs(...args);
+      tracerPid = tracer.pid;
+      return tracer;
+    },
+  });
+  const startedMs = performance.now();
+  await until('running', () => probes.status().state === 'running', 60_000);
+  report(
+    `probes attached after ${Math.round(performance.now() - startedMs)} ms, ${mib(probes)} MiB`,
+  );
+}, 120_000);
+
+afterAll(async () => {
+  await probes?.close();
+  for (const name of [POD, OUTSIDE]) await run(['ip', 'netns', 'del', name], { okCodes: ANY_CODE });
+});
+
+const mib = (of: Probes): number => Math.round((of.status().rssBytes ?? 0) / 1_048_576);
+
+const mac = async (netns: string, device: string): Promise<string> => {
+  const { stdout } = await run(inside(netns, 'cat', `/sys/class/net/${device}/address`));
+  return stdout.toString().trim().replaceAll(':', '');
+};
+
+async function until(what: string, holds: () => boolean, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!holds()) {
+    const { state, reason, remedy } = probes.status();
+    if (performance.now() > deadline) {
+      throw new RangeError(`not within ${timeoutMs} ms: ${what} (${state} ${reason} ${remedy})`);
+    }
+    await pause(10);
+  }
+}
+
+/** The first event of a kind that passes, and how long it took to come. */
+async function event<K extends ProbeKind>(
+  kind: K,
+  wanted: (event: Extract<ProbeEvent, { kind: K }>) => boolean,
+): Promise<{ readonly event: Extract<ProbeEvent, { kind: K }>; readonly afterMs: number }> {
+  const fromMs = performance.now();
+  const find = (): Extract<ProbeEvent, { kind: K }> | undefined =>
+    seen.find(
+      (each): each is Extract<ProbeEvent, { kind: K }> =>
+        each.kind === kind && wanted(each as Extract<ProbeEvent, { kind: K }>),
+    );
+  await until(`an event ${kind}`, () => find() !== undefined, FOUND_WITHIN_MS);
+  const found = find();
+  if (!found) throw new RangeError('it was there before');
+  return { event: found, afterMs: performance.now() - fromMs };
+}
+
+/** A SYN from the pod to `port` outside, as an Ethernet frame. */
+function syn(family: 4 | 6, port: number): Buffer {
+  const tcp = Buffer.alloc(20);
+  tcp.writeUInt16BE(40_000, 0);
+  tcp.writeUInt16BE(port, 2);
+  tcp.writeUInt8(5 << 4, 12);
+  tcp.writeUInt8(0x02, 13);
+  const ethernet = Buffer.from(`${outsideMac}${podMac}${family === 4 ? '0800' : '86dd'}`, 'hex');
+  if (family === 4) {
+    const header = Buffer.from('450000280001400040060000' + '0a4e0002' + '0a4e0001', 'hex');
+    return Buffer.concat([ethernet, header, tcp]);
+  }
+  const from = `fd78${'0'.repeat(24)}0002`;
+  const to = `fd78${'0'.repeat(24)}0001`;
+  return Buffer.concat([ethernet, Buffer.from(`6000000000140640${from}${to}`, 'hex'), tcp]);
+}
+
+const sendFrame = (frame: Buffer, ...options: string[]): Promise<unknown> =>
+  run(inside(POD, 'socat', '-u', '-', ['INTERFACE:eth0', ...options].join(',')), { input: frame });
+
+const bypassTo =
+  (address: string, port: number) =>
+  ({ remote }: BypassEvent): boolean =>
+    remote.address === address && remote.port === port;
+
+describe('probes', () => {
+  test('exec, connect, accept and close name the pod', async () => {
+    const server = spawn('ip', inside(POD, 'socat', 'TCP-LISTEN:7000,reuseaddr', 'PIPE').slice(1));
+    try {
+      await pause(0);
+      await until('a listener', () => listens(7_000), FOUND_WITHIN_MS);
+      await run(inside(POD, 'socat', '-T5', `TCP:${POD_IP}:7000`, '-'), { input: 'x' });
+      const exec = await event(
+        'exec',
+        ({ path, where }) => path.endsWith('socat') && where.kind === 'pod',
+      );
+      const connect = await event('connect', ({ destination }) => destination.port === 7_000);
+      const accept = await event('accept', ({ local }) => local.port === 7_000);
+      const closed = await event('close', ({ remote }) => remote.port === 7_000);
+      expect(exec.event).toMatchObject({ where: WHERE, comm: 'socat' });
+      expect(connect.event).toMatchObject({
+        where: WHERE,
+        delivery: false,
+        process: { comm: 'socat' },
+        destination: { address: POD_IP, port: 7_000 },
+      });
+      expect(accept.event).toMatchObject({ where: WHERE, local: { address: POD_IP, port: 7_000 } });
+      expect(closed.event).toMatchObject({
+        where: WHERE,
+        role: 'connected',
+        established: true,
+        process: connect.event.process,
+      });
+    } finally {
+      server.kill('SIGKILL');
+    }
+  });
+
+  test('connect has the destination that was asked for, not the one redirected to', async () => {
+    const rules = await loadRules(run, { netnsPath: `/run/netns/${POD}`, inbound: 'refuse' });
+    await run(inside(POD, 'socat', '-u', `TCP:${OUTSIDE_IP}:7001,connect-timeout=1`, '-'), {
+      okCodes: ANY_CODE, // nothing listens on the in-pod port here
+    });
+    const { event: asked } = await event(
+      'connect',
+      ({ destination }) => destination.port === 7_001,
+    );
+    expect(asked.destination.address).toBe(OUTSIDE_IP);
+    expect(seen.filter(({ kind }) => kind === 'bypass')).toEqual([]);
+    await rules.remove();
+  });
+
+  test('a connection after the rules are gone is a bypass, in and out', async () => {
+    const rules = await loadRules(run, { netnsPath: `/run/netns/${POD}`, inbound: 'refuse' });
+    await rules.remove();
+    const fromMs = performance.now();
+    await run(inside(POD, 'socat', '-u', `TCP:${OUTSIDE_IP}:7002`, '-'), { okCodes: ANY_CODE });
+    const { event: out } = await event('bypass', bypassTo(OUTSIDE_IP, 7_002));
+    report(
+      `rules gone: bypass known ${Math.round(performance.now() - fromMs)} ms after the start of the program`,
+    );
+    expect(out).toMatchObject({ where: WHERE, direction: 'out', process: { comm: 'socat' } });
+
+    const server = spawn('ip', inside(POD, 'socat', 'TCP-LISTEN:7003', 'PIPE').slice(1));
+    try {
+      await until('a listener', () => listens(7_003), FOUND_WITHIN_MS);
+      await run(inside(OUTSIDE, 'socat', '-T5', `TCP:${POD_IP}:7003`, '-'), { input: 'x' });
+      const { event: answer } = await event('bypass', ({ direction }) => direction === 'in');
+      expect(answer).toMatchObject({ where: WHERE, local: { address: POD_IP, port: 7_003 } });
+    } finally {
+      server.kill('SIGKILL');
+    }
+  });
+
+  test.each([
+    { way: 'a packet socket', family: 4, options: [], to: OUTSIDE_IP, port: 7_010 },
+    { way: 'a packet socket', family: 6, options: [], to: OUTSIDE_IP6, port: 7_011 },
+    {
+      way: 'one past the queue',
+      family: 4,
+      options: [JUMP_THE_QUEUE],
+      to: OUTSIDE_IP,
+      port: 7_012,
+    },
+    {
+      way: 'one past the queue',
+      family: 6,
+      options: [JUMP_THE_QUEUE],
+      to: OUTSIDE_IP6,
+      port: 7_013,
+    },
+  ] as const)('IPv$family by $way is a bypass', async ({ way, family, options, to, port }) => {
+    const rules = await loadRules(run, { netnsPath: `/run/netns/${POD}`, inbound: 'refuse' });
+    const fromMs = performance.now();
+    await sendFrame(syn(family, port), ...options);
+    const { event: found } = await event('bypass', bypassTo(to, port));
+    report(
+      `${way}, IPv${family}: bypass known ${Math.round(performance.now() - fromMs)} ms after the start of the program`,
+    );
+    expect(found).toMatchObject({
+      where: WHERE,
+      direction: 'out',
+      process: { comm: 'socat' },
+      count: 1,
+    });
+    expect(seen.filter((each) => each.kind === 'bypass' && bypassTo(to, port)(each))).toHaveLength(
+      1,
+    );
+    await rules.remove();
+  });
+
+  test('bpftrace killed comes back', async () => {
+    const { restarts } = probes.status();
+    process.kill(tracerPid ?? 0, 'SIGKILL');
+    const fromMs = performance.now();
+    await until('degraded', () => probes.status().state === 'degraded', FOUND_WITHIN_MS);
+    expect(probes.status()).toMatchObject({ code: 'PROBES_FAILED' });
+    await until('running again', () => probes.status().state === 'running', 30_000);
+    report(`bpftrace killed: seeing again after ${Math.round(performance.now() - fromMs)} ms`);
+    expect(probes.status()).toMatchObject({
+      state: 'running',
+      restarts: restarts + 1,
+      unreadable: 0,
+    });
+    await sendFrame(syn(4, 7_020));
+    await event('bypass', bypassTo(OUTSIDE_IP, 7_020));
+  });
+
+  test('nothing is lost or unreadable, and bpftrace ends with the probes', async () => {
+    expect(probes.status()).toMatchObject({ lost: 0, unreadable: 0 });
+    const pid = tracerPid ?? 0;
+    const fromMs = performance.now();
+    await probes.close();
+    report(`closed after ${Math.round(performance.now() - fromMs)} ms`);
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    expect(probes.status().state).toBe('off');
+  });
+});
+
+/** Whether something in the pod listens on a port. */
+function listens(port: number): boolean {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const tables = execFileSync('ip', inside(POD, 'cat', '/proc/net/tcp', '/proc/net/tcp6').slice(1));
+  return new RegExp(`:${hex} [0-9A-F]+:0000 0A `).test(tables.toString('latin1'));
+}

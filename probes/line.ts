@@ -1,0 +1,100 @@
+// One line of `bpftrace -f json` as a value. Whatever it is given, it answers and does not throw.
+import { z } from 'zod';
+import { acceptSighting } from './accept.ts';
+import { bypassSighting } from './bypass.ts';
+import { closeSighting } from './close.ts';
+import { connectSighting } from './connect.ts';
+import { PROBE_KINDS, type ProbeKind } from './events.ts';
+import { execSighting } from './exec.ts';
+
+const SIGHTINGS = {
+  exec: execSighting,
+  connect: connectSighting,
+  accept: acceptSighting,
+  close: closeSighting,
+  bypass: bypassSighting,
+} as const satisfies Record<ProbeKind, z.ZodType>;
+
+/** What a probe saw, still by inode and address and not by name. */
+export type Sighting = z.output<(typeof SIGHTINGS)[ProbeKind]>;
+
+export type Line =
+  | { readonly kind: 'sighting'; readonly sighting: Sighting }
+  | { readonly kind: 'heartbeat' }
+  /** Events that bpftrace could not hand out in time, since the last such line. */
+  | { readonly kind: 'lost'; readonly count: number }
+  /** Events over the budget, since bpftrace started. */
+  | { readonly kind: 'limited'; readonly total: number }
+  /** Nothing to know: what bpftrace says when it starts and ends. */
+  | { readonly kind: 'other' }
+  | { readonly kind: 'unreadable' };
+
+const count = z.int().min(0);
+const envelope = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('value'), data: z.array(z.unknown()).min(1) }),
+  z.object({ type: z.literal('lost_events'), data: z.object({ events: count }) }),
+  z.object({ type: z.literal('map'), data: z.record(z.string(), z.unknown()) }),
+  z.object({ type: z.literal('attached_probes'), data: z.unknown() }),
+]);
+const overByKind = z.record(z.string(), count);
+
+const OTHER: Line = { kind: 'other' };
+const UNREADABLE: Line = { kind: 'unreadable' };
+const HEARTBEAT: Line = { kind: 'heartbeat' };
+
+/** Reads one line, without its newline, as latin1 text. */
+export function readLine(text: string): Line {
+  if (text === '') return OTHER;
+  const parsed = envelope.safeParse(parseJson(withBytes(text)));
+  if (!parsed.success) return UNREADABLE;
+  const { type, data } = parsed.data;
+  switch (type) {
+    case 'value':
+      return readValue(data);
+    case 'lost_events':
+      return { kind: 'lost', count: data.events };
+    case 'map':
+      return readMap(data);
+    case 'attached_probes':
+      return OTHER; // printed even when attaching fails afterwards: no sign of anything
+  }
+}
+
+function readValue(data: readonly unknown[]): Line {
+  const [kind] = data;
+  if (kind === 'hb') return HEARTBEAT;
+  const known = PROBE_KINDS.find((each) => each === kind);
+  if (known === undefined) return UNREADABLE;
+  const parsed = SIGHTINGS[known].safeParse(data.map(textOfBytes));
+  return parsed.success ? { kind: 'sighting', sighting: parsed.data } : UNREADABLE;
+}
+
+/** bpftrace prints every map when it ends; only the one of heartbeat.bt is of interest. */
+function readMap(data: Readonly<Record<string, unknown>>): Line {
+  const over = data['@over'];
+  if (over === undefined) return OTHER;
+  const parsed = overByKind.safeParse(over);
+  if (!parsed.success) return UNREADABLE;
+  return { kind: 'limited', total: Object.values(parsed.data).reduce((sum, n) => sum + n, 0) };
+}
+
+/**
+ * bpftrace 0.17 prints a byte of 0x80 or more as a sign-extended `\uffffffXX`: here it becomes the
+ * character with that number. An escaped backslash before such letters stays what it is.
+ */
+const withBytes = (text: string): string =>
+  text.replaceAll(/\\\\|\\uffffff([89a-f][0-9a-f])/g, (whole: string, byte?: string) =>
+    byte === undefined ? whole : String.raw`\u00${byte}`,
+  );
+
+/** The text whose UTF-8 bytes the characters of a string stand for. */
+const textOfBytes = (cell: unknown): unknown =>
+  typeof cell === 'string' ? Buffer.from(cell, 'latin1').toString('utf8') : cell;
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

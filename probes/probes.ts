@@ -1,0 +1,252 @@
+// The probes of this node as one thing: events as they happen, the last ones, and how well it sees. It
+// decides nothing and blocks nothing, and no failure of tracing is a failure of the agent.
+import { readFileSync, statSync } from 'node:fs';
+import type { Clock } from '#agent/base/clock.ts';
+import type { ErrorCode } from '#agent/base/codes.ts';
+import type { TidelockError } from '#agent/base/errors.ts';
+import { BypassWindow } from './bypassWindow.ts';
+import { diagnose, thisMachine, type Machine } from './diagnosis.ts';
+import { PROBE_KINDS, type BypassEvent, type ProbeEvent, type ProbeKind } from './events.ts';
+import { readLine } from './line.ts';
+import { Namer, type ProbedPod } from './naming.ts';
+import { probeProgram } from './program.ts';
+import { Runner, type RunnerState } from './runner.ts';
+import { spawnBpftrace, type SpawnTracer } from './tracer.ts';
+
+/** `debug` to `error` of the agent's log. */
+export type ProbesLog = (
+  level: 'info' | 'warn' | 'error',
+  event: string,
+  fields: { readonly text: string; readonly error?: TidelockError },
+) => void;
+
+export interface ProbesOptions {
+  /** False: nothing is started, and the state is `off`. */
+  readonly enabled: boolean;
+  /** The pods of this node now; asked a few times a second at most. */
+  readonly pods: () => readonly ProbedPod[];
+  /** Whether plaintext from outside is refused by captured pods (`lanes.inbound`). */
+  readonly inbound: 'refuse' | 'plain';
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: ProbesLog;
+  readonly signal: AbortSignal;
+  /** Each event, in order; must not throw. */
+  readonly onEvent?: (event: ProbeEvent) => void;
+  /** Inode of the node's network namespace; that of this process by default. */
+  readonly nodeNetns?: number;
+  readonly spawn?: SpawnTracer;
+  readonly machine?: Machine;
+}
+
+export interface ProbesStatus {
+  /** `degraded`: nothing is seen now; `reason` and `remedy` say why, and it is tried again. */
+  readonly state: 'starting' | 'running' | 'degraded' | 'off';
+  readonly code?: ErrorCode;
+  readonly reason?: string;
+  readonly remedy?: string;
+  /** Since the agent started, on this node and in its pods; of bypasses the packets. */
+  readonly events: Readonly<Record<ProbeKind, number>>;
+  /** Seen in network namespaces that are neither the node's nor of one of its pods. */
+  readonly elsewhere: number;
+  /** Seen by the kernel and lost on the way, because bpftrace was not fast enough. */
+  readonly lost: number;
+  /** Counted and not told one by one: more than 200 of a kind in a second and namespace. */
+  readonly limited: number;
+  /** Lines that made no sense. */
+  readonly unreadable: number;
+  readonly restarts: number;
+  /** Memory of bpftrace while it runs. */
+  readonly rssBytes?: number;
+}
+
+export interface Probes {
+  status(): ProbesStatus;
+  /** The last events, oldest first. */
+  recent(): readonly ProbeEvent[];
+  /** The last bypasses, oldest first, which other events do not push out. */
+  bypasses(): readonly BypassEvent[];
+  /** Ends bpftrace and waits for it. */
+  close(): Promise<void>;
+}
+
+const MAX_RECENT = 200;
+const MAX_BYPASSES = 50;
+
+/** Starts the probes. Never throws: what keeps them from running is their status. */
+export function startProbes(options: ProbesOptions): Probes {
+  const probes = new NodeProbes(options);
+  if (options.enabled && !options.signal.aborted) {
+    probes.start();
+    options.signal.addEventListener('abort', () => void probes.close(), { once: true });
+  }
+  return probes;
+}
+
+class NodeProbes implements Probes {
+  readonly #o: ProbesOptions;
+  readonly #runner: Runner;
+  readonly #namer: Namer;
+  readonly #window: BypassWindow;
+  readonly #recent: ProbeEvent[] = [];
+  readonly #bypasses: BypassEvent[] = [];
+  readonly #events = Object.fromEntries(PROBE_KINDS.map((kind) => [kind, 0])) as Record<
+    ProbeKind,
+    number
+  >;
+  #started = false;
+  #elsewhere = 0;
+  #lost = 0;
+  #unreadable = 0;
+  /** Of tracers that have ended, and of the one that runs. */
+  #limited = { past: 0, now: 0 };
+  #told: string | undefined;
+
+  constructor(options: ProbesOptions) {
+    this.#o = options;
+    const { clock, random, pods, inbound, nodeNetns = ownNetns() } = options;
+    const { spawn = spawnBpftrace, machine = thisMachine } = options;
+    this.#namer = new Namer({ pods, nodeNetns, refusesInbound: inbound === 'refuse', clock });
+    this.#window = new BypassWindow(clock, (event) => this.#tell(event));
+    this.#runner = new Runner({
+      start: () => spawn(probeProgram(), [String(nodeNetns)]),
+      diagnose: (failure) => diagnose(failure, machine),
+      onLine: (line) => this.#heard(line),
+      onOverlong: () => {
+        this.#unreadable += 1;
+      },
+      onState: (state) => this.#became(state),
+      clock,
+      random,
+    });
+  }
+
+  start(): void {
+    this.#started = true;
+    this.#runner.start();
+  }
+
+  status(): ProbesStatus {
+    const { state } = this.#runner;
+    const problem = state.kind === 'degraded' ? state.problem : undefined;
+    const rssBytes = state.kind === 'running' ? rssOf(state.pid) : undefined;
+    return {
+      state: !this.#started || state.kind === 'closed' ? 'off' : state.kind,
+      ...(problem && { code: problem.code, reason: problem.message, remedy: problem.hint }),
+      events: { ...this.#events },
+      elsewhere: this.#elsewhere,
+      lost: this.#lost,
+      limited: this.#limited.past + this.#limited.now,
+      unreadable: this.#unreadable,
+      restarts: this.#runner.restarts,
+      ...(rssBytes !== undefined && { rssBytes }),
+    };
+  }
+
+  recent(): readonly ProbeEvent[] {
+    return [...this.#recent];
+  }
+
+  bypasses(): readonly BypassEvent[] {
+    return [...this.#bypasses];
+  }
+
+  async close(): Promise<void> {
+    if (this.#started) await this.#runner.close();
+  }
+
+  #heard(text: string): boolean {
+    const line = readLine(text);
+    switch (line.kind) {
+      case 'heartbeat':
+        this.#window.flush();
+        return true;
+      case 'lost':
+        this.#lost += line.count;
+        break;
+      case 'limited':
+        this.#limited.now = line.total;
+        break;
+      case 'unreadable':
+        this.#unreadable += 1;
+        break;
+      case 'sighting': {
+        const named = this.#namer.name(line.sighting);
+        if (named === 'elsewhere') this.#elsewhere += 1;
+        else if (named !== 'lawful') this.#happened(named);
+        break;
+      }
+      case 'other':
+        break;
+    }
+    return false;
+  }
+
+  #happened(event: ProbeEvent): void {
+    this.#events[event.kind] += 1;
+    if (event.kind === 'bypass') this.#window.add(event);
+    else this.#tell(event);
+  }
+
+  #tell(event: ProbeEvent): void {
+    keep(this.#recent, event, MAX_RECENT);
+    if (event.kind === 'bypass') {
+      keep(this.#bypasses, event, MAX_BYPASSES);
+      this.#o.log('error', 'probes.bypass', { text: bypassText(event) });
+    }
+    this.#o.onEvent?.(event);
+  }
+
+  /** Says each change once, however often the same failure comes back. */
+  #became(state: RunnerState): void {
+    if (state.kind === 'degraded') {
+      this.#limited = { past: this.#limited.past + this.#limited.now, now: 0 };
+      if (this.#told === state.problem.message) return;
+      this.#told = state.problem.message;
+      const { message: text } = state.problem;
+      this.#o.log('warn', 'probes.degraded', { text, error: state.problem });
+    } else if (state.kind === 'running') {
+      this.#told = undefined;
+      this.#o.log('info', 'probes.running', { text: 'probes see this node' });
+    }
+  }
+}
+
+/** A bypass in one sentence for people. */
+export function bypassText({
+  where,
+  direction,
+  remote,
+  local,
+  process,
+  count,
+}: BypassEvent): string {
+  const pod = `${where.namespace}/${where.name}`;
+  const peer = `${bracketed(remote.address)}:${remote.port}`;
+  const who = process ? ` (${process.comm}, pid ${process.pid})` : '';
+  const times = count > 1 ? `, ${count} packets` : '';
+  return direction === 'out'
+    ? `${pod} goes past its redirect to ${peer}${who}${times}`
+    : `${pod} answers ${peer} on port ${local.port} past its agent${times}`;
+}
+
+const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
+
+function keep<T>(ring: T[], item: T, size: number): void {
+  ring.push(item);
+  if (ring.length > size) ring.shift();
+}
+
+/** Of the thread that asks: the main thread may be inside a pod at some other moment. */
+const ownNetns = (): number => statSync('/proc/thread-self/ns/net').ino;
+
+/** Resident memory of a process (proc_pid_status(5)), or undefined when it is gone. */
+function rssOf(pid: number | undefined): number | undefined {
+  try {
+    const kib = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    return kib === undefined ? undefined : Number(kib) * 1_024;
+  } catch {
+    return undefined;
+  }
+}
