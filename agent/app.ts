@@ -34,23 +34,22 @@ import { quotedPcrs, readPolicy } from '#attest/policy.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
-import { Counters } from '#proxy/counters.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { setUndumpable } from '#proxy/native/process.ts';
-import { startDataPlane } from '#proxy/plane.ts';
-import { ReplaySet } from '#proxy/replay.ts';
 import { Aliases } from './aliases.ts';
 import { Captures } from './captures.ts';
 import type { Config } from './config.ts';
+import { openDataPlane } from './dataPlane.ts';
 import { readEventLog } from './eventLog.ts';
 import { readHost, type Host } from './host.ts';
 import { openLaneListener } from './laneListener.ts';
 import type { EventRing, Log } from './log.ts';
 import { readDocument } from './documents.ts';
 import { requireFit, requireRoot } from './prerequisites.ts';
-import { logLaneEvent } from './laneEvents.ts';
+import { LaneEvents } from './laneEvents.ts';
 import { Snapshots, type SnapshotSources } from './snapshots.ts';
 import { statusOf } from './statusView.ts';
+import { Succession } from './succession.ts';
 
 export interface AgentDeps {
   readonly clock: Clock;
@@ -117,8 +116,6 @@ export async function runAgent(
     workDir: config.paths.runDir,
   });
   stack.use(tpm);
-  const laneFd = openLaneListener(config.lanes.address, config.lanes.port);
-  stack.defer(() => closeFd(laneFd));
 
   // Epochs
   const bus = openBus({
@@ -255,23 +252,25 @@ export async function runAgent(
   });
 
   // Data plane
-  const replay = ReplaySet.create({ periodMs, maxPeriodMs: policy.periodMs.max });
-  const counters = Counters.create();
+  const laneEvents = new LaneEvents(log);
   const aliases = new Aliases(node);
   stack.defer(() => aliases.close());
-  const dataPlane = startDataPlane({
-    nodePath: process.execPath,
-    settings: { workers: config.lanes.workers, uid: config.lanes.uid, gid: config.lanes.uid },
-    replay,
-    counters,
+  const opened = await openDataPlane({
+    runDir: config.paths.runDir,
+    workers: config.lanes.workers,
+    uid: config.lanes.uid,
+    replay: { periodMs, maxPeriodMs: policy.periodMs.max },
+    staleAfterMs: maxStalenessMs,
     makeSockets: (uid, family, count) => captures.makeSockets(uid, family, count),
-    onEvent: (event, dropped) => logLaneEvent(log, event, dropped),
-    log: (level, event, fields) => log[level](event, fields as Parameters<Log['info']>[1]),
+    onEvent: (event, dropped) => laneEvents.take(event, dropped),
     clock,
-    random: Math.random,
-    signal,
+    log,
   });
+  const { plane: dataPlane, counters, listeners: before } = opened;
+  stack.defer(() => before?.close());
   stack.defer(() => dataPlane.close(DRAIN_MS));
+  const laneFd = openLaneListener(config.lanes.address, config.lanes.port, before);
+  stack.defer(() => closeFd(laneFd));
   const captures: Captures = new Captures({
     inventory,
     inbound: config.lanes.inbound,
@@ -281,6 +280,7 @@ export async function runAgent(
     log,
     listen: (role, fd) => dataPlane.listen(role, fd),
     unlisten: (role) => dataPlane.unlisten(role),
+    before,
     onChange: () => {
       aliases.retain(inventory.pods());
       plane.directoryChanged();
@@ -299,13 +299,22 @@ export async function runAgent(
     captures,
     policy: () => access.value(),
   };
+  const succession = new Succession({
+    inherits: () => opened.inherits(),
+    failed: () => attestor.state.verdict === 'contraindicated',
+    members: () => membership.members(),
+    clock,
+    periodMs,
+  });
   const snapshots = new Snapshots({
     sources,
     slots,
     slot,
     clock,
     signal,
-    publish: (snapshot) => dataPlane.publish(snapshot),
+    publish: (snapshot) => {
+      if (succession.admits(snapshot)) dataPlane.publish(snapshot);
+    },
   });
   access.onChange(() => snapshots.changed());
 
@@ -341,6 +350,8 @@ export async function runAgent(
   stack.use(control);
   dataPlane.listen({ kind: 'lane' }, laneFd);
   await captures.start();
+  dataPlane.listenersNamed();
+  before?.close();
   stack.defer(() => captures.close());
   plane.start();
   stack.defer(() => plane.close());

@@ -64,6 +64,14 @@ describe('createLog()', () => {
     expect(printed).not.toContain('104,117,110');
   });
 
+  it('createLog() writes a value that contains itself to a depth', () => {
+    const { lines, log } = logging();
+    const loop: Record<string, never> = {};
+    Object.assign(loop, { loop });
+    log.info('x', loop);
+    expect(lines[0]).toContain('[deeper]');
+  });
+
   it('createLog() bounds what an outsider could make long', () => {
     const { lines, log } = logging();
     log.warn('x', { text: 'a'.repeat(100_000), many: Array.from({ length: 10_000 }, () => 'b') });
@@ -72,6 +80,14 @@ describe('createLog()', () => {
 });
 
 describe('EventRing', () => {
+  it('EventRing keeps no account of a connection: they would crowd out all else', () => {
+    const { lines, ring, log } = logging();
+    log.info('node.verdict');
+    for (let n = 0; n < 10; n += 1) log.info('lane.closed', { reason: 'clean' });
+    expect(lines).toHaveLength(11);
+    expect(ring.events().map((event) => event.code)).toEqual(['node.verdict']);
+  });
+
   it('EventRing keeps the newest events, oldest first', () => {
     const { ring, log } = logging();
     for (const name of ['a', 'b', 'c', 'd', 'e']) log.info(name);

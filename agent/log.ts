@@ -1,5 +1,7 @@
-// The structured log: one JSON object a line, and the last events kept for `status`. Secrets are
-// bytes everywhere in tidelock and bytes are never printed, so none can get in here by mistake.
+// The structured log: one JSON object a line by pino, and the last events kept for `status`. Secrets are
+// bytes everywhere in tidelock and bytes are never printed, so none can get in here by mistake. Every
+// event and its meaning is in docs/logs.md.
+import { pino } from 'pino';
 import type { Clock } from '#agent/base/clock.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
@@ -34,7 +36,8 @@ export interface LogEvent {
   readonly text: string;
 }
 
-const RANK: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+/** One line per connection: too many for the few events that `status` shows. */
+const NOT_KEPT: ReadonlySet<string> = new Set(['lane.closed']);
 
 export interface LogInit {
   /** Events below it are neither written nor kept. */
@@ -45,15 +48,24 @@ export interface LogInit {
   readonly ring?: EventRing;
 }
 
-/** A log that writes lines of JSON: `{"at","level","event",...fields}`. */
+/** A log that writes lines of JSON: `{"level","at","event",...fields}`. */
 export function createLog({ level, clock, write, ring }: LogInit): Log {
+  const logger = pino(
+    {
+      level,
+      base: null, // no process id and host name: each line comes from the one agent of its node
+      timestamp: false,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write },
+  );
   const method =
     (of: Level): LogMethod =>
     (event, fields = {}) => {
-      if (RANK[of] < RANK[level]) return;
+      if (!logger.isLevelEnabled(of)) return;
       const at = clock.wallMs();
-      const line = { at: new Date(at).toISOString(), level: of, event, ...fields };
-      write(`${JSON.stringify(printable(line))}\n`);
+      logger[of]({ at: new Date(at).toISOString(), event, ...printableFields(fields) });
+      if (NOT_KEPT.has(event)) return;
       ring?.add({ at, level: of, code: codeOf(event, fields), text: textOf(fields) });
     };
   return {
@@ -85,18 +97,24 @@ export class EventRing {
 
 const MAX_TEXT_CHARS = 4_096;
 const MAX_ITEMS = 64;
+const MAX_DEPTH = 8;
 
 /** The types keep bytes out already; this is for a value whose type was lost on the way here. */
-function printable(value: unknown): unknown {
+function printable(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return value.slice(0, MAX_TEXT_CHARS);
   if (value instanceof TidelockError) return value.toJSON();
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-  if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map(printable);
   if (typeof value !== 'object' || value === null) return value;
+  if (depth > MAX_DEPTH) return '[deeper]';
+  if (!Array.isArray(value)) return printableFields(value, depth);
+  return value.slice(0, MAX_ITEMS).map((item) => printable(item, depth + 1));
+}
+
+function printableFields(fields: object, depth = 0): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    Object.entries(value)
+    Object.entries(fields)
       .slice(0, MAX_ITEMS)
-      .map(([key, inner]) => [key, printable(inner)]),
+      .map(([key, inner]) => [key, printable(inner, depth + 1)]),
   );
 }
 
