@@ -84,6 +84,7 @@ describe('answerLanes()', () => {
     ]);
     expect(answer).toMatchObject({
       omitted: 7,
+      silentWorkers: 1,
       totals: { active: 3, openedOut: 9 },
       refused: { policy: 4 },
     });
@@ -126,6 +127,7 @@ describe('lanesText()', () => {
   it.each([
     /^Lanes +3 live on node-a$/,
     /^Left out +7 more/,
+    /^Unknown +1 worker did not answer/,
     /^ {2}out +shop\/web-0 +prod\/shop\/db +198\.19\.2\.10:5432 +node-b +shop\/0 +65 s +2\.0 KiB +3 B +c{12} AES-256-GCM +12$/,
     /^ {2}in +prod\/shop\/cart +shop\/web-0 /,
     /^ {2}local +uid-gone +prod\/shop\/db .* - +12$/,

@@ -41,6 +41,7 @@ export async function answerLanes(from: LanesSources, { pod, peer }: Query): Pro
       .filter((lane) => peer === undefined || lane.peer === peer)
       .map((lane) => laneOf(lane, names, nowMs)),
     omitted: list?.omitted ?? 0,
+    silentWorkers: list?.silent ?? 0,
     ...totalsOf(counters()),
   };
 }

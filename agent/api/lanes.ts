@@ -42,6 +42,8 @@ export const lanesSchema = z.object({
   lanes: z.array(lane),
   /** Live connections that were not looked at: a listing is bounded. */
   omitted: count,
+  /** Workers of the data plane that did not answer in time: of theirs nothing is known. */
+  silentWorkers: count,
   /** Since the agent started, of all connections; `active` of this moment. */
   totals: z.object({
     active: count,

@@ -4,7 +4,8 @@ import type { Lanes } from './lanes.ts';
 import { bytes, duration } from './statusText.ts';
 
 /** The live connections as lines of text. */
-export function lanesText({ lanes, omitted, note, filter, totals, refused, node }: Lanes): string {
+export function lanesText(answer: Lanes): string {
+  const { lanes, omitted, silentWorkers, note, filter, totals, refused, node } = answer;
   const wanted = Object.entries(filter).map(([what, name]) => `${what} ${name}`);
   const of = wanted.length > 0 ? ` of ${wanted.join(' and ')}` : '';
   const reasons = Object.entries(refused).map(([reason, count]) => `${reason} ${count}`);
@@ -14,6 +15,9 @@ export function lanesText({ lanes, omitted, note, filter, totals, refused, node 
       ...(note === undefined ? [] : [['Note', note] as const]),
       ...(omitted > 0
         ? [['Left out', `${omitted} more live connections were not looked at`] as const]
+        : []),
+      ...(silentWorkers > 0
+        ? [['Unknown', `${silentWorkers} worker did not answer, theirs are missing`] as const]
         : []),
     ]),
     ...table(

@@ -88,6 +88,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./uninstall.ts')).uninstall),
   },
   {
+    name: 'completion',
+    summary: 'print the completion script of a shell',
+    load: async () => runnable((await import('./completion.ts')).completion),
+  },
+  {
     name: 'version',
     summary: 'show the version',
     load: async () => runnable((await import('./version.ts')).version),
