@@ -30,7 +30,7 @@ import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { openFileInventory } from '#agent/inventory/file.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
 import { collectEvidence } from '#attest/evidence.ts';
-import { quotedPcrs, readPolicy } from '#attest/policy.ts';
+import { quotedPcrs } from '#attest/policy.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
@@ -44,11 +44,16 @@ import { readEventLog } from './eventLog.ts';
 import { readHost, type Host } from './host.ts';
 import { openLaneListener } from './laneListener.ts';
 import type { EventRing, Log } from './log.ts';
-import { readDocument } from './documents.ts';
-import { requireFit, requireRoot } from './prerequisites.ts';
+import { readAttestationPolicy, readOwnEnrolment } from './ownerDocuments.ts';
+import { requireRoot, termsOf } from './prerequisites.ts';
 import { LaneEvents } from './laneEvents.ts';
 import { Snapshots, type SnapshotSources } from './snapshots.ts';
+import { factsOf } from './report/facts.ts';
+import { Reporting } from './reporting.ts';
+import { routesOf, type RouteSources } from './routes.ts';
 import { statusOf } from './statusView.ts';
+import { ConnectionMemory } from './why/memory.ts';
+import { reach } from './why/reach.ts';
 import { Succession } from './succession.ts';
 
 export interface AgentDeps {
@@ -61,8 +66,6 @@ export interface AgentDeps {
 
 /** A lease lapses after this many periods without a beat. */
 const LEASE_PERIODS = 3;
-/** An admission outlives the renewal that should replace it by as much again. */
-const TTL_RENEWALS = 2;
 
 /** Live lanes may go on this long while a stopping agent waits for them. */
 const DRAIN_MS = 5000;
@@ -84,22 +87,10 @@ export async function runAgent(
   };
 
   // What the owners signed, and what this host was told
-  const policyDocument = await readDocument(config.attestation.policyFile);
-  const policy = readPolicy(policyDocument, owners);
-  requireFit(policy, config);
-  const maxStalenessMs = Math.min(config.epochs.maxStalenessSeconds * 1000, policy.maxStalenessMs);
-  const renewMs = Math.min(
-    config.attestation.renewSeconds * 1000,
-    policy.lifetimeMs / TTL_RENEWALS,
-  );
-  const ttlMs = TTL_RENEWALS * renewMs;
+  const { document: policyDocument, policy } = await readAttestationPolicy(config);
+  const { document: enrolment } = await readOwnEnrolment(config);
+  const { maxStalenessMs, renewMs, ttlMs } = termsOf(config, policy);
   const policyHash = hex(documentHash(policyDocument as SignedDocument));
-  const { enrolmentFile } = config.attestation;
-  const enrolment = await readDocument(enrolmentFile, {
-    code: 'ATTESTATION_UNUSABLE',
-    message: `Cannot run the agent: this node is not enrolled (${enrolmentFile} is not there)`,
-    hint: 'Run tidelock enroll --owner owner.key on this node, once.',
-  });
   const access = await openPolicyFiles({ ...config.policy, clock, report });
   stack.defer(() => access.close());
   const inventory = await openFileInventory({
@@ -160,24 +151,40 @@ export async function runAgent(
     ownStatement: (sid) => own.find(sid),
   });
   const basis = (): string => follower.newest?.hash ?? policyHash;
+  const reporting = new Reporting({
+    directory: `${config.paths.stateDir}/reports`,
+    domain,
+    cluster,
+    node,
+    owners,
+    policy: policyDocument,
+    enrolment,
+    facts: () => factsOf(statusOf(routed)),
+    clock,
+    log,
+  });
+  stack.defer(() => reporting.close());
   const attestor: Attestor = new Attestor({
     ...ends,
     examiner,
-    collect: (statement, challenge) =>
-      collectEvidence({
-        tpm,
-        statement,
-        challenge,
-        bank: policy.bank,
-        pcrs: quotedPcrs(policy),
-        eventLog: () => readEventLog(config.tpm.eventLog),
-      }),
+    collect: async (statement, challenge) =>
+      reporting.taken(
+        await collectEvidence({
+          tpm,
+          statement,
+          challenge,
+          bank: policy.bank,
+          pcrs: quotedPcrs(policy),
+          eventLog: () => readEventLog(config.tpm.eventLog),
+        }),
+      ),
     random,
     algorithms: CHIPS.map(({ id }) => id),
     basis,
     leading: () => conductor.leading,
     onAttested: (statement) => {
       own.add(statement);
+      reporting.attested(statement);
       snapshots.changed();
     },
   });
@@ -253,6 +260,7 @@ export async function runAgent(
 
   // Data plane
   const laneEvents = new LaneEvents(log);
+  const memory = new ConnectionMemory();
   const aliases = new Aliases(node);
   stack.defer(() => aliases.close());
   const opened = await openDataPlane({
@@ -262,7 +270,10 @@ export async function runAgent(
     replay: { periodMs, maxPeriodMs: policy.periodMs.max },
     staleAfterMs: maxStalenessMs,
     makeSockets: (uid, family, count) => captures.makeSockets(uid, family, count),
-    onEvent: (event, dropped) => laneEvents.take(event, dropped),
+    onEvent: (event, dropped) => {
+      laneEvents.take(event, dropped);
+      memory.note(event);
+    },
     clock,
     log,
   });
@@ -323,30 +334,33 @@ export async function runAgent(
   void readHost(signal).then((read) => {
     host = read;
   });
-  const control = await serveControl(config.api.controlSocket, {
-    'GET /status': () => ({
-      apiVersion: 'tidelock/v1',
-      kind: 'Status',
-      ...statusOf({
-        ...sources,
-        bus,
-        conductor,
-        lease,
-        follower,
-        slots,
-        clock,
-        startedAtMs,
-        events,
-        host: () => host,
-        counters: () => counters.totals(),
-        dataPlane: () => dataPlane.status(),
-        warnings: () =>
-          [inventory.problem(), access.problem(), bus.problem, attestor.state.error]
-            .filter((problem) => problem !== undefined)
-            .map((problem) => `${problem.message}. ${problem.hint}`),
-      }),
-    }),
-  });
+  const warnings = (): string[] =>
+    [inventory.problem(), access.problem(), bus.problem, attestor.state.error]
+      .filter((problem) => problem !== undefined)
+      .map((problem) => `${problem.message}. ${problem.hint}`);
+  const routed: RouteSources = {
+    ...sources,
+    bus,
+    conductor,
+    lease,
+    follower,
+    slots,
+    clock,
+    inventory,
+    startedAtMs,
+    events,
+    maxStalenessMs,
+    renewMs,
+    memory,
+    reach,
+    reporting,
+    warnings,
+    host: () => host,
+    counters: () => counters.totals(),
+    dataPlane: () => dataPlane.status(),
+    lanes: (max) => dataPlane.lanes(max),
+  };
+  const control = await serveControl(config.api.controlSocket, routesOf(routed));
   stack.use(control);
   dataPlane.listen({ kind: 'lane' }, laneFd);
   await captures.start();

@@ -1,4 +1,4 @@
-// What must hold before an agent may start: checked before anything on the machine is touched.
+// What must hold before an agent may start, and the durations it then keeps to.
 import { TidelockError } from '#agent/base/errors.ts';
 import type { AttestationPolicy } from '#attest/policy.ts';
 import type { Config } from './config.ts';
@@ -13,14 +13,25 @@ export function requireRoot(): void {
   });
 }
 
-/** The owners' policy is for this cluster and allows the period configured. Errors: CONFIG_INVALID. */
-export function requireFit(policy: AttestationPolicy, { domain, cluster, epochs }: Config): void {
-  const { min, max } = policy.periodMs;
-  const fits = epochs.periodMs >= min && epochs.periodMs <= max;
-  if (policy.domain === domain && policy.cluster === cluster && fits) return;
-  throw new TidelockError('CONFIG_INVALID', {
-    op: 'agent.run',
-    message: `Cannot run under the attestation policy: it is for ${policy.domain}/${policy.cluster} with epochs.periodMs of ${min} to ${max}, the configuration says ${domain}/${cluster} and ${epochs.periodMs}`,
-    hint: 'Correct domain, cluster or epochs.periodMs, or have the owners sign a policy for them with tidelock init --owner.',
-  });
+/** Durations in effect: what is configured, unless the owners allow less. */
+export interface Terms {
+  readonly maxStalenessMs: number;
+  readonly renewMs: number;
+  /** How long an admission stands without renewal. */
+  readonly ttlMs: number;
+}
+
+/** An admission outlives the renewal that should replace it by as much again. */
+const TTL_RENEWALS = 2;
+
+export function termsOf(
+  { epochs, attestation }: Config,
+  { maxStalenessMs, lifetimeMs }: AttestationPolicy,
+): Terms {
+  const renewMs = Math.min(attestation.renewSeconds * 1000, lifetimeMs / TTL_RENEWALS);
+  return {
+    maxStalenessMs: Math.min(epochs.maxStalenessSeconds * 1000, maxStalenessMs),
+    renewMs,
+    ttlMs: TTL_RENEWALS * renewMs,
+  };
 }
