@@ -1,7 +1,6 @@
 // JSON text from outside, bounded before it is parsed, and whether it is in the canonical form (RFC 8785)
 // in which what is signed stands: then no byte of it can change unseen.
 import type { Bytes } from '#agent/base/bytes.ts';
-import { messageOf } from '#agent/base/errors.ts';
 import { jcs, type Json } from '#agent/base/jcs.ts';
 
 /** A report nests eight deep; whatever nests deeper is no report. */
@@ -18,8 +17,8 @@ export function readBounded(bytes: Bytes, maxBytes: number): BoundedJson {
   if (depthOf(text) > MAX_DEPTH) return { why: `nested over ${MAX_DEPTH} deep` };
   try {
     return { value: JSON.parse(text) as Json };
-  } catch (error) {
-    return { why: `not JSON: ${messageOf(error)}` };
+  } catch {
+    return { why: 'not JSON, or cut short' };
   }
 }
 

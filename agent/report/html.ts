@@ -1,4 +1,4 @@
-// HTML as a type: text becomes markup only through `html`, which escapes every value that is not markup
+// HTML as a type: text becomes markup only through `safe`, which escapes every value that is not markup
 // already. Nothing else in this folder builds tags.
 
 /** Markup that is safe to put into a page. */
@@ -8,8 +8,11 @@ export interface Html {
 
 type Value = string | number | Html | readonly Html[];
 
-/** A template whose values are escaped; lists of markup are joined. Values go between tags or into quoted attributes. */
-export const html = (texts: TemplateStringsArray, ...values: readonly Value[]): Html => ({
+/**
+ * A template whose values are escaped; lists of markup are joined. Values may stand between tags and in
+ * quoted attributes, nowhere else.
+ */
+export const safe = (texts: TemplateStringsArray, ...values: readonly Value[]): Html => ({
   markup: texts
     .map((text, i) => text + (i < values.length ? markupOf(values[i] ?? '') : ''))
     .join(''),

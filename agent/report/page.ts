@@ -5,10 +5,9 @@ import { signingKeyId } from '#agent/base/asymmetric.ts';
 import type { Check, Verdict } from '#attest/check.ts';
 import type { ReportAppraisal } from '#attest/reportVerify.ts';
 import { GROUPS, meaningOf, registerOf, type Group } from './claims.ts';
-import { html, type Html } from './html.ts';
+import { safe, type Html } from './html.ts';
 import {
   certificateSection,
-  definitions,
   factSection,
   registerSection,
   resultCell,
@@ -21,7 +20,7 @@ import { whyOf, type Terms } from './verification.ts';
 export function reportPage(appraisal: ReportAppraisal, terms: Terms): string {
   const { told, checks } = appraisal;
   const title = told ? `Attestation report of ${told.body.node}` : 'Attestation report, changed';
-  const page = html`<!doctype html>
+  const page = safe`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
@@ -32,9 +31,7 @@ export function reportPage(appraisal: ReportAppraisal, terms: Terms): string {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="referrer" content="no-referrer" />
         <title>${title}</title>
-        <style>
-          ${{ markup: STYLE }}
-        </style>
+        <style>${OWN_STYLE}</style>
       </head>
       <body>
         <main>
@@ -54,11 +51,12 @@ export function reportPage(appraisal: ReportAppraisal, terms: Terms): string {
           }${againSection(appraisal, terms)}
         </main>
       </body>
-    </html> `;
+    </html>`;
   return page.markup;
 }
 
-/** Lets the one style sheet through and nothing else (CSP Level 3, 6.7.3.2). */
+const OWN_STYLE: Html = { markup: STYLE };
+/** Lets this style sheet through and nothing else (CSP Level 3, 6.7.3.2). */
 const STYLE_HASH = `sha256-${hash('sha256', STYLE, 'base64')}`;
 
 const VERDICTS: Readonly<Record<Verdict, readonly [title: string, text: string]>> = {
@@ -85,12 +83,12 @@ function verdictBanner(appraisal: ReportAppraisal, { owners, atMs }: Terms): Htm
     ? `Attested ${isoTime(told.body.attestedAt)}, signed ${isoTime(told.body.issuedAt)}${atMs === undefined ? '' : `, judged as of ${isoTime(atMs)}`}. `
     : '';
   const trusted = owners.map(signingKeyId).join(', ');
-  return html`<section class="verdict ${verdict}" aria-label="Verdict">
+  return safe`<section class="verdict ${verdict}" aria-label="Verdict">
     <strong>${title}</strong>
     <p>${text}</p>
-    ${why === '' ? [] : [html`<p>${why}</p> `]}
+    ${why === '' ? [] : [safe`<p>${why}</p>`]}
     <p>${attested}Judged under ${trusted === '' ? 'no owner at all' : `owner ${trusted}`}.</p>
-  </section> `;
+  </section>`;
 }
 
 function claimSection(group: Group, checks: readonly Check[]): Html {
@@ -98,17 +96,17 @@ function claimSection(group: Group, checks: readonly Check[]): Html {
     .filter(({ name }) => registerOf(name) === undefined && meaningOf(name).group === group)
     .map(
       (check) =>
-        html`<tr>
+        safe`<tr>
           ${resultCell(check)}
           <th scope="row">${check.name}</th>
           <td>
             <span class="meaning">${meaningOf(check.name).meaning}</span
             ><span class="dim">${check.text}</span>
           </td>
-        </tr> `,
+        </tr>`,
     );
-  if (rows.length === 0) return html``;
-  return html`<h2>${group}</h2>
+  if (rows.length === 0) return safe``;
+  return safe`<h2>${group}</h2>
     <table>
       <thead>
         <tr>
@@ -120,20 +118,19 @@ function claimSection(group: Group, checks: readonly Check[]): Html {
       <tbody>
         ${rows}
       </tbody>
-    </table> `;
+    </table>`;
 }
 
 function againSection({ digest }: ReportAppraisal, { atMs }: Terms): Html {
   const at = atMs === undefined ? '' : ` --at ${isoTime(atMs)}`;
-  return html`<h2>Verify it again</h2>
+  return safe`<h2>Verify it again</h2>
     <p>
       This page proves nothing by itself. Take the report it was made from, the public key of an
       owner from a source that you trust, and on any machine, without network, run:
     </p>
     <pre>
 sha256sum report.json   # ${digest}
-tidelock verify report.json --owner owner.pub --roots ek-roots${at}</pre>
-    ${definitions([['SHA-256 of the report', digest]])}`;
+tidelock verify report.json --owner owner.pub --roots ek-roots${at}</pre>`;
 }
 
 const isoTime = (unixMs: number): string => new Date(unixMs).toISOString();

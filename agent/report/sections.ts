@@ -6,12 +6,12 @@ import { parseEkCertificate, type EkCertificate } from '#attest/ek.ts';
 import { pcrText } from '#attest/reference.ts';
 import type { Told } from '#attest/reportVerify.ts';
 import { registerOf } from './claims.ts';
-import { html, type Html } from './html.ts';
+import { safe, type Html } from './html.ts';
 
 /** The result of a check as a mark and a word. */
 export function resultCell({ result }: Pick<Check, 'result'>): Html {
   const [kind, mark, word] = MARKS[result];
-  return html`<td class="result ${kind}"><span aria-hidden="true">${mark} </span>${word}</td>`;
+  return safe`<td class="result ${kind}"><span aria-hidden="true">${mark} </span>${word}</td>`;
 }
 
 const MARKS = {
@@ -29,14 +29,14 @@ export function registerSection({ body, enrolment, pcrs }: Told, checks: readonl
   const rows = indices.map((index) => {
     const check = checks.find(({ name }) => registerOf(name) === index);
     const result = check ?? { result: 'not checked' as const };
-    return html`<tr>
+    return safe`<tr>
       ${resultCell(result)}
       <th scope="row">${pcrText(index)}</th>
       <td><code>${pcrs[String(index)] ?? 'not proven'}</code></td>
       <td><code>${enrolled[String(index)] ?? 'none'}</code></td>
-    </tr> `;
+    </tr>`;
   });
-  return html`<h2>Registers</h2>
+  return safe`<h2>Registers</h2>
     <p class="dim">
       Measurements of the start in bank ${body.evidence.bank}, as the TPM signed them, beside the
       values that an owner enrolled as good.
@@ -53,14 +53,14 @@ export function registerSection({ body, enrolment, pcrs }: Told, checks: readonl
       <tbody>
         ${rows}
       </tbody>
-    </table> `;
+    </table>`;
 }
 
 /** The endorsement certificate, its chain as far as it was checked, and the attestation key. */
 export function certificateSection({ body, enrolment, ekChain }: Told): Html {
   const certificate = certificateIn(body.evidence.ekCertificate);
   const rows = certificate ? certificateRows(certificate) : [];
-  return html`<h2>Certificates and keys of the TPM</h2>
+  return safe`<h2>Certificates and keys of the TPM</h2>
     ${definitions([
       ...rows,
       ['Chain, as checked', ekChain.join(' < ') || 'not checked'],
@@ -86,7 +86,7 @@ const certificateRows = ({ x509, digest }: EkCertificate): Row[] => [
 
 /** Which key signed what. */
 export const signatureSection = ({ keyId, stated, body }: Told): Html =>
-  html`<h2>Signatures</h2>
+  safe`<h2>Signatures</h2>
     ${definitions([
       ['This report', `key ${keyId} of node statement ${stated.sid}`],
       ['Enrolment', signersOf(body.enrolment)],
@@ -111,8 +111,8 @@ export function factSection({ body }: Told): Html {
   const rows = Object.entries(body.facts).flatMap(([group, facts]) =>
     Object.entries(facts).map(([name, value]): Row => [`${group}: ${name}`, String(value)]),
   );
-  if (rows.length === 0) return html``;
-  return html`<h2>What the node says of itself</h2>
+  if (rows.length === 0) return safe``;
+  return safe`<h2>What the node says of itself</h2>
     <p class="dim">Its own word, signed but not measured.</p>
     ${definitions(rows)}`;
 }
@@ -120,15 +120,15 @@ export function factSection({ body }: Told): Html {
 type Row = readonly [name: string, value: string];
 
 /** Names and values, side by side. */
-export const definitions = (rows: readonly Row[]): Html =>
-  html`<table>
+const definitions = (rows: readonly Row[]): Html =>
+  safe`<table>
     <tbody>
       ${rows.map(
         ([name, value]) =>
-          html`<tr>
+          safe`<tr>
             <th scope="row">${name}</th>
             <td><code>${value}</code></td>
-          </tr> `,
+          </tr>`,
       )}
     </tbody>
-  </table> `;
+  </table>`;
