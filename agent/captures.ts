@@ -7,6 +7,7 @@ import type { Directory } from '#agent/epochs/directory.ts';
 import type { Inventory, LocalPodSpec } from '#agent/inventory/inventory.ts';
 import type { Log } from './log.ts';
 import type { Family, ListenerRole } from '#proxy/control.ts';
+import type { Listeners } from '#proxy/predecessor.ts';
 import { capturePod, type CapturedPod } from '#proxy/redirect/pod.ts';
 import type { Inbound, RulesState } from '#proxy/redirect/nftables.ts';
 
@@ -20,6 +21,8 @@ export interface CapturesOptions {
   readonly log: Log;
   readonly listen: (role: ListenerRole, fd: number) => void;
   readonly unlisten: (role: ListenerRole) => void;
+  /** Listeners that a data plane before this control plane holds. */
+  readonly before?: Listeners | undefined;
   /** Some pod was captured, released, or failed. */
   readonly onChange: () => void;
 }
@@ -113,7 +116,7 @@ export class Captures {
   }
 
   async #capture(entry: Entry): Promise<void> {
-    const { run, clock, log, inbound, listen } = this.#o;
+    const { run, clock, log, inbound, listen, before } = this.#o;
     const { uid, namespace, name, ips, netns } = entry.spec;
     const pod = `${namespace}/${name}`;
     if ('problem' in netns) {
@@ -123,7 +126,7 @@ export class Captures {
     try {
       entry.captured = await capturePod(
         { uid, netnsPath: netns.path, ips, inbound },
-        { run, clock },
+        { run, clock, before },
       );
       entry.error = undefined;
       for (const { family, fd } of entry.captured.listeners) listen(roleOf(uid, family), fd);

@@ -1,6 +1,7 @@
 // The worker threads of a data plane, started together and spoken to as one. A worker that dies takes
 // the process with it: its connections are lost either way, and the control plane starts a new one.
 import { Worker } from 'node:worker_threads';
+import type { NodeName } from '#agent/base/brands.ts';
 import { TidelockError, messageOf } from '#agent/base/errors.ts';
 import {
   PLANE_FDS,
@@ -68,6 +69,17 @@ export class Crew {
     return crew;
   }
 
+  get size(): number {
+    return this.#workers.length;
+  }
+
+  /** Another control plane takes over: it counts its snapshots anew. */
+  succeeded(): void {
+    this.#acked.fill(-1);
+    this.#ackedByAll = -1;
+    this.#tellAll({ type: 'succeeded' });
+  }
+
   /** Gives each worker a copy of the frame, and wipes this one. */
   snapshot(frame: Uint8Array): void {
     for (const worker of this.#workers) {
@@ -91,6 +103,11 @@ export class Crew {
   /** Hands the descriptors over to one worker. */
   sockets(worker: number, podUid: string, family: Family, fds: readonly number[]): void {
     this.tell(worker, { type: 'sockets', podUid, family, fds });
+  }
+
+  /** Asks any worker, each in its turn. */
+  canary(id: number, peer: NodeName): void {
+    this.tell(id % this.#workers.length, { type: 'canary', id, peer });
   }
 
   drain(deadlineMs: number): void {
@@ -120,6 +137,8 @@ export class Crew {
       case 'poolLow':
       case 'event':
       case 'verify':
+      case 'lanes':
+      case 'canary':
         this.#reports.said(index, message);
     }
   }

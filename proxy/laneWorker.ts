@@ -21,6 +21,7 @@ import { EventGate } from './eventGate.ts';
 import type { LaneInfo } from './facts.ts';
 import type { Floor } from './floor.ts';
 import { acceptLane } from './inbound.ts';
+import { Inheritance, INHERITED_MS } from './inheritance.ts';
 import { KeyRing } from './keyRing.ts';
 import { MaidDesk } from './maidDesk.ts';
 import { acceptOn, type Listener } from '#proxy/native/handle.ts';
@@ -69,6 +70,10 @@ export class LaneWorker {
   #routes = new Routes(NO_SNAPSHOT);
   #policyVersion = NO_SNAPSHOT.policy.version;
   #frame: Uint8Array | undefined;
+  #inheritance: Inheritance | undefined;
+  #inheritsUntilMs = 0;
+  /** In use until the next snapshot. */
+  #spent: Inheritance[] = [];
   #cancelTick: () => void = () => undefined;
   #refreshing: Conversation[] = [];
   #isDraining = false;
@@ -134,6 +139,9 @@ export class LaneWorker {
         this.#verifying.get(message.id)?.(message.valid);
         this.#verifying.delete(message.id);
         return;
+      case 'succeeded':
+        this.#inherit();
+        return;
       case 'lanes':
         this.#list(message.id, message.after);
         return;
@@ -162,15 +170,22 @@ export class LaneWorker {
     this.#pool.close();
     this.#ring.close();
     this.#frame?.fill(0);
+    for (const inheritance of [this.#inheritance, ...this.#spent]) inheritance?.close();
   }
 
   #take(frame: Uint8Array): void {
-    const snapshot = snapshotOf(frame);
+    if (this.#inheritance !== undefined && this.#parts.clock.monoMs() > this.#inheritsUntilMs) {
+      this.#spent.push(this.#inheritance);
+      this.#inheritance = undefined;
+    }
+    const decoded = snapshotOf(frame);
+    const snapshot = this.#inheritance?.addTo(decoded) ?? decoded;
     if (isAhead(snapshot, this.#slots.timeMs())) this.#slots.adopt();
     this.#ring.replace(snapshot, this.#slots.timeMs());
     this.#routes = new Routes(snapshot);
     this.#pool.retain(snapshot.pods.map((pod) => ({ uid: pod.uid, families: familiesOf(pod) })));
     this.#frame?.fill(0); // the keys of the snapshot before
+    for (const inheritance of this.#spent.splice(0)) inheritance.close();
     this.#frame = frame;
     const isPolicyNew = snapshot.policy.version !== this.#policyVersion;
     this.#policyVersion = snapshot.policy.version;
@@ -198,6 +213,16 @@ export class LaneWorker {
       last = passage.number;
     }
     this.#parts.post({ type: 'lanes', id, lanes, live, ...(next !== undefined && { next }) });
+  }
+
+  /** The next snapshot is of another control plane, which counts versions anew. */
+  #inherit(): void {
+    this.#policyVersion = NO_SNAPSHOT.policy.version;
+    this.#inheritsUntilMs = this.#parts.clock.monoMs() + INHERITED_MS;
+    if (this.#frame === undefined) return; // the one before said nothing
+    if (this.#inheritance !== undefined) this.#spent.push(this.#inheritance);
+    this.#inheritance = new Inheritance(this.#frame);
+    this.#frame = undefined; // its bytes stay in use
   }
 
   #judge(conversation: Conversation, isPolicyNew: boolean): void {

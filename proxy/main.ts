@@ -1,142 +1,246 @@
 // The data-plane process: started by proxy/plane.ts as root, it starts its workers, gives up every
 // privilege and only then says hello and is given keys, listeners and sockets. It reads no file after
-// that and ends when its channel to the control plane does.
-import { Socket } from 'node:net';
+// that. It outlives its control plane: lanes go on, and the next one comes in by the door; when none
+// comes in time, it drains and ends.
+import { writeSync } from 'node:fs';
+import type { Server } from 'node:net';
 import { asymmetricCounts } from '#agent/base/asymmetric.ts';
 import { systemClock } from '#agent/base/clock.ts';
 import { asTidelockError, TidelockError } from '#agent/base/errors.ts';
-import { Channel, decodeFrame } from './channel.ts';
+import { decodeFrame } from './channel.ts';
 import {
   CONTROL_VERSION,
-  MAX_CONTROL_FRAME_BYTES,
   PLANE_FDS,
   type ControlMessage,
   type DataMessage,
   type FromWorker,
   type PlaneSettings,
 } from './control.ts';
+import { ControlLink } from './controlLink.ts';
 import { Crew } from './crew.ts';
 import { VerificationDesk } from './desk.ts';
+import { openDoor, type Ends } from './door.ts';
 import { EventGate } from './eventGate.ts';
-import { closeFd } from '#proxy/native/fd.ts';
-import { receiveFds } from '#proxy/native/fdpass.ts';
+import { HeldListeners } from './heldListeners.ts';
+import { closeFd, redirectFd } from '#proxy/native/fd.ts';
 import { dropPrivileges } from './privilege.ts';
 
 /** How often the count of asymmetric operations is told while it changes. */
 const COUNTS_EVERY_MS = 1000;
+/** Live lanes may go on this long when no control plane is there to say otherwise. */
+const DRAIN_ALONE_MS = 5000;
+const NO_SOCKETS_AFTER_MS = 1000;
+const STDERR = 2;
+
+/** What a process is while it has workers. */
+interface Serving {
+  readonly crew: Crew;
+  readonly door: Server;
+}
 
 /** Runs a data plane whose workers run `script`, on the descriptors of PLANE_FDS. */
 export function runDataPlane(script: URL): void {
-  const desk = new VerificationDesk();
-  const events = new EventGate(systemClock);
-  let crew: Crew | undefined;
-  let countsPending = false;
+  const life = new PlaneLife(script);
+  life.join(PLANE_FDS);
+  // Whoever stops all processes of the agent stops the control plane too, and it says what to do.
+  process.on('SIGTERM', () => life.endIfAlone());
+  process.on('SIGINT', () => life.endIfAlone());
+  process.on('SIGHUP', () => undefined);
+}
 
-  const channel = new Channel<DataMessage>(new Socket({ fd: PLANE_FDS.channel }), {
-    maxFrameBytes: MAX_CONTROL_FRAME_BYTES,
-    maxQueuedBytes: 1 << 20,
-    onFrame: (frame) => obey(frame),
-    onClose: (error) => (error === undefined ? process.exit(0) : fail(error)),
-  });
+class PlaneLife {
+  readonly #script: URL;
+  readonly #desk = new VerificationDesk();
+  readonly #events = new EventGate(systemClock);
+  readonly #listeners = new HeldListeners();
+  /** The control plane; undefined between the end of one and the coming of the next. */
+  #link: ControlLink | undefined;
+  #serving: Serving | undefined;
+  #isDraining = false;
+  #countsPending = false;
+  #staleAfterMs = Infinity;
+  #cancelStale: () => void = () => undefined;
 
-  function obey(frame: Buffer): void {
+  constructor(script: URL) {
+    this.#script = script;
+  }
+
+  /** Listens to a control plane. */
+  join(ends: Omit<Ends, 'words'>): void {
+    const link = new ControlLink(ends, {
+      frame: (frame) => this.#obey(link, frame),
+      gone: (error) => this.#lost(error),
+    });
+    this.#link = link;
+  }
+
+  /** Drains soon and ends, unless there is a control plane to decide that. */
+  endIfAlone(): void {
+    if (this.#link === undefined) this.#drain(DRAIN_ALONE_MS);
+  }
+
+  #lost(error: Error | undefined): void {
+    this.#link = undefined;
+    if (error !== undefined) fail(error);
+    if (this.#serving === undefined) process.exit(0);
+  }
+
+  #obey(link: ControlLink, frame: Buffer): void {
     try {
       const message = decodeFrame(frame) as ControlMessage;
-      if (message.type === 'hello') start(message.version, message.settings).catch(fail);
-      else if (crew !== undefined) carryOut(crew, message, frame);
+      const { crew } = this.#serving ?? {};
+      if (message.type !== 'hello') {
+        if (crew !== undefined) this.#carryOut(crew, link, message, frame);
+        return;
+      }
+      this.#staleAfterMs = message.staleAfterMs;
+      if (crew !== undefined) this.#welcome(crew, link);
+      else this.#start(message.version, message.settings, link).catch(fail);
     } catch (error) {
       fail(error);
     }
   }
 
-  async function start(version: number, settings: PlaneSettings): Promise<void> {
+  async #start(version: number, settings: PlaneSettings, link: ControlLink): Promise<void> {
     if (version !== CONTROL_VERSION) throw otherVersion(version);
-    const started = await Crew.start(script, settings, {
-      acked: (version) => channel.send({ type: 'ack', version }),
-      said: (worker, message) => hear(worker, message),
-      drained: () => channel.send({ type: 'drained' }),
+    const crew = await Crew.start(this.#script, settings, {
+      acked: (version) => this.#say({ type: 'ack', version }),
+      said: (worker, message) => this.#hear(worker, message),
+      drained: () => process.exit(0),
       died: fail,
     });
     dropPrivileges(settings);
-    crew = started;
-    channel.send({ type: 'hello', version: CONTROL_VERSION, workers: settings.workers });
+    // After that, so that who comes in sees by the kernel's word whom this process runs as.
+    const door = openDoor(PLANE_FDS.door, settings, {
+      legacy: () => {
+        if (this.#link !== undefined || this.#isDraining) return undefined;
+        const { replay, counters } = PLANE_FDS;
+        return { replay, counters, listeners: this.#listeners.fds() };
+      },
+      entered: (ends) => this.#succeed(ends),
+    });
+    this.#serving = { crew, door };
+    if (this.#link === undefined) process.exit(0); // it ended meanwhile, and gave nothing yet
+    link.send({ type: 'hello', version: CONTROL_VERSION, workers: settings.workers });
+    this.#awaitSnapshot();
   }
 
-  function hear(
-    worker: number,
-    message: Extract<FromWorker, { type: 'poolLow' | 'event' | 'verify' }>,
-  ): void {
+  #succeed(ends: Ends): void {
+    redirectFd(ends.words, STDERR);
+    closeFd(ends.words);
+    this.join(ends);
+  }
+
+  /** A control plane that took this process over has said hello. */
+  #welcome(crew: Crew, link: ControlLink): void {
+    crew.succeeded();
+    this.#listeners.forgetNames();
+    link.send({ type: 'hello', version: CONTROL_VERSION, workers: crew.size });
+    this.#tellCounts();
+  }
+
+  #say(message: DataMessage): void {
+    this.#link?.send(message);
+  }
+
+  #hear(worker: number, message: Exclude<FromWorker, { type: 'ready' | 'ack' | 'drained' }>): void {
     switch (message.type) {
       case 'poolLow':
-        channel.send({ ...message, worker });
+        this.#askForSockets(worker, message);
         return;
       case 'event':
-        events.leftOut(message.dropped);
-        events.pass(message.event, (event, dropped) =>
-          channel.send({ type: 'event', event, dropped }),
+        this.#events.leftOut(message.dropped);
+        this.#events.pass(message.event, (event, dropped) =>
+          this.#say({ type: 'event', event, dropped }),
         );
         return;
       case 'verify': {
-        const valid = desk.verify(message.key, message.message, message.signature);
-        crew?.tell(worker, { type: 'verified', id: message.id, valid });
-        tellCounts();
+        const valid = this.#desk.verify(message.key, message.message, message.signature);
+        this.#serving?.crew.tell(worker, { type: 'verified', id: message.id, valid });
+        this.#tellCounts();
+        return;
       }
+      case 'lanes':
+      case 'canary':
+        this.#say(message);
     }
   }
 
-  function tellCounts(): void {
-    if (countsPending) return;
-    countsPending = true;
+  #askForSockets(worker: number, asked: Extract<FromWorker, { type: 'poolLow' }>): void {
+    if (this.#link !== undefined) {
+      this.#link.send({ ...asked, worker });
+      return;
+    }
+    // Nobody can make any: whoever waits is refused, and the worker asks again.
+    const { podUid, family } = asked;
+    systemClock.after(NO_SOCKETS_AFTER_MS, () =>
+      this.#serving?.crew.sockets(worker, podUid, family, []),
+    );
+  }
+
+  #tellCounts(): void {
+    if (this.#countsPending) return;
+    this.#countsPending = true;
     systemClock.after(COUNTS_EVERY_MS, () => {
-      countsPending = false;
+      this.#countsPending = false;
       const { total, tokens } = asymmetricCounts();
-      channel.send({ type: 'asymmetric', total, tokens });
+      this.#say({ type: 'asymmetric', total, tokens });
     });
   }
-}
 
-function carryOut(
-  crew: Crew,
-  message: Exclude<ControlMessage, { type: 'hello' }>,
-  frame: Buffer,
-): void {
-  switch (message.type) {
-    case 'snapshot':
-      crew.snapshot(frame);
-      return;
-    case 'listener': {
-      const fds = takeFds(message.ticket);
-      for (const fd of fds) {
-        crew.listen(message.role, fd);
-        closeFd(fd);
+  #carryOut(
+    crew: Crew,
+    link: ControlLink,
+    message: Exclude<ControlMessage, { type: 'hello' }>,
+    frame: Buffer,
+  ): void {
+    switch (message.type) {
+      case 'snapshot':
+        crew.snapshot(frame);
+        this.#awaitSnapshot();
+        return;
+      case 'listener':
+        for (const fd of link.takeFds(message.ticket)) {
+          if (this.#listeners.hold(message.role, fd)) crew.listen(message.role, fd);
+        }
+        return;
+      case 'unlisten':
+        this.#listeners.release(message.role);
+        crew.unlisten(message.role);
+        return;
+      case 'listenersNamed':
+        for (const role of this.#listeners.releaseUnnamed()) crew.unlisten(role);
+        return;
+      case 'sockets': {
+        const fds = message.count === 0 ? [] : link.takeFds(message.ticket);
+        crew.sockets(message.worker, message.podUid, message.family, fds);
+        return;
       }
-      return;
+      case 'lanes':
+        crew.tell(message.worker, { type: 'lanes', id: message.id, after: message.after });
+        return;
+      case 'canary':
+        crew.canary(message.id, message.peer);
+        return;
+      case 'drain':
+        this.#drain(message.deadlineMs);
     }
-    case 'unlisten':
-      crew.unlisten(message.role);
-      return;
-    case 'sockets':
-      crew.sockets(
-        message.worker,
-        message.podUid,
-        message.family,
-        message.count === 0 ? [] : takeFds(message.ticket),
-      );
-      return;
-    case 'drain':
-      crew.drain(message.deadlineMs);
   }
-}
 
-/** The descriptors announced under `ticket`: they are sent before the announcement, in its order. */
-function takeFds(ticket: number): readonly number[] {
-  const passed = receiveFds(PLANE_FDS.fds);
-  if (passed?.ticket === ticket) return passed.fds;
-  throw new TidelockError('CONTROL_MALFORMED', {
-    op: 'plane.take',
-    message: `Cannot take descriptors of ticket ${ticket}: ${passed === undefined ? 'none wait' : `ticket ${passed.ticket} is next`}`,
-    hint: 'This is a defect in tidelock; the data plane starts anew. Please report it with the log.',
-  });
+  /** Without a newer snapshot in time nothing here is known to hold any more (PROTOCOL 4). */
+  #awaitSnapshot(): void {
+    this.#cancelStale();
+    this.#cancelStale = systemClock.after(this.#staleAfterMs, () => this.#drain(DRAIN_ALONE_MS));
+  }
+
+  /** Accepts no more, frees the ports, and ends with the last lane or at the deadline. */
+  #drain(deadlineMs: number): void {
+    this.#isDraining = true;
+    if (this.#serving === undefined) process.exit(0);
+    this.#serving.door.close();
+    this.#listeners.close();
+    this.#serving.crew.drain(deadlineMs);
+  }
 }
 
 const otherVersion = (version: number): TidelockError =>
@@ -146,10 +250,14 @@ const otherVersion = (version: number): TidelockError =>
     hint: 'Restart the agent, so that both processes come from the same version.',
   });
 
-/** Last words go to stderr, which the control plane logs. */
+/** Last words go to standard error, which the control plane logs. */
 function fail(error: unknown): never {
   const { code, message, hint } = asTidelockError(error, 'plane.run');
-  process.stderr.write(`${code}: ${message}\n${hint}\n`);
+  try {
+    writeSync(STDERR, `${code}: ${message}\n${hint}\n`);
+  } catch {
+    // nobody listens: the control plane ended first
+  }
   process.exit(1);
 }
 

@@ -127,6 +127,11 @@ class ProbeWorker {
         return;
       case 'drain':
         this.#say({ type: 'drained' });
+        return;
+      case 'succeeded':
+      case 'lanes':
+      case 'canary':
+        return;
     }
   }
 

@@ -1,16 +1,22 @@
 // The control plane's side of the data plane: keeps one process running, feeds each anew with what it
-// must know, and counts its ends. Listening sockets stay open here, so that connections wait and are
-// not refused while none runs.
+// must know, and counts its ends. It starts with the one that its own predecessor left, if any.
+// Listening sockets stay open here, so that connections wait and are not refused while none runs.
+import type { NodeName } from '#agent/base/brands.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
 import { roleKey, type ListenerRole } from './control.ts';
+import { listLanes, type LaneList } from './laneList.ts';
 import { setNoNewPrivileges } from '#proxy/native/process.ts';
+import { adoptPlane, spawnPlane, type PlaneProcess, type SpawnOptions } from './planeProcess.ts';
 import { PlaneRun, type PlaneRunOptions } from './planeRun.ts';
+import type { Predecessor } from './predecessor.ts';
+import { retire, type Retired } from './retirement.ts';
 import type { Snapshot } from './snapshot.ts';
 
-export interface DataPlaneOptions extends PlaneRunOptions {
+export interface DataPlaneOptions extends PlaneRunOptions, SpawnOptions {
+  /** One that runs already (predecessor.ts), to go on with or to send into retirement. */
+  readonly predecessor?: Predecessor | undefined;
   /** Uniform in [0, 1), for the jitter of restarts. */
   readonly random: () => number;
-  readonly signal: AbortSignal;
 }
 
 export interface DataPlaneStatus {
@@ -26,29 +32,38 @@ export interface DataPlaneStatus {
   readonly asymmetric: { readonly total: number; readonly tokens: number };
 }
 
+/** How a canary went: how long it took there and back, or one clause on why it did not come back. */
+export type CanaryOutcome = { readonly tookMs: number } | { readonly failed: string };
+
 export interface DataPlane {
   /** Replaces what workers know. Kept until the next one, for a data plane that starts anew. */
   publish(snapshot: Snapshot): void;
   /** Serves a listening socket; the descriptor stays the caller's and open until unlisten. */
   listen(role: ListenerRole, fd: number): void;
   unlisten(role: ListenerRole): void;
+  /** Every listener has been served: what a predecessor served besides is closed. */
+  listenersNamed(): void;
   status(): DataPlaneStatus;
+  /** Live connections, at most `max`; undefined while no data plane runs. */
+  lanes(max: number): Promise<LaneList | undefined>;
+  /** Opens a lane to the agent of `peer` and sends a few bytes there and back (canary.ts). */
+  canary(peer: NodeName): Promise<CanaryOutcome>;
   /** Ends the process: at once, or when its lanes have ended but after `drainMs` at the latest. */
   close(drainMs?: number): Promise<void>;
 }
 
+/** Before the second restart of a series; the first is at once. */
 const BACKOFF_MIN_MS = 200;
 const BACKOFF_MAX_MS = 30_000;
 /** A data plane that ran this long was well; its end is not part of a series. */
-const WELL_AFTER_MS = 60_000;
+const WELL_AFTER_MS = 3000;
 
-/** Starts a data plane and keeps one running until closed or aborted. Needs root. */
+/** Keeps a data plane running until closed: the predecessor, or one that it starts. Needs root. */
 export function startDataPlane(options: DataPlaneOptions): DataPlane {
   // On this thread, so that every thread of the child has it from its first instruction on.
   setNoNewPrivileges();
   const plane = new Supervisor(options);
-  plane.start();
-  options.signal.addEventListener('abort', () => void plane.close(), { once: true });
+  plane.start(options.predecessor);
   return plane;
 }
 
@@ -57,8 +72,11 @@ class Supervisor implements DataPlane {
   readonly #listeners = new Map<string, { readonly role: ListenerRole; readonly fd: number }>();
   #snapshot: Snapshot | undefined;
   #run: PlaneRun | undefined;
+  /** Data planes that only drain. */
+  readonly #retired = new Set<Retired>();
   #cancelRestart: (() => void) | undefined;
   #closed = false;
+  #areNamed = false;
   #restarts = 0;
   #failures = 0;
   #past = { total: 0, tokens: 0 };
@@ -67,13 +85,16 @@ class Supervisor implements DataPlane {
     this.#options = options;
   }
 
-  start(): void {
+  start(predecessor?: Predecessor): void {
     const { clock, log } = this.#options;
-    const startedMs = clock.monoMs();
     this.#cancelRestart = undefined;
+    let runningSinceMs = Infinity;
     try {
-      this.#run = new PlaneRun(this.#options, {
-        running: (run) => this.#feed(run),
+      this.#run = new PlaneRun(this.#process(predecessor), this.#options, {
+        running: (run) => {
+          runningSinceMs = clock.monoMs();
+          this.#feed(run);
+        },
         ended: (run, why) => {
           this.#run = undefined;
           this.#past = {
@@ -81,7 +102,8 @@ class Supervisor implements DataPlane {
             tokens: this.#past.tokens + run.asymmetric.tokens,
           };
           if (this.#closed) return;
-          this.#failures = clock.monoMs() - startedMs > WELL_AFTER_MS ? 1 : this.#failures + 1;
+          const wasWell = clock.monoMs() - runningSinceMs > WELL_AFTER_MS;
+          this.#failures = wasWell ? 1 : this.#failures + 1;
           this.#restartLater(why);
         },
       });
@@ -90,6 +112,17 @@ class Supervisor implements DataPlane {
       log('error', 'plane.spawn', { error: asTidelockError(error, 'plane.spawn').toJSON() });
       this.#restartLater('could not be started');
     }
+  }
+
+  #process(predecessor: Predecessor | undefined): PlaneProcess {
+    const { clock, log } = this.#options;
+    if (predecessor === undefined) return spawnPlane(this.#options);
+    const process = adoptPlane(predecessor, clock);
+    if (predecessor.memory !== undefined) return process;
+    const retired = retire(process, { clock, log });
+    this.#retired.add(retired);
+    void retired.ended.then(() => this.#retired.delete(retired));
+    return spawnPlane(this.#options);
   }
 
   publish(snapshot: Snapshot): void {
@@ -105,6 +138,11 @@ class Supervisor implements DataPlane {
   unlisten(role: ListenerRole): void {
     if (!this.#listeners.delete(roleKey(role))) return;
     if (this.#run?.isRunning) this.#run.send({ type: 'unlisten', role });
+  }
+
+  listenersNamed(): void {
+    this.#areNamed = true;
+    if (this.#run?.isRunning) this.#run.send({ type: 'listenersNamed' });
   }
 
   status(): DataPlaneStatus {
@@ -125,22 +163,38 @@ class Supervisor implements DataPlane {
     };
   }
 
+  async lanes(max: number): Promise<LaneList | undefined> {
+    const run = this.#run;
+    if (!run?.isRunning) return undefined;
+    const { workers } = this.#options.settings;
+    return listLanes((worker, after) => run.lanePage(worker, after), workers, max);
+  }
+
+  async canary(peer: NodeName): Promise<CanaryOutcome> {
+    if (!this.#run?.isRunning) return { failed: 'no data plane runs' };
+    const answer = await this.#run.canary(peer);
+    if (answer === undefined) return { failed: 'the data plane does not answer' };
+    return answer.failed === undefined ? { tookMs: answer.tookMs } : { failed: answer.failed };
+  }
+
   async close(drainMs = 0): Promise<void> {
     this.#closed = true;
     this.#cancelRestart?.();
-    await this.#run?.close(drainMs);
+    const retired = [...this.#retired].map((each) => each.close(drainMs));
+    await Promise.all([this.#run?.close(drainMs), ...retired]);
   }
 
   /** Snapshot before listeners: no connection is accepted by a worker that does not know its pod. */
   #feed(run: PlaneRun): void {
     if (this.#snapshot !== undefined) run.send({ type: 'snapshot', snapshot: this.#snapshot });
     for (const { role, fd } of this.#listeners.values()) run.sendListener(role, fd);
+    if (this.#areNamed) run.send({ type: 'listenersNamed' });
   }
 
   #restartLater(why: string): void {
     const { clock, random, log } = this.#options;
-    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (this.#failures - 1));
-    const delayMs = Math.round(ceiling * (0.5 + random() / 2));
+    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (this.#failures - 2));
+    const delayMs = this.#failures === 1 ? 0 : Math.round(ceiling * (0.5 + random() / 2));
     log('error', 'plane.ended', { code: 'DATA_PLANE_FAILED', why, restartInMs: delayMs });
     this.#cancelRestart = clock.after(delayMs, () => {
       this.#restarts += 1;

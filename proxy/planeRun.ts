@@ -1,9 +1,7 @@
-// One process of the data plane as the control plane sees it, from spawn to exit: its descriptors, its
+// One process of the data plane as the control plane sees it, until its end: its descriptors, its
 // channel, and every check of what it says. It trusts nothing the process sends, and knows nothing of
 // the processes before or after.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import type { NodeName } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError, messageOf, TidelockError } from '#agent/base/errors.ts';
 import { problemsOf } from '#agent/base/schema.ts';
@@ -13,20 +11,21 @@ import {
   dataMessage,
   MAX_CONTROL_FRAME_BYTES,
   MAX_DATA_FRAME_BYTES,
+  type CanaryAnswer,
   type ControlMessage,
   type DataMessage,
   type Family,
-  type LaneEvent,
+  type LanePage,
   type ListenerRole,
   type PlaneSettings,
 } from './control.ts';
-import type { Counters } from './counters.ts';
+import type { LaneEvent } from './facts.ts';
 import { Meter } from './meter.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { sendFds } from '#proxy/native/fdpass.ts';
-import { forceSendBuffer, socketPair } from '#proxy/native/socket.ts';
+import type { PlaneProcess } from './planeProcess.ts';
 import { privilegeFaults } from './privilege.ts';
-import type { ReplaySet } from './replay.ts';
+import { Questions } from './questions.ts';
 
 export type PlaneLog = (
   level: 'info' | 'warn' | 'error',
@@ -35,14 +34,9 @@ export type PlaneLog = (
 ) => void;
 
 export interface PlaneRunOptions {
-  /** The Node binary, and the folder it may read: the checkout or bundle with its node_modules. */
-  readonly nodePath: string;
-  readonly appFolder?: string;
-  /** Another main module than proxy/main.ts, for tests. */
-  readonly mainPath?: string;
   readonly settings: PlaneSettings;
-  readonly replay: ReplaySet;
-  readonly counters: Counters;
+  /** A data plane that hears no snapshot for so long drains and ends (PROTOCOL 4). */
+  readonly staleAfterMs: number;
   /** New unconnected sockets in the pod's namespace, whose closing becomes the plane's. May throw. */
   readonly makeSockets: (podUid: string, family: Family, count: number) => readonly number[];
   readonly onEvent: (event: LaneEvent, dropped: number) => void;
@@ -52,7 +46,6 @@ export interface PlaneRunOptions {
 
 const HELLO_WITHIN_MS = 30_000;
 const END_WITHIN_MS = 2000;
-const FD_QUEUE_BYTES = 8 << 20;
 /** Both far above what an honest data plane asks: some 25,000 connections a second, 100 events. */
 const MESSAGES_PER_SECOND = 10_000;
 const SOCKETS_PER_SECOND = 100_000;
@@ -64,7 +57,6 @@ export interface RunReports {
   ended(run: PlaneRun, why: string): void;
 }
 
-/** One process of the data plane, from spawn to exit. */
 export class PlaneRun {
   readonly pid: number;
   ackedVersion = -1;
@@ -72,50 +64,42 @@ export class PlaneRun {
   state: 'starting' | 'running' = 'starting';
   readonly #options: PlaneRunOptions;
   readonly #reports: RunReports;
-  readonly #child: ChildProcess;
+  readonly #process: PlaneProcess;
   readonly #channel: Channel<ControlMessage>;
-  readonly #fdSocket: number;
-  readonly #exited: Promise<void>;
+  readonly #ended: Promise<void>;
   readonly #cancelHello: () => void;
   readonly #messages: Meter;
   readonly #sockets: Meter;
   readonly #poolWarnings: Meter;
+  readonly #questions: Questions;
   #ticket = 0;
   #lastWords = '';
   #endedBecause: string | undefined;
   #over = false;
   #cancelEnd: () => void = () => undefined;
 
-  constructor(options: PlaneRunOptions, reports: RunReports) {
+  constructor(process: PlaneProcess, options: PlaneRunOptions, reports: RunReports) {
+    const { clock, settings, staleAfterMs } = options;
+    this.#process = process;
     this.#options = options;
     this.#reports = reports;
-    this.#messages = new Meter(MESSAGES_PER_SECOND, options.clock);
-    this.#sockets = new Meter(SOCKETS_PER_SECOND, options.clock);
-    this.#poolWarnings = new Meter(1, options.clock);
-    const [ownChannel, theirChannel] = socketPair('stream');
-    const [ownFds, theirFds] = socketPair('seqpacket');
-    this.#fdSocket = ownFds;
-    this.#channel = new Channel(new Socket({ fd: ownChannel }), {
+    this.pid = process.pid;
+    this.#messages = new Meter(MESSAGES_PER_SECOND, clock);
+    this.#sockets = new Meter(SOCKETS_PER_SECOND, clock);
+    this.#poolWarnings = new Meter(1, clock);
+    this.#questions = new Questions(clock);
+    this.#channel = new Channel(process.channel, {
       maxFrameBytes: MAX_DATA_FRAME_BYTES,
       maxQueuedBytes: 2 * MAX_CONTROL_FRAME_BYTES,
       onFrame: (frame) => this.#hear(frame),
       onClose: (error) => this.#channelClosed(error),
     });
-    try {
-      forceSendBuffer(ownFds, FD_QUEUE_BYTES);
-      this.#child = spawnPlane(options, [theirChannel, theirFds]);
-    } catch (error) {
-      this.#channel.close();
-      closeFd(ownFds);
-      throw error;
-    } finally {
-      closeFd(theirChannel);
-      closeFd(theirFds);
-    }
-    this.pid = this.#child.pid ?? 0;
-    this.#exited = this.#watch(this.#child);
-    this.#cancelHello = options.clock.after(HELLO_WITHIN_MS, () => this.kill('said no hello'));
-    this.send({ type: 'hello', version: CONTROL_VERSION, settings: options.settings });
+    process.words?.setEncoding('utf8').on('data', (text: string) => {
+      this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS_BYTES);
+    });
+    this.#ended = process.ended.then((how) => this.#end(how));
+    this.#cancelHello = clock.after(HELLO_WITHIN_MS, () => this.kill('said no hello'));
+    this.send({ type: 'hello', version: CONTROL_VERSION, settings, staleAfterMs });
   }
 
   get isRunning(): boolean {
@@ -130,45 +114,42 @@ export class PlaneRun {
     this.#sendFds([fd], (ticket) => ({ type: 'listener', ticket, role }));
   }
 
-  kill(why: string): void {
-    this.#endedBecause ??= why;
-    this.#child.kill('SIGKILL');
+  /** Live connections of one worker after the one with that number; undefined: no answer. */
+  lanePage(worker: number, after: number): Promise<LanePage | undefined> {
+    return this.#questions.ask('lanes', (id) => this.send({ type: 'lanes', id, worker, after }));
   }
 
+  /** Has a worker open a lane to `peer` and reports how it went; undefined: no answer. */
+  canary(peer: NodeName): Promise<CanaryAnswer | undefined> {
+    return this.#questions.ask('canary', (id) => this.send({ type: 'canary', id, peer }));
+  }
+
+  kill(why: string): void {
+    this.#endedBecause ??= why;
+    this.#process.kill();
+  }
+
+  /** Ends it: at once, or when its lanes have ended but after `drainMs` at the latest. */
   async close(drainMs: number): Promise<void> {
     const { clock } = this.#options;
     this.#endedBecause = 'was told to';
-    if (drainMs > 0 && this.isRunning) this.send({ type: 'drain', deadlineMs: drainMs });
+    if (this.isRunning) this.send({ type: 'drain', deadlineMs: drainMs });
     else this.#channel.close();
     const cancel = clock.after(drainMs + END_WITHIN_MS, () => this.kill('did not end'));
-    await this.#exited;
+    await this.#ended;
     cancel();
   }
 
-  #watch(child: ChildProcess): Promise<void> {
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS_BYTES);
-    });
-    return new Promise((resolve) => {
-      const end = (why: string): void => {
-        if (this.#over) return;
-        this.#over = true;
-        this.#ended(why);
-        resolve();
-      };
-      child.once('error', (error) => end(messageOf(error)));
-      child.once('close', (code, signal) => end(`ended with ${signal ?? `exit code ${code}`}`));
-    });
-  }
-
-  #ended(why: string): void {
+  #end(how: string): void {
+    this.#over = true;
     this.#cancelHello();
     this.#cancelEnd();
+    this.#questions.close();
     this.#channel.close();
-    closeFd(this.#fdSocket);
+    closeFd(this.#process.fdSocket);
     const words = this.#lastWords.trim();
     if (words !== '') this.#options.log('warn', 'plane.lastWords', { pid: this.pid, words });
-    this.#reports.ended(this, this.#endedBecause ?? why);
+    this.#reports.ended(this, this.#endedBecause ?? how);
   }
 
   #channelClosed(error: Error | undefined): void {
@@ -213,17 +194,20 @@ export class PlaneRun {
       case 'event':
         this.#options.onEvent(message.event, message.dropped);
         return;
+      case 'lanes':
+      case 'canary':
+        this.#questions.answer(message);
+        return;
       case 'asymmetric':
         this.asymmetric = { total: message.total, tokens: message.tokens };
         return;
-      case 'drained':
-        this.#channel.close();
     }
   }
 
   #welcome(version: number): void {
     const { settings, log } = this.#options;
     if (version !== CONTROL_VERSION) throw malformed(`it speaks version ${version}`);
+    if (this.isRunning) throw malformed('a second hello');
     const faults = privilegeFaults(this.pid, settings);
     if (faults.length > 0) {
       log('error', 'plane.privileged', { code: 'DATA_PLANE_PRIVILEGED', pid: this.pid, faults });
@@ -264,34 +248,15 @@ export class PlaneRun {
   }
 
   #sendFds(fds: readonly number[], announce: (ticket: number) => ControlMessage): void {
+    if (this.#over) return;
     this.#ticket += 1;
     try {
-      if (sendFds(this.#fdSocket, this.#ticket, fds)) this.send(announce(this.#ticket));
+      if (sendFds(this.#process.fdSocket, this.#ticket, fds)) this.send(announce(this.#ticket));
       else this.kill('does not take its descriptors');
     } catch (error) {
       this.kill(messageOf(error)); // EPIPE: it is ending already
     }
   }
-}
-
-/** Starts the process with the descriptors of PLANE_FDS, on what it needs to read and no more. */
-function spawnPlane(options: PlaneRunOptions, pairs: readonly [number, number]): ChildProcess {
-  const app = options.appFolder ?? fileURLToPath(new URL('..', import.meta.url));
-  const main = options.mainPath ?? fileURLToPath(new URL('./main.ts', import.meta.url));
-  const permissions = [
-    '--permission',
-    '--allow-net',
-    '--allow-addons',
-    '--allow-worker',
-    `--allow-fs-read=${app}`,
-    '--disable-warning=SecurityWarning', // that addons and network are allowed is decided here
-    '--disable-warning=ExperimentalWarning',
-  ];
-  return spawn(options.nodePath, [...permissions, main], {
-    cwd: app,
-    env: {},
-    stdio: ['ignore', 'ignore', 'pipe', ...pairs, options.replay.fd, options.counters.fd],
-  });
 }
 
 const malformed = (state: string): TidelockError =>

@@ -7,12 +7,15 @@
 import { once } from 'node:events';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
 import { capturePod, type CapturedPod } from '#proxy/redirect/pod.ts';
-import type { LaneEvent } from './control.ts';
+import type { LaneEvent } from './facts.ts';
 import { Counters } from './counters.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { tcpListener } from '#proxy/native/socket.ts';
@@ -58,10 +61,12 @@ async function startSide(node: TestNode): Promise<Side> {
     sources: 4,
   });
   const events: LaneEvent[] = [];
+  const folder = mkdtempSync(join(tmpdir(), 'tidelock-door-'));
+  undo.push(() => rmSync(folder, { recursive: true }));
   const plane = startDataPlane({
     nodePath: process.execPath,
     mainPath: MAIN,
-    settings: { workers: 2, uid: UID, gid: UID },
+    settings: { workers: 2, uid: UID, gid: UID, build: 'test' },
     replay,
     counters,
     makeSockets: (_uid, family, count) => pod.makeSockets(count, family),
@@ -69,7 +74,8 @@ async function startSide(node: TestNode): Promise<Side> {
     log: () => undefined,
     clock: systemClock,
     random: () => 0,
-    signal: new AbortController().signal,
+    staleAfterMs: 60_000,
+    door: join(folder, 'plane.sock'),
   });
   undo.push(() => plane.close());
   node.lanePort = await freePort();

@@ -63,6 +63,14 @@ export class Membership {
     }
   }
 
+  /** The members besides this node, and whether each was accepted or refused here. */
+  members(): readonly { readonly node: NodeName; readonly isJudged: boolean }[] {
+    const { follower, peers, node } = this.#o;
+    return follower.roster
+      .filter(({ row }) => row.node !== node)
+      .map(({ row }) => ({ node: row.node, isJudged: peers.standing(row.node) !== 'unknown' }));
+  }
+
   async #examine({ row, entry }: RosterRow): Promise<void> {
     const { examiner, follower, peers, log } = this.#o;
     const listedBy = follower.newest;

@@ -5,12 +5,18 @@ import { checked, libc } from './libc.ts';
 const fcntl: (fd: number, command: number, argument: number) => number = libc.func(
   'int fcntl(int fd, int command, int argument)',
 );
+const dup2: (from: number, to: number) => number = libc.func('int dup2(int from, int to)');
 const close: (fd: number) => number = libc.func('int close(int fd)');
 
 const F_DUPFD_CLOEXEC = 1030;
 
 /** A new descriptor of the same open file, close-on-exec. Errors: SYSCALL_FAILED. */
 export const dupFd = (fd: number): number => checked('fcntl', fcntl(fd, F_DUPFD_CLOEXEC, 3));
+
+/** Lets `to` be another name of the open file of `from`, not close-on-exec. Errors: SYSCALL_FAILED. */
+export function redirectFd(from: number, to: number): void {
+  checked('dup2', dup2(from, to));
+}
 
 /** Closes a descriptor; Linux releases it even when close(2) reports an error. */
 export function closeFd(fd: number): void {

@@ -30,6 +30,7 @@ const mmap: (
 
 const MFD_CLOEXEC_ALLOW_SEALING = 1 | 2;
 const F_ADD_SEALS = 1033;
+const F_GET_SEALS = 1034;
 /** F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW: no holder can cut the file under another's mapping. */
 const SEALS = 1 | 2 | 4;
 const SEEK_END = 2;
@@ -50,6 +51,10 @@ export function createMemfd(name: string, lenBytes: number): number {
     throw error;
   }
 }
+
+/** Whether `fd` is a memfd whose size is sealed: mapped, it cannot be cut and end the process. */
+export const isSealedMemfd = (fd: number): boolean =>
+  (Math.max(0, fcntl(fd, F_GET_SEALS, 0)) & SEALS) === SEALS;
 
 /** Size of a memfd, bytes. Errors: SYSCALL_FAILED. */
 const memfdBytes = (fd: number): number => checked('lseek', lseek(fd, 0, SEEK_END));

@@ -1,12 +1,14 @@
 // Network namespaces: holding one open, and running a few synchronous calls inside it. The thread is
 // back in its own namespace when withNetns returns, or the process ends.
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { TidelockError, messageOf } from '#agent/base/errors.ts';
 import { checked, libc } from './libc.ts';
 
 const setns: (fd: number, type: number) => number = libc.func('int setns(int fd, int type)');
 
 const CLONE_NEWNET = 0x40000000;
+/** The namespace of the calling thread. */
+export const OWN_NETNS = '/proc/thread-self/ns/net';
 
 /** A network namespace kept alive by a descriptor, whatever becomes of its path and processes. */
 export interface Netns {
@@ -31,12 +33,16 @@ export function openNetns(path: string): Netns {
   }
 }
 
+/** What tells a namespace from every other one: the inode of `netns`, a path or a descriptor. */
+export const inodeOf = (netns: string | number): number =>
+  (typeof netns === 'string' ? statSync(netns) : fstatSync(netns)).ino;
+
 /**
  * Runs `inside` on this thread with `netns` as its network namespace. It must be synchronous: nothing
  * else may run on the thread meanwhile. Errors: NETNS_UNAVAILABLE, and what `inside` throws.
  */
 export function withNetns<T>(netns: Netns, inside: () => T): T {
-  const home = openSync('/proc/thread-self/ns/net', 'r');
+  const home = openSync(OWN_NETNS, 'r');
   try {
     enter(netns.fd);
     try {

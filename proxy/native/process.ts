@@ -5,6 +5,11 @@ const prctl: (option: number, a: number, b: number, c: number, d: number) => num
   'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
 );
 
+const setrlimit: (resource: number, limit: Buffer) => number = libc.func(
+  'int setrlimit(int resource, const void *limit)',
+);
+
+const RLIMIT_CORE = 4;
 const PR_SET_DUMPABLE = 4;
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
@@ -17,8 +22,12 @@ export const setNoNewPrivileges = (): void => {
   checked('prctl', prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 };
 
-/** No core dump, no ptrace and no /proc/PID/mem for anyone but root. */
+/**
+ * No core dump, no ptrace and no /proc/PID/mem for anyone but root. The limit holds where the kernel
+ * would make this process dumpable again (a set-uid exec, prctl(2)), and in its children.
+ */
 export const setUndumpable = (): void => {
+  checked('setrlimit', setrlimit(RLIMIT_CORE, Buffer.alloc(16))); // soft and hard: 0 bytes
   checked('prctl', prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 };
 

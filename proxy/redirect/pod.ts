@@ -5,8 +5,9 @@ import { TidelockError } from '#agent/base/errors.ts';
 import type { Run } from '#agent/base/run.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { errnoOf } from '#proxy/native/libc.ts';
-import { openNetns, withNetns, type Netns } from '#proxy/native/netns.ts';
+import { inodeOf, openNetns, withNetns, type Netns } from '#proxy/native/netns.ts';
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
+import type { Listeners } from '#proxy/predecessor.ts';
 import { reusePorts, restorePorts } from './portReuse.ts';
 import {
   loadRules,
@@ -48,6 +49,13 @@ export interface CapturedPod {
   abandon(): void;
 }
 
+export interface CaptureDeps {
+  readonly run: Run;
+  readonly clock: Clock;
+  /** Listeners that a data plane before this control plane holds. */
+  readonly before?: Listeners | undefined;
+}
+
 /** How long the port may still be held by the data plane of an agent that was killed. */
 const PORT_ATTEMPTS = 10;
 const PORT_RETRY_MS = 200;
@@ -58,14 +66,14 @@ const PORT_RETRY_MS = 200;
  */
 export async function capturePod(
   pod: PodToCapture,
-  { run, clock }: { readonly run: Run; readonly clock: Clock },
+  { run, clock, before }: CaptureDeps,
 ): Promise<CapturedPod> {
   const netns = openNetns(pod.netnsPath);
   let listeners: readonly PodListener[] = [];
   let rules: LoadedRules;
   let ports: string | undefined;
   try {
-    listeners = await openListeners(netns, pod, clock);
+    listeners = await openListeners(netns, pod, clock, before);
     rules = await loadRules(run, { netnsPath: netns.path, inbound: pod.inbound });
     ports = withNetns(netns, reusePorts);
   } catch (error) {
@@ -100,10 +108,11 @@ async function openListeners(
   netns: Netns,
   pod: PodToCapture,
   clock: Clock,
+  before: Listeners | undefined,
 ): Promise<readonly PodListener[]> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return withNetns(netns, () => listenInside(pod.ips));
+      return withNetns(netns, () => listenInside(pod.ips, inodeOf(netns.fd), before));
     } catch (error) {
       if (errnoOf(error) !== 'EADDRINUSE') throw error;
       if (attempt === PORT_ATTEMPTS) throw portInUse(pod.uid, error);
@@ -112,13 +121,21 @@ async function openListeners(
   }
 }
 
-function listenInside(ips: readonly string[]): readonly PodListener[] {
+/** On the pod's loopback; a socket that listens there already is used on, with who waits in it. */
+function listenInside(
+  ips: readonly string[],
+  netns: number,
+  before: Listeners | undefined,
+): readonly PodListener[] {
   const listeners: PodListener[] = [];
+  const port = OUTBOUND_PORT;
+  const listenAt = (family: 4 | 6, address: string): void => {
+    const fd = before?.claim({ address, port, netns }) ?? tcpListener(address, port);
+    listeners.push({ family, fd });
+  };
   try {
-    listeners.push({ family: 4, fd: tcpListener('127.0.0.1', OUTBOUND_PORT) });
-    if (ips.some((ip) => ip.includes(':'))) {
-      listeners.push({ family: 6, fd: tcpListener('::1', OUTBOUND_PORT) });
-    }
+    listenAt(4, '127.0.0.1');
+    if (ips.some((ip) => ip.includes(':'))) listenAt(6, '::1');
     return listeners;
   } catch (error) {
     for (const { fd } of listeners) closeFd(fd);

@@ -1,0 +1,94 @@
+// This agent's data plane: the one that an earlier control plane of this node left running, taken over
+// with all it holds, or a new one. It knows where the door is and what memory the two share.
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '#agent/base/clock.ts';
+import { makeDirectory } from '#agent/base/directory.ts';
+import { messageOf, TidelockError } from '#agent/base/errors.ts';
+import { Counters } from '#proxy/counters.ts';
+import { startDataPlane, type DataPlane, type DataPlaneOptions } from '#proxy/plane.ts';
+import type { PlaneLog } from '#proxy/planeRun.ts';
+import { findPredecessor, type Listeners } from '#proxy/predecessor.ts';
+import { ReplaySet, type ReplayOptions } from '#proxy/replay.ts';
+import type { Log } from './log.ts';
+import { VERSION } from './version.ts';
+
+export interface DataPlaneParts extends Pick<
+  DataPlaneOptions,
+  'staleAfterMs' | 'makeSockets' | 'onEvent'
+> {
+  readonly runDir: string;
+  readonly workers: number;
+  /** User and group that it runs as. */
+  readonly uid: number;
+  readonly replay: ReplayOptions;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface OpenedDataPlane {
+  readonly plane: DataPlane;
+  readonly counters: Counters;
+  /** Listening sockets of an earlier control plane; whoever opens one asks here first. */
+  readonly listeners: Listeners | undefined;
+  /** True while the data plane runs that was there before. */
+  inherits(): boolean;
+}
+
+/** Errors: AGENT_RUNNING, CONTROL_SOCKET_UNUSABLE. */
+export async function openDataPlane(parts: DataPlaneParts): Promise<OpenedDataPlane> {
+  const { runDir, workers, uid, log, clock } = parts;
+  await requireOwn(runDir);
+  const planeLog: PlaneLog = (level, event, fields) =>
+    log[level](event, fields as Parameters<Log['info']>[1]);
+  const common = {
+    door: join(runDir, 'plane.sock'),
+    settings: { workers, uid, gid: uid, build: VERSION },
+    nodePath: process.execPath,
+    clock,
+    log: planeLog,
+  };
+  const predecessor = await findPredecessor(common);
+  const { replay, counters } = predecessor?.memory ?? {
+    replay: ReplaySet.create(parts.replay),
+    counters: Counters.create(),
+  };
+  const { staleAfterMs, makeSockets, onEvent } = parts;
+  const plane = startDataPlane({
+    ...common,
+    predecessor,
+    replay,
+    counters,
+    staleAfterMs,
+    makeSockets,
+    onEvent,
+    random: Math.random,
+  });
+  const inherited = predecessor?.memory && predecessor.identity.pid;
+  return {
+    plane,
+    counters,
+    listeners: predecessor?.listeners,
+    inherits: () => inherited !== undefined && plane.status().pid === inherited,
+  };
+}
+
+/** Who may write there could put a door of his own in place of the data plane's. */
+async function requireOwn(runDir: string): Promise<void> {
+  try {
+    await makeDirectory(runDir);
+    const { uid, mode } = await lstat(runDir);
+    if (uid === 0 && (mode & 0o022) === 0) return;
+  } catch (cause) {
+    throw unusable(runDir, messageOf(cause), cause);
+  }
+  throw unusable(runDir, 'others than root may write there');
+}
+
+const unusable = (runDir: string, state: string, cause?: unknown): TidelockError =>
+  new TidelockError('CONTROL_SOCKET_UNUSABLE', {
+    op: 'plane.door',
+    message: `Cannot use run directory ${runDir}: ${state}`,
+    hint: 'Give a directory that root alone may write to as paths.runDir or --run-dir.',
+    cause,
+  });

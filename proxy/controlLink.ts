@@ -1,0 +1,54 @@
+// The data plane's link to one control plane: messages both ways, and the descriptors that some of
+// them announce. The control plane is trusted; what breaks the framing is a defect.
+import { Socket } from 'node:net';
+import { TidelockError } from '#agent/base/errors.ts';
+import { Channel } from './channel.ts';
+import { MAX_CONTROL_FRAME_BYTES, type DataMessage } from './control.ts';
+import type { Ends } from './door.ts';
+import { closeFd } from '#proxy/native/fd.ts';
+import { receiveFds } from '#proxy/native/fdpass.ts';
+
+const MAX_QUEUED_BYTES = 1 << 20;
+
+export interface LinkReports {
+  frame(frame: Buffer): void;
+  /** The control plane has ended, or said what is no frame. */
+  gone(error: Error | undefined): void;
+}
+
+export class ControlLink {
+  readonly #channel: Channel<DataMessage>;
+  readonly #fds: number;
+
+  /** Owns both descriptors. */
+  constructor({ channel, fds }: Omit<Ends, 'words'>, reports: LinkReports) {
+    this.#fds = fds;
+    this.#channel = new Channel(new Socket({ fd: channel }), {
+      maxFrameBytes: MAX_CONTROL_FRAME_BYTES,
+      maxQueuedBytes: MAX_QUEUED_BYTES,
+      onFrame: (frame) => reports.frame(frame),
+      onClose: (error) => {
+        closeFd(fds);
+        reports.gone(error);
+      },
+    });
+  }
+
+  send(message: DataMessage): void {
+    this.#channel.send(message);
+  }
+
+  /**
+   * The descriptors announced under `ticket`: they are sent before the announcement, in its order.
+   * Errors: CONTROL_MALFORMED, SYSCALL_FAILED.
+   */
+  takeFds(ticket: number): readonly number[] {
+    const passed = receiveFds(this.#fds);
+    if (passed?.ticket === ticket) return passed.fds;
+    throw new TidelockError('CONTROL_MALFORMED', {
+      op: 'plane.take',
+      message: `Cannot take descriptors of ticket ${ticket}: ${passed === undefined ? 'none wait' : `ticket ${passed.ticket} is next`}`,
+      hint: 'This is a defect in tidelock; the data plane starts anew. Please report it with the log.',
+    });
+  }
+}

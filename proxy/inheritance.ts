@@ -1,0 +1,64 @@
+// What a worker keeps of a control plane that was killed, while the next one finds its place: peers
+// still address the statement of the first for a moment, and confirm nothing to the second yet. It
+// adds only what the new snapshot stands for: no peer, pod or chain that it does not name.
+import { wipe } from '#agent/base/bytes.ts';
+import { snapshotOf } from './channel.ts';
+import type { LocalPod, Peer, Snapshot } from './snapshot.ts';
+
+/** Three slots of the longest period (PROTOCOL 1, G3): by then every peer follows the new statement. */
+export const INHERITED_MS = 90_000;
+
+export class Inheritance {
+  readonly #frame: Uint8Array;
+  readonly #before: Snapshot;
+
+  /** Owns the frame of the last snapshot before. */
+  constructor(frame: Uint8Array) {
+    this.#frame = frame;
+    this.#before = snapshotOf(frame);
+  }
+
+  /** `next` with what still serves it; its bytes stay valid until close. */
+  addTo(next: Snapshot): Snapshot {
+    const before = this.#before;
+    if (!next.self.trusted || before.self.node !== next.self.node) return next;
+    const peers = new Map(before.peers.map((peer) => [peer.node, peer]));
+    const pods = new Map(before.pods.map((pod) => [pod.uid, pod]));
+    return {
+      ...next,
+      self: { ...next.self, sids: [...new Set([...next.self.sids, ...before.self.sids])] },
+      peers: next.peers.map((peer) => withPeer(peer, peers.get(peer.node), next)),
+      pods: next.pods.map((pod) => withPod(pod, pods.get(pod.uid))),
+    };
+  }
+
+  /** Overwrites its keys. */
+  close(): void {
+    wipe(this.#frame);
+  }
+}
+
+function withPeer(next: Peer, before: Peer | undefined, { chains }: Snapshot): Peer {
+  if (before === undefined) return next;
+  const isAccepted = (sid: string): boolean => next.statements.some((held) => held.sid === sid);
+  const isNew = ({ ownSid }: Peer['pairs'][number]): boolean =>
+    !next.pairs.some((pair) => pair.ownSid === ownSid);
+  const kept = before.pairs.filter((pair) => isAccepted(pair.peerSid) && isNew(pair));
+  const { send } = before;
+  const canSend =
+    !('refused' in send) &&
+    isAccepted(send.peerSid) &&
+    chains.some(({ id }) => id === send.chainId) &&
+    kept.some(({ ownSid, peerSid }) => ownSid === send.ownSid && peerSid === send.peerSid);
+  return {
+    ...next,
+    pairs: [...next.pairs, ...kept],
+    send: 'refused' in next.send && canSend ? send : next.send,
+  };
+}
+
+/** A pod that became another workload under the same uid has no use for the tokens of the first. */
+const withPod = (next: LocalPod, before: LocalPod | undefined): LocalPod =>
+  before?.spiffeId === next.spiffeId
+    ? { ...next, tokens: [...next.tokens, ...before.tokens] }
+    : next;
