@@ -16,7 +16,7 @@ RUN node_modules/.bin/node daemonset/bundle.ts --out /app \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
- && apt-get install -y --no-install-recommends bpftrace nftables tpm2-tools util-linux \
+ && apt-get install -y --no-install-recommends bpftrace libatomic1 nftables tpm2-tools util-linux \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --no-create-home --uid 15008 --shell /usr/sbin/nologin tidelock
 COPY --from=bundle /node /usr/local/bin/node

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import {
   fetchPackages,
   installPackages,
+  missingLibraries,
   missingPackages,
   packageChecks,
   wasInterrupted,
@@ -71,13 +72,16 @@ function parse([, script, verb = '', ...args]) {
 /** `modules`: node_modules is absent, partial or stale. `debian`: packages are, named or not. */
 function missing(verb, args) {
   const modules = !modulesInstalled(ROOT);
-  if (!VERBS[verb].debian(args)) return { modules, debian: false, packages: [] };
-  const packages = missingPackages();
+  const libraries = missingLibraries();
+  if (!VERBS[verb].debian(args)) {
+    return { modules, debian: libraries.length > 0, packages: libraries };
+  }
+  const packages = [...libraries, ...missingPackages()];
   const unfinished = process.getuid() === 0 && wasInterrupted();
   return { modules, debian: packages.length > 0 || unfinished, packages };
 }
 
-/** Every problem is looked for before anything is changed; then npm's part, then Debian's. */
+/** Every problem is looked for before anything is changed; then Debian's part, then npm's. */
 async function install(verb, args, { modules, debian, packages }) {
   const checks = [
     ...machineChecks(),
@@ -95,8 +99,8 @@ async function install(verb, args, { modules, debian, packages }) {
     const held = locks.map((each) => each.held);
     if (needed.debian) await fetchPackages(needed.packages);
     if (needed.modules) refuseOffline(ROOT);
-    if (needed.modules) await installModules(ROOT, held);
     if (needed.debian) await installPackages(needed.packages, held);
+    if (needed.modules) await installModules(ROOT, held);
     say('everything is in place');
   } finally {
     for (const each of locks) each.release();

@@ -1,8 +1,16 @@
-// The Debian half of the setup: the programs that the rig is made of, and installing those that are
-// missing without their services being started, now or at the next boot. Runs under the machine's
+// The Debian half of the setup: the programs that the rig is made of, the libraries of the project's
+// Node, and installing those that are missing without their services being started, now or at the next boot. Runs under the machine's
 // Node, see steps.js.
 import { readdirSync, readFileSync } from 'node:fs';
-import { firstLine, installEnv, isProgram, refuse, run, say } from '#hwtest/setup/steps.js';
+import {
+  firstLine,
+  installEnv,
+  isLibrary,
+  isProgram,
+  refuse,
+  run,
+  say,
+} from '#hwtest/setup/steps.js';
 
 /** Package -> the programs that it is needed for. */
 const PACKAGES = {
@@ -23,6 +31,9 @@ const PACKAGES = {
   'netcat-openbsd': ['nc.openbsd'],
   'util-linux': ['nsenter', 'setpriv', 'unshare'],
 };
+
+/** Package -> the library for which the project's own Node needs it; a minimal Debian has it not. */
+const LIBRARIES = { libatomic1: 'libatomic.so.1' };
 
 /** What Debian asks before it starts a service that it has just installed. */
 const POLICY = '/usr/sbin/policy-rc.d';
@@ -66,6 +77,10 @@ exit 0
 /** Names of the packages whose programs this machine lacks. */
 export const missingPackages = () =>
   Object.keys(PACKAGES).filter((name) => !PACKAGES[name].every(isProgram));
+
+/** Names of the packages without which the project's own Node does not start here. */
+export const missingLibraries = () =>
+  Object.keys(LIBRARIES).filter((name) => !isLibrary(LIBRARIES[name]));
 
 /** Whether an installation was killed before its end: then its policy is still there. */
 export function wasInterrupted() {

@@ -47,6 +47,14 @@ export const SYSTEM_PATH = (process.env.PATH || '')
 export const isProgram = (name) =>
   SYSTEM_PATH.some((folder) => allows(join(folder, name), mode.X_OK));
 
+const MULTIARCH = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
+
+/** Whether the dynamic linker has a library of this name, by the folders that distributions use. */
+export const isLibrary = (name) =>
+  ['lib', 'lib64', `lib/${MULTIARCH[process.arch]}`].some((folder) =>
+    ['/', '/usr'].some((prefix) => allows(join(prefix, folder, name), mode.R_OK)),
+  );
+
 /** Installers run with the machine's own Node and ask nothing. */
 export const installEnv = () => ({
   ...process.env,
