@@ -67,7 +67,7 @@ const sources = (lanes: readonly LaneInfo[], omitted = 0): LanesSources => ({
   counters: () => ({ ...zero, active: 3, lanesOpenedOut: 9, 'refused.policy': 4 }),
   lanes: async (max) => {
     expect(max).toBe(MAX_LANES);
-    return { lanes, omitted, silent: 0 };
+    return { lanes, omitted, silent: omitted > 0 ? 1 : 0 };
   },
   clock: { wallMs: () => NOW },
 });

@@ -39,6 +39,11 @@ function __tidelock_slot -a wanted
     test $slot = $wanted
 end
 
+function __tidelock_pods
+    set -l program (commandline -opc)[1]
+    $program completion pods 2>/dev/null
+end
+
 set -g __tidelock_valued ${valued(shapes).map(fishQuoted).join(' ')}
 complete -c tidelock -f
 ${firstLines(shapes).join('\n')}
@@ -102,7 +107,7 @@ function offerText(offer: Offer): string {
     case 'files':
       return '-F';
     case 'pods':
-      return "-a '((commandline -opc)[1] completion pods 2>/dev/null)'";
+      return "-a '(__tidelock_pods)'";
     case 'any':
       return '';
   }
