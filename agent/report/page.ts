@@ -112,7 +112,7 @@ function claimSection(group: Group, checks: readonly Check[]): Html {
         <tr>
           <th scope="col">Result</th>
           <th scope="col">Claim</th>
-          <th scope="col">Meaning and finding</th>
+          <th scope="col">What it says, and what was found</th>
         </tr>
       </thead>
       <tbody>

@@ -35,7 +35,7 @@ p { margin: .25rem 0 .75rem; max-width: 46rem; }
 table { width: 100%; border-collapse: collapse; margin: .5rem 0 1rem; font-size: .9375rem; }
 th, td { text-align: left; vertical-align: top; padding: .5rem .75rem .5rem 0; border-top: 1px solid var(--line); }
 thead th { color: var(--dim); font-weight: 600; border-top: 0; }
-tbody th { font-weight: 600; }
+tbody th { font-weight: 600; width: 12rem; }
 .result { white-space: nowrap; font-weight: 600; width: 8.5rem; }
 .pass { color: var(--good); }
 .fail { color: var(--bad); }
