@@ -55,6 +55,27 @@ export const port = (): z.ZodNumber => whole('', 1, 65_535);
 export const ipAddress = (error: string): z.ZodType<string, string> =>
   z.string({ error }).refine((text) => isIP(text) !== 0, { error });
 
+/** `192.0.2.1:8055` or `[2001:db8::1]:8055`. */
+const IP_AND_PORT = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})$/;
+
+/** The IP address and the TCP port of a text such as `127.0.0.1:8055`; undefined: it is none. */
+export function addressAndPort(
+  text: string,
+): { readonly address: string; readonly port: number } | undefined {
+  const [, six, four, digits] = IP_AND_PORT.exec(text) ?? [];
+  const address = six ?? four ?? '';
+  const port = Number(digits);
+  if (isIP(address) !== (six === undefined ? 4 : 6) || port < 1 || port > 65_535) return undefined;
+  return { address, port };
+}
+
+/** Where to listen, or `off`. */
+export function listenAddress(): z.ZodString {
+  const error = 'must be IP:PORT such as 127.0.0.1:8055 or [::1]:8055, or off';
+  const isGood = (text: string): boolean => text === 'off' || addressAndPort(text) !== undefined;
+  return z.string({ error }).refine(isGood, { error });
+}
+
 const BUS_URL = /^(nats|tls):\/\/[^@\s/]+(:\d{1,5})?$/;
 
 /** A NATS server; credentials in the URL are refused, they would end up in logs. */

@@ -7,6 +7,7 @@ import { nodeName } from '#agent/base/schema.ts';
 import {
   busUrl,
   ipAddress,
+  listenAddress,
   matching,
   oneOf,
   owner,
@@ -93,7 +94,10 @@ const inventory = section({
   spiffeTemplate: oneOf(...SPIFFE_TEMPLATES).default(SPIFFE_TEMPLATES[0]),
 });
 
-const api = section({ controlSocket: path('the control socket').optional() });
+const api = section({
+  controlSocket: path('the control socket').optional(),
+  healthAddress: listenAddress().default('127.0.0.1:8055'),
+});
 
 const log = section({ level: oneOf('debug', 'info', 'warn', 'error').default('info') });
 

@@ -38,6 +38,7 @@ export const CODES = {
   AGENT_UNREACHABLE: code(EXIT.unreachable, true),
   AGENT_ANSWER_INVALID: code(EXIT.malformed),
   CONTROL_SOCKET_UNUSABLE: code(EXIT.missing),
+  HEALTH_ADDRESS_UNUSABLE: code(EXIT.missing, true),
   DOCUMENT_MALFORMED: code(EXIT.malformed),
   SIGNATURE_INVALID: code(EXIT.notVerified),
   PROCESS_MISSING: code(EXIT.missing),
