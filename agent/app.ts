@@ -27,6 +27,7 @@ import type { OwnStatement } from '#agent/epochs/statement.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
 import { Voice } from '#agent/epochs/voice.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
+import { startHealth } from '#agent/health/health.ts';
 import { openFileInventory } from '#agent/inventory/file.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
 import { collectEvidence } from '#attest/evidence.ts';
@@ -369,6 +370,17 @@ export async function runAgent(
   stack.defer(() => captures.close());
   plane.start();
   stack.defer(() => plane.close());
+  const health = await startHealth({
+    healthAddress: config.api.healthAddress,
+    status: () => statusOf(routed),
+    isAdmitted: () => plane.admitted,
+    totals: () => counters.totals(),
+    eventsDropped: () => laneEvents.dropped,
+    dataPlane,
+    clock,
+    log,
+  });
+  stack.use(health);
   log.info('agent.ready', { text: `agent of ${node} runs` });
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
