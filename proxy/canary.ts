@@ -27,13 +27,13 @@ type Told = (failed: string | undefined, tookMs: number) => void;
 export function sendCanary(floor: Floor, node: NodeName, told: Told): void {
   const { clock } = floor;
   const startedMs = clock.monoMs();
-  let abort = (): void => undefined;
+  let abort: (() => void) | undefined;
   let isOver = false;
   const finish = (failed?: string): void => {
     if (isOver) return;
     isOver = true;
     cancel();
-    abort();
+    abort?.();
     told(failed?.slice(0, 200), Math.round(clock.monoMs() - startedMs));
   };
   const cancel = clock.after(CANARY_MS, () => finish(`not back within ${CANARY_MS} ms`));

@@ -49,6 +49,6 @@ export class Questions {
 
   /** Nobody will answer any more. */
   close(): void {
-    for (const { settle } of [...this.#waiting.values()]) settle(undefined);
+    for (const { settle } of this.#waiting.values()) settle(undefined);
   }
 }

@@ -33,7 +33,6 @@ export async function startHealth(from: HealthSources): Promise<AsyncDisposable>
     [Symbol.asyncDispose]: async () => {
       ending.abort();
       await server[Symbol.asyncDispose]();
-      await sending;
     },
   };
 }
