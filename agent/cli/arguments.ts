@@ -63,14 +63,27 @@ export function parseArguments<F extends Flags>(
   if (output !== 'text' && output !== 'json') {
     throw usage(verb.name, `--output is ${quoted(output)} and must be text or json`);
   }
-  const { form = '', min = 0 } = verb.operands ?? {};
-  if (operands.length < min && !help) throw usage(verb.name, `${form} is missing`);
-  for (const [name, flag] of Object.entries(verb.flags)) {
-    if (flag.required && !help && !values.has(name)) {
-      throw usage(verb.name, `--${name} ${flag.value ?? ''} is missing`.replace('  ', ' '));
-    }
-  }
+  const absent = help ? [] : missing(verb, values, operands);
+  if (absent.length > 0)
+    throw usage(verb.name, absent.map((what) => `${what} is missing`).join('; '));
   return { flags: flagValues(verb.flags, values), operands, output, help };
+}
+
+const NO_OPERANDS = { form: '', min: 0, max: 0 };
+
+/** What the verb cannot do without and was not given, as the help shows it. */
+function missing<F extends Flags>(
+  { flags, operands: { form, min } = NO_OPERANDS }: Verb<F>,
+  values: ReadonlyMap<string, unknown>,
+  operands: readonly string[],
+): string[] {
+  const required = Object.entries(flags).filter(
+    ([name, flag]) => flag.required && !values.has(name),
+  );
+  return [
+    ...(operands.length < min ? [form] : []),
+    ...required.map(([name, { value = '' }]) => `--${name} ${value}`.trimEnd()),
+  ];
 }
 
 /** Whether the arguments ask for JSON, however wrong the rest of them may be. */

@@ -26,7 +26,7 @@ const FLAGS = {
     value: 'FILE',
     help: 'sign a new policy with this owner.key, make none',
   },
-  bank: { type: 'string', value: 'ALG', help: 'PCR bank: sha256 (default) or sha384' },
+  bank: { type: 'string', value: 'sha256|sha384', help: 'PCR bank; sha256 by default' },
   enforce: { type: 'string', value: 'PCRS', help: 'registers that must match; 0-7,11 by default' },
   warn: { type: 'string', value: 'PCRS', help: 'registers that only warn; none by default' },
   'min-period-ms': { type: 'string', value: 'MS', help: 'shortest epoch; 5000 by default' },
@@ -78,25 +78,30 @@ async function refuseExisting(files: readonly string[]): Promise<void> {
   }
 }
 
+/** Errors: USAGE with everything that is wrong, so that one correction is enough. */
 function policyChoices(flags: FlagValues<typeof FLAGS>): PolicyChoices {
+  const problems: string[] = [];
   const named = configSchema
     .pick({ domain: true, cluster: true })
     .safeParse({ domain: flags.domain, cluster: flags.cluster });
-  const wrong = named.error?.issues[0];
-  if (wrong) throw usage('init', `--${String(wrong.path[0])} ${wrong.message}`);
-  const bank = flags.bank ?? 'sha256';
-  if (bank !== 'sha256' && bank !== 'sha384') {
-    throw usage('init', `--bank is ${JSON.stringify(bank)} and must be sha256 or sha384`);
+  for (const { path, message } of named.error?.issues ?? []) {
+    problems.push(`--${String(path[0])} ${message}`);
   }
+  const bank = flags.bank ?? 'sha256';
+  const isBank = bank === 'sha256' || bank === 'sha384';
+  if (!isBank) problems.push(`--bank is ${JSON.stringify(bank)} and must be sha256 or sha384`);
   const minPeriodMs = Number(flags['min-period-ms'] ?? 5_000);
   if (!Number.isInteger(minPeriodMs) || minPeriodMs < 1_000 || minPeriodMs > 30_000) {
-    throw usage('init', '--min-period-ms must be from 1000 to 30000');
+    problems.push('--min-period-ms must be from 1000 to 30000');
   }
-  const enforce = registers('--enforce', flags.enforce ?? '0-7,11');
-  const warn = registers('--warn', flags.warn ?? '');
+  const enforce = registers('--enforce', flags.enforce ?? '0-7,11', problems);
+  const warn = registers('--warn', flags.warn ?? '', problems);
   const both = enforce.filter((pcr) => warn.includes(pcr));
-  if (both.length > 0) throw usage('init', `PCR ${both.join()} is in both --enforce and --warn`);
-  if (enforce.length + warn.length === 0) throw usage('init', 'no PCR is asked for at all');
+  if (both.length > 0) problems.push(`PCR ${both.join()} is in both --enforce and --warn`);
+  if (problems.length === 0 && enforce.length + warn.length === 0) {
+    problems.push('no PCR is asked for at all');
+  }
+  if (problems.length > 0 || !isBank) throw usage('init', problems.join('; '));
   return {
     domain: flags.domain,
     cluster: flags.cluster,
@@ -112,17 +117,17 @@ function policyChoices(flags: FlagValues<typeof FLAGS>): PolicyChoices {
 const RANGE = /^(\d{1,2})(?:-(\d{1,2}))?$/;
 
 /** `0-7,11` as a list. PCR 10 is left out of it: it moves with every file that IMA measures. */
-function registers(flag: string, text: string): number[] {
+function registers(flag: string, text: string, problems: string[]): number[] {
   const found = new Set<number>();
   for (const part of text.split(',').filter(Boolean)) {
     const range = RANGE.exec(part.trim());
     const first = Number(range?.[1]);
     const last = Number(range?.[2] ?? range?.[1]);
     if (range === null || last > 23 || first > last || (first <= 10 && last >= 10)) {
-      throw usage(
-        'init',
+      problems.push(
         `${flag} has ${JSON.stringify(part)}; it takes PCRs 0 to 23 without 10, as in 0-7,11`,
       );
+      continue;
     }
     for (let pcr = first; pcr <= last; pcr += 1) found.add(pcr);
   }

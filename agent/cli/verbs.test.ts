@@ -65,6 +65,16 @@ describe('tidelock init', () => {
     expect(document).toMatchObject({ signatures: [{ keyId }, { keyId }] });
   });
 
+  it('init reports everything that is wrong at once', async () => {
+    const missing = await tidelock('init');
+    expect(missing.err).toContain('--domain DOMAIN is missing; --cluster NAME is missing');
+    const { exit, err } = await init('--bank', 'md5', '--cluster', 'A B', '--warn', '7,x,24');
+    expect(exit).toBe(2);
+    for (const wrong of ['--cluster must', '--bank is "md5"', '"x"', '"24"', 'PCR 7 is in both']) {
+      expect(err).toContain(wrong);
+    }
+  });
+
   it.each([
     [['--enforce', '0-9-'], /--enforce has "0-9-"/],
     [['--enforce', '8-11'], /without 10/],
@@ -166,5 +176,102 @@ describe('tidelock status', () => {
     const { exit, err } = await tidelock('status', '--socket', 'control.sock');
     expect(exit).toBe(4);
     expect(err).toMatch(/AGENT_ANSWER_INVALID: .*agent\.version/);
+  });
+});
+
+describe('verbs that ask a running agent', () => {
+  const link = { id: 'pod', state: 'broken', text: 'no such pod' };
+  const answers = {
+    Epochs: {
+      node: 'node-a',
+      state: 'in-step',
+      text: 'records come',
+      isConductor: true,
+      term: 1,
+      generation: 1,
+      epoch: 1,
+      slot: 7,
+      periodMs: 5_000,
+      nextSlotInMs: 10,
+      healsWithinMs: 10,
+      chains: [],
+      chainsLeftOut: 0,
+      records: { accepted: 1, refused: 0 },
+      bus: { connected: true },
+      staleness: { maxMs: 10, onStale: 'closed' },
+      peers: [],
+      seen: { slots: 1, chains: 1, algorithms: [] },
+      events: [],
+    },
+    Lanes: {
+      node: 'node-a',
+      filter: {},
+      lanes: [],
+      omitted: 0,
+      silentWorkers: 0,
+      totals: {
+        active: 0,
+        openedOut: 0,
+        openedIn: 0,
+        sameNode: 0,
+        plainOut: 0,
+        bytesOut: 0,
+        bytesIn: 0,
+        keyUpdates: 0,
+      },
+      refused: {},
+    },
+    Why: { node: 'node-a', question: 'x', verdict: 'broken', answer: 'no such pod', links: [link] },
+  } as const;
+  /** What each route was asked, as the agent got it. */
+  let asked: unknown[];
+  const serve = () => {
+    asked = [];
+    const route = (kind: keyof typeof answers) => (query: object) => {
+      asked.push(query);
+      return { apiVersion: 'tidelock/v1', kind, ...answers[kind] };
+    };
+    return serveControl(join(dir, 'control.sock'), {
+      'GET /epochs': route('Epochs'),
+      'GET /lanes': route('Lanes'),
+      'GET /why': route('Why'),
+    });
+  };
+
+  it.each([
+    ['epochs', 'Epochs', {}],
+    ['lanes', 'Lanes', {}],
+    ['lanes --pod shop/web-0 --peer node-b', 'Lanes', { pod: 'shop/web-0', peer: 'node-b' }],
+    ['why shop/web-0', 'Why', { pod: 'shop/web-0' }],
+    ['why a to [fd00::1]:80', 'Why', { pod: 'a', to: '[fd00::1]:80' }],
+  ] as const)('%s prints the answer as one document', async (call, kind, query) => {
+    await using _control = await serve();
+    const argv = [...call.split(' '), '--socket', 'control.sock'];
+    const { exit, out } = await tidelock(...argv, '-o', 'json');
+    expect(exit).toBe(0);
+    expect(JSON.parse(out)).toEqual({ apiVersion: 'tidelock/v1', kind, ...answers[kind] });
+    expect(asked).toEqual([query]);
+    expect((await tidelock(...argv)).out).toMatch(/node-a|records come/);
+  });
+
+  it.each(['epochs', 'lanes', 'why shop/web-0', 'completion pods'])(
+    '%s exits 5 when no agent answers',
+    async (call) => {
+      const { exit, err } = await tidelock(...call.split(' '), '--run-dir', '.');
+      expect(exit).toBe(5);
+      expect(err).toMatch(/^error AGENT_UNREACHABLE: /);
+    },
+  );
+
+  it.each([
+    ['why', /<pod> \[to <pod>\[:port\]\] is missing/],
+    ['why a b', /it takes <pod> \[to/],
+    ['why a to', /it takes <pod> \[to/],
+    ['why a to b:0', /"b:0" names no destination/],
+    ['completion tcsh', /"tcsh" is none of/],
+  ])('%s is refused before an agent is asked', async (call, state) => {
+    const { exit, err } = await tidelock(...call.split(' '));
+    expect(exit).toBe(2);
+    expect(err).toMatch(state);
   });
 });
