@@ -53,7 +53,10 @@ export async function perform(rig: Rig, stage: Stage): Promise<Omit<Observed, 'l
     stage.say('looking for the canaries in what crossed between the nodes');
     const wire = await searched(capture, canaries);
     const statuses = await Promise.all(agents.map((agent) => agent.status()));
-    const nodes = statuses.map((status) => ({ status, report: stage.reports.status(status) }));
+    for (const status of statuses) stage.reports.status(status);
+    stage.say('having the agents sign their attestation reports');
+    const files = await Promise.all(agents.map((agent) => agent.writeReport(stage.reports.dir)));
+    const nodes = statuses.map((status, i) => ({ status, report: files[i] ?? '' }));
     return { nodes, traffic, control, wire, busServer: await busServer() };
   } finally {
     await Promise.all(agents.map(({ program }) => program.stop()));
@@ -103,6 +106,7 @@ async function startAgents(rig: Rig, stage: Stage): Promise<readonly RigAgent[]>
     await cluster.enrol(node);
     refuseWhenEnded(ended);
   }
+  stage.reports.trust(cluster.ownerFile, rig.ca.rootsDir);
   say('starting the agents');
   const agents = rig.nodes.map((node) => cluster.startAgent(node));
   for (const agent of agents) {

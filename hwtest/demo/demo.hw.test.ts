@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { run } from '#agent/base/run.ts';
 import { readJournals } from '#hwtest/rig/journal.ts';
 import { leftovers, totalOf } from '#hwtest/rig/leftovers.ts';
 import type { DemoResult } from './result.ts';
@@ -77,15 +78,34 @@ describe('tidelock demo', () => {
     expect(result.wire.controlHits).toBeGreaterThan(0);
     for (const node of result.nodes) {
       expect(node.pcrs.map(({ pcr }) => pcr)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 10, 11]);
-      expect(JSON.parse(readFileSync(node.report, 'utf8'))).toMatchObject({
-        node: { name: node.name, verdict: 'affirming' },
+      const trust = ['--owner', `${outDir}/owner.pub`, '--roots', `${outDir}/ek-roots`];
+      const verify = [
+        process.execPath,
+        MAIN,
+        'verify',
+        node.report,
+        ...trust,
+        '-o',
+        'json',
+      ] as const;
+      const { stdout: verified } = await run(verify);
+      expect(JSON.parse(verified.toString())).toMatchObject({
+        kind: 'Verification',
+        verdict: 'affirming',
+        node: { name: node.name },
       });
     }
     expect(readdirSync(outDir).sort()).toEqual([
+      'ek-roots',
+      'node-a.html',
       'node-a.json',
       'node-a.log',
+      'node-a.status.json',
+      'node-b.html',
       'node-b.json',
       'node-b.log',
+      'node-b.status.json',
+      'owner.pub',
       'result.json',
     ]);
   });

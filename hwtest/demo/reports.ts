@@ -1,8 +1,10 @@
-// What a demo leaves behind: its result, each node's status and log, and what failed, in one directory.
+// What a demo leaves behind in one directory: its result, each node's attestation report, status and
+// log, what is needed to verify the reports, and what failed.
 import {
   accessSync,
   constants,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   rmSync,
@@ -15,8 +17,11 @@ import { NODES } from './plan.ts';
 import type { DemoResult } from './result.ts';
 
 export interface Reports {
-  /** Returns the path of what was written. Errors: those of the file system, for all of these. */
-  status(status: Status): string;
+  readonly dir: string;
+  /** Errors: those of the file system, for all of these. */
+  status(status: Status): void;
+  /** Keeps what the reports are verified under: the owner's public key and the roots of EK certificates. */
+  trust(ownerFile: string, rootsDir: string): void;
   result(result: DemoResult): void;
   /** Lines about requests that failed; no lines, no file. */
   failed(lines: readonly string[]): void;
@@ -26,6 +31,9 @@ export interface Reports {
 
 const RESULT_FILE = 'result.json';
 const FAILED_FILE = 'failed.txt';
+const OWNER_FILE = 'owner.pub';
+const ROOTS_DIR = 'ek-roots';
+const OF_A_NODE = ['json', 'html', 'status.json', 'log'];
 
 /**
  * Opens `dir`, making it if its parent exists; reports of an earlier demo, which could be taken for
@@ -34,10 +42,15 @@ const FAILED_FILE = 'failed.txt';
 export function openReports(dir: string): Reports {
   prepare(dir);
   return {
-    status: (status) => {
-      const file = `${dir}/${status.node.name}.json`;
-      writeFileSync(file, `${JSON.stringify(status, undefined, 2)}\n`);
-      return file;
+    dir,
+    status: (status) =>
+      writeFileSync(
+        `${dir}/${status.node.name}.status.json`,
+        `${JSON.stringify(status, undefined, 2)}\n`,
+      ),
+    trust: (ownerFile, rootsDir) => {
+      copyFileSync(ownerFile, `${dir}/${OWNER_FILE}`);
+      cpSync(rootsDir, `${dir}/${ROOTS_DIR}`, { recursive: true });
     },
     result: (result) =>
       writeFileSync(`${dir}/${RESULT_FILE}`, `${JSON.stringify(result, undefined, 2)}\n`),
@@ -56,9 +69,9 @@ export function openReports(dir: string): Reports {
 function prepare(dir: string): void {
   try {
     if (!existsSync(dir)) mkdirSync(dir);
-    const ofNodes = NODES.flatMap((node) => [`${node}.json`, `${node}.log`]);
-    for (const name of [RESULT_FILE, FAILED_FILE, ...ofNodes]) {
-      rmSync(`${dir}/${name}`, { force: true });
+    const ofNodes = NODES.flatMap((node) => OF_A_NODE.map((form) => `${node}.${form}`));
+    for (const name of [RESULT_FILE, FAILED_FILE, OWNER_FILE, ROOTS_DIR, ...ofNodes]) {
+      rmSync(`${dir}/${name}`, { force: true, recursive: true });
     }
     accessSync(dir, constants.W_OK);
   } catch (cause) {

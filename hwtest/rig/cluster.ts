@@ -28,6 +28,11 @@ export interface RigAgent {
   /** Errors: AGENT_UNREACHABLE, AGENT_ANSWER_INVALID. */
   status(): Promise<Status>;
   /**
+   * Has the agent sign an attestation report, as `<dir>/<node>.json` and as a page beside it. Errors:
+   * those of `run`.
+   */
+  writeReport(dir: string): Promise<string>;
+  /**
    * The first status that `judge` calls true, asked for every 100 ms; it may say instead what is missing.
    * Errors: RIG_PROGRAM when the agent ends, or after `timeoutMs`; names `what` was waited for.
    */
@@ -39,6 +44,8 @@ export interface RigAgent {
 }
 
 export interface Cluster {
+  /** Public half of the owner key. */
+  readonly ownerFile: string;
   /** Writes a node's configuration and inventory, and enrols its TPM. Once per node. */
   enrol(node: RigNode): Promise<void>;
   /** Starts the agent of an enrolled node inside its namespace. */
@@ -68,6 +75,7 @@ export async function createCluster(rig: Rig, options: ClusterOptions): Promise<
     return file;
   };
   return {
+    ownerFile: `${ownerDir}/owner.pub`,
     enrol: async (node) => {
       const config = configure(node, {});
       await run([...tidelock, 'enroll', '--config', config, '--owner', `${ownerDir}/owner.key`]);
@@ -75,18 +83,26 @@ export async function createCluster(rig: Rig, options: ClusterOptions): Promise<
     startAgent: (node, overrides = {}) => {
       const argv: Argv = [...tidelock, 'agent', 'run', '--config', configure(node, overrides)];
       const program = rig.spawn(node, argv, { name: 'agent' });
-      return agentOf(node, program);
+      return agentOf(node, program, tidelock);
     },
   };
 }
 
-function agentOf(node: RigNode, program: Program): RigAgent {
+function agentOf(node: RigNode, program: Program, tidelock: Argv): RigAgent {
   const status = async (): Promise<Status> =>
     statusSchema.parse(await askAgent(controlSocketOf(node), '/status'));
   return {
     node,
     program,
     status,
+    writeReport: async (dir) => {
+      const at = ['--run-dir', runDirOf(node), '--node', node.name];
+      const report: Argv = [...tidelock, 'report', ...at];
+      const file = `${dir}/${node.name}.json`;
+      await run([...report, '--out', file]);
+      await run([...report, '--html', '--out', `${dir}/${node.name}.html`]);
+      return file;
+    },
     until: async (what, judge, timeoutMs) => {
       const deadline = performance.now() + timeoutMs;
       for (;;) {
