@@ -93,6 +93,15 @@ it('Reporting ignores a statement that the evidence taken last does not speak fo
   expect(reports.answer().report).toBeUndefined();
 });
 
+it('Reporting gives no older report once evidence did not hold, and one again when it does', () => {
+  const reports = reporting();
+  attest(reports);
+  reports.taken(evidence);
+  expect(reports.answer().report).toBeUndefined();
+  attest(reports);
+  expect(reports.answer().report).toBeDefined();
+});
+
 it('Reporting leaves one file an attestation, whole, and keeps the newest 48', async () => {
   const reports = reporting();
   for (let i = 0; i < 51; i += 1) {

@@ -78,8 +78,9 @@ export class Reporting {
     return this.#writing;
   }
 
+  /** None by keys whose newest evidence did not hold: an older, better report would mislead. */
   #report(): SignedDocument | undefined {
-    if (!this.#attested) return undefined;
+    if (!this.#attested || this.#attested.evidence !== this.#taken?.evidence) return undefined;
     const { domain, cluster, node, policy, enrolment, facts, clock } = this.#o;
     const { evidence, atMs, own } = this.#attested;
     return signReport({
