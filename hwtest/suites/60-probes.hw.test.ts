@@ -1,7 +1,7 @@
 // Real bpftrace on a real kernel: a pod and the world outside it as two namespaces joined by a veth, and
 // two ways past a redirect. This process stays outside both; tracefs is mounted for bpftrace alone.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '#agent/base/clock.ts';
@@ -160,7 +160,7 @@ function syn(family: 4 | 6, port: number): Buffer {
   tcp.writeUInt8(0x02, 13);
   const ethernet = Buffer.from(`${outsideMac}${podMac}${family === 4 ? '0800' : '86dd'}`, 'hex');
   if (family === 4) {
-    const header = Buffer.from('450000280001400040060000' + '0a4e0002' + '0a4e0001', 'hex');
+    const header = Buffer.from('4500002800014000400600000a4e00020a4e0001', 'hex');
     return Buffer.concat([ethernet, header, tcp]);
   }
   const from = `fd78${'0'.repeat(24)}0002`;

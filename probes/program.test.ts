@@ -1,0 +1,31 @@
+import { pathToFileURL } from 'node:url';
+import { expect, test } from 'vitest';
+import { TidelockError } from '#agent/base/errors.ts';
+import { PROBE_KINDS } from './events.ts';
+import { probeProgram } from './program.ts';
+
+const program = probeProgram();
+
+test('probeProgram() has the heartbeat last: its first tick proves the others', () => {
+  const probes = [...program.matchAll(/^(tracepoint|interval):(\S+)/gm)].map(([, kind]) => kind);
+  expect(probes).toEqual([...probes.slice(0, -1).map(() => 'tracepoint'), 'interval']);
+  expect(probes.length).toBeGreaterThan(PROBE_KINDS.length);
+});
+
+test('probeProgram() prints every kind under its own number of the budget', () => {
+  for (const [index, kind] of PROBE_KINDS.entries()) {
+    const block = program
+      .split(/^(?=tracepoint|interval)/m)
+      .find((each) => each.includes(`("${kind}"`));
+    const numbers = [...(block ?? '').matchAll(/@(?:n|over)\[(\d)/g)].map(([, number]) => number);
+    expect(new Set(numbers), kind).toEqual(new Set([String(index + 1)]));
+  }
+});
+
+test('probeProgram() says which file is missing', () => {
+  const empty = pathToFileURL('/proc/self/task/');
+  expect(() => probeProgram(empty)).toThrow(TidelockError);
+  expect(() => probeProgram(empty)).toThrow(
+    /Cannot start probes: a .bt file cannot be read.*exec.bt/,
+  );
+});
