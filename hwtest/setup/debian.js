@@ -1,6 +1,6 @@
 // The Debian half of the setup: the programs that the rig is made of, the libraries of the project's
-// Node, and installing those that are missing without their services being started, now or at the next boot. Runs under the machine's
-// Node, see steps.js.
+// Node, and installing those that are missing without their services being started, now or at the next
+// boot. Runs under the machine's Node, see steps.js.
 import { readdirSync, readFileSync } from 'node:fs';
 import {
   firstLine,

@@ -1,7 +1,7 @@
 // The npm half of the setup: is node_modules what the lock file says, and installing it if not. Its
 // largest part is the project's own Node. Runs under the machine's Node, see steps.js.
 import { spawnSync } from 'node:child_process';
-import { constants as mode, readFileSync, rmSync } from 'node:fs';
+import { constants as mode, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { allows, firstLine, installEnv, isProgram, refuse, run, say } from '#hwtest/setup/steps.js';
 
@@ -79,6 +79,7 @@ export async function installModules(root, held) {
   rmSync(hiddenLockFile(root), { force: true }); // killed from here on reads as not installed
   const argv = ['npm', 'ci', '--include=dev', '--include=optional', '--loglevel=error'];
   const code = await run(argv, { cwd: root, env: installEnv(), stdio: ['ignore', 2, 2, ...held] });
+  linkOwnNode(root);
   const works = modulesInstalled(root) && spawnSync(ownNode(root), ['--version']).status === 0;
   if (code === 0 && works) return;
   refuse(
@@ -86,4 +87,16 @@ export async function installModules(root, held) {
     `Cannot install the npm packages: npm ci ended with ${code}`,
     'What npm said stands above. Start again once it is mended; a partial node_modules is replaced.',
   );
+}
+
+/**
+ * npm 9, which Debian 13 has, removes the package of the other platform together with this link, which
+ * both packages have.
+ */
+function linkOwnNode(root) {
+  const binary = join(`node-linux-${process.arch}`, 'bin', 'node');
+  if (allows(ownNode(root), mode.X_OK)) return;
+  if (allows(join(root, 'node_modules', binary), mode.X_OK)) {
+    symlinkSync(join('..', binary), ownNode(root));
+  }
 }

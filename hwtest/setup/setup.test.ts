@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -24,7 +25,9 @@ case "$1" in
   view) [ -z "$TIDELOCK_TEST_OFFLINE" ] || { echo 'npm error code ENOTFOUND' >&2; exit 1; }; echo 1.0.0 ;;
   ci)
     mkdir -p node_modules/.bin
-    ln -sf "$TIDELOCK_TEST_NODE" node_modules/.bin/node
+    node=node_modules/.bin/node
+    [ -z "$TIDELOCK_TEST_NPM9" ] || { mkdir -p "$TIDELOCK_TEST_NPM9"; node=$TIDELOCK_TEST_NPM9/node; }
+    ln -sf "$TIDELOCK_TEST_NODE" "$node"
     sleep "\${TIDELOCK_TEST_SLOW:-0}"
     cp package-lock.json node_modules/.package-lock.json ;;
 esac
@@ -118,6 +121,14 @@ describe('setup.js', () => {
     expect(stderr).toBe('');
   });
 
+  it('setup.js links the Node of the project where npm 9 has removed the link', () => {
+    const { status } = setup(['tidelock', 'status'], { TIDELOCK_TEST_NPM9: `${NODE_PACKAGE}/bin` });
+    expect(status).toBe(7);
+    expect(readlinkSync(join(checkout, 'node_modules/.bin/node'))).toMatch(
+      /^\.\.\/node-linux-\w+\/bin\/node$/,
+    );
+  });
+
   it('setup.js tells the target its own pid', async () => {
     setup(['tidelock', 'status']);
     const child = start(['tidelock', 'status']);
@@ -175,7 +186,7 @@ describe('setup.js', () => {
     for (const verb of ['deploy', '', 'toString']) {
       const { status, stderr } = setup([verb]);
       expect(status).toBe(2);
-      expect(stderr).toContain('demo, tidelock, test, install');
+      expect(stderr).toContain('demo, tidelock, test, rig, bundle, install');
     }
   });
 
