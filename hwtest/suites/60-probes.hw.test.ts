@@ -1,14 +1,16 @@
 // Real bpftrace on a real kernel: a pod and the world outside it as two namespaces joined by a veth, and
 // two ways past a redirect. This process stays outside both; tracefs is mounted for bpftrace alone.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
+import { thisMachine, type Machine } from '#probes/diagnosis.ts';
 import type { BypassEvent, ProbeEvent, ProbeKind } from '#probes/events.ts';
-import { startProbes, type Probes } from '#probes/probes.ts';
-import { tracerBy } from '#probes/tracer.ts';
+import { startProbes, type Probes, type ProbesOptions } from '#probes/probes.ts';
+import { tracerBy, type SpawnTracer } from '#probes/tracer.ts';
 import { loadRules } from '#proxy/redirect/nftables.ts';
 import { report } from './twoNodes.ts';
 
@@ -35,7 +37,7 @@ const ip = (...args: string[]): Promise<unknown> => run(['ip', ...args]);
 const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
 
 /** bpftrace in a mount namespace of its own that has tracefs, whatever the machine has mounted. */
-const withTracefs = tracerBy([
+const WITH_TRACEFS = [
   'unshare',
   '--mount',
   '--',
@@ -43,8 +45,8 @@ const withTracefs = tracerBy([
   '-c',
   '[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"',
   'sh',
-  'bpftrace',
-]);
+] as const;
+const withTracefs = tracerBy([...WITH_TRACEFS, 'bpftrace']);
 
 const stop = new AbortController();
 const seen: ProbeEvent[] = [];
@@ -79,30 +81,19 @@ beforeAll(async () => {
   }
   podMac = await mac(POD, 'eth0');
   outsideMac = await mac(OUTSIDE, 'v0');
+  const spawnKnown: SpawnTracer = (...args) => {
+    const tracer = withTracefs(...args);
+    tracerPid = tracer.pid;
+    return tracer;
+  };
+  const { kind: _kind, ...pod } = WHERE;
+  const netnsInode = statSync(`/run/netns/${POD}`).ino;
   probes = startProbes({
-    enabled: true,
-    pods: () => [
-      {
-        uid: WHERE.uid,
-        namespace: WHERE.namespace,
-        name: WHERE.name,
-        netnsInode: statSync(`/run/netns/${POD}`).ino,
-        captured: true,
-      },
-    ],
-    inbound: 'refuse',
+    ...quiet(spawnKnown),
+    pods: () => [{ ...pod, netnsInode, captured: true }],
     // The veth's other end is in a namespace of its own here: the node of this suite.
     nodeNetns: statSync(`/run/netns/${OUTSIDE}`).ino,
-    clock: systemClock,
-    random: Math.random,
-    log: () => undefined,
-    signal: stop.signal,
     onEvent: (event) => seen.push(event),
-    spawn: (...args) => {
-      const tracer = withTracefs(...args);
-      tracerPid = tracer.pid;
-      return tracer;
-    },
   });
   const startedMs = performance.now();
   await until('running', () => probes.status().state === 'running', 60_000);
@@ -308,6 +299,109 @@ describe('probes', () => {
     expect(existsSync(`/proc/${pid}`)).toBe(false);
     expect(probes.status().state).toBe('off');
   });
+});
+
+describe('startProbes() on a machine that lacks something is degraded and says what', () => {
+  const WITHOUT_TRACEFS = [
+    'unshare',
+    '--mount',
+    '--',
+    'sh',
+    '-c',
+    'umount -q /sys/kernel/tracing /sys/kernel/debug; exec bpftrace "$@"',
+    'sh',
+  ] as const;
+  const HAS_NO_TRACEFS: Machine = {
+    ...thisMachine,
+    exists: (path) => !/tracing/.test(path) && thisMachine.exists(path),
+  };
+  test.each([
+    {
+      lacks: 'bpftrace',
+      spawn: tracerBy(['tidelock-has-no-such-program']),
+      machine: thisMachine,
+      reason: 'bpftrace is not installed',
+    },
+    {
+      lacks: 'tracefs',
+      spawn: tracerBy(WITHOUT_TRACEFS),
+      machine: HAS_NO_TRACEFS,
+      reason: 'tracefs is not mounted',
+    },
+    {
+      lacks: 'root',
+      spawn: tracerBy(['setpriv', '--reuid=65534', '--clear-groups', '--', 'bpftrace']),
+      machine: thisMachine,
+      reason: 'the agent may not trace',
+    },
+  ])('$lacks', async ({ spawn: lacking, machine, reason }) => {
+    const lame = startProbes({ ...quiet(lacking), machine });
+    const deadline = performance.now() + 30_000;
+    while (lame.status().state === 'starting' && performance.now() < deadline) await pause(10);
+    const status = lame.status();
+    await lame.close();
+    report(`${status.code}: ${status.reason}. ${status.remedy}`);
+    expect(status).toMatchObject({
+      state: 'degraded',
+      code: 'PROBES_UNAVAILABLE',
+      reason: `Cannot start probes: ${reason}`,
+    });
+  });
+});
+
+test('bpftrace ends by itself when the process that started it is killed', async () => {
+  const script = `
+    const { startProbes } = await import('#probes/probes.ts');
+    const { tracerBy } = await import('#probes/tracer.ts');
+    const { systemClock: clock } = await import('#agent/base/clock.ts');
+    let pid;
+    const spawn = (...args) => {
+      const tracer = tracerBy(${JSON.stringify([...WITH_TRACEFS, 'bpftrace'])})(...args);
+      pid = tracer.pid;
+      return tracer;
+    };
+    const log = (level, event) => process.stdout.write(event + ' ' + pid + '\\n');
+    const { signal } = new AbortController();
+    const { random } = Math;
+    startProbes({ enabled: true, pods: () => [], inbound: 'plain', clock, random, log, signal, spawn });
+    setInterval(() => undefined, 1000);`;
+  const parent = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const line = await new Promise((resolve) => {
+    parent.stdout.setEncoding('utf8').once('data', resolve);
+    parent.once('exit', () => resolve('it ended'));
+  });
+  const pid = Number(/^probes\.running (\d+)\n$/.exec(String(line))?.[1]);
+  expect(existsSync(`/proc/${pid}`), String(line)).toBe(true);
+  parent.kill('SIGKILL');
+  const fromMs = performance.now();
+  while (comm(pid) === 'bpftrace' && performance.now() - fromMs < FOUND_WITHIN_MS) await pause(10);
+  report(`starter killed: bpftrace gone after ${Math.round(performance.now() - fromMs)} ms`);
+  expect(comm(pid)).not.toBe('bpftrace');
+});
+
+/** Name of a process that runs; a dead one that nobody has waited for does not. */
+function comm(pid: number): string | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return /^State:\tZ/m.test(status) ? undefined : /^Name:\t(.*)$/m.exec(status)?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Options of probes that tell nobody anything and know no pod. */
+const quiet = (spawnTracer: SpawnTracer): ProbesOptions => ({
+  enabled: true,
+  pods: () => [],
+  inbound: 'refuse',
+  clock: systemClock,
+  random: Math.random,
+  log: () => undefined,
+  signal: stop.signal,
+  spawn: spawnTracer,
 });
 
 /** Whether something in the pod listens on a port. */
