@@ -35,7 +35,7 @@ export interface CanaryState {
 }
 
 const EVERY_MS = 10_000;
-/** After one that failed, and until the first has passed. */
+/** After one that failed, and until there is a peer. */
 const AGAIN_MS = 1000;
 
 export class Canary {
@@ -64,7 +64,8 @@ export class Canary {
     const { clock, signal } = this.#o;
     while (!signal.aborted) {
       await this.send();
-      await sleep(clock, this.#state.problem === '' ? EVERY_MS : AGAIN_MS, signal);
+      const { problem, path } = this.#state;
+      await sleep(clock, problem === '' && path === 'peer' ? EVERY_MS : AGAIN_MS, signal);
     }
   }
 

@@ -16,7 +16,7 @@ export interface Readiness {
 }
 
 export interface ReadinessFacts {
-  readonly status: Pick<Status, 'node' | 'epochs' | 'dataPlane' | 'pods'>;
+  readonly status: Pick<Status, 'node' | 'epochs' | 'dataPlane' | 'pods' | 'peers'>;
   /** The cluster's roster has this node. */
   readonly isAdmitted: boolean;
   readonly canary: CanaryState;
@@ -68,14 +68,16 @@ function podsCheck({ status: { pods } }: ReadinessFacts): ReadinessCheck {
 }
 
 /** One failure among others does not count against the node: that peer may be the broken one. */
-function canaryCheck({
-  canary: { passedMonoMs, path },
-  nowMonoMs,
-}: ReadinessFacts): ReadinessCheck {
+function canaryCheck({ status, canary, nowMonoMs }: ReadinessFacts): ReadinessCheck {
   const name = 'canary';
+  const { passedMonoMs, path } = canary;
   if (passedMonoMs === undefined) return { name, ok: false, reason: 'none has come back yet' };
   const ageMs = nowMonoMs - passedMonoMs;
-  const from = path === 'peer' ? 'from a peer' : 'from the workers, there being no peer';
-  const reason = `last came back ${from} ${Math.round(ageMs / 1000)} s ago`;
-  return { name, ok: ageMs <= CANARY_FRESH_MS, reason };
+  const ago = `${Math.round(ageMs / 1000)} s ago`;
+  const isFresh = ageMs <= CANARY_FRESH_MS;
+  if (path === 'peer') return { name, ok: isFresh, reason: `last came back from a peer ${ago}` };
+  if (status.peers.some(({ sendChain }) => sendChain !== undefined)) {
+    return { name, ok: false, reason: 'there is a peer, and none has come back from it yet' };
+  }
+  return { name, ok: isFresh, reason: `there is no peer; the workers last answered ${ago}` };
 }
