@@ -1,4 +1,5 @@
-// Who listens on TCP in this network namespace, as /proc tells (proc_pid_net(5)). It opens no socket.
+// Who listens on TCP in this network namespace, and whether that is tidelock, as /proc tells
+// (proc_pid_net(5), proc_pid_maps(5)). It opens no socket.
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
 export interface Listening {
@@ -17,7 +18,7 @@ export const listeningIn = (table: string): Listening[] =>
   table.split('\n').flatMap((line) => {
     const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/);
     const [address = '', port = ''] = local.split(':');
-    return state === LISTEN
+    return state === LISTEN && inode !== ''
       ? [{ address: addressOf(address), port: Number.parseInt(port, 16), inode }]
       : [];
   });
@@ -42,6 +43,15 @@ export async function holderOf(inode: string): Promise<number | undefined> {
     if (links.includes(wanted)) return Number(pid);
   }
   return undefined;
+}
+
+/** Name of the replay set's and the counters' memory in /proc/PID/maps (memfd_create(2)). */
+const MEMORY = '/memfd:tidelock-';
+
+/** Whether a process has the memory of an agent mapped: it is one, or the data plane of one. */
+export async function isOfTidelock(pid: number): Promise<boolean> {
+  const maps = await readFile(`/proc/${pid}/maps`, 'utf8').catch(() => '');
+  return maps.includes(MEMORY);
 }
 
 /** The kernel prints addresses as 32-bit words in the byte order of the machine, which is little-endian. */

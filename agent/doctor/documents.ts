@@ -3,7 +3,7 @@
 import { EXIT } from '#agent/base/codes.ts';
 import { configWarnings } from '#agent/config.ts';
 import { readPolicies } from '#agent/policy/files.ts';
-import { pass, warn, type Check } from './check.ts';
+import { counted, pass, warn, type Check } from './check.ts';
 
 const config: Check = {
   id: 'config',
@@ -91,8 +91,12 @@ const inventory: Check = {
       'problem' in netns ? [`${name}: ${netns.problem}`] : [],
     );
     return lost.length === 0
-      ? pass(`${pods.length} pods, each with its network namespace`)
-      : warn(`${lost.length} of ${pods.length} pods: ${lost.join('; ')}`, usualCause, remedy);
+      ? pass(`${counted(pods.length, 'pod')} with a network namespace`)
+      : warn(
+          `${lost.length} of ${counted(pods.length, 'pod')}: ${lost.join('; ')}`,
+          usualCause,
+          remedy,
+        );
   },
 };
 
@@ -111,7 +115,7 @@ const access: Check = {
     const { files, mode } = (await context.config()).policy;
     const policies = await readPolicies(files);
     const rules = policies.reduce((sum, { spec }) => sum + spec.rules.length, 0);
-    const text = `${policies.length} policies with ${rules} rules, mode ${mode}`;
+    const text = `${counted(rules, 'rule')} in ${counted(policies.length, 'document')}, mode ${mode}`;
     return rules > 0 || mode === 'observe'
       ? pass(text)
       : warn(

@@ -2,11 +2,11 @@
 // outside. Without an agent they are skipped: a machine may be looked at before it has one.
 import { networkInterfaces } from 'node:os';
 import { EXIT } from '#agent/base/codes.ts';
-import { holderOf, listening } from '#agent/listeners.ts';
+import { holderOf, isOfTidelock, listening } from '#agent/listeners.ts';
 import type { Status } from '#agent/api/status.ts';
 import { VERSION } from '#agent/version.ts';
 import { rulesAsListed, rulesIn } from '#proxy/redirect/nftables.ts';
-import { fail, pass, skip, warn, type Check } from './check.ts';
+import { counted, fail, pass, skip, warn, type Check } from './check.ts';
 import type { Context } from './context.ts';
 
 const agent: Check = {
@@ -107,7 +107,7 @@ const pods: Check = {
     );
     const wrong = faults.flat();
     return wrong.length === 0
-      ? pass(`all ${faults.length} captured, rules intact`)
+      ? pass(`${counted(faults.length, 'pod')} captured, rules intact`)
       : fail(wrong.join('; '), usualCause, remedy);
   },
 };
@@ -135,7 +135,7 @@ const peers: Check = {
         : []),
     ]);
     return faults.length === 0
-      ? pass(`lanes can be opened to all ${all.length}`)
+      ? pass(`lanes can be opened to ${counted(all.length, 'peer')}, none unreachable`)
       : warn(faults.join('; '), usualCause, remedy);
   },
 };
@@ -164,15 +164,14 @@ const lanePort: Check = {
     );
     if (taken === undefined) return pass(`${address} port ${port} is free`);
     const pid = await holderOf(taken.inode);
-    const status = await context.status().catch(() => undefined);
-    const ours = pid !== undefined && [status?.agent.pid, status?.dataPlane.pid].includes(pid);
-    return ours
-      ? pass(`${address} port ${port} is held by the agent`)
-      : fail(
-          `${address} port ${port} is held by ${pid === undefined ? 'another program' : `pid ${pid}`}`,
-          usualCause,
-          remedy,
-        );
+    if (pid !== undefined && (await isOfTidelock(pid))) {
+      return pass(`${address} port ${port} is held by tidelock, pid ${pid}`);
+    }
+    return fail(
+      `${address} port ${port} is held by ${pid === undefined ? 'another program' : `pid ${pid}`}`,
+      usualCause,
+      remedy,
+    );
   },
 };
 

@@ -4,8 +4,10 @@ import { symlink } from 'node:fs/promises';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { sleep } from '#agent/base/clock.ts';
 import { EXIT } from '#agent/base/codes.ts';
+import type { ProbeEvent } from '#probes/events.ts';
+import { startProbes, type ProbesStatus } from '#probes/probes.ts';
 import { fail, pass, warn, type Check } from './check.ts';
 import type { Context } from './context.ts';
 import { installing, missingPrograms } from './programs.ts';
@@ -42,9 +44,9 @@ const bpftrace: Check = {
   },
 };
 
-/** Attaching takes half a second; a loaded machine several. */
-const PROBES_LIMIT_MS = 15_000;
-const GIVE_UP_S = 10;
+/** Attaching takes a second; a loaded machine several. */
+const PROBES_LIMIT_MS = 20_000;
+const GIVE_UP_MS = 15_000;
 const TRIGGER_EVERY_MS = 200;
 
 const probes: Check = {
@@ -52,7 +54,7 @@ const probes: Check = {
   title: 'probes at work',
   explanation: {
     looksAt:
-      'Attaches tracepoints with bpftrace, starts a program and opens a connection on loopback, and waits for both events.',
+      'Attaches the agent’s own probes, starts a program and opens a connection on loopback, and waits for its exec, connect, accept and close.',
     neededFor: 'An attached probe that sees nothing would look like a quiet node.',
     usualCause:
       'The process lacks CAP_BPF or CAP_PERFMON, seccomp forbids bpf(2), or the kernel is locked down.',
@@ -65,57 +67,83 @@ const probes: Check = {
   run: async (context, signal) => {
     const { usualCause, remedy } = probes.explanation;
     const startedMs = context.clock.monoMs();
-    const seen = await seenByProbes(context, signal);
-    const missing = ['exec', 'connect'].filter((event) => !seen.has(event));
+    const { missing, status } = await trial(context, signal);
     const tookMs = Math.round(context.clock.monoMs() - startedMs);
+    if (status.state === 'degraded') {
+      return fail(status.reason ?? 'they cannot be attached', usualCause, status.remedy ?? remedy);
+    }
     return missing.length === 0
-      ? pass(`a program and a connection of this check were seen, ${tookMs} ms in all`)
-      : fail(`attached, but no ${missing.join(' and no ')} event came`, usualCause, remedy);
+      ? pass(`exec, connect, accept and close of this check were seen, ${tookMs} ms in all`)
+      : fail(`attached, but no ${missing.join(', no ')} event came`, usualCause, remedy);
   },
 };
 
-/** Events that the probes told of, by name. Errors: PROCESS_FAILED when they cannot be attached. */
-async function seenByProbes(context: Context, signal: AbortSignal): Promise<ReadonlySet<string>> {
+/** What a probe tells of a path (probes/events.ts). */
+const MAX_PATH_CHARS = 127;
+
+const WANTED = ['exec', 'connect', 'accept', 'close'] as const;
+
+interface Trial {
+  readonly missing: readonly string[];
+  readonly status: ProbesStatus;
+}
+
+/** Gives the probes something to see until they have seen all of it, or are known not to. */
+async function trial(context: Context, signal: AbortSignal): Promise<Trial> {
+  const { clock, run } = context;
   const program = join(await context.scratch(), 'probed');
   await symlink('/bin/true', program);
   await using server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const stop = new AbortController();
-  const triggering = trigger(context, program, port, AbortSignal.any([signal, stop.signal]));
+  const seen = new Set<string>();
+  const attached = startProbes({
+    enabled: true,
+    pods: () => [],
+    inbound: 'refuse',
+    clock,
+    random: Math.random,
+    log: () => undefined, // the status is what is judged
+    signal,
+    onEvent: (event) => {
+      if (isOfTrial(event, program, port)) seen.add(event.kind);
+    },
+  });
+  const missing = (): string[] => WANTED.filter((kind) => !seen.has(kind));
+  const deadline = clock.monoMs() + GIVE_UP_MS;
   try {
-    const { stdout } = await context.run(['bpftrace', '-f', 'json', '-e', tracing(program, port)], {
-      signal,
-      env: { BPFTRACE_STRLEN: '200' },
-    });
-    return new Set(Array.from(String(stdout).matchAll(/"@(\w+)": 1\b/g), ([, name = '']) => name));
+    while (missing().length > 0 && clock.monoMs() < deadline && !signal.aborted) {
+      if (attached.status().state === 'degraded') break;
+      await Promise.all([run([program]), connection(port)]);
+      await sleep(clock, TRIGGER_EVERY_MS, signal);
+    }
+    return { missing: missing(), status: attached.status() };
   } finally {
-    stop.abort();
-    await triggering;
+    await attached.close();
   }
 }
 
-/** Ends as soon as both have been seen. */
-const tracing = (program: string, port: number): string => `
-tracepoint:sched:sched_process_exec /str(args->filename) == "${program}"/ { @exec = 1; }
-tracepoint:sock:inet_sock_set_state /args->newstate == 2 && args->dport == ${port}/ { @connect = 1; }
-interval:ms:50 /@exec == 1 && @connect == 1/ { exit(); }
-interval:s:${GIVE_UP_S} { exit(); }
-`;
-
-async function trigger(
-  { run }: Context,
-  program: string,
-  port: number,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', () => undefined); // reset by the server: it was seen all the same
-    await run([program]);
-    await pause(TRIGGER_EVERY_MS);
-    socket.destroy();
+function isOfTrial(event: ProbeEvent, program: string, port: number): boolean {
+  switch (event.kind) {
+    case 'exec':
+      return event.path === program.slice(0, MAX_PATH_CHARS);
+    case 'connect':
+      return event.destination.port === port;
+    case 'accept':
+    case 'close':
+      return event.local.port === port;
+    case 'bypass':
+      return false;
   }
 }
+
+/** One connection from beginning to end. */
+const connection = (port: number): Promise<void> =>
+  new Promise((resolve) => {
+    connect(port, '127.0.0.1')
+      .on('error', () => undefined) // reset by the server: it was seen all the same
+      .on('close', () => resolve())
+      .resume();
+  });
 
 export const PROBE_CHECKS: readonly Check[] = [bpftrace, probes];

@@ -15,7 +15,11 @@ const STATE = {
 } as const;
 
 /** Everything that an agent or a verb writes to disk on this node. */
-export async function fileTraces({ attestation, api, paths }: Config): Promise<readonly Trace[]> {
+export async function fileTraces({
+  attestation,
+  api,
+  paths,
+}: Pick<Config, 'attestation' | 'api' | 'paths'>): Promise<readonly Trace[]> {
   const { stateDir, runDir } = paths;
   const sockets = new Set([...(await runEntries(runDir)), api.controlSocket]);
   const state = new Map(

@@ -3,37 +3,50 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { TidelockError } from '#agent/base/errors.ts';
-import { holderOf, listening } from '#agent/listeners.ts';
+import { holderOf, isOfTidelock, listening } from '#agent/listeners.ts';
 import type { Trace } from './trace.ts';
 
-/** Name of the replay set's and the counters' memory in /proc/PID/maps (memfd_create(2)). */
-const MEMORY = '/memfd:tidelock-';
+/** What an agent consists of while it runs, and by which each is known. */
+const PARTS = [
+  { what: 'agent or data plane', is: isOfTidelock },
+  { what: 'probes (bpftrace)', is: isTracer },
+] as const;
 
-/** Control planes and data planes of this node, running or left behind. */
+/** Control planes, data planes and tracers of this node, running or left behind. */
 export async function processTraces(): Promise<readonly Trace[]> {
   const own = await readlink('/proc/self/ns/net');
-  const pids = (await readdir('/proc')).filter((name) => /^[1-9]\d*$/.test(name));
-  const found: Trace[] = [];
-  for (const pid of pids) {
-    const netns = await readlink(`/proc/${pid}/ns/net`).catch(() => undefined);
-    if (netns !== own) continue;
-    const maps = await readFile(`/proc/${pid}/maps`, 'utf8').catch(() => '');
-    if (maps.includes(MEMORY)) found.push(processTrace(Number(pid)));
-  }
-  return found.length > 0 ? found : [absentProcess];
+  const pids = (await readdir('/proc')).filter((name) => /^[1-9]\d*$/.test(name)).map(Number);
+  const netns = await Promise.all(
+    pids.map((pid) => readlink(`/proc/${pid}/ns/net`).catch(() => undefined)),
+  );
+  const here = pids.filter((_, i) => netns[i] === own);
+  const parts = await Promise.all(
+    PARTS.map(async ({ what, is }) => {
+      const known = await Promise.all(here.map((pid) => is(pid, own)));
+      const found = here.filter((_, i) => known[i] === true);
+      return found.length > 0 ? found.map((pid) => running(what, pid)) : [absent(what)];
+    }),
+  );
+  return parts.flat();
 }
 
-const OF = { kind: 'process', what: 'agent or data plane' } as const;
+/** Probes are given the inode of the node's namespace as their argument (probes/tracer.ts). */
+async function isTracer(pid: number, netns: string): Promise<boolean> {
+  const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+  return argv[0] === 'bpftrace' && netns === `net:[${argv.at(-2)}]`;
+}
 
-const absentProcess: Trace = {
-  ...OF,
+const absent = (what: string): Trace => ({
+  kind: 'process',
+  what,
   where: 'this node',
   presence: 'absent',
   remove: () => Promise.resolve(),
-};
+});
 
-const processTrace = (pid: number): Trace => ({
-  ...OF,
+const running = (what: string, pid: number): Trace => ({
+  kind: 'process',
+  what,
   where: `pid ${pid}`,
   presence: 'there',
   remove: () => endProcess(pid),

@@ -163,12 +163,8 @@ describe('uninstall', () => {
       timeoutMs: 60_000,
     });
     const text = `${stdout.toString()}${stderr}`;
-    transcribe(
-      `tidelock uninstall ${flags.join(' ')}`.trim(),
-      args.slice(0, 1).concat(flags).join(' '),
-      text,
-      code,
-    );
+    const command = ['tidelock', 'uninstall', ...flags].join(' ');
+    transcribe(command, command, text, code);
     return { exit: code, text };
   };
 
