@@ -52,11 +52,16 @@ export interface OpenedReport {
 
 /**
  * Opens the bytes of a report file.
- * Errors: DOCUMENT_MALFORMED; what is a report and was changed is a failed check instead.
+ * Errors: DOCUMENT_MALFORMED for what never was a report; one that was changed is a failed check.
  */
 export function openReport(bytes: Bytes): OpenedReport {
   const digest = hex(sha256(bytes));
   const document = documentOf(bytes);
+  if ('why' in document) {
+    if (!Buffer.from(bytes).subarray(0, START.length).equals(START)) throw malformed(document.why);
+    const text = `It starts as a report does, but it is ${document.why}: a byte was changed, or the end is missing.`;
+    return { digest, checks: [fail(FORM, text)], signed: undefined };
+  }
   const form = formCheck(bytes, document);
   const stated = statedIn(document.payload);
   if ('why' in stated) {
@@ -70,26 +75,30 @@ export function openReport(bytes: Bytes): OpenedReport {
   return { digest, checks, signed: { keyId, stated, body: bodyOf(document.payload) } };
 }
 
-function documentOf(bytes: Bytes): SignedFile {
+/** Every report starts so, `kind` being the first member in canonical order. */
+const START = Buffer.from(`{"kind":"${REPORT_KIND}","payload":{`);
+
+function documentOf(bytes: Bytes): SignedFile | { readonly why: string } {
   const json = readBounded(bytes, MAX_REPORT_BYTES);
-  if ('why' in json) throw malformed(json.why);
+  if ('why' in json) return json;
   const read = fileSchema.safeParse(json.value);
-  if (!read.success) throw malformed(problemsOf(read.error).slice(0, 3).join('; '));
-  return read.data;
+  if (read.success) return read.data;
+  const problems = problemsOf(read.error).slice(0, 3).join('; ');
+  return { why: `not a signed report (${problems.slice(0, 300)})` };
 }
 
 /** A report whose algorithms may be called anything yet. */
 type SignedFile = z.infer<typeof fileSchema>;
 
 const LINE_FEED = 0x0a;
+const FORM = 'report form';
 
 function formCheck(bytes: Bytes, document: SignedFile): Check {
-  const name = 'report form';
   const end = bytes.length - 1;
   return bytes[end] === LINE_FEED && isCanonical(bytes.subarray(0, end), document)
-    ? pass(name, 'Canonical JSON (RFC 8785) and a line feed, as reports are written.')
+    ? pass(FORM, 'Canonical JSON (RFC 8785) and a line feed, as reports are written.')
     : fail(
-        name,
+        FORM,
         'It is not in the form in which reports are written: a byte was changed, or a program formatted it anew. Take the file as the agent wrote it.',
       );
 }
@@ -139,6 +148,6 @@ const OP = 'report.open';
 const malformed = (state: string): TidelockError =>
   new TidelockError('DOCUMENT_MALFORMED', {
     op: OP,
-    message: `Cannot read attestation report: ${state.slice(0, 500)}`,
+    message: `Cannot read attestation report: it is ${state}`,
     hint: 'Give a file as `tidelock report --out` or the agent wrote it, whole and unchanged.',
   });

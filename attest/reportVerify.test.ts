@@ -208,10 +208,20 @@ describe('verifyReport() of a report changed after signing', () => {
   it.each<[string, (text: string) => string]>([
     ['a member more', (text) => text.replace(/\}\n$/, ',"w":1}\n')],
     ['a signature more', (text) => text.replace(/\],"v":1\}\n$/, ',{}],"v":1}\n')],
-    ['another kind', (text) => text.replace(REPORT_KIND, 'attestation-policy')],
+    ['a quotation mark less', (text) => text.replace('"v":1}\n', 'v":1}\n')],
     ['half of it missing', (text) => text.slice(0, text.length / 2)],
-  ])('verifyReport() calls a report with %s malformed', (_, edit) => {
-    expect(outcome(utf8(edit(reportText(signedReport()))))).toBe('DOCUMENT_MALFORMED');
+  ])('verifyReport() contraindicates a report with %s', (_, edit) => {
+    const appraisal = judge({ bytes: utf8(edit(reportText(signedReport()))) });
+    expect(named(appraisal, 'fail')).toEqual(['report form']);
+    expect(appraisal).toMatchObject({ verdict: 'contraindicated', told: undefined });
+  });
+
+  it.each([
+    ['a document of another kind', canonical(reportFixture.policy)],
+    ['JSON that is no document', '{}'],
+    ['nothing', ''],
+  ])('verifyReport() calls %s malformed', (_, text) => {
+    expect(outcome(utf8(`${text}\n`))).toBe('DOCUMENT_MALFORMED');
   });
 
   it('verifyReport() refuses what is too large or too deep before it parses it', () => {
