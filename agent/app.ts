@@ -1,6 +1,7 @@
 // The one place where an agent is wired: every part is made here, given what it needs, and ended in
 // the reverse order. It decides nothing.
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { serveControl } from '#agent/api/control.ts';
 import type { Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
@@ -37,6 +38,7 @@ import { CHIPS } from '#proxy/chips/registry.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { setUndumpable } from '#proxy/native/process.ts';
+import { startProbes } from '#probes/probes.ts';
 import { Aliases } from './aliases.ts';
 import { Captures } from './captures.ts';
 import type { Config } from './config.ts';
@@ -49,6 +51,7 @@ import { readAttestationPolicy, readOwnEnrolment } from './ownerDocuments.ts';
 import { requireRoot, termsOf } from './prerequisites.ts';
 import { LaneEvents } from './laneEvents.ts';
 import { Snapshots, type SnapshotSources } from './snapshots.ts';
+import { probedPods } from './probedPods.ts';
 import { factsOf } from './report/facts.ts';
 import { Reporting } from './reporting.ts';
 import { routesOf, type RouteSources } from './routes.ts';
@@ -330,15 +333,22 @@ export async function runAgent(
   });
   access.onChange(() => snapshots.changed());
 
+  const probes = startProbes({
+    enabled: config.probes.enabled,
+    pods: () => probedPods(captures.pods()),
+    inbound: config.lanes.inbound,
+    clock,
+    random: Math.random,
+    log: (level, event, fields) => log[level](event, fields),
+    signal,
+  });
+  stack.defer(() => probes.close());
+
   // Life
   let host: Host | undefined;
   void readHost(signal).then((read) => {
     host = read;
   });
-  const warnings = (): string[] =>
-    [inventory.problem(), access.problem(), bus.problem, attestor.state.error]
-      .filter((problem) => problem !== undefined)
-      .map((problem) => `${problem.message}. ${problem.hint}`);
   const routed: RouteSources = {
     ...sources,
     bus,
@@ -355,7 +365,8 @@ export async function runAgent(
     memory,
     reach,
     reporting,
-    warnings,
+    probes,
+    problems: () => [inventory.problem(), access.problem(), bus.problem, attestor.state.error],
     host: () => host,
     counters: () => counters.totals(),
     dataPlane: () => dataPlane.status(),
@@ -382,9 +393,6 @@ export async function runAgent(
   });
   stack.use(health);
   log.info('agent.ready', { text: `agent of ${node} runs` });
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  if (!signal.aborted) await once(signal, 'abort');
   log.info('agent.stop', { text: `agent of ${node} stops` });
 }

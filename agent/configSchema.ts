@@ -94,6 +94,8 @@ const inventory = section({
   spiffeTemplate: oneOf(...SPIFFE_TEMPLATES).default(SPIFFE_TEMPLATES[0]),
 });
 
+const probes = section({ enabled: z.boolean().default(true) });
+
 const api = section({
   controlSocket: path('the control socket').optional(),
   healthAddress: listenAddress().default('127.0.0.1:8055'),
@@ -123,7 +125,7 @@ export const configSchema = section({
   lanes: present(lanes),
   policy: present(policy),
   inventory: present(inventory),
-  probes: present(section({})),
+  probes: present(probes),
   api: present(api),
   audit: present(section({})),
   log: present(log),

@@ -3,6 +3,7 @@
 import { asymmetricCounts } from '#agent/base/asymmetric.ts';
 import { slotAt } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
+import type { TidelockError } from '#agent/base/errors.ts';
 import type { Status } from '#agent/api/status.ts';
 import type { Bus } from '#agent/epochs/bus.ts';
 import { contested } from '#agent/epochs/directory.ts';
@@ -14,6 +15,7 @@ import { chipsAlgorithm } from '#proxy/chips/registry.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import { REFUSALS, type CounterTotals } from '#proxy/counters.ts';
 import type { DataPlaneStatus } from '#proxy/plane.ts';
+import { bypassText, type Probes } from '#probes/probes.ts';
 import type { Host } from './host.ts';
 import type { EventRing } from './log.ts';
 import type { SnapshotSources } from './snapshots.ts';
@@ -28,11 +30,12 @@ export interface StatusSources extends SnapshotSources {
   readonly clock: Clock;
   readonly startedAtMs: number;
   readonly events: EventRing;
+  readonly probes: Pick<Probes, 'status' | 'bypasses'>;
   readonly host: () => Host | undefined;
   readonly counters: () => CounterTotals;
   readonly dataPlane: () => DataPlaneStatus;
   /** Problems of the moment that need an operator. */
-  readonly warnings: () => readonly string[];
+  readonly problems: () => readonly (TidelockError | undefined)[];
 }
 
 export function statusOf(from: StatusSources): Status {
@@ -72,9 +75,25 @@ export function statusOf(from: StatusSources): Status {
       state: dataPlane.state,
       restarts: dataPlane.restarts,
     },
+    probes: probesOf(from.probes),
     events: [...events.events()],
-    warnings: [...from.warnings(), ...conflictsOf(from)],
+    warnings: [...problemsOf(from), ...conflictsOf(from)],
   };
+}
+
+const problemsOf = ({ problems }: StatusSources): string[] =>
+  problems()
+    .filter((problem) => problem !== undefined)
+    .map(({ message, hint }) => `${message}. ${hint}`);
+
+function probesOf(probes: StatusSources['probes']): Status['probes'] {
+  const { elsewhere: _ofNobody, ...status } = probes.status();
+  const bypasses = probes.bypasses().map((event) => ({
+    at: event.at,
+    pod: `${event.where.namespace}/${event.where.name}`,
+    text: bypassText(event),
+  }));
+  return { ...status, events: { ...status.events }, bypasses };
 }
 
 /** An address that two nodes claim is a finding, and refused as a destination (PROTOCOL 3.6). */

@@ -114,6 +114,21 @@ export const statusSchema = z.object({
     state: text,
     restarts: count,
   }),
+  probes: z.object({
+    state: z.enum(['starting', 'running', 'degraded', 'off']),
+    code: text.optional(),
+    reason: text.optional(),
+    remedy: text.optional(),
+    /** By kind, since the agent started. */
+    events: z.record(z.string(), count),
+    lost: count,
+    limited: count,
+    unreadable: count,
+    restarts: count,
+    rssBytes: count.optional(),
+    /** The last ones: traffic of captured pods that went past the redirect. */
+    bypasses: z.array(z.object({ at: count, pod: text, text })),
+  }),
   events: z.array(
     z.object({ at: count, level: z.enum(['debug', 'info', 'warn', 'error']), code: text, text }),
   ),

@@ -87,6 +87,20 @@ const status: Status = {
     },
   ],
   dataPlane: { pid: 8, uid: 15_008, workers: 2, state: 'running', restarts: 0 },
+  probes: {
+    state: 'degraded',
+    code: 'PROBES_UNAVAILABLE',
+    reason: 'Cannot probe: tracefs is not mounted',
+    remedy: 'Mount tracefs.',
+    events: { exec: 3, connect: 2, accept: 1, close: 2, bypass: 1 },
+    lost: 0,
+    limited: 0,
+    unreadable: 0,
+    restarts: 0,
+    bypasses: [
+      { at: 0, pod: 'shop/web', text: 'shop/web goes past its redirect to 203.0.113.9:80' },
+    ],
+  },
   events: [{ at: 1_700_000_000_000, level: 'warn', code: 'X', text: 'one\ntwo \u001b[31mred' }],
   warnings: ['clock is 20 s off'],
 };

@@ -23,6 +23,7 @@ export function statusText(status: Status): string {
         pod.error ?? (pod.captured ? 'on' : 'off'),
       ]),
     ),
+    ...probeLines(status),
     ...status.warnings.flatMap((warning, i) => [
       ...(i === 0 ? [''] : []),
       `Warning  ${oneLine(warning)}`,
@@ -36,6 +37,21 @@ export function statusText(status: Status): string {
     ),
     '',
   ].join('\n');
+}
+
+function probeLines({ probes }: Status): string[] {
+  const { state, reason, remedy, events, lost, bypasses } = probes;
+  const seen = Object.entries(events).map(([kind, n]) => `${n} ${kind}`);
+  const text = reason ? `${state}: ${reason}` : `${state}; ${seen.join(', ')}, ${lost} lost`;
+  return [
+    '',
+    ...pairs([['Probes', text], ...(remedy ? [['Remedy', remedy] as const] : [])]),
+    ...table(
+      'Past the redirect',
+      ['at', 'what'],
+      bypasses.slice(-EVENTS_SHOWN).map(({ at, text: what }) => [timeOfDay(at), what]),
+    ),
+  ];
 }
 
 const EVENTS_SHOWN = 10;

@@ -1,0 +1,12 @@
+// The pods of this node as the probes know them: by the inode of their network namespace.
+import type { ProbedPod } from '#probes/naming.ts';
+import type { PodState } from './captures.ts';
+
+/** Those whose namespace is known. */
+export const probedPods = (pods: readonly PodState[]): ProbedPod[] =>
+  pods.flatMap(({ spec: { uid, namespace, name, netns }, captured }) =>
+    'problem' in netns ? [] : [{ uid, namespace, name, netnsInode: inodeOf(netns.id), captured }],
+  );
+
+/** Of `device:inode` (inventory/netns.ts). */
+const inodeOf = (id: string): number => Number(id.slice(id.indexOf(':') + 1));
