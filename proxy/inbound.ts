@@ -206,7 +206,7 @@ class Newcomer {
         else closed(floor, lane, how, detail);
       },
     });
-    this.#wire.write([reply.bytes]);
+    this.#wire.writeSoon(floor.clock, [reply.bytes]); // with the first words of the pod
     passage.count('lanesOpenedIn');
     enter(floor, lane);
     lane.begin(new LaneReceiver(floor.ring, start, { secret, opener, afterEarly: reply.c2s }));

@@ -72,7 +72,7 @@ describe('KeyRing', () => {
     if ('refused' in before) throw new Error(before.refused);
     expect(before.kid.equals(kidAt(0))).toBe(true);
     ring.tick(nowMs + PERIOD);
-    expect(before.key.every((byte) => byte === 0)).toBe(true);
+    expect(before.ls.every((byte) => byte === 0)).toBe(true);
     const after = ring.sending(b.name);
     expect(!('refused' in after) && after.kid.equals(kidAt(1))).toBe(true);
   });

@@ -3,7 +3,7 @@
 import { slotAt, type ChainId, type NodeName, type Sid, type Slot } from '#agent/base/brands.ts';
 import { equal, wipe, type Bytes } from '#agent/base/bytes.ts';
 import { endpoint, headerKeyOf, kidOf, presenceCheck } from '#proxy/chips/chain.ts';
-import { laneContext, type LaneEnd } from '#proxy/see/keys.ts';
+import { laneContext, laneSecret, type LaneEnd } from '#proxy/see/keys.ts';
 import type { Confirmation } from '#proxy/see/opening.ts';
 import { ringChain, type RingChain } from './ringChain.ts';
 import { KidTable, type KidEntry } from './kidTable.ts';
@@ -22,8 +22,8 @@ export interface Sending {
   readonly peer: LaneEnd;
   /** `pair(own, peer)`, 32 bytes, valid until the next snapshot. */
   readonly pair: Bytes;
-  /** `chain(c, slot)`, as the other keys overwritten when the slot ends. */
-  readonly key: Buffer;
+  /** `LS` of PROTOCOL 5, the same for all lanes of the slot; overwritten when it ends. */
+  readonly ls: Buffer;
   readonly kid: Buffer;
   readonly headerKey: Buffer;
   /** laneContext() with this node as source. */
@@ -47,6 +47,8 @@ export class KeyRing {
   /** The newest chain that lanes of this worker showed a statement to hold. */
   readonly #confirmed = new Map<Sid, ChainId>();
   readonly #sending = new Map<NodeName, Sending>();
+  /** By own statement, of the present slot. */
+  readonly #confirmations = new Map<Sid, Confirmation>();
   #ticks = 0;
 
   /** Rises whenever a slot begins or a snapshot arrives: what was sealed with may be outdated. */
@@ -83,6 +85,7 @@ export class KeyRing {
   tick(timeMs: number): void {
     this.#ticks += 1;
     this.#forgetSending();
+    this.#confirmations.clear();
     for (const chain of this.#chains.values()) {
       chain.window.advance(slotAt(timeMs, chain.periodMs));
       if (this.#self) this.#kids.renew(chain, this.#self);
@@ -124,6 +127,12 @@ export class KeyRing {
 
   /** The newest chain in effect, with this node's check of it, for a lane's reply. */
   confirmation(ownSid: Sid): Confirmation | undefined {
+    const kept = this.#confirmations.get(ownSid) ?? this.#makeConfirmation(ownSid);
+    if (kept) this.#confirmations.set(ownSid, kept);
+    return kept;
+  }
+
+  #makeConfirmation(ownSid: Sid): Confirmation | undefined {
     const node = this.#self?.node;
     for (const { id, atSlot, window } of this.#chains.values()) {
       const slot = window.now;
@@ -178,7 +187,7 @@ export class KeyRing {
       peer: end,
       context: this.context(own, end),
       pair,
-      key: Buffer.from(key),
+      ls: laneSecret(key, pair),
       kid: kidOf(key, receiver),
       headerKey: headerKeyOf(key, receiver),
       updateKey: Buffer.from(updateKey),
@@ -212,8 +221,8 @@ export class KeyRing {
   }
 
   #forgetSending(): void {
-    for (const { key, headerKey, updateKey } of this.#sending.values()) {
-      wipe(key, headerKey, updateKey);
+    for (const { ls, headerKey, updateKey } of this.#sending.values()) {
+      wipe(ls, headerKey, updateKey);
     }
     this.#sending.clear();
   }

@@ -85,7 +85,8 @@ export class Lane implements Conversation {
   /** A client's lane was accepted: it goes on under `c2s` (PROTOCOL 7, kind 0). */
   accept(c2s: Buffer, receiver: LaneReceiver): void {
     this.begin(receiver);
-    this.#put(this.#parts.sender.begin(c2s));
+    // With what the application says next, if that is at once.
+    this.#parts.wire.writeSoon(this.#parts.clock, this.#parts.sender.begin(c2s));
   }
 
   /** Bytes that arrived before begin(). */

@@ -120,7 +120,7 @@ describe('tryOpening()', () => {
 
   it('refuses a member who shares the chain but not the pair: nobody forges for another (G4)', () => {
     const forged = sealOpening(
-      { ...sendingTo(two.b.name), pair: randomBytes(32) },
+      { ...sendingTo(two.b.name), pair: randomBytes(32), ls: randomBytes(32) },
       openedFrom(opening().bytes).block,
       randomBytes(16),
     );

@@ -66,7 +66,7 @@ export function sealOpening(
   });
   const prefix = Buffer.concat([kid, salt, sealHeader(sending.headerKey, kid, salt, header)]);
   const transcript = transcriptOf(kid, salt, header, sending.context);
-  const ls = laneSecret(sending.key, sending.pair);
+  const ls = Buffer.from(sending.ls); // the lane's own: overwritten as soon as it has its secrets
   const secret = earlySecret(ls, transcript);
   const sealer = new FrameSealer(chain.aead, frameKeys(secret));
   const bytes = Buffer.concat([prefix, sealer.message(prefix, plain)]);

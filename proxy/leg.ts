@@ -1,6 +1,7 @@
 // One TCP side of a relayed connection. Reads arrive in a buffer that all legs of a thread share, so
 // that reading allocates nothing; writes say when enough is waiting. Knows no lane and no frame.
 import type { OnReadOpts, Socket } from 'node:net';
+import type { Clock } from '#agent/base/clock.ts';
 
 /** What a leg tells its owner. Nothing is called after `closed`. */
 export interface LegOwner {
@@ -21,6 +22,9 @@ const READ_BYTES = 512 << 10;
 
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
+/** How long what is written "soon" waits for company, milliseconds. */
+const SOON_MS = 2;
+
 /** Makes the socket, given where its reads go. */
 export type MakeSocket = (onread: OnReadOpts) => Socket;
 
@@ -29,6 +33,9 @@ export class Leg {
   /** Set by whoever takes the connection over. */
   owner: LegOwner;
   #closed = false;
+  /** Written by writeSoon() and not yet queued. */
+  #soon: readonly Buffer[] = [];
+  #cancelSoon: () => void = () => undefined;
 
   constructor(make: MakeSocket, owner: LegOwner) {
     this.owner = owner;
@@ -44,6 +51,7 @@ export class Leg {
     this.socket.on('error', () => undefined); // `close` follows and says that it failed
     this.socket.once('close', (failed) => {
       this.#closed = true;
+      this.#cancelSoon();
       this.owner.closed(failed);
     });
   }
@@ -59,6 +67,13 @@ export class Leg {
 
   /** Queues the buffers, in one system call where the kernel takes them; they must not change. */
   write(buffers: readonly Buffer[]): void {
+    if (this.#soon.length > 0) {
+      const all = [...this.#soon, ...buffers];
+      this.#soon = [];
+      this.#cancelSoon();
+      this.write(all);
+      return;
+    }
     if (!this.socket.writable) return;
     if (buffers.length === 1 && buffers[0]) {
       this.socket.write(buffers[0]);
@@ -67,6 +82,16 @@ export class Leg {
     this.socket.cork();
     for (const buffer of buffers) this.socket.write(buffer);
     this.socket.uncork();
+  }
+
+  /**
+   * Queues the buffers together with the next that are written, or alone after SOON_MS: one segment,
+   * one wake-up of the other end and one read there instead of two.
+   */
+  writeSoon(clock: Clock, buffers: readonly Buffer[]): void {
+    this.#soon = this.#soon.length === 0 ? buffers : [...this.#soon, ...buffers];
+    this.#cancelSoon();
+    this.#cancelSoon = clock.after(SOON_MS, () => this.write([]));
   }
 
   pause(): void {
@@ -79,8 +104,9 @@ export class Leg {
 
   /** FIN after what is queued; `sent` is called when the kernel has all of it. */
   end(sent?: () => void): void {
+    if (this.#soon.length > 0) this.write([]);
     if (sent) this.socket.once('finish', sent);
-    this.socket.end();
+    if (!this.socket.writableEnded) this.socket.end();
   }
 
   /** RST at once; what is queued is lost. */

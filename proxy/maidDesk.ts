@@ -1,6 +1,7 @@
 // Whether a shown MAID is genuine (PROTOCOL 9), asked on every lane and verified once: answers are
 // kept by digest, so that the signatures verified depend on tokens and not on lanes (G1).
-import { sha256, type Bytes } from '#agent/base/bytes.ts';
+import { hash } from 'node:crypto';
+import { concat, field, type Bytes } from '#agent/base/bytes.ts';
 import { readMaid, type MaidToken, type SignatureCheck } from './maid.ts';
 
 /** A worker's own share of workloads and slots; beyond it the oldest answers are asked for again. */
@@ -28,7 +29,8 @@ export class MaidDesk {
   /** Judges a token and endorsement under the node key of the statement that showed them. */
   judge(token: Bytes, endorsement: Bytes, nodeKey: Bytes, waiter: Waiter): void {
     // The key is part of the question: shown under another statement, a token is another matter.
-    const digest = sha256(nodeKey, sha256(token), sha256(endorsement)).toString('latin1');
+    const shown = concat(field(nodeKey), field(token), field(endorsement));
+    const digest = hash('sha256', shown, 'latin1');
     const known = this.#answers.get(digest);
     if (known) {
       waiter(known);

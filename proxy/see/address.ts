@@ -1,6 +1,6 @@
 // Addresses as the open block carries them: `family 1 | address 4 or 16 | port 2`. An IPv4 address
 // mapped into IPv6 is IPv4, so that one address has one form.
-import { isIP } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { concat, u16 } from '#agent/base/bytes.ts';
 import { addressBytes, addressText } from '#proxy/native/sockaddr.ts';
 
@@ -35,8 +35,10 @@ export function decodeEndpoint(
 }
 
 /** `address` in its one form, or undefined when it is none. */
-export const canonicalAddress = (address: string): string | undefined =>
-  isIP(address) === 0 || address.includes('%') ? undefined : addressText(rawAddress(address));
+export function canonicalAddress(address: string): string | undefined {
+  if (isIPv4(address)) return address; // it has but one
+  return isIPv6(address) && !address.includes('%') ? addressText(rawAddress(address)) : undefined;
+}
 
 function rawAddress(address: string): Buffer {
   const raw = addressBytes(address);

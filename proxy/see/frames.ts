@@ -45,10 +45,11 @@ export type KeyUpdate =
 
 /** `kind 1 | chainId 16 | slot 8 | ownSid 16 | peerSid 16`. */
 const KEY_UPDATE_BYTES = 57;
+const KIND_0 = Buffer.alloc(KEY_UPDATE_BYTES);
 
 export const encodeKeyUpdate = (update: KeyUpdate): Buffer =>
   update.kind === 0
-    ? Buffer.alloc(KEY_UPDATE_BYTES)
+    ? KIND_0
     : concat(
         Uint8Array.of(1),
         fromHex(update.chainId),
@@ -60,7 +61,7 @@ export const encodeKeyUpdate = (update: KeyUpdate): Buffer =>
 /** Inverse of encodeKeyUpdate; undefined for anything else. */
 export function decodeKeyUpdate(body: Buffer): KeyUpdate | undefined {
   if (body.length !== KEY_UPDATE_BYTES) return undefined;
-  if (body[0] === 0) return body.every((byte) => byte === 0) ? { kind: 0 } : undefined;
+  if (body[0] === 0) return body.equals(KIND_0) ? { kind: 0 } : undefined;
   const slot = Number(body.readBigUInt64BE(17));
   const [chainId, ownSid, peerSid] = [
     hex(body.subarray(1, 17)),
