@@ -1,17 +1,15 @@
 // Real bpftrace on a real kernel: a pod and the world outside it as two namespaces joined by a veth, and
 // two ways past a redirect. This process stays outside both; tracefs is mounted for bpftrace alone.
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
-import { thisMachine, type Machine } from '#probes/diagnosis.ts';
 import type { BypassEvent, ProbeEvent, ProbeKind } from '#probes/events.ts';
-import { startProbes, type Probes, type ProbesOptions } from '#probes/probes.ts';
-import { tracerBy, type SpawnTracer } from '#probes/tracer.ts';
+import { startProbes, type Probes } from '#probes/probes.ts';
+import type { SpawnTracer } from '#probes/tracer.ts';
 import { loadRules } from '#proxy/redirect/nftables.ts';
+import { quietProbes, withTracefs } from './tracing.ts';
 import { report } from './twoNodes.ts';
 
 const POD = `tlp${process.pid}pod`;
@@ -36,19 +34,6 @@ const inside = (netns: string, ...argv: string[]): [string, ...string[]] => [
 const ip = (...args: string[]): Promise<unknown> => run(['ip', ...args]);
 const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
 
-/** bpftrace in a mount namespace of its own that has tracefs, whatever the machine has mounted. */
-const WITH_TRACEFS = [
-  'unshare',
-  '--mount',
-  '--',
-  'sh',
-  '-c',
-  '[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"',
-  'sh',
-] as const;
-const withTracefs = tracerBy([...WITH_TRACEFS, 'bpftrace']);
-
-const stop = new AbortController();
 const seen: ProbeEvent[] = [];
 let tracerPid: number | undefined;
 let podMac = '';
@@ -89,7 +74,7 @@ beforeAll(async () => {
   const { kind: _kind, ...pod } = WHERE;
   const netnsInode = statSync(`/run/netns/${POD}`).ino;
   probes = startProbes({
-    ...quiet(spawnKnown),
+    ...quietProbes(spawnKnown),
     pods: () => [{ ...pod, netnsInode, captured: true }],
     // The veth's other end is in a namespace of its own here: the node of this suite.
     nodeNetns: statSync(`/run/netns/${OUTSIDE}`).ino,
@@ -169,9 +154,8 @@ const bypassTo =
 
 describe('probes', () => {
   test('exec, connect, accept and close name the pod', async () => {
-    const server = spawn('ip', inside(POD, 'socat', 'TCP-LISTEN:7000,reuseaddr', 'PIPE').slice(1));
+    const server = listenInPod(7_000);
     try {
-      await pause(0);
       await until('a listener', () => listens(7_000), FOUND_WITHIN_MS);
       await run(inside(POD, 'socat', '-T5', `TCP:${POD_IP}:7000`, '-'), { input: 'x' });
       const exec = await event(
@@ -225,7 +209,7 @@ describe('probes', () => {
     );
     expect(out).toMatchObject({ where: WHERE, direction: 'out', process: { comm: 'socat' } });
 
-    const server = spawn('ip', inside(POD, 'socat', 'TCP-LISTEN:7003', 'PIPE').slice(1));
+    const server = listenInPod(7_003);
     try {
       await until('a listener', () => listens(7_003), FOUND_WITHIN_MS);
       await run(inside(OUTSIDE, 'socat', '-T5', `TCP:${POD_IP}:7003`, '-'), { input: 'x' });
@@ -301,112 +285,16 @@ describe('probes', () => {
   });
 });
 
-describe('startProbes() on a machine that lacks something is degraded and says what', () => {
-  const WITHOUT_TRACEFS = [
-    'unshare',
-    '--mount',
-    '--',
-    'sh',
-    '-c',
-    'umount -q /sys/kernel/tracing /sys/kernel/debug; exec bpftrace "$@"',
-    'sh',
-  ] as const;
-  const HAS_NO_TRACEFS: Machine = {
-    ...thisMachine,
-    exists: (path) => !/tracing/.test(path) && thisMachine.exists(path),
-  };
-  test.each([
-    {
-      lacks: 'bpftrace',
-      spawn: tracerBy(['tidelock-has-no-such-program']),
-      machine: thisMachine,
-      reason: 'bpftrace is not installed',
-    },
-    {
-      lacks: 'tracefs',
-      spawn: tracerBy(WITHOUT_TRACEFS),
-      machine: HAS_NO_TRACEFS,
-      reason: 'tracefs is not mounted',
-    },
-    {
-      lacks: 'root',
-      spawn: tracerBy(['setpriv', '--reuid=65534', '--clear-groups', '--', 'bpftrace']),
-      machine: thisMachine,
-      reason: 'the agent may not trace',
-    },
-  ])('$lacks', async ({ spawn: lacking, machine, reason }) => {
-    const lame = startProbes({ ...quiet(lacking), machine });
-    const deadline = performance.now() + 30_000;
-    while (lame.status().state === 'starting' && performance.now() < deadline) await pause(10);
-    const status = lame.status();
-    await lame.close();
-    report(`${status.code}: ${status.reason}. ${status.remedy}`);
-    expect(status).toMatchObject({
-      state: 'degraded',
-      code: 'PROBES_UNAVAILABLE',
-      reason: `Cannot start probes: ${reason}`,
-    });
-  });
-});
-
-test('bpftrace ends by itself when the process that started it is killed', async () => {
-  const script = `
-    const { startProbes } = await import('#probes/probes.ts');
-    const { tracerBy } = await import('#probes/tracer.ts');
-    const { systemClock: clock } = await import('#agent/base/clock.ts');
-    let pid;
-    const spawn = (...args) => {
-      const tracer = tracerBy(${JSON.stringify([...WITH_TRACEFS, 'bpftrace'])})(...args);
-      pid = tracer.pid;
-      return tracer;
-    };
-    const log = (level, event) => process.stdout.write(event + ' ' + pid + '\\n');
-    const { signal } = new AbortController();
-    const { random } = Math;
-    startProbes({ enabled: true, pods: () => [], inbound: 'plain', clock, random, log, signal, spawn });
-    setInterval(() => undefined, 1000);`;
-  const parent = spawn(process.execPath, ['--input-type=module', '--eval', script], {
-    cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const line = await new Promise((resolve) => {
-    parent.stdout.setEncoding('utf8').once('data', resolve);
-    parent.once('exit', () => resolve('it ended'));
-  });
-  const pid = Number(/^probes\.running (\d+)\n$/.exec(String(line))?.[1]);
-  expect(existsSync(`/proc/${pid}`), String(line)).toBe(true);
-  parent.kill('SIGKILL');
-  const fromMs = performance.now();
-  while (comm(pid) === 'bpftrace' && performance.now() - fromMs < FOUND_WITHIN_MS) await pause(10);
-  report(`starter killed: bpftrace gone after ${Math.round(performance.now() - fromMs)} ms`);
-  expect(comm(pid)).not.toBe('bpftrace');
-});
-
-/** Name of a process that runs; a dead one that nobody has waited for does not. */
-function comm(pid: number): string | undefined {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    return /^State:\tZ/m.test(status) ? undefined : /^Name:\t(.*)$/m.exec(status)?.[1];
-  } catch {
-    return undefined;
-  }
+/** Echoes one connection to a port of the pod. */
+function listenInPod(port: number): ChildProcess {
+  const [command, ...args] = inside(POD, 'socat', `TCP-LISTEN:${port},reuseaddr`, 'PIPE');
+  return spawn(command, args);
 }
-
-/** Options of probes that tell nobody anything and know no pod. */
-const quiet = (spawnTracer: SpawnTracer): ProbesOptions => ({
-  enabled: true,
-  pods: () => [],
-  inbound: 'refuse',
-  clock: systemClock,
-  random: Math.random,
-  log: () => undefined,
-  signal: stop.signal,
-  spawn: spawnTracer,
-});
 
 /** Whether something in the pod listens on a port. */
 function listens(port: number): boolean {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  const tables = execFileSync('ip', inside(POD, 'cat', '/proc/net/tcp', '/proc/net/tcp6').slice(1));
+  const [command, ...args] = inside(POD, 'cat', '/proc/net/tcp', '/proc/net/tcp6');
+  const tables = execFileSync(command, args);
   return new RegExp(`:${hex} [0-9A-F]+:0000 0A `).test(tables.toString('latin1'));
 }

@@ -1,0 +1,30 @@
+// bpftrace as the suites start it: with tracefs in a mount namespace of its own, and probes that tell
+// nobody anything until a suite says whom.
+import { systemClock } from '#agent/base/clock.ts';
+import type { ProbesOptions } from '#probes/probes.ts';
+import { tracerBy, type SpawnTracer } from '#probes/tracer.ts';
+
+/** Runs what follows in a mount namespace of its own that has tracefs, whatever the machine has. */
+export const WITH_TRACEFS = [
+  'unshare',
+  '--mount',
+  '--',
+  'sh',
+  '-c',
+  '[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"',
+  'sh',
+] as const;
+/** The bpftrace of the PATH, which finds tracefs. */
+export const withTracefs = tracerBy([...WITH_TRACEFS, 'bpftrace']);
+
+/** Options of probes that tell nobody anything and know no pod. */
+export const quietProbes = (spawnTracer: SpawnTracer): ProbesOptions => ({
+  enabled: true,
+  pods: () => [],
+  inbound: 'refuse',
+  clock: systemClock,
+  random: Math.random,
+  log: () => undefined,
+  signal: new AbortController().signal,
+  spawn: spawnTracer,
+});
