@@ -11,11 +11,11 @@ import { asTidelockError } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
 import type { SignedDocument } from '#agent/base/signed.ts';
 import type { OwnStatement } from '#agent/epochs/statement.ts';
-import type { Log } from '#agent/log.ts';
 import { reportAnswer, type ReportAnswer } from '#agent/report/answer.ts';
 import { replaceFile } from '#agent/report/file.ts';
 import type { Evidence } from '#attest/evidence.ts';
 import { reportText, signReport, type NodeFacts } from '#attest/report.ts';
+import type { Log } from './log.ts';
 
 export interface ReportingOptions {
   /** Where reports are kept; made when it is missing. */

@@ -128,7 +128,8 @@ export async function readEkAuthorities(directory: string): Promise<EkAuthoritie
   return { certificates, skipped };
 }
 
-function certificatesOf(contents: Buffer): X509Certificate[] {
+/** The certificates in PEM (several in a row) or DER. Errors: those of OpenSSL, EVIDENCE_MALFORMED. */
+export function certificatesOf(contents: Buffer): X509Certificate[] {
   if (contents.length > MAX_ROOT_FILE_BYTES) throw malformed('EK authority', 'a file over 4 MiB');
   const blocks = contents.toString('latin1').match(PEM);
   return (blocks ?? [contents]).map((block) => new X509Certificate(block));

@@ -1,12 +1,12 @@
 // A good report of a real software TPM, and variations of it that its own node, or somebody who has its
 // keys, could sign.
-import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeSigningPublic, type SigningKey } from '#agent/base/asymmetric.ts';
 import type { Sid } from '#agent/base/brands.ts';
 import { fromB64url, hex, sha256, truncate, utf8, type Bytes } from '#agent/base/bytes.ts';
 import type { SignedDocument } from '#agent/base/signed.ts';
+import { certificatesOf } from '#attest/ek.ts';
 import { reportText, signReport, type ReportRequest } from '#attest/report.ts';
 import type { ReportQuestion } from '#attest/reportVerify.ts';
 import { FIXTURE_CLUSTER, FIXTURE_DOMAIN, FIXTURE_NODE } from './make.ts';
@@ -19,7 +19,7 @@ export const reportFixture = JSON.parse(
 const { evidence, enrolment, policy, madeAtMs, owner, roots } = reportFixture;
 
 export const reportOwner = decodeSigningPublic(fromB64url(owner));
-export const reportRoots = roots.map((pem) => new X509Certificate(pem));
+export const reportRoots = roots.flatMap((pem) => certificatesOf(Buffer.from(pem)));
 
 /** The fixture as a signed document, with `change`, signed by `key`. */
 export const signedReport = (
