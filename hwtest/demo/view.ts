@@ -76,7 +76,11 @@ function frameLines(frame: Frame, width: number): string[] {
     `tidelock demo, ${clock(frame.elapsedMs)}; * conducts; Ctrl-C ends it and removes everything`,
     '',
     head,
-    ...rows.flatMap((row, i) => [row, ...chainLine(frame.nodes[i]?.status)]),
+    ...rows.flatMap((row, i) => [
+      row,
+      ...chainLine(frame.nodes[i]?.status),
+      ...probesLine(frame.nodes[i]?.status),
+    ]),
     '',
     trafficLine(frame),
   ];
@@ -109,6 +113,17 @@ function chainLine(status: Status | undefined): string[] {
   if (chain === undefined) return [];
   const { id, generation, epoch, algorithm } = chain;
   return [`  chain ${id.slice(0, 8)} ${generation}.${epoch}  ${algorithm}`];
+}
+
+/** What the kernel shows, or why nothing is seen; the last bypass instead, where there is one. */
+function probesLine(status: Status | undefined): string[] {
+  if (status === undefined) return [];
+  const { state, reason, events, lost, bypasses } = status.probes;
+  const last = bypasses.at(-1);
+  if (last) return [`  BYPASS ${plain(last.text)}`];
+  if (state !== 'running') return [`  probes ${state}${reason ? `: ${plain(reason)}` : ''}`];
+  const seen = Object.entries(events).map(([kind, n]) => `${n} ${kind}`);
+  return [`  probes ${seen.join(', ')}, ${lost} lost`];
 }
 
 function trafficLine({ traffic, elapsedMs }: Frame): string {

@@ -9,6 +9,7 @@ import { run } from '#agent/base/run.ts';
 import type { ServiceAccessPolicy } from '#agent/policy/schema.ts';
 import { logTail, type Argv, type Program } from './program.ts';
 import type { Rig, RigNode } from './rig.ts';
+import { WITH_TRACEFS } from './tracefs.ts';
 
 /** A section of the agent's configuration, laid over that of the cluster. */
 export type Overrides = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -81,7 +82,8 @@ export async function createCluster(rig: Rig, options: ClusterOptions): Promise<
       await run([...tidelock, 'enroll', '--config', config, '--owner', `${ownerDir}/owner.key`]);
     },
     startAgent: (node, overrides = {}) => {
-      const argv: Argv = [...tidelock, 'agent', 'run', '--config', configure(node, overrides)];
+      const agent: Argv = [...tidelock, 'agent', 'run', '--config', configure(node, overrides)];
+      const argv: Argv = [...WITH_TRACEFS, ...agent];
       const program = rig.spawn(node, argv, { name: 'agent' });
       return agentOf(node, program, tidelock);
     },
