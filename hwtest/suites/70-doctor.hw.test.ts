@@ -37,7 +37,9 @@ function transcribe(title: string, command: string, text: string, exit: number):
 
 const without = async (title: string, lacking: Lacking = {}): Promise<Diagnosis> => {
   const diagnosis = await diagnose(both, node, lacking);
-  transcribe(title, 'tidelock doctor', diagnosis.text, diagnosis.exit);
+  if (transcripts !== undefined) {
+    transcribe(title, 'tidelock doctor', await diagnosis.text(), diagnosis.exit);
+  }
   return diagnosis;
 };
 

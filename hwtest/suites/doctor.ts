@@ -32,8 +32,8 @@ export interface Diagnosis {
   readonly checks: readonly Finding[];
   /** Errors: RangeError for an id that is not there. */
   check(id: string): Finding;
-  /** What an operator sees. */
-  readonly text: string;
+  /** What an operator sees: the command is run once more. */
+  text(): Promise<string>;
 }
 
 /** The argument vector of a verb in a mount namespace of its own, with tracefs or without. */
@@ -57,7 +57,7 @@ export function verbArgv(args: readonly string[], lacking: Lacking = {}): [strin
   ];
 }
 
-/** Runs doctor twice on `node`: as JSON to be judged, and as text to be read. */
+/** Runs doctor on `node`. */
 export async function diagnose(
   both: TwoNodes,
   node: RigNode,
@@ -80,7 +80,7 @@ export async function diagnose(
       if (found === undefined) throw new RangeError(`no check ${id}`);
       return found;
     },
-    text: (await doctor('-o', 'table')).stdout.toString(),
+    text: async () => (await doctor('-o', 'table')).stdout.toString(),
   };
 }
 
