@@ -4,7 +4,7 @@ import { signingKeyId, type SigningPublic } from '#agent/base/asymmetric.ts';
 import { b64url, fromB64url, hex, sha256, type Bytes } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
-import { parseAs, problemsOf } from '#agent/base/schema.ts';
+import { problemsOf } from '#agent/base/schema.ts';
 import {
   BOTH,
   verifyDocument,
@@ -83,8 +83,7 @@ function documentOf(bytes: Bytes): SignedFile | { readonly why: string } {
   if ('why' in json) return json;
   const read = fileSchema.safeParse(json.value);
   if (read.success) return read.data;
-  const problems = problemsOf(read.error).slice(0, 3).join('; ');
-  return { why: `not a signed report (${problems.slice(0, 300)})` };
+  return { why: `not a signed report (${problemsIn(read.error)})` };
 }
 
 /** A report whose algorithms may be called anything yet. */
@@ -135,19 +134,23 @@ function isSignedBy(document: SignedFile, key: SigningPublic, alg: SignatureAlg)
   }
 }
 
-const bodyOf = (payload: Json): ReportBody =>
-  parseAs(reportSchema, payload, {
-    code: 'DOCUMENT_MALFORMED',
-    op: OP,
-    what: 'attestation report',
-    hint: 'It is signed, yet does not fit this version of tidelock: compare `tidelock version` with the agent version in it.',
-  });
+function bodyOf(payload: Json): ReportBody {
+  const read = reportSchema.safeParse(payload);
+  if (read.success) return read.data;
+  throw malformed(`signed, yet not as this version knows it (${problemsIn(read.error)})`);
+}
 
-const OP = 'report.open';
+/** The first problems of a failed parse, as they may be printed: names in it are the sender's. */
+const problemsIn = (error: z.ZodError): string =>
+  problemsOf(error)
+    .slice(0, 3)
+    .join('; ')
+    .slice(0, 300)
+    .replace(/\p{Control}/gu, '?');
 
 const malformed = (state: string): TidelockError =>
   new TidelockError('DOCUMENT_MALFORMED', {
-    op: OP,
+    op: 'report.open',
     message: `Cannot read attestation report: it is ${state}`,
-    hint: 'Give a file as `tidelock report --out` or the agent wrote it, whole and unchanged.',
+    hint: 'Give a file as `tidelock report --out` or the agent wrote it, whole and unchanged; compare `tidelock version` with that of the agent.',
   });

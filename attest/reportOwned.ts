@@ -3,6 +3,7 @@
 import { signingKeyId, type SigningPublic } from '#agent/base/asymmetric.ts';
 import { hex } from '#agent/base/bytes.ts';
 import type { Json } from '#agent/base/jcs.ts';
+import { b64Text } from '#agent/base/schema.ts';
 import { documentHash, verifyDocument, type SignedDocument } from '#agent/base/signed.ts';
 import { z } from 'zod';
 import { fail, notChecked, pass, type Check } from './check.ts';
@@ -47,7 +48,7 @@ const claimed = z.looseObject({
   v: z.literal(1),
   kind: z.string(),
   payload: z.unknown(),
-  signatures: z.array(z.looseObject({ keyId: z.string().max(64) })).max(8),
+  signatures: z.array(z.looseObject({ keyId: b64Text(16) })).max(8),
 });
 
 function partOf<T>(

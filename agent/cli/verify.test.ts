@@ -121,6 +121,22 @@ describe('tidelock verify', () => {
     expect(out).not.toContain('swtqm');
   });
 
+  it('verify prints no control character that a report could have brought', async () => {
+    const { policy } = reportFixture;
+    const keyId = '\u001b[2J';
+    const hostile = [
+      reportText(signedReport({ enrolment: { ...reportFixture.enrolment, '\u001b[2J': 1 } })),
+      reportText(signedReport({ policy: { ...policy, signatures: [{ keyId }] } })),
+      `{"kind":"attestation-report","payload":{},"signatures":[],"v":1,"\\u001b[2J":1}\n`,
+      '{"\\u001b[2J":1}\n',
+    ];
+    for (const content of hostile) {
+      await writeFile(join(dir, 'hostile.json'), content);
+      const { out, err } = await tidelock('verify', 'hostile.json', ...OWNER);
+      expect(`${out}${err}`).not.toMatch(/(?!\n)\p{Control}/u);
+    }
+  });
+
   it.each([
     [['verify'], 2, /<file> is missing/],
     [['verify', 'nowhere.json'], 2, /FILE_UNREADABLE: .*ENOENT/],

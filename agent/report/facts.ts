@@ -4,7 +4,11 @@ import type { Status } from '#agent/api/status.ts';
 import type { NodeFacts } from '#attest/report.ts';
 
 /** Facts by group, of a status. */
-export function factsOf({ agent, host, epochs }: Status): NodeFacts {
+export function factsOf({
+  agent,
+  host,
+  epochs,
+}: Pick<Status, 'agent' | 'host' | 'epochs'>): NodeFacts {
   const { conductor, term, generation, epoch, slot, periodMs, busConnected } = epochs;
   const [chain] = epochs.chains;
   return {

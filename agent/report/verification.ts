@@ -2,7 +2,7 @@
 // that a verdict short of acceptable ends in. It judges nothing.
 import { signingKeyId, type SigningPublic } from '#agent/base/asymmetric.ts';
 import { TidelockError } from '#agent/base/errors.ts';
-import { pairs, table } from '#agent/api/columns.ts';
+import { oneLine, pairs, table } from '#agent/api/columns.ts';
 import type { ReportAppraisal, Told } from '#attest/reportVerify.ts';
 
 /** Under what a report was verified, as far as the reader should be told again. */
@@ -77,12 +77,15 @@ export function refusalOf(appraisal: ReportAppraisal): TidelockError | undefined
   });
 }
 
-/** What keeps the verdict from being better, in the words of the first check that does. */
+/**
+ * What keeps the verdict from being better, in the words of the first check that does, on one line that
+ * steers no terminal: some of these words are the report's.
+ */
 export function whyOf({ verdict, checks }: ReportAppraisal): string {
   const limiting = checks.filter(({ ceiling }) => ceiling === verdict);
   const [first, ...others] = limiting;
   const more = others.length > 0 ? ` And: ${others.map(({ name }) => name).join(', ')}.` : '';
-  return first ? `${first.name}: ${first.text}${more}` : '';
+  return first ? oneLine(`${first.name}: ${first.text}${more}`) : '';
 }
 
 const nodeOf = ({ body: { node, domain, cluster, sid } }: Told): object => ({
