@@ -23,6 +23,8 @@ export interface TwoNodes extends AsyncDisposable {
   agent(node: string): RigAgent;
   /** The other agent than that of `node`. */
   other(node: string): RigAgent;
+  /** Starts the agent of a node anew, after its end; `agent()` is the new one from then on. */
+  startAgain(node: string): RigAgent;
   /** Waits until every agent can open lanes to the other and has captured its pods. */
   inStep(): Promise<void>;
   exec(pod: string, argv: readonly [string, ...string[]], timeoutMs?: number): Promise<RunResult>;
@@ -71,9 +73,9 @@ export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
       ...(program && { program }),
     });
     for (const node of rig.nodes) await cluster.enrol(node);
-    const agents = rig.nodes.map((node) => cluster.startAgent(node));
+    const agents = new Map(rig.nodes.map((node) => [node.name, cluster.startAgent(node)]));
     const agent = (name: string): RigAgent => {
-      const found = agents.find(({ node }) => node.name === name);
+      const found = agents.get(name);
       if (!found) throw new RangeError(`no agent on ${name}`);
       return found;
     };
@@ -81,8 +83,16 @@ export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
       rig,
       agent,
       other: (name) => agent(name === NODES[0] ? NODES[1] : NODES[0]),
+      startAgain: (name) => {
+        const again = cluster.startAgent(rig.node(name));
+        agents.set(name, again);
+        return again;
+      },
       inStep: async () => {
-        await Promise.all(agents.map((each) => each.until('in step', isInStep, 12 * periodMs)));
+        const waits = [...agents.values()].map((each) =>
+          each.until('in step', isInStep, 12 * periodMs),
+        );
+        await Promise.all(waits);
       },
       exec: (name, argv, timeoutMs = 30_000) =>
         rig.exec(rig.pod(name), argv, { okCodes: ANY_CODE, timeoutMs }),

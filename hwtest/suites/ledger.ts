@@ -1,0 +1,97 @@
+// What the processes of an agent hold, counted from /proc: descriptors by kind, memory, network
+// namespaces, and what stands in the pods. Two ledgers side by side show a leak. Changes nothing.
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { cgroupPids } from '#hwtest/rig/cgroup.ts';
+import type { RigPod } from '#hwtest/rig/rig.ts';
+import type { TwoNodes } from './twoNodes.ts';
+
+/** Counts by name; of memory, MiB. */
+export type Ledger = Readonly<Record<string, number>>;
+
+export interface Holder {
+  readonly name: string;
+  readonly pid: number;
+}
+
+/** The rows of each process, of each pod, and of the rig as a whole. */
+export async function takeLedger(both: TwoNodes, holders: readonly Holder[]): Promise<Ledger> {
+  const rows: [string, number][] = holders.flatMap(({ name, pid }) =>
+    Object.entries({ ...descriptors(pid), 'RSS MiB': residentMib(pid) }).map(
+      ([kind, n]): [string, number] => [`${name}: ${kind}`, n],
+    ),
+  );
+  for (const pod of both.rig.pods) {
+    const { stdout } = await both.rig.exec(pod, ['nft', 'list', 'ruleset']);
+    rows.push([`pod ${pod.name}: rule lines`, stdout.toString().split('\n').length]);
+    rows.push([`pod ${pod.name}: listeners`, listenersIn(pod)]);
+  }
+  const groups = both.rig.nodes.map(({ place }) => place.cgroup);
+  const pids = groups.flatMap(cgroupPids);
+  rows.push(['rig: processes', pids.length]);
+  rows.push(['rig: network namespaces in use', new Set(pids.map(netnsOf)).size]);
+  return Object.fromEntries(rows);
+}
+
+/** `before` and `after` as lines of a table. */
+export const ledgerTable = (before: Ledger, after: Ledger): string => {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const line = (a: string, b: string, c: string): string =>
+    `    ${a.padEnd(44)}${b.padStart(8)}${c.padStart(8)}`;
+  return [
+    line('', 'before', 'after'),
+    ...names.map((name) => line(name, String(before[name] ?? 0), String(after[name] ?? 0))),
+  ].join('\n');
+};
+
+const KINDS = ['tcp', 'unix', 'memfd', 'pipe', 'anon', 'netns', 'file'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** Open descriptors of a process by kind; those that close meanwhile are left out. */
+function descriptors(pid: number): Record<Kind, number> {
+  const counts = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<Kind, number>;
+  const unix = inodesOf(`/proc/${pid}/net/unix`);
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    const target = linkOf(`/proc/${pid}/fd/${fd}`);
+    if (target !== undefined) counts[kindOf(target, unix)] += 1;
+  }
+  return counts;
+}
+
+function kindOf(target: string, unix: ReadonlySet<string>): Kind {
+  const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
+  if (inode !== undefined) return unix.has(inode) ? 'unix' : 'tcp';
+  if (target.startsWith('/memfd:')) return 'memfd';
+  if (target.startsWith('pipe:')) return 'pipe';
+  if (target.startsWith('anon_inode:')) return 'anon';
+  return target.startsWith('net:') ? 'netns' : 'file';
+}
+
+/** The 7th column of /proc/PID/net/unix; abstract and unnamed sockets are listed as well. */
+const inodesOf = (path: string): ReadonlySet<string> =>
+  new Set(
+    readFileSync(path, 'latin1')
+      .split('\n')
+      .flatMap((line) => line.trim().split(/\s+/)[6] ?? []),
+  );
+
+function residentMib(pid: number): number {
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  return Math.round(Number(kib) / 1024);
+}
+
+/** Sockets in state LISTEN (0A) in a pod's namespace, as a process inside sees them. */
+function listenersIn({ place }: RigPod): number {
+  const [pid] = cgroupPids(place.cgroup);
+  if (pid === undefined) return 0;
+  return readFileSync(`/proc/${pid}/net/tcp`, 'latin1').match(/:[0-9A-F]{4} 0A /g)?.length ?? 0;
+}
+
+const netnsOf = (pid: number): string => linkOf(`/proc/${pid}/ns/net`) ?? '';
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
