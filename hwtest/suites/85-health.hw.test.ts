@@ -65,7 +65,7 @@ test('both nodes are ready by a canary over a lane, of which no counter of traff
       ready: true,
       checks: [{}, {}, {}, {}, { name: 'canary', reason: expect.stringContaining('from a peer') }],
     });
-    expect(await read(node, '/healthz')).toEqual({ code: 200, body: 'ok' });
+    expect(await read(node, '/healthz')).toEqual({ code: 200, body: 'ok\n' });
     expect(await metric(node, 'tidelock_ready')).toBe(1);
     expect(await metric(node, 'tidelock_canaries_total{result="passed"}')).toBeGreaterThan(0);
     expect(await metric(node, 'tidelock_canaries_answered_total')).toBeGreaterThan(0);
