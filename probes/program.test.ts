@@ -1,4 +1,3 @@
-import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { TidelockError } from '#agent/base/errors.ts';
 import { PROBE_KINDS } from './events.ts';
@@ -23,9 +22,7 @@ test('probeProgram() prints every kind under its own number of the budget', () =
 });
 
 test('probeProgram() says which file is missing', () => {
-  const empty = pathToFileURL('/proc/self/task/');
-  expect(() => probeProgram(empty)).toThrow(TidelockError);
-  expect(() => probeProgram(empty)).toThrow(
-    /Cannot start probes: a .bt file cannot be read.*exec.bt/,
-  );
+  const missing = [new URL('file:///proc/self/task/exec.bt')];
+  expect(() => probeProgram(missing)).toThrow(TidelockError);
+  expect(() => probeProgram(missing)).toThrow(/Cannot start probes: .* cannot be read.*exec\.bt/);
 });

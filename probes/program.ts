@@ -2,15 +2,21 @@
 import { readFileSync } from 'node:fs';
 import { TidelockError, messageOf } from '#agent/base/errors.ts';
 
-const PARTS = ['exec', 'connect', 'accept', 'close', 'bypass', 'bypassVeth', 'heartbeat'] as const;
+/** Each named by itself, so that a bundle knows what to carry along. */
+const PARTS: readonly URL[] = [
+  new URL('./exec.bt', import.meta.url),
+  new URL('./connect.bt', import.meta.url),
+  new URL('./accept.bt', import.meta.url),
+  new URL('./close.bt', import.meta.url),
+  new URL('./bypass.bt', import.meta.url),
+  new URL('./bypassVeth.bt', import.meta.url),
+  new URL('./heartbeat.bt', import.meta.url),
+];
 
-/**
- * The text of the program; `$1` in it is the network namespace of the node. `directory` has the `.bt`
- * files and is this one by default. Errors: PROBES_UNAVAILABLE.
- */
-export function probeProgram(directory: URL = new URL('.', import.meta.url)): string {
+/** The text of the program; `$1` in it is the network namespace of the node. Errors: PROBES_UNAVAILABLE. */
+export function probeProgram(parts = PARTS): string {
   try {
-    return PARTS.map((part) => readFileSync(new URL(`${part}.bt`, directory), 'utf8')).join('\n');
+    return parts.map((part) => readFileSync(part, 'utf8')).join('\n');
   } catch (cause) {
     throw new TidelockError('PROBES_UNAVAILABLE', {
       op: 'probes.start',
