@@ -8,9 +8,11 @@ import { LIVE_CHECKS } from './live.ts';
 import { REDIRECT_CHECKS } from './nftables.ts';
 import { PROBE_CHECKS } from './probes.ts';
 import { TPM_CHECKS } from './tpm.ts';
+import { TRACING_CHECKS } from './tracing.ts';
 
 export const CHECKS: readonly Check[] = [
   ...HOST_CHECKS,
+  ...TRACING_CHECKS,
   ...PROBE_CHECKS,
   ...DOCUMENT_CHECKS,
   ...LIMIT_CHECKS,

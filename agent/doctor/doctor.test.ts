@@ -7,8 +7,9 @@ import { TidelockError } from '#agent/base/errors.ts';
 import { run } from '#agent/base/run.ts';
 import { fail, pass, skip, warn, type Check, type Finding } from './check.ts';
 import { CHECKS } from './checks.ts';
-import { openContext } from './context.ts';
+import { openContext, type Context } from './context.ts';
 import { examine, exitOf, type Result } from './doctor.ts';
+import { whereWanted } from './tracing.ts';
 import { explanationText, resultsText } from './text.ts';
 
 const explanation = {
@@ -182,6 +183,21 @@ describe('CHECKS', () => {
         expect(text).toContain(part);
       }
     }
+  });
+});
+
+describe('whereWanted()', () => {
+  const asked = check('probes', finding(pass('looked')));
+  const configured = (config: Promise<unknown>) => ({ config: () => config }) as Context;
+  const found = (config: Promise<unknown>) =>
+    whereWanted(asked).run(configured(config), new AbortController().signal);
+
+  test('whereWanted() looks unless the configuration switches probes off', async () => {
+    expect(await found(Promise.resolve({ probes: { enabled: true } }))).toEqual(pass('looked'));
+    expect(await found(Promise.reject(new Error('unreadable')))).toEqual(pass('looked'));
+    expect(await found(Promise.resolve({ probes: { enabled: false } }))).toEqual(
+      skip('probes.enabled is false'),
+    );
   });
 });
 

@@ -1,4 +1,4 @@
-// Checks of the machine itself: privilege, kernel, what bpftrace needs of it, and limits.
+// Checks of the machine itself: privilege, kernel, and what may run out.
 import { access, constants, readFile, statfs } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import { dirname } from 'node:path';
@@ -77,52 +77,6 @@ const kernel: Check = {
     return lockdown.includes('[confidentiality]')
       ? warn(`${text}, lockdown is confidentiality: probes cannot read memory`, usualCause, remedy)
       : pass(text);
-  },
-};
-
-const BTF = '/sys/kernel/btf/vmlinux';
-
-const btf: Check = {
-  id: 'btf',
-  title: 'kernel type information',
-  explanation: {
-    looksAt: `Whether ${BTF} can be read.`,
-    neededFor: 'Probes tell pods apart by the network namespace, which they find through BTF.',
-    usualCause: 'The kernel was built without CONFIG_DEBUG_INFO_BTF, or /sys is not mounted here.',
-    remedy: 'Use a kernel with CONFIG_DEBUG_INFO_BTF=y (every Debian kernel has it); mount sysfs.',
-  },
-  exit: EXIT.missing,
-  needs: [],
-  run: async () => {
-    const { usualCause, remedy } = btf.explanation;
-    return (await readable(BTF))
-      ? pass(`${BTF} is there`)
-      : fail(`${BTF} cannot be read`, usualCause, remedy);
-  },
-};
-
-/** Where tracefs is mounted, the newer place first. */
-const TRACEFS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
-
-const tracefs: Check = {
-  id: 'tracefs',
-  title: 'tracefs',
-  explanation: {
-    looksAt: `Whether ${TRACEFS.join(' or ')} lists the kernel’s tracepoints.`,
-    neededFor: 'bpftrace finds tracepoints there; without it no probe can be attached.',
-    usualCause:
-      'tracefs is not mounted in this mount namespace; containers have none of their own.',
-    remedy:
-      'mount -t tracefs tracefs /sys/kernel/tracing, or mount the host’s directory into the container.',
-  },
-  exit: EXIT.missing,
-  needs: [],
-  run: async () => {
-    const { usualCause, remedy } = tracefs.explanation;
-    for (const place of TRACEFS) {
-      if (await readable(`${place}/events/sched/sched_process_exec/id`)) return pass(place);
-    }
-    return fail(`no tracepoints in ${TRACEFS.join(' or ')}`, usualCause, remedy);
   },
 };
 
@@ -214,7 +168,8 @@ const disk: Check = {
   },
 };
 
-const readable = (path: string): Promise<boolean> =>
+/** Whether this process may read what is at `path`. */
+export const readable = (path: string): Promise<boolean> =>
   access(path, constants.R_OK).then(
     () => true,
     () => false,
@@ -226,6 +181,6 @@ async function nearest(path: string): Promise<string> {
 }
 
 /** Checks that need no configuration but where one says where to look. */
-export const HOST_CHECKS: readonly Check[] = [root, kernel, btf, tracefs];
+export const HOST_CHECKS: readonly Check[] = [root, kernel];
 /** Checks of what may run out. */
 export const LIMIT_CHECKS: readonly Check[] = [descriptors, conntrack, disk];

@@ -1,5 +1,5 @@
-// Checks of bpftrace: that it is there, and that it sees what it must. The second really attaches
-// probes, and starts a program and a connection of its own for them to see.
+// Check of the probes at work: it attaches the agent's own, and starts a program and a connection for
+// them to see.
 import { symlink } from 'node:fs/promises';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
@@ -8,41 +8,9 @@ import { sleep } from '#agent/base/clock.ts';
 import { EXIT } from '#agent/base/codes.ts';
 import type { ProbeEvent } from '#probes/events.ts';
 import { startProbes, type ProbesStatus } from '#probes/probes.ts';
-import { fail, pass, warn, type Check } from './check.ts';
+import { fail, pass, type Check } from './check.ts';
 import type { Context } from './context.ts';
-import { installing, missingPrograms } from './programs.ts';
-
-/** The version that the probes were written for. */
-const TESTED = [0, 17] as const;
-
-const bpftrace: Check = {
-  id: 'bpftrace',
-  title: 'bpftrace',
-  explanation: {
-    looksAt: 'Whether bpftrace is on the PATH, and its version.',
-    neededFor: 'Probes: which pod starts what, connects where, and talks past its lanes.',
-    usualCause: 'The package bpftrace is not installed.',
-    remedy: installing(['bpftrace']),
-  },
-  exit: EXIT.missing,
-  needs: [],
-  run: async (context) => {
-    const { usualCause, remedy } = bpftrace.explanation;
-    const missing = await missingPrograms(['bpftrace'], context.env);
-    if (missing.length > 0) return fail('bpftrace not on the PATH', usualCause, remedy);
-    const { stdout } = await context.run(['bpftrace', '--version']);
-    const text = stdout.toString().trim();
-    const [, major, minor] = /v(\d+)\.(\d+)/.exec(text) ?? [];
-    const old = Number(major) === TESTED[0] && Number(minor) < TESTED[1];
-    return old
-      ? warn(
-          `${text}, older than ${TESTED.join('.')}`,
-          'An old distribution.',
-          'Install a newer one.',
-        )
-      : pass(text);
-  },
-};
+import { whereWanted } from './tracing.ts';
 
 /** Attaching takes two seconds, on a machine that is loaded with something else many. */
 const GIVE_UP_MS = 30_000;
@@ -146,4 +114,4 @@ const connection = (port: number): Promise<void> =>
       .resume();
   });
 
-export const PROBE_CHECKS: readonly Check[] = [bpftrace, probes];
+export const PROBE_CHECKS: readonly Check[] = [whereWanted(probes)];

@@ -3,7 +3,9 @@
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { State } from '#agent/doctor/check.ts';
+import type { Argv } from '#hwtest/rig/program.ts';
 import type { RigNode } from '#hwtest/rig/rig.ts';
+import { WITH_TRACEFS } from '#hwtest/rig/tracefs.ts';
 import type { TwoNodes } from './twoNodes.ts';
 
 const REPOSITORY = `${import.meta.dirname}/../..`;
@@ -37,25 +39,20 @@ export interface Diagnosis {
 }
 
 /** The argument vector of a verb in a mount namespace of its own, with tracefs or without. */
-export function verbArgv(args: readonly string[], lacking: Lacking = {}): [string, ...string[]] {
-  const mounts =
-    lacking.tracefs === true
-      ? 'umount -lq /sys/kernel/tracing; umount -lq /sys/kernel/debug; exec "$@"'
-      : 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"';
+export function verbArgv(args: readonly string[], lacking: Lacking = {}): Argv {
   const clock = lacking.clock === true ? ['--import', `${import.meta.dirname}/clockAhead.ts`] : [];
-  return [
-    'unshare',
-    '--mount',
-    'sh',
-    '-c',
-    mounts,
-    'sh',
-    process.execPath,
-    ...clock,
-    MAIN,
-    ...args,
-  ];
+  const mounts = lacking.tracefs === true ? WITHOUT_TRACEFS : WITH_TRACEFS;
+  return [...mounts, process.execPath, ...clock, MAIN, ...args];
 }
+
+const WITHOUT_TRACEFS: Argv = [
+  'unshare',
+  '--mount',
+  'sh',
+  '-c',
+  'umount -lq /sys/kernel/tracing; umount -lq /sys/kernel/debug; exec "$@"',
+  'sh',
+];
 
 /** Runs doctor on `node`. */
 export async function diagnose(
