@@ -64,7 +64,10 @@ describe('bundle()', () => {
     symlinkSync(join(dir, 'tidelock.mjs'), join(bin, 'tidelock'));
     symlinkSync(process.execPath, join(bin, 'node'));
     const env = { PATH: bin };
-    const { status, stdout } = spawnSync('tidelock', ['help'], { env, encoding: 'utf8' });
+    const { status, stdout } = spawnSync(join(bin, 'tidelock'), ['help'], {
+      env,
+      encoding: 'utf8',
+    });
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('agent run') });
   });
 
