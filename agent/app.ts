@@ -52,12 +52,12 @@ import { requireRoot, termsOf } from './prerequisites.ts';
 import { LaneEvents } from './laneEvents.ts';
 import { Snapshots, type SnapshotSources } from './snapshots.ts';
 import { probedPods } from './probedPods.ts';
-import { factsOf } from './report/facts.ts';
+import { factsOf } from '#agent/report/facts.ts';
 import { Reporting } from './reporting.ts';
 import { routesOf, type RouteSources } from './routes.ts';
 import { statusOf } from './statusView.ts';
-import { ConnectionMemory } from './why/memory.ts';
-import { reach } from './why/reach.ts';
+import { ConnectionMemory } from '#agent/why/memory.ts';
+import { reach } from '#agent/why/reach.ts';
 import { Succession } from './succession.ts';
 
 export interface AgentDeps {

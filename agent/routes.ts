@@ -5,7 +5,7 @@ import { epochsOf } from './epochsView.ts';
 import { answerLanes } from './lanesView.ts';
 import type { Reporting } from './reporting.ts';
 import { statusOf, type StatusSources } from './statusView.ts';
-import { answerWhy, type WhySources } from './why/gather.ts';
+import { answerWhy, type WhySources } from '#agent/why/gather.ts';
 
 export interface RouteSources extends StatusSources, Omit<WhySources, keyof StatusSources> {
   readonly reporting: Pick<Reporting, 'answer'>;

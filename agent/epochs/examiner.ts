@@ -8,6 +8,7 @@ import { messageOf } from '#agent/base/errors.ts';
 import { jcs, type Json } from '#agent/base/jcs.ts';
 import { readEnrolment } from '#attest/enrolment.ts';
 import type { AttestationPolicy } from '#attest/policy.ts';
+import type { TpmClock } from '#attest/tpm/attest.ts';
 import { verifyEvidence, type Appraisal } from '#attest/verify.ts';
 import { z } from 'zod';
 import type { Bus } from './bus.ts';
@@ -58,6 +59,8 @@ export class Examiner {
   readonly #good = new Map<Sid, Examined & { known: true }>();
   /** By node and sid, so that a claim in another name does not stand in the way. */
   readonly #failedAtMs = new Map<string, number>();
+  /** What each node's TPM said of time under its newest acceptable statement: it never goes back. */
+  readonly #clocks = new Map<NodeName, { readonly issuedAtMs: number; readonly clock: TpmClock }>();
 
   constructor(options: ExaminerOptions) {
     this.#options = options;
@@ -119,7 +122,11 @@ export class Examiner {
       return { known: false, why: messageOf(cause) };
     }
     const nowMs = clock.wallMs();
+    const seen = this.#clocks.get(node);
+    // Evidence of an older statement may be read late; it is older by the TPM's clock too.
+    const previousClock = seen && statement.issuedAtMs >= seen.issuedAtMs ? seen.clock : undefined;
     const appraisal = verifyEvidence({
+      previousClock,
       evidence,
       expected: { node, domain, cluster, statementHash: sha256(statement.bytes) },
       enrolment,
@@ -141,11 +148,20 @@ export class Examiner {
       challengeRandom: shape.data.challenge.random,
     };
     if (acceptable(appraisal)) {
+      this.#noteClock(node, statement.issuedAtMs, appraisal.clock);
       const oldest = this.#good.keys().next();
       if (this.#good.size >= MAX_REMEMBERED && !oldest.done) this.#good.delete(oldest.value);
       this.#good.set(sid, examined);
     }
     return examined;
+  }
+
+  #noteClock(node: NodeName, issuedAtMs: number, clock: TpmClock | undefined): void {
+    const seen = this.#clocks.get(node);
+    if (!clock || (seen && issuedAtMs < seen.issuedAtMs)) return;
+    const oldest = this.#clocks.keys().next();
+    if (this.#clocks.size >= MAX_REMEMBERED && !oldest.done) this.#clocks.delete(oldest.value);
+    this.#clocks.set(node, { issuedAtMs, clock });
   }
 }
 
