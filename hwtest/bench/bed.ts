@@ -4,7 +4,10 @@
 //   client ─ redirect ─ agent ── node a ═════ node b ── agent ─ server         tidelock
 //   plain-client ───── proxy ── node a ═════ node b ── proxy ── plain-server   the peers
 //   plain-client ────────────── node a ═════ node b ──────────── plain-server  direct
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readOwnerKey } from '#agent/owner.ts';
+import { readPolicy, signPolicy } from '#attest/policy.ts';
+import { CHIPS } from '#proxy/chips/registry.ts';
 import { createCluster, type RigAgent } from '#hwtest/rig/cluster.ts';
 import { execIn, spawnIn, waitListening, type Program } from '#hwtest/rig/program.ts';
 import { createRig, type PodPlan, type Rig, type RigNode, type RigPod } from '#hwtest/rig/rig.ts';
@@ -136,6 +139,7 @@ async function startAgents(rig: Rig, workers: number): Promise<readonly RigAgent
     ],
     overrides: { lanes: { workers } },
   });
+  await allowOneCipher(`${rig.dir}/owner`);
   for (const node of rig.nodes) await cluster.enrol(node);
   const agents = rig.nodes.map((node) =>
     cluster.startAgent(node, { inventory: { file: inventoryOf(rig, node) } }),
@@ -154,6 +158,18 @@ async function startAgents(rig: Rig, workers: number): Promise<readonly RigAgent
     );
   }
   return agents;
+}
+
+/**
+ * Signs the policy of the cluster anew with the algorithms of one AEAD, which is that of the peers: by
+ * default epochs draw ChaCha20-Poly1305 too, and a median over both would be of neither.
+ */
+async function allowOneCipher(ownerDir: string): Promise<void> {
+  const owner = await readOwnerKey(`${ownerDir}/owner.key`);
+  const file = `${ownerDir}/attestation-policy.json`;
+  const policy = readPolicy(JSON.parse(readFileSync(file, 'utf8')), [owner.public]);
+  const algorithms = CHIPS.filter(({ aead }) => aead === 'AES-256-GCM').map(({ id }) => id);
+  writeFileSync(file, JSON.stringify(signPolicy({ ...policy, algorithms }, owner)));
 }
 
 /** The captured pods of a node, for its agent. */

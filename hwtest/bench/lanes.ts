@@ -95,6 +95,11 @@ async function runLanes({ runs, effort, only, stop, log }: Plan): Promise<BenchR
       failures.push({ run, subject: subject.name, message: messageOf(thrown) });
     }
   };
+  // Compilers, caches and pools of all of them know their work before anything is counted.
+  log('warming up');
+  for (const subject of subjects) {
+    if (!stop.aborted) await measureConnections(bed.rig, subject, effort).catch(() => undefined);
+  }
   for (const subject of subjects) {
     if (!stop.aborted) await note(1, subject, measureMemory(bed.rig, subject, effort));
   }
