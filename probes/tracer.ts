@@ -39,7 +39,12 @@ export const tracerBy =
     const child = spawn(command, [...before, '-f', 'json', '-', ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
-      env: { ...process.env, BPFTRACE_STRLEN: STRLEN, BPFTRACE_PERF_RB_PAGES: RING_PAGES },
+      env: {
+        ...process.env,
+        BPFTRACE_STRLEN: STRLEN,
+        BPFTRACE_MAX_STRLEN: STRLEN, // its name since bpftrace 0.19
+        BPFTRACE_PERF_RB_PAGES: RING_PAGES,
+      },
     });
     child.stdin.on('error', () => undefined); // it ended before it read: its end says why
     child.stdin.end(program);
