@@ -3,6 +3,7 @@
 // and a scrape tells a stranger nothing of who talks to whom. docs/metrics.md explains each.
 import type { CanaryState } from '#agent/health/canary.ts';
 import type { Status } from '#agent/api/status.ts';
+import { PROBE_KINDS } from '#probes/events.ts';
 import { CLOSES, REFUSALS, type CounterTotals } from '#proxy/counters.ts';
 import type { ProcessUse } from './processes.ts';
 
@@ -31,6 +32,7 @@ export interface Family {
   readonly values: (sample: Sample) => Values;
 }
 
+const PROBE_STATES = ['starting', 'running', 'degraded', 'off'] as const;
 const VERDICTS = ['affirming', 'warning', 'contraindicated', 'none'] as const;
 
 const counter = (
@@ -259,6 +261,29 @@ const EPOCHS: readonly Family[] = [
   ),
 ];
 
+/** What the kernel shows of pods. */
+const PROBES: readonly Family[] = [
+  gauge(
+    'tidelock_probes_state',
+    '1 at the present state of the probes.',
+    ({ status }) =>
+      Object.fromEntries(PROBE_STATES.map((state) => [state, flag(state === status.probes.state)])),
+    'state',
+  ),
+  counter(
+    'tidelock_probe_events_total',
+    'What the probes saw; a bypass is a captured connection that left without the redirect.',
+    ({ status: { probes } }) =>
+      Object.fromEntries(PROBE_KINDS.map((kind) => [kind, probes.events[kind] ?? 0])),
+    'kind',
+  ),
+  counter(
+    'tidelock_probe_events_lost_total',
+    'Events that the kernel or the agent could not keep up with.',
+    ({ status }) => status.probes.lost,
+  ),
+];
+
 /** The processes themselves. */
 const PROCESSES: readonly Family[] = [
   gauge(
@@ -305,4 +330,10 @@ const PROCESSES: readonly Family[] = [
   ),
 ];
 
-export const FAMILIES: readonly Family[] = [...TRAFFIC, ...HEALTH, ...EPOCHS, ...PROCESSES];
+export const FAMILIES: readonly Family[] = [
+  ...TRAFFIC,
+  ...HEALTH,
+  ...EPOCHS,
+  ...PROBES,
+  ...PROCESSES,
+];

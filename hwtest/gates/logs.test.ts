@@ -28,7 +28,7 @@ test('docs/logs.md lists every event that is written once, and no other', () => 
   expect(written.size).toBeGreaterThan(30); // else the scan itself is broken
   const documented = rows.map(([, name]) => name);
   expect(new Set(documented).size).toBe(documented.length);
-  expect(documented.toSorted()).toEqual([...written].toSorted());
+  expect(new Set(documented)).toEqual(written);
 });
 
 test('docs/logs.md gives a level and a meaning to each event', () => {
@@ -54,5 +54,6 @@ test('every event is written by a call that this gate understands', () => {
 test('docs/logs.md explains every close reason once, and no other', () => {
   const section = markdown.slice(markdown.indexOf('| close reason'), markdown.indexOf('## Events'));
   const explained = [...section.matchAll(/^\| ([a-z-]+) +\| .{10,}\|$/gm)].map(([, name]) => name);
-  expect(explained.toSorted()).toEqual([...CLOSES].toSorted());
+  expect(explained).toHaveLength(CLOSES.length);
+  expect(new Set(explained)).toEqual(new Set<string>(CLOSES));
 });

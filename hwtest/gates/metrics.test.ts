@@ -33,7 +33,16 @@ test('FAMILIES follow the naming of Prometheus', () => {
 });
 
 test('FAMILIES take no label that could name a pod, a peer or an identity', () => {
-  const closed = ['direction', 'reason', 'result', 'verdict', 'state', 'algorithm', 'purpose'];
+  const closed = [
+    'direction',
+    'reason',
+    'result',
+    'verdict',
+    'state',
+    'algorithm',
+    'purpose',
+    'kind',
+  ];
   const labels = FAMILIES.flatMap(({ label }) => (label === undefined ? [] : [label]));
   expect(labels.filter((label) => ![...closed, 'version', 'process'].includes(label))).toEqual([]);
 });
@@ -41,5 +50,6 @@ test('FAMILIES take no label that could name a pod, a peer or an identity', () =
 test('docs/metrics.md explains every reason of a refusal once, and no other', () => {
   const section = markdown.slice(markdown.indexOf('## Refusals'));
   const rows = section.match(/^\| [a-z-]+ +\| (out|in|both) +\|.*\|$/gm) ?? [];
-  expect(rows.map((row) => cells(row)[0]).toSorted()).toEqual([...REFUSALS].toSorted());
+  expect(rows).toHaveLength(REFUSALS.length);
+  expect(new Set(rows.map((row) => cells(row)[0]))).toEqual(new Set<string>(REFUSALS));
 });
