@@ -1,12 +1,13 @@
 // What a worker keeps of a control plane that was killed, while the next one finds its place: peers
-// still address the statement of the first for a moment, and confirm nothing to the second yet. It
-// adds only what the new snapshot stands for: no peer, pod or chain that it does not name.
+// still address the statement of the first for a moment, update keys by chains that only the first
+// had, and confirm nothing to the second yet. It adds no peer, statement of a peer, or pod that the new
+// snapshot does not name.
 import { wipe } from '#agent/base/bytes.ts';
 import { snapshotOf } from './channel.ts';
-import type { LocalPod, Peer, Snapshot } from './snapshot.ts';
+import type { LiveChain, LocalPod, Peer, Snapshot } from './snapshot.ts';
 
-/** Three slots of the longest period (PROTOCOL 1, G3): by then every peer follows the new statement. */
-export const INHERITED_MS = 90_000;
+/** By then every peer follows the new statement; no chain outlives a revocation longer (PROTOCOL 4). */
+const INHERITED_SLOTS = 3;
 
 export class Inheritance {
   readonly #frame: Uint8Array;
@@ -18,16 +19,24 @@ export class Inheritance {
     this.#before = snapshotOf(frame);
   }
 
+  /** How long it is of use, milliseconds. */
+  get lastsMs(): number {
+    return INHERITED_SLOTS * Math.max(0, ...this.#before.chains.map(({ periodMs }) => periodMs));
+  }
+
   /** `next` with what still serves it; its bytes stay valid until close. */
   addTo(next: Snapshot): Snapshot {
     const before = this.#before;
     if (!next.self.trusted || before.self.node !== next.self.node) return next;
+    const isNew = new Set(next.chains.map(({ id }) => id));
+    const chains = [...next.chains, ...before.chains.filter(({ id }) => !isNew.has(id))];
     const peers = new Map(before.peers.map((peer) => [peer.node, peer]));
     const pods = new Map(before.pods.map((pod) => [pod.uid, pod]));
     return {
       ...next,
+      chains,
       self: { ...next.self, sids: [...new Set([...next.self.sids, ...before.self.sids])] },
-      peers: next.peers.map((peer) => withPeer(peer, peers.get(peer.node), next)),
+      peers: next.peers.map((peer) => withPeer(peer, peers.get(peer.node), chains)),
       pods: next.pods.map((pod) => withPod(pod, pods.get(pod.uid))),
     };
   }
@@ -38,7 +47,7 @@ export class Inheritance {
   }
 }
 
-function withPeer(next: Peer, before: Peer | undefined, { chains }: Snapshot): Peer {
+function withPeer(next: Peer, before: Peer | undefined, chains: readonly LiveChain[]): Peer {
   if (before === undefined) return next;
   const isAccepted = (sid: string): boolean => next.statements.some((held) => held.sid === sid);
   const isNew = ({ ownSid }: Peer['pairs'][number]): boolean =>

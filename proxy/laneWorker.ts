@@ -21,7 +21,7 @@ import { EventGate } from './eventGate.ts';
 import type { LaneInfo } from './facts.ts';
 import type { Floor } from './floor.ts';
 import { acceptLane } from './inbound.ts';
-import { Inheritance, INHERITED_MS } from './inheritance.ts';
+import { Inheritance } from './inheritance.ts';
 import { KeyRing } from './keyRing.ts';
 import { MaidDesk } from './maidDesk.ts';
 import { acceptOn, type Listener } from '#proxy/native/handle.ts';
@@ -71,7 +71,8 @@ export class LaneWorker {
   #policyVersion = NO_SNAPSHOT.policy.version;
   #frame: Uint8Array | undefined;
   #inheritance: Inheritance | undefined;
-  #inheritsUntilMs = 0;
+  /** Monotonic; counted from the first snapshot of the new control plane. */
+  #inheritsUntilMs: number | undefined;
   /** In use until the next snapshot. */
   #spent: Inheritance[] = [];
   #cancelTick: () => void = () => undefined;
@@ -174,7 +175,9 @@ export class LaneWorker {
   }
 
   #take(frame: Uint8Array): void {
-    if (this.#inheritance !== undefined && this.#parts.clock.monoMs() > this.#inheritsUntilMs) {
+    const nowMs = this.#parts.clock.monoMs();
+    this.#inheritsUntilMs ??= nowMs + (this.#inheritance?.lastsMs ?? 0);
+    if (this.#inheritance !== undefined && nowMs > this.#inheritsUntilMs) {
       this.#spent.push(this.#inheritance);
       this.#inheritance = undefined;
     }
@@ -218,7 +221,7 @@ export class LaneWorker {
   /** The next snapshot is of another control plane, which counts versions anew. */
   #inherit(): void {
     this.#policyVersion = NO_SNAPSHOT.policy.version;
-    this.#inheritsUntilMs = this.#parts.clock.monoMs() + INHERITED_MS;
+    this.#inheritsUntilMs = undefined;
     if (this.#frame === undefined) return; // the one before said nothing
     if (this.#inheritance !== undefined) this.#spent.push(this.#inheritance);
     this.#inheritance = new Inheritance(this.#frame);
