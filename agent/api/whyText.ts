@@ -5,11 +5,12 @@ import type { Why } from './why.ts';
 const MARKS = { holds: 'ok', broken: 'BROKEN', 'not-reached': '-' } as const;
 
 /** The answer as lines of text. */
-export function whyText({ question, verdict, answer, remedy, links, node }: Why): string {
+export function whyText({ question, answer, remedy, links, node }: Why): string {
+  const broken = links.find(({ state }) => state === 'broken');
   const idWidth = Math.max(...links.map(({ id }) => id.length));
   return [
     `${oneLine(question)}, as ${node} sees it`,
-    `${verdict === 'broken' ? 'Broken: ' : ''}${oneLine(answer)}`,
+    `${broken ? `Broken at ${broken.id}: ` : ''}${oneLine(answer)}`,
     ...(remedy === undefined ? [] : [`Remedy: ${oneLine(remedy)}`]),
     '',
     ...links.map(({ id, state, text }) =>

@@ -7,7 +7,7 @@ import { REFUSALS } from '#proxy/counters.ts';
 import { whyOf } from './chain.ts';
 import type { ConnectionFacts, PeerFacts, PodFacts, WhyFacts } from './facts.ts';
 import { readQuestion } from './question.ts';
-import { REMEDIES } from './remedies.ts';
+import { remedyFor } from './remedies.ts';
 
 const NOW = 1_700_000_000_000;
 const id = (account: string): SpiffeId => `spiffe://example.org/prod/shop/${account}` as SpiffeId;
@@ -260,9 +260,14 @@ describe('whyOf()', () => {
     expect(why.links.at(-1)).toMatchObject({ id: 'connections', state });
     expect(why.links.at(-1)?.text).toContain('3 refused');
   });
+});
 
-  it('whyOf() has a remedy for every reason of a refusal', () => {
-    expect(Object.keys(REMEDIES).sort()).toEqual([...REFUSALS].sort());
+describe('remedyFor()', () => {
+  it('remedyFor() knows every reason, and what a peer may have said', () => {
+    for (const reason of REFUSALS) expect(remedyFor(reason)).toMatch(/^[A-Z].*\.$/);
+    expect(remedyFor('peer-denied', 'unreachable')).toBe(remedyFor('pod-unreachable'));
+    expect(remedyFor('peer-denied', 'policy')).toMatch(/of the destination’s node/);
+    expect(remedyFor('peer-denied', 'constructor')).toBe(remedyFor('peer-denied'));
   });
 });
 
@@ -270,7 +275,7 @@ describe('whyText()', () => {
   it('whyText() gives the answer first, then the chain', () => {
     const text = whyText(ask({ rules: 'missing' }, 'uid-db:5432'));
     expect(text).toMatch(
-      /^shop\/web-0 to uid-db:5432, as node-a sees it\nBroken: .*\nRemedy: .*\n\n {2}ok /,
+      /^shop\/web-0 to uid-db:5432, as node-a sees it\nBroken at redirect: .*\nRemedy: .*\n\n {2}ok /,
     );
     expect(text).toMatch(/^ {2}BROKEN {2}redirect +table inet/m);
     expect(text).toMatch(/^ {2}- +lane-port +not reached$/m);

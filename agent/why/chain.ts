@@ -27,7 +27,7 @@ import {
   type Link,
 } from './links.ts';
 import { questionText, type Destination, type Question } from './question.ts';
-import { REMEDIES } from './remedies.ts';
+import { remedyFor } from './remedies.ts';
 import { duration } from '#agent/api/statusText.ts';
 
 /** The answer to `question`. */
@@ -121,5 +121,5 @@ function connectionsLink({ connections, nowMs }: WhyFacts): Link {
     Math.max(openedAt, closedAt) > at || nowMs - at > RECENT_MS || JUDGED.includes(reason);
   return isOver
     ? holds('connections', `${carried}; ${what}`)
-    : broken('connections', what, REMEDIES[reason]);
+    : broken('connections', what, remedyFor(reason, detail));
 }

@@ -7,7 +7,7 @@ import type { PeerFacts, PodFacts, RemoteFacts, WhyFacts } from './facts.ts';
 import { broken, holds, type Link } from './links.ts';
 import { locate, nameOf } from './locate.ts';
 import type { Destination } from './question.ts';
-import { REMEDIES } from './remedies.ts';
+import { remedyFor } from './remedies.ts';
 
 /** Where a connection ends: `peer` is absent for a pod of this node. */
 export interface Target {
@@ -28,11 +28,11 @@ export function findTarget(facts: WhyFacts, { name }: Destination): Target | 'pl
       return broken(
         'destination',
         `${name} is claimed by ${place.text}`,
-        REMEDIES['address-conflict'],
+        remedyFor('address-conflict'),
       );
     case 'nobody':
       if (facts.unmeshed === 'plain') return 'plain';
-      return broken('destination', `no agent serves ${name}`, REMEDIES['no-agent']);
+      return broken('destination', `no agent serves ${name}`, remedyFor('no-agent'));
     case 'unknown': {
       const meant =
         place.near.length > 0 ? ` Is one of these meant: ${place.near.join(', ')}?` : '';
@@ -156,5 +156,5 @@ export function lanePortLink({ reach }: WhyFacts, { node, lane }: PeerFacts): Li
   const where = `${lane.address} port ${lane.port}`;
   return reach?.problem === undefined
     ? holds('lane-port', `${where} takes connections`)
-    : broken('lane-port', `${where}: ${reach.problem}`, REMEDIES['peer-unreachable']);
+    : broken('lane-port', `${where}: ${reach.problem}`, remedyFor('peer-unreachable'));
 }

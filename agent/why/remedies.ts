@@ -1,9 +1,10 @@
 // What an operator does about each reason for which a connection is refused. One table, so that no
 // reason is without a remedy.
 import type { Refusal } from '#proxy/counters.ts';
+import type { Denial } from '#proxy/see/opening.ts';
 
 /** By reason; a sentence or two. */
-export const REMEDIES: Readonly<Record<Refusal, string>> = {
+const REMEDIES: Readonly<Record<Refusal, string>> = {
   'not-trusted':
     'This node or its peer is not attested: see the verdict and the checks that did not pass in `tidelock status`.',
   'no-agent':
@@ -42,3 +43,22 @@ export const REMEDIES: Readonly<Record<Refusal, string>> = {
   'not-redirected':
     'A program in the pod connected to tidelock’s own in-pod port: let it connect to its real destination.',
 };
+
+/** By what the peer's agent said when it denied a lane: it judged by what is on its side. */
+const DENIED: Readonly<Record<Denial, string>> = {
+  policy:
+    'The policy of the destination’s node has no rule for this pair: give both nodes the same policy.files.',
+  identity: REMEDIES['bad-endorsement'],
+  destination: REMEDIES['not-local'],
+  unreachable: REMEDIES['pod-unreachable'],
+  mode: REMEDIES.mode,
+  busy: REMEDIES.limit,
+  trust: 'The destination’s node is not attested at the moment: see `tidelock status` there.',
+};
+
+/** What to do about a refusal; `detail` is the peer's own word where it was the peer who refused. */
+export function remedyFor(reason: Refusal, detail = ''): string {
+  return reason === 'peer-denied' && isDenial(detail) ? DENIED[detail] : REMEDIES[reason];
+}
+
+const isDenial = (word: string): word is Denial => Object.hasOwn(DENIED, word);
