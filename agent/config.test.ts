@@ -178,6 +178,10 @@ describe('loadConfig()', () => {
       { paths: { runDir: `/run/${'x'.repeat(110)}` } },
       /at most 107/,
     ],
+    ['a health address without port', { api: { healthAddress: '127.0.0.1' } }, /IP:PORT/],
+    ['a health address by name', { api: { healthAddress: 'localhost:8055' } }, /IP:PORT/],
+    ['an IPv6 one without brackets', { api: { healthAddress: '::1:8055' } }, /IP:PORT/],
+    ['a health port out of range', { api: { healthAddress: '[::1]:65536' } }, /IP:PORT/],
     ['a node name with a slash', { node: '../x' }, /DNS name/],
   ])('loadConfig() refuses %s', async (_what, part, why) => {
     const problems = await problemsOf({ ...minimal, ...part });

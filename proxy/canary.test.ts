@@ -2,6 +2,7 @@
 // those that cannot pass.
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { answerSide, isCanaryBlock } from './canary.ts';
 import { COUNTER_NAMES } from './counters.ts';
 import { idle, onPath, opened, until, world } from './lane.fixture.ts';
 import type { TwoNodes } from './twoNodes.fixture.ts';
@@ -99,6 +100,64 @@ describe('a canary', () => {
     stranger.destroy();
     app.destroy();
     await idle(two);
+  });
+});
+
+describe('the answering end of a canary', () => {
+  const listening = () => {
+    const side = answerSide();
+    const heard: string[] = [];
+    side.owner = {
+      data: (bytes) => heard.push(`${bytes.length} bytes`),
+      end: () => heard.push('end'),
+      drained: () => undefined,
+      closed: (failed) => heard.push(failed ? 'reset' : 'closed'),
+    };
+    return { side, heard };
+  };
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+  it('echoes 64 bytes however they come, and closes when the other end does', async () => {
+    const { side, heard } = listening();
+    side.write([Buffer.alloc(60), Buffer.alloc(4)]);
+    side.end();
+    await settle();
+    expect(heard).toEqual(['60 bytes', '4 bytes', 'end', 'closed']);
+    side.write([Buffer.alloc(1)]);
+    side.reset();
+    await settle();
+    expect(heard).toHaveLength(4);
+  });
+
+  it('ends a lane that would carry more', async () => {
+    const { side, heard } = listening();
+    side.write([Buffer.alloc(64), Buffer.alloc(1), Buffer.alloc(9)]);
+    await settle();
+    expect(heard).toEqual(['64 bytes', 'reset']);
+  });
+
+  it('isCanaryBlock() takes only the block of nobody to nobody', () => {
+    const none = Buffer.alloc(0);
+    const nobody = { address: '0.0.0.0', port: 0 };
+    const block = {
+      token: none,
+      endorsement: none,
+      lineage: none,
+      destination: nobody,
+      client: nobody,
+      sentMs: 1,
+    };
+    expect(isCanaryBlock(block)).toBe(true);
+    for (const change of [
+      { token: Buffer.alloc(1) },
+      { endorsement: Buffer.alloc(1) },
+      { lineage: Buffer.alloc(32) },
+      { destination: { address: '10.0.0.1', port: 0 } },
+      { destination: { ...nobody, port: 80 } },
+      { client: { ...nobody, port: 80 } },
+    ]) {
+      expect(isCanaryBlock({ ...block, ...change })).toBe(false);
+    }
   });
 });
 

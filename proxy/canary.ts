@@ -4,7 +4,7 @@
 import type { NodeName } from '#agent/base/brands.ts';
 import { equal } from '#agent/base/bytes.ts';
 import { canonicalAddress } from '#proxy/see/address.ts';
-import { MODE, SALT_BYTES } from '#proxy/see/opening.ts';
+import { MODE, SALT_BYTES, type OpenBlock } from '#proxy/see/opening.ts';
 import { enter, leave } from './carry.ts';
 import { dial } from './dial.ts';
 import type { Floor } from './floor.ts';
@@ -71,21 +71,33 @@ export function answerSide(): InnerSide {
   return side;
 }
 
+const NOBODY = { address: '0.0.0.0', port: 0 };
+const NOTHING = Buffer.alloc(0);
+
+/** Whether an open block is that of a canary: of nobody, to nobody (PROTOCOL 8). */
+export const isCanaryBlock = ({
+  token,
+  endorsement,
+  lineage,
+  destination,
+  client,
+}: OpenBlock): boolean =>
+  token.length + endorsement.length + lineage.length === 0 &&
+  [destination, client].every(({ address, port }) => address === NOBODY.address && port === 0);
+
 /** The opening under the keys of this moment, or why there is none. */
 function seal({ ring, routes, slots, randomBytes }: Floor, node: NodeName): Opening | string {
   const objection = routes().objection({ podUids: [], peer: node });
   if (objection) return objection.detail;
   const sending = ring.sending(node);
   if ('refused' in sending) return sending.refused;
-  const nobody = { address: '0.0.0.0', port: 0 };
-  const none = Buffer.alloc(0);
-  const block = {
-    token: none,
-    endorsement: none,
-    destination: nobody,
-    client: nobody,
+  const block: OpenBlock = {
+    token: NOTHING,
+    endorsement: NOTHING,
+    destination: NOBODY,
+    client: NOBODY,
     sentMs: Math.floor(slots.timeMs()),
-    lineage: none,
+    lineage: NOTHING,
   };
   return sealOpening(sending, block, randomBytes(SALT_BYTES), MODE.canary);
 }
@@ -93,7 +105,7 @@ function seal({ ring, routes, slots, randomBytes }: Floor, node: NodeName): Open
 /** Sends the song in the first flight; `ended` is told how it went. */
 function sing(floor: Floor, wire: Leg, opening: Opening, ended: (failed?: string) => void): Lane {
   const song = floor.randomBytes(SONG_BYTES);
-  let echo = Buffer.alloc(0);
+  let echo = NOTHING;
   let refusal = '';
   const side: InnerSide = new InnerSide({
     data: (bytes) => {

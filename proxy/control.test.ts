@@ -1,6 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dataMessage, roleKey, type DataMessage } from './control.ts';
+import type { ChainId } from '#agent/base/brands.ts';
+import {
+  dataMessage,
+  LANES_PER_PAGE,
+  roleKey,
+  type LanePage,
+  type DataMessage,
+} from './control.ts';
 
 const GOOD: readonly DataMessage[] = [
   { type: 'hello', version: 1, workers: 2 },
@@ -19,8 +26,46 @@ const GOOD: readonly DataMessage[] = [
       detail: 'default',
     },
   },
+  {
+    type: 'event',
+    dropped: 0,
+    event: {
+      at: 1_700_000_000_000,
+      kind: 'closed',
+      id: '3.41',
+      direction: 'out',
+      rule: 'shop/web',
+      reason: 'peer-reset',
+      detail: 'application',
+      bytesOut: 12,
+      bytesIn: 2 ** 40,
+      keyUpdates: 0,
+      durationMs: 17,
+    },
+  },
+  { type: 'canary', id: 3, tookMs: 12 },
   { type: 'asymmetric', total: 4, tokens: 4 },
 ];
+
+const LANES: LanePage = {
+  type: 'lanes',
+  id: 3,
+  live: 4,
+  next: 41,
+  lanes: [
+    {
+      id: '3.41',
+      direction: 'in',
+      rule: 'default',
+      bytesOut: 0,
+      bytesIn: 0,
+      keyUpdates: 2,
+      openedAt: 1_700_000_000_000,
+      chain: '00112233445566778899aabbccddeeff' as ChainId,
+      aead: 'AES-256-GCM',
+    },
+  ],
+};
 
 describe('dataMessage', () => {
   test.each(GOOD)('dataMessage accepts $type', (message) => {
@@ -39,6 +84,28 @@ describe('dataMessage', () => {
         expect(dataMessage.safeParse(less).success).toBe(false);
       }),
     );
+  });
+
+  test('dataMessage accepts a page of lanes, and refuses one too long or with a field changed', () => {
+    expect(dataMessage.parse(LANES)).toEqual(LANES);
+    const [lane] = LANES.lanes;
+    const page = (lanes: readonly unknown[]): boolean =>
+      dataMessage.safeParse({ ...LANES, lanes }).success;
+    expect(page(Array.from({ length: LANES_PER_PAGE }, () => lane))).toBe(true);
+    expect(page(Array.from({ length: LANES_PER_PAGE + 1 }, () => lane))).toBe(false);
+    for (const change of [
+      { id: '1' },
+      { direction: 'up' },
+      { bytesIn: -1 },
+      { rule: 'x'.repeat(201) },
+      { chain: 'x' },
+      { aead: 'none' },
+      { peer: 'UPPER' },
+      { from: 'https://example.org' },
+      { more: 1 },
+    ]) {
+      expect(page([{ ...lane, ...change }]), JSON.stringify(change)).toBe(false);
+    }
   });
 
   test('dataMessage refuses what would make the control plane do too much', () => {

@@ -3,7 +3,7 @@
 import { slotAt } from '#agent/base/brands.ts';
 import { fromHex, wipe } from '#agent/base/bytes.ts';
 import { MODE, SALT_BYTES, type Denial } from '#proxy/see/opening.ts';
-import { answerSide, CANARY_MS } from './canary.ts';
+import { answerSide, CANARY_MS, isCanaryBlock } from './canary.ts';
 import { closed, enter, leave, refused } from './carry.ts';
 import type { Refusal } from './counters.ts';
 import { deliver } from './delivery.ts';
@@ -123,8 +123,13 @@ class Newcomer {
 
   /** An attested node asks whether a lane to this one works: no workload, an echo, nothing else. */
   #answerCanary(): void {
-    const { floor, opened } = { floor: this.#floor, opened: this.#opened };
-    const standing: Standing = { podUids: [], peer: opened.start.peer.node };
+    const floor = this.#floor;
+    const { start, block } = this.#opened;
+    if (!isCanaryBlock(block)) {
+      this.#deny('mode', 'mode', 'a canary that speaks for somebody');
+      return;
+    }
+    const standing: Standing = { podUids: [], peer: start.peer.node };
     const lane = this.#open(answerSide(), standing, undefined);
     if (!lane) return;
     floor.counters.add('canariesAnswered');

@@ -87,10 +87,14 @@ describe('a connection is refused', () => {
 
 describe('a live lane is cut', () => {
   it.each([
-    ['when the policy no longer allows it', { policy: { ...ALLOW_ALL, version: 2, rules: [] } }],
-    ['when the own node is no longer trusted', { trusted: false }],
-    ['when the peer is no longer attested', { peers: false }],
-  ])('%s', async (_when, change) => {
+    [
+      'when the policy no longer allows it',
+      { policy: { ...ALLOW_ALL, version: 2, rules: [] } },
+      'policy',
+    ],
+    ['when the own node is no longer trusted', { trusted: false }, 'trust'],
+    ['when the peer is no longer attested', { peers: false }, 'trust'],
+  ])('%s', async (_when, change, reason) => {
     const two = await world();
     const ends: Promise<Buffer | string>[] = [];
     const destination = await two.serve(
@@ -103,6 +107,7 @@ describe('a live lane is cut', () => {
     expect(await end).toBe('ECONNRESET');
     expect(await ends[0]).toBe('ECONNRESET');
     await idle(two);
+    expect(two.a.events).toMatchObject([{ kind: 'closed', reason, bytesIn: 2 }]);
   });
 
   it('even while a slow reader holds it back', async () => {

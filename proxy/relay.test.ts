@@ -23,6 +23,9 @@ describe('Relay', () => {
     expect(received.digest('hex')).toBe(createHash('sha256').update(input).digest('hex'));
     await idle(two);
     expect(two.b.count('bytesOut')).toBe(input.length);
+    expect(two.b.events).toMatchObject([
+      { kind: 'closed', reason: 'clean', direction: 'local', bytesOut: input.length, bytesIn: 4 },
+    ]);
   });
 
   it('makes a reset of either side a reset of the other', async () => {
@@ -44,6 +47,10 @@ describe('Relay', () => {
     servers[1]?.resetAndDestroy();
     expect(await end).toBe('ECONNRESET');
     await idle(two);
+    expect(two.b.events.map(({ reason }) => reason)).toEqual([
+      'application-reset',
+      'destination-reset',
+    ]);
   });
 
   it('is cut when the policy no longer allows it', async () => {
@@ -55,5 +62,7 @@ describe('Relay', () => {
     two.tell({ policy: { version: 2, defaultAction: 'DENY', rules: [] } });
     expect(await end).toBe('ECONNRESET');
     await idle(two);
+    expect(two.b.events.map(({ reason }) => reason)).toEqual(['policy']);
+    expect(two.b.count('closed.policy')).toBe(1);
   });
 });
