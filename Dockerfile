@@ -18,7 +18,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends bpftrace libatomic1 nftables tpm2-tools util-linux \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --no-create-home --uid 15008 --shell /usr/sbin/nologin tidelock
+ && groupadd --gid 15008 tidelock \
+ && useradd --no-create-home --uid 15008 --gid 15008 --shell /usr/sbin/nologin tidelock
 COPY --from=bundle /node /usr/local/bin/node
 COPY --from=bundle /app /opt/tidelock
 RUN ln -s /opt/tidelock/tidelock.mjs /usr/local/bin/tidelock && tidelock version

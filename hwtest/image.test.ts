@@ -85,9 +85,9 @@ describe('Dockerfile', () => {
   test('has the user that the data plane becomes', () => {
     const lanes = configSchema.shape.lanes.safeParse({ address: '192.0.2.1' });
     const uid = (lanes.data as { readonly uid: number }).uid;
-    expect(valuesOf(image, 'RUN').join('\n')).toContain(
-      `useradd --system --no-create-home --uid ${uid} `,
-    );
+    const commands = valuesOf(image, 'RUN').join('\n');
+    expect(commands).toContain(`groupadd --gid ${uid} `);
+    expect(commands).toContain(`--uid ${uid} --gid ${uid} `);
   });
 
   test('starts the agent with the configuration of the DaemonSet', () => {
