@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 /** The conductor first, then the node that took over from it. */
-describe.each(['conductor', 'its successor'])('a PCR extended behind the back of the %s', () => {
+describe.each(['the conductor', 'its successor'])('a PCR extended behind the back of %s', () => {
   test('is contraindicated, loses its lanes, is explained, and comes back by itself', async () => {
     const { rig } = both;
     await both.inStep();
