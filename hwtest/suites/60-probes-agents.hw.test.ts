@@ -1,13 +1,10 @@
 // Probes as part of running agents: traffic in lanes is seen and is no bypass, and a pod whose rules are
 // taken away is named by its own agent, and by no other.
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '#agent/base/run.ts';
 import { startNginx } from '#hwtest/rig/servers.ts';
-import { WITH_TRACEFS } from './tracing.ts';
 import { eventually, fetchFrom, pod, report, twoNodes, type TwoNodes } from './twoNodes.ts';
 
-const MAIN = fileURLToPath(new URL('../../agent/main.ts', import.meta.url));
 const FOUND_WITHIN_MS = 5_000;
 const REQUESTS = 50;
 
@@ -15,7 +12,6 @@ let both: TwoNodes;
 beforeAll(async () => {
   both = await twoNodes({
     pods: [pod('client', 'node-a', 'client'), pod('server', 'node-b', 'server')],
-    program: [...WITH_TRACEFS, process.execPath, MAIN],
   });
   const { place, dir } = both.rig.pod('server');
   await startNginx(place, dir, 'canary');

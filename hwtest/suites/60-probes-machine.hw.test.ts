@@ -5,10 +5,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { WITH_TRACEFS } from '#hwtest/rig/tracefs.ts';
 import { thisMachine, type Machine } from '#probes/diagnosis.ts';
 import { startProbes } from '#probes/probes.ts';
 import { tracerBy } from '#probes/tracer.ts';
-import { quietProbes, WITH_TRACEFS } from './tracing.ts';
+import { quietProbes } from './tracing.ts';
 import { report } from './twoNodes.ts';
 
 const GONE_WITHIN_MS = 5_000;

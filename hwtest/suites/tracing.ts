@@ -1,19 +1,10 @@
-// bpftrace as the suites start it: with tracefs in a mount namespace of its own, and probes that tell
-// nobody anything until a suite says whom.
+// bpftrace as the suites start it, with tracefs, and probes that tell nobody anything until a suite says
+// whom.
 import { systemClock } from '#agent/base/clock.ts';
 import type { ProbesOptions } from '#probes/probes.ts';
+import { WITH_TRACEFS } from '#hwtest/rig/tracefs.ts';
 import { tracerBy, type SpawnTracer } from '#probes/tracer.ts';
 
-/** Runs what follows in a mount namespace of its own that has tracefs, whatever the machine has. */
-export const WITH_TRACEFS = [
-  'unshare',
-  '--mount',
-  '--',
-  'sh',
-  '-c',
-  '[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"',
-  'sh',
-] as const;
 /** The bpftrace of the PATH, which finds tracefs. */
 export const withTracefs = tracerBy([...WITH_TRACEFS, 'bpftrace']);
 
