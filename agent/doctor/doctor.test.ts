@@ -1,5 +1,6 @@
 // Tests of how checks are run: side by side, in bounded time, one after those it needs, and what their
 // results add up to. The checks here are made up; the real ones are shown by hwtest/suites/70-doctor.
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '#agent/base/clock.ts';
 import { EXIT } from '#agent/base/codes.ts';
@@ -173,6 +174,12 @@ describe('CHECKS', () => {
     const results = await examined(documents);
     expect(results[0]).toMatchObject({ id: 'config', state: 'fail', exit: 2 });
     for (const { id, state } of results.slice(1)) expect(state, id).toBe('skip');
+  });
+
+  test('docs/doctor.md lists every check once, and no other', () => {
+    const doc = readFileSync(`${import.meta.dirname}/../../docs/doctor.md`, 'utf8');
+    const listed = Array.from(doc.matchAll(/^\| `([a-z0-9-]+)` \|/gm), ([, id]) => id);
+    expect(listed).toEqual(CHECKS.map(({ id }) => id));
   });
 
   test('explanationText() says of every check what, why, cause and remedy', () => {

@@ -135,7 +135,7 @@ const peers: Check = {
         : []),
     ]);
     return faults.length === 0
-      ? pass(`lanes can be opened to ${counted(all.length, 'peer')}, none unreachable`)
+      ? pass(`${counted(all.length, 'peer')}, lanes can be opened to each`)
       : warn(faults.join('; '), usualCause, remedy);
   },
 };

@@ -29,9 +29,9 @@ export async function fileTraces({
   if (!state.has(dirname(enrolmentFile))) state.set(enrolmentFile, STATE.enrolment);
   return Promise.all([
     ...[...sockets].map((path) => pathTrace(path, 'runtime file', runDir)),
-    emptyTrace(runDir, 'runtime directory'),
+    emptyTrace(runDir),
     ...[...state].map(([path, loses]) => pathTrace(path, 'state', stateDir, loses)),
-    emptyTrace(stateDir, 'state directory'),
+    emptyTrace(stateDir),
   ]);
 }
 
@@ -66,11 +66,11 @@ async function pathTrace(
 }
 
 /** A directory counts while it is empty: with something in it, that is what is there. */
-async function emptyTrace(path: string, what: string): Promise<Trace> {
+async function emptyTrace(path: string): Promise<Trace> {
   const entries = await readdir(path).catch(() => undefined);
   return {
     kind: 'file',
-    what,
+    what: 'empty directory',
     where: path,
     presence: entries?.length === 0 ? 'there' : 'absent',
     remove: () => removeEmpty(path),
