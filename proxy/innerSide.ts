@@ -36,8 +36,8 @@ export class InnerSide implements LaneSide {
   end(): void {
     this.#later(() => {
       this.#isHeard = true;
-      this.#hearing.end();
       if (this.#hasFinished) this.#close(false);
+      else this.#hearing.end();
     });
   }
 
