@@ -2,7 +2,7 @@
 // reading of the epoch plane's parts at one moment; it changes nothing.
 import { slotAt, type ChainId } from '#agent/base/brands.ts';
 import type { Epochs } from '#agent/api/epochs.ts';
-import { duration } from '#agent/api/statusText.ts';
+import { duration } from '#agent/api/units.ts';
 import type { Bus } from '#agent/epochs/bus.ts';
 import type { Conductor } from '#agent/epochs/conductor.ts';
 import type { RecordFollower } from '#agent/epochs/follower.ts';

@@ -2,7 +2,7 @@
 // them, the peers, and what happened last.
 import { pairs, table, timeOfDay, type Row } from './columns.ts';
 import type { Epochs } from './epochs.ts';
-import { duration } from './statusText.ts';
+import { duration } from './units.ts';
 
 /** The epoch plane as lines of text. */
 export function epochsText(epochs: Epochs): string {

@@ -1,7 +1,7 @@
 // `tidelock lanes` for people: one live connection a line, then totals and what was refused.
 import { pairs, table, type Row } from './columns.ts';
 import type { Lanes } from './lanes.ts';
-import { bytes, duration } from './statusText.ts';
+import { bytes, duration } from './units.ts';
 
 /** The live connections as lines of text. */
 export function lanesText(answer: Lanes): string {

@@ -1,7 +1,8 @@
 // Tests of the text form of the status.
 import { describe, expect, it } from 'vitest';
 import { statusSchema, type Status } from './status.ts';
-import { bytes, duration, statusText } from './statusText.ts';
+import { statusText } from './statusText.ts';
+import { bytes, duration } from './units.ts';
 
 const SID = 'aa'.repeat(16);
 

@@ -1,6 +1,8 @@
 // `tidelock status` for people: aligned columns, the verdict and its reason first, and nothing that
 // a reader would have to look up in code.
+import { oneLine, pairs, table, timeOfDay, type Row } from './columns.ts';
 import type { Status } from './status.ts';
+import { bytes, duration } from './units.ts';
 
 /** The whole status as lines of text. */
 export function statusText(status: Status): string {
@@ -55,8 +57,6 @@ function probeLines({ probes }: Status): string[] {
 }
 
 const EVENTS_SHOWN = 10;
-
-type Row = readonly string[];
 
 const machineText = (host: NonNullable<Status['host']>): string =>
   `${host.system || 'unknown'}${host.virtual ? ' (virtual)' : ''}, ${host.cores} cores, ${bytes(host.memoryBytes)}, ${host.os}, kernel ${host.kernel}`;
@@ -148,48 +148,4 @@ function laneLines({ lanes }: Status): string[] {
   ];
 }
 
-const LABEL_WIDTH = 11;
-
-const pairs = (rows: readonly (readonly [string, string])[]): string[] =>
-  rows.map(([label, value]) => `${label.padEnd(LABEL_WIDTH)}  ${oneLine(value)}`);
-
-/** A titled table after an empty line; nothing at all without rows. */
-function table(title: string, head: Row, cells: readonly Row[]): string[] {
-  if (cells.length === 0) return [];
-  const rows = cells.map((row) => row.map(oneLine));
-  const widths = head.map((name, i) =>
-    Math.max(name.length, ...rows.map((r) => r[i]?.length ?? 0)),
-  );
-  const line = (row: Row): string =>
-    `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd();
-  return ['', title, line(head), ...rows.map(line)];
-}
-
-/** Part of a text may come from another machine: it stays on its line and steers no terminal. */
-const oneLine = (text: string): string =>
-  text.replace(/\s*\n\s*/g, ' / ').replace(/\p{Control}/gu, '?');
 const signed = (n: number): string => (n > 0 ? `+${n}` : String(n));
-const timeOfDay = (unixMs: number): string => new Date(unixMs).toISOString().slice(11, 19);
-
-/** `950 ms`, `42 s`, `12 min`, `3 h 5 min`, `2 d 4 h`. */
-export function duration(ms: number): string {
-  if (Math.abs(ms) < 1_000) return `${Math.round(ms)} ms`;
-  const s = Math.floor(ms / 1_000);
-  if (s < 120) return `${s} s`;
-  const min = Math.floor(s / 60);
-  if (min < 120) return `${min} min`;
-  const h = Math.floor(min / 60);
-  return h < 48 ? `${h} h ${min % 60} min` : `${Math.floor(h / 24)} d ${h % 24} h`;
-}
-
-/** Bytes with a binary unit: `0 B`, `1.5 KiB`, `12 GiB`. */
-export function bytes(n: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = n;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.floor(value)} ${units[unit]}`;
-}

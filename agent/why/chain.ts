@@ -28,7 +28,7 @@ import {
 } from './links.ts';
 import { questionText, type Destination, type Question } from './question.ts';
 import { remedyFor } from './remedies.ts';
-import { duration } from '#agent/api/statusText.ts';
+import { duration } from '#agent/api/units.ts';
 
 /** The answer to `question`. */
 export function whyOf(facts: WhyFacts, question: Question): Why {

@@ -2,7 +2,7 @@
 // policy allow the pair, is there a key, does the peer's port answer.
 import { decide, type CompiledPolicy, type Decision } from '#proxy/policy.ts';
 import type { SpiffeId } from '#agent/base/brands.ts';
-import { duration } from '#agent/api/statusText.ts';
+import { duration } from '#agent/api/units.ts';
 import type { PeerFacts, PodFacts, RemoteFacts, WhyFacts } from './facts.ts';
 import { broken, holds, type Link } from './links.ts';
 import { locate, nameOf } from './locate.ts';

@@ -1,7 +1,7 @@
 // The live view: a screenful redrawn in place on a terminal, one plain line now and then elsewhere.
 // It writes to standard error only, so that standard output stays for the result.
 import type { Status } from '#agent/api/status.ts';
-import { bytes } from '#agent/api/statusText.ts';
+import { bytes } from '#agent/api/units.ts';
 import type { Traffic } from './load.ts';
 
 export interface Screen {
