@@ -1,23 +1,25 @@
 // The entry of a worker thread of the data plane: maps what its workerData names, says that it is
 // ready and hands every message to its LaneWorker. Reads no file after that (proxy/main.ts).
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { parentPort as main, workerData } from 'node:worker_threads';
 import { systemClock } from '#agent/base/clock.ts';
 import type { FromWorker, ToWorker, WorkerInit } from './control.ts';
 import { Counters } from './counters.ts';
 import { LaneWorker } from './laneWorker.ts';
 import { originalDestination } from '#proxy/native/socket.ts';
+import { RandomPool } from './randomPool.ts';
 import { ReplaySet } from './replay.ts';
 
 const { index, replayFd, countersFd } = workerData as WorkerInit;
 const post = (message: FromWorker): void => main?.postMessage(message, []);
 
+const random = new RandomPool(randomFillSync);
 const worker = new LaneWorker({
   index,
   clock: systemClock,
   counters: Counters.map(countersFd).row(index),
   replay: ReplaySet.map(replayFd),
-  randomBytes,
+  randomBytes: (length) => random.take(length),
   originalDestination,
   post,
 });

@@ -133,13 +133,14 @@ export function decodeBlock(plain: Buffer): OpenBlock | undefined {
   const lineage = takeField(32);
   if (!lineage || (lineage.length !== 0 && lineage.length !== 32)) return undefined;
   if (!Number.isSafeInteger(sentMs) || rest.length >= BLOCK_MULTIPLE) return undefined;
-  if (!isZero(rest)) return undefined;
+  if (!isZeroFrom(0, rest)) return undefined;
   return { token, endorsement, destination, client, sentMs, lineage };
 }
 
 const ZEROS = Buffer.alloc(BLOCK_MULTIPLE);
-/** Of at most BLOCK_MULTIPLE bytes: whether all are zero. */
-const isZero = (bytes: Buffer): boolean => bytes.equals(ZEROS.subarray(0, bytes.length));
+/** Whether all of at most BLOCK_MULTIPLE bytes are zero, but for the first `from`. */
+const isZeroFrom = (from: number, bytes: Buffer): boolean =>
+  bytes.compare(ZEROS, 0, bytes.length - from, from) === 0;
 
 /** Why an authenticated opening is refused, as the opener is told. */
 const DENIALS = {
@@ -194,7 +195,7 @@ export function decodeReply(plain: Buffer): Reply | undefined {
   const chainId = hex(plain.subarray(1, 17));
   const slot = Number(plain.readBigUInt64BE(17));
   if (!isChainId(chainId) || !Number.isSafeInteger(slot)) return undefined;
-  const none = isZero(plain.subarray(1));
+  const none = isZeroFrom(1, plain);
   return {
     ...(code === 0 ? {} : { denied: DENIAL_NAMES.get(code) ?? 'policy' }),
     ...(none ? {} : { confirmed: { chainId, slot: slot as Slot, check: plain.subarray(25, 33) } }),
