@@ -1,4 +1,5 @@
 // Traces in the network namespaces of pods: the nftables table, and the reuse of ports.
+import { stat } from 'node:fs/promises';
 import { messageOf } from '#agent/base/errors.ts';
 import type { Run } from '#agent/base/run.ts';
 import { openNetns, withNetns } from '#proxy/native/netns.ts';
@@ -7,9 +8,18 @@ import { portsAreReused, resetPorts } from '#proxy/redirect/portReuse.ts';
 import type { Namespace } from './namespaces.ts';
 import { unknownTrace, type Trace } from './trace.ts';
 
-/** Both traces of one namespace. */
-export const podTraces = (run: Run, namespace: Namespace): Promise<readonly Trace[]> =>
-  Promise.all([rulesTrace(run, namespace), settingTrace(namespace)]);
+/** Both traces of one namespace; none of one that has ended, which took everything in it along. */
+export async function podTraces(run: Run, namespace: Namespace): Promise<readonly Trace[]> {
+  const traces = await Promise.all([rulesTrace(run, namespace), settingTrace(namespace)]);
+  const known = traces.every(({ presence }) => presence !== 'unknown');
+  return known || (await isThere(namespace.path)) ? traces : [];
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 async function rulesTrace(run: Run, { name, path }: Namespace): Promise<Trace> {
   const of = { kind: 'rules', what: 'nftables table inet tidelock', where: name } as const;

@@ -1,7 +1,7 @@
 // The doctor finds what is wrong with a node, names its cause and its remedy, and leaves nothing behind;
 // uninstall leaves nothing of tidelock behind. With HWTEST_TRANSCRIPTS=FILE what an operator sees is
 // written there, as docs/doctor.md has it.
-import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT } from '#agent/base/codes.ts';
@@ -166,7 +166,8 @@ describe('uninstall', () => {
     });
     const text = `${stdout.toString()}${stderr}`;
     const command = ['tidelock', 'uninstall', ...flags].join(' ');
-    transcribe(command, command, text, code);
+    // What it sees everywhere is of others on this machine.
+    if (!flags.includes('--everywhere')) transcribe(command, command, text, code);
     return { exit: code, text };
   };
 
@@ -190,6 +191,15 @@ describe('uninstall', () => {
       remedy: expect.stringContaining('tidelock uninstall'),
     });
     expect(found.check('bus-clock').state).toBe('pass');
+  });
+
+  test('looks everywhere when asked to, in pods that left the inventory too', async () => {
+    const everywhere = await uninstall('--dry-run', '--everywhere');
+    expect(everywhere.exit).toBe(0);
+    const { ino } = statSync(both.rig.pod('client').place.netns.path);
+    expect(everywhere.text).toMatch(
+      new RegExp(String.raw`^there +nftables table inet tidelock +net:\[${ino}\]$`, 'm'),
+    );
   });
 
   test('asks before it loses state, and never removes an owner’s key', async () => {
