@@ -8,7 +8,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseDocument, type Scalar, type YAMLSeq } from 'yaml';
 import { bundle } from '#daemonset/bundle.ts';
 import { startNginx } from '#hwtest/rig/servers.ts';
-import { fetchFrom, NODES, pod, twoNodes, type TwoNodes } from '#hwtest/suites/twoNodes.ts';
+import {
+  eventually,
+  fetchFrom,
+  NODES,
+  pod,
+  twoNodes,
+  type TwoNodes,
+} from '#hwtest/suites/twoNodes.ts';
 
 const CAPABILITIES = 'spec.template.spec.containers.0.securityContext.capabilities.add'.split('.');
 
@@ -56,6 +63,15 @@ test('agents from the bundle carry a request between pods of two nodes', async (
 
 test.each(NODES)('the agent of %s has the capabilities of the DaemonSet and no more', (name) => {
   expect(capabilityCount(both.agent(name).program.pid)).toBe(granted().length);
+});
+
+test.each(['/healthz', '/readyz'])('%s answers as the DaemonSet asks it', async (path) => {
+  const url = `http://127.0.0.1:8055${path}`;
+  const argv = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', url] as const;
+  const code = async (): Promise<string> =>
+    (await both.rig.exec(both.rig.node('node-a'), argv, { okCodes: [0, 7] })).stdout.toString();
+  const ok = async (): Promise<true | undefined> => ((await code()) === '200' ? true : undefined);
+  await eventually(`${path} with 200`, ok, 60_000);
 });
 
 test.each(NODES)('the data plane of %s runs from the bundle and may read no more', async (name) => {
