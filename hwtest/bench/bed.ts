@@ -12,6 +12,7 @@ import { createCluster, type RigAgent } from '#hwtest/rig/cluster.ts';
 import { execIn, spawnIn, waitListening, type Program } from '#hwtest/rig/program.ts';
 import { createRig, type PodPlan, type Rig, type RigNode, type RigPod } from '#hwtest/rig/rig.ts';
 import { makeCertificates, type Certificates } from './certificates.ts';
+import { treeOf } from './processes.ts';
 import { haproxy, nginxStream, plainRelay, stunnel, type Peer, type Side } from './peers.ts';
 
 /** One way from a client to a server. */
@@ -27,6 +28,8 @@ export interface Subject {
   readonly bulkPort: number;
   /** The processes between client and server on both nodes; their children belong to them. */
   readonly pids: readonly number[];
+  /** Processes that belong to it and carry no bytes: the control planes of agents. */
+  readonly beside: readonly number[];
 }
 
 export interface Bed extends AsyncDisposable {
@@ -91,7 +94,7 @@ export async function makeBed({ workers, log }: BedOptions): Promise<Bed> {
     if (!relay) throw new RangeError('the relay is the first peer');
     return {
       rig,
-      subjects: [directOf(rig), relay, lanesOf(rig, agents), ...tls],
+      subjects: [directOf(rig), relay, await lanesOf(rig, agents), ...tls],
       [Symbol.asyncDispose]: () => rig.close(),
     };
   } catch (thrown) {
@@ -198,17 +201,23 @@ const directOf = (rig: Rig): Subject => ({
   echoPort: ECHO_PORT,
   bulkPort: BULK_PORT,
   pids: [],
+  beside: [],
 });
 
-const lanesOf = (rig: Rig, agents: readonly RigAgent[]): Subject => ({
-  ...directOf(rig),
-  name: 'tidelock',
-  label: 'tidelock lanes',
-  kind: 'lanes',
-  client: rig.pod('client'),
-  address: rig.pod('server').address,
-  pids: agents.map(({ program }) => program.pid),
-});
+async function lanesOf(rig: Rig, agents: readonly RigAgent[]): Promise<Subject> {
+  const states = await Promise.all(agents.map((agent) => agent.status()));
+  const planes = states.flatMap(({ dataPlane }) => dataPlane.pid ?? []);
+  return {
+    ...directOf(rig),
+    name: 'tidelock',
+    label: 'tidelock lanes',
+    kind: 'lanes',
+    client: rig.pod('client'),
+    address: rig.pod('server').address,
+    pids: planes,
+    beside: treeOf(agents.map(({ program }) => program.pid)).filter((pid) => !planes.includes(pid)),
+  };
+}
 
 async function startPeer(
   rig: Rig,

@@ -90,7 +90,7 @@ export async function measureRoundTrip(
 /** Resident MiB of the proxies, as they are and with idle connections through them. */
 export async function measureMemory(rig: Rig, subject: Subject, effort: Effort): Promise<Values> {
   if (subject.pids.length === 0) return {};
-  const idle = residentOf(subject);
+  const idle = residentOf(subject.pids);
   const { idleLanes } = effort;
   const holder = spawnIn(subject.client.place, load(subject, 'idle', idleLanes), {
     name: 'idle',
@@ -106,14 +106,18 @@ export async function measureMemory(rig: Rig, subject: Subject, effort: Effort):
     const { opened, failed } = idleSchema.parse(JSON.parse(answerOf(holder.logFile) ?? ''));
     if (failed > 0) throw failure(subject, `${failed} of ${opened + failed} connections failed`);
     await rig.exec(subject.client, ['sleep', String(SETTLE_SECONDS)]);
-    return { memoryIdle: idle, memoryLanes: residentOf(subject) };
+    return {
+      memoryIdle: idle,
+      memoryLanes: residentOf(subject.pids),
+      ...(subject.beside.length > 0 && { memoryBeside: residentOf(subject.beside) }),
+    };
   } finally {
     await holder.stop();
   }
 }
 
 const MIB = 1 << 20;
-const residentOf = (subject: Subject): number => residentBytesOf(treeOf(subject.pids)) / MIB;
+const residentOf = (pids: readonly number[]): number => residentBytesOf(treeOf(pids)) / MIB;
 
 const answerOf = (logFile: string): string | undefined =>
   readFileSync(logFile, 'utf8')

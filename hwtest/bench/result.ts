@@ -15,6 +15,7 @@ export const FIGURES = {
   cpu32: { label: 'CPU, 32 flows', unit: 's/Gbit', digits: 3, better: 'low' },
   memoryIdle: { label: 'memory of the pair, idle', unit: 'MiB', digits: 0, better: 'low' },
   memoryLanes: { label: 'memory of the pair, 1,000 idle', unit: 'MiB', digits: 0, better: 'low' },
+  memoryBeside: { label: 'control planes beside them', unit: 'MiB', digits: 0, better: 'low' },
 } as const;
 export type FigureName = keyof typeof FIGURES;
 export const FIGURE_NAMES = Object.keys(FIGURES) as FigureName[];
