@@ -210,9 +210,8 @@ describe('capturePod()', () => {
   test('rulesAsListed() is what rulesIn() reads of a captured pod, until they are removed', async () => {
     const netns = `/run/netns/${POD}`;
     expect(await rulesIn(run, netns)).toBeUndefined();
-    const pod = await capture();
+    await capture();
     expect(await rulesIn(run, netns)).toBe(await rulesAsListed(run, 'refuse'));
-    pod.abandon();
     await removeRulesIn(run, netns);
     expect(await rulesIn(run, netns)).toBeUndefined();
     await removeRulesIn(run, netns);
