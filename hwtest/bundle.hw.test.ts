@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseDocument, type Scalar, type YAMLSeq } from 'yaml';
 import { bundle } from '#daemonset/bundle.ts';
 import { startNginx } from '#hwtest/rig/servers.ts';
+import { WITH_TRACEFS } from '#hwtest/rig/tracefs.ts';
 import {
   eventually,
   fetchFrom,
@@ -27,7 +28,14 @@ beforeAll(async () => {
   const bounding = `--bounding-set=${['-all', ...granted().map((name) => `+${name}`)].join()}`;
   both = await twoNodes({
     pods: [pod('client', 'node-a', 'client'), pod('server', 'node-b', 'server')],
-    program: ['setpriv', bounding, '--', process.execPath, join(dir, 'tidelock.mjs')],
+    program: [
+      ...WITH_TRACEFS,
+      'setpriv',
+      bounding,
+      '--',
+      process.execPath,
+      join(dir, 'tidelock.mjs'),
+    ],
   });
 }, 300_000);
 afterAll(async () => {
@@ -63,6 +71,16 @@ test('agents from the bundle carry a request between pods of two nodes', async (
 
 test.each(NODES)('the agent of %s has the capabilities of the DaemonSet and no more', (name) => {
   expect(capabilityCount(both.agent(name).program.pid)).toBe(granted().length);
+});
+
+test('the probes run with these capabilities', async () => {
+  const agent = both.agent('node-a');
+  const { probes } = await agent.until(
+    'probes that run',
+    ({ probes: { state, reason } }) => state === 'running' || (reason ?? state),
+    30_000,
+  );
+  expect(probes.code).toBeUndefined();
 });
 
 test.each(['/healthz', '/readyz'])('%s answers as the DaemonSet asks it', async (path) => {
