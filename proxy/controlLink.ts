@@ -12,8 +12,8 @@ const MAX_QUEUED_BYTES = 1 << 20;
 
 export interface LinkReports {
   frame(frame: Buffer): void;
-  /** The control plane has ended, or said what is no frame. */
-  gone(error: Error | undefined): void;
+  /** The control plane has ended; with an error if it said what is no frame. */
+  gone(error: TidelockError | undefined): void;
 }
 
 export class ControlLink {
@@ -29,7 +29,8 @@ export class ControlLink {
       onFrame: (frame) => reports.frame(frame),
       onClose: (error) => {
         closeFd(fds);
-        reports.gone(error);
+        // A control plane that was killed with messages unread leaves ECONNRESET: an end like any other.
+        reports.gone(error instanceof TidelockError ? error : undefined);
       },
     });
   }

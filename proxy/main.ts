@@ -79,7 +79,7 @@ class PlaneLife {
     if (this.#link === undefined) this.#drain(DRAIN_ALONE_MS);
   }
 
-  #lost(error: Error | undefined): void {
+  #lost(error: TidelockError | undefined): void {
     this.#link = undefined;
     if (error !== undefined) fail(error);
     if (this.#serving === undefined) process.exit(0);

@@ -1,0 +1,301 @@
+// A data plane of which the control plane was killed, and what comes to its door. Everything on
+// loopback; the workers are those of plane.probe.ts.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { systemClock } from '#agent/base/clock.ts';
+import { run } from '#agent/base/run.ts';
+import { PLANE_FDS } from './control.ts';
+import { openDoor } from './door.ts';
+import { closeFd } from '#proxy/native/fd.ts';
+import { inodeOf, OWN_NETNS } from '#proxy/native/netns.ts';
+import { bindUnix } from '#proxy/native/unix.ts';
+import { startDataPlane, type DataPlane } from './plane.ts';
+import type { ParentSays, ParentTask } from './plane.parent.ts';
+import { CRASH_POD, type ProbeAnswer } from './plane.probe.ts';
+import { findPredecessor, type Predecessor } from './predecessor.ts';
+
+const UID = 15_008;
+const SETTINGS = { workers: 2, uid: UID, gid: UID, build: 'test' };
+const PARENT = fileURLToPath(new URL('./plane.parent.ts', import.meta.url));
+const PROBE = fileURLToPath(new URL('./plane.probe.ts', import.meta.url));
+const WAIT = { timeout: 30_000, interval: 20 };
+const POD = 'pod-1';
+
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+interface LogLine {
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+function doorPath(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tidelock-door-'));
+  undo.push(() => rmSync(folder, { recursive: true }));
+  return join(folder, 'plane.sock');
+}
+
+const isThere = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+interface Parent extends ParentSays {
+  readonly door: string;
+  kill(): Promise<void>;
+}
+
+/** A control plane with a data plane that runs, both ended with the test. */
+async function parent(changes: Partial<ParentTask> = {}): Promise<Parent> {
+  const door = doorPath();
+  const task: ParentTask = {
+    door,
+    settings: SETTINGS,
+    probe: PROBE,
+    staleAfterMs: 60_000,
+    podUid: POD,
+    ...changes,
+  };
+  const child = spawn(process.execPath, [PARENT, JSON.stringify(task)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  const says = JSON.parse(line) as ParentSays;
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
+  undo.push(kill, () => isThere(says.pid) && process.kill(says.pid, 'SIGKILL'));
+  return { ...says, door, kill };
+}
+
+function find(door: string, log: LogLine[] = [], settings = SETTINGS) {
+  return findPredecessor({
+    door,
+    settings,
+    nodePath: process.execPath,
+    clock: systemClock,
+    log: (_level, event, fields) => log.push({ event, fields }),
+  });
+}
+
+async function found(door: string, settings = SETTINGS): Promise<Predecessor> {
+  const predecessor = await vi.waitFor(() => find(door, [], settings), WAIT);
+  if (predecessor === undefined) throw new RangeError('nobody behind the door');
+  return predecessor;
+}
+
+/** Goes on with a predecessor that fits. */
+function goOn(predecessor: Predecessor, door: string, log: LogLine[] = []): DataPlane {
+  const { memory, listeners } = predecessor;
+  if (memory === undefined) throw new RangeError('it does not fit');
+  const plane = startDataPlane({
+    ...memory,
+    predecessor,
+    nodePath: process.execPath,
+    mainPath: PROBE,
+    settings: SETTINGS,
+    door,
+    staleAfterMs: 60_000,
+    makeSockets: () => [],
+    onEvent: () => undefined,
+    log: (_level, event, fields) => log.push({ event, fields }),
+    clock: systemClock,
+    random: () => 0,
+  });
+  undo.push(async () => {
+    await plane.close();
+    listeners.close();
+    closeFd(memory.replay.fd);
+    closeFd(memory.counters.fd);
+  });
+  return plane;
+}
+
+const running = (plane: DataPlane): Promise<void> =>
+  vi.waitFor(() => expect(plane.status().state).toBe('running'), WAIT);
+
+async function ask(port: number): Promise<ProbeAnswer> {
+  let text = '';
+  const socket = connect({ host: '127.0.0.1', port });
+  for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
+  return JSON.parse(text) as ProbeAnswer;
+}
+
+const claim = (predecessor: Predecessor, port: number): number | undefined =>
+  predecessor.listeners.claim({ address: '127.0.0.1', port, netns: inodeOf(OWN_NETNS) });
+
+/** Descriptors of a process by what they are, sockets and pipes without their numbers. */
+const descriptorsOf = (pid: number): string[] =>
+  readdirSync(`/proc/${pid}/fd`)
+    .map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/\[\d+\]/, ''))
+    .toSorted();
+
+describe('findPredecessor()', () => {
+  test('finds nobody where there is no door, or one that nobody stands behind', async () => {
+    const door = doorPath();
+    expect(await find(door)).toBeUndefined();
+    closeFd(bindUnix(door));
+    expect(await find(door)).toBeUndefined();
+  });
+
+  test('is refused while the data plane has a control plane', async () => {
+    const { door, pid } = await parent();
+    await expect(find(door)).rejects.toThrow(expect.objectContaining({ code: 'AGENT_RUNNING' }));
+    expect(isThere(pid)).toBe(true);
+  });
+
+  test('gets the running process, its memory and its listeners once the control plane is dead', async () => {
+    const { door, pid, port, kill } = await parent();
+    const replaySet = statSync(`/proc/${pid}/fd/${PLANE_FDS.replay}`).ino;
+    await kill();
+    expect((await ask(port)).uid).toBe(UID);
+    const predecessor = await found(door);
+    expect(predecessor.identity.pid).toBe(pid);
+    expect(statSync(`/proc/self/fd/${predecessor.memory?.replay.fd}`).ino).toBe(replaySet);
+    expect(claim(predecessor, port + 1)).toBeUndefined();
+    const plane = goOn(predecessor, door);
+    const listener = claim(predecessor, port);
+    if (listener === undefined) throw new RangeError('no listener');
+    undo.push(() => closeFd(listener));
+    await running(plane);
+    expect(plane.status()).toMatchObject({ pid, restarts: 0 });
+    plane.listen({ kind: 'pod', podUid: POD, family: 4 }, listener);
+    plane.listenersNamed();
+    expect((await ask(port)).uid).toBe(UID);
+  });
+
+  test('finds one with other settings unfit to go on with', async () => {
+    const { door, kill } = await parent();
+    await kill();
+    const predecessor = await found(door, { ...SETTINGS, build: 'another' });
+    expect(predecessor.memory).toBeUndefined();
+    predecessor.listeners.close();
+    Object.values(predecessor.ends).forEach(closeFd);
+  });
+});
+
+describe('a data plane that was taken over', () => {
+  test('stops serving what the new control plane does not name', async () => {
+    const { door, port, kill } = await parent();
+    await kill();
+    const predecessor = await found(door);
+    const plane = goOn(predecessor, door);
+    await running(plane);
+    predecessor.listeners.close();
+    plane.listenersNamed();
+    await vi.waitFor(async () => expect(ask(port)).rejects.toThrow(/ECONNREFUSED/), WAIT);
+  });
+
+  test('tells its last words to the new control plane', async () => {
+    const { door, port, kill } = await parent({ podUid: CRASH_POD });
+    await kill();
+    const log: LogLine[] = [];
+    const plane = goOn(await found(door), door, log);
+    await running(plane);
+    await expect(ask(port)).rejects.toThrow();
+    const words = await vi.waitFor(() => {
+      const line = log.find(({ event }) => event === 'plane.lastWords');
+      if (line === undefined) throw new RangeError('none yet');
+      return line.fields['words'];
+    }, WAIT);
+    expect(words).toMatch(/DATA_PLANE_FAILED: .*told to crash/);
+  });
+
+  test('is replaced at once when it is killed', async () => {
+    const { door, pid, kill } = await parent();
+    await kill();
+    const plane = goOn(await found(door), door);
+    await running(plane);
+    process.kill(pid, 'SIGKILL');
+    await vi.waitFor(() => expect(plane.status()).toMatchObject({ restarts: 1 }), WAIT);
+    await running(plane);
+    expect(plane.status().pid).not.toBe(pid);
+  });
+
+  test('holds the same descriptors however often it was taken over', async () => {
+    const { door, pid, port, kill } = await parent();
+    await kill();
+    await Promise.all(Array.from({ length: 8 }, () => ask(port))); // every worker listens by now
+    const before = descriptorsOf(pid);
+    for (let times = 0; times < 3; times += 1) {
+      const { ends, memory, listeners } = await found(door);
+      listeners.close();
+      // This control plane ends without a word, as one that is killed.
+      for (const fd of [...Object.values(ends), memory?.replay.fd, memory?.counters.fd]) {
+        if (fd !== undefined) closeFd(fd);
+      }
+      await vi.waitFor(() => expect(descriptorsOf(pid)).toEqual(before), WAIT);
+    }
+  });
+});
+
+describe('a data plane without a control plane', () => {
+  test('ends by itself when no snapshot comes in time', async () => {
+    const { pid, kill } = await parent({ staleAfterMs: 1500 });
+    await kill();
+    expect(isThere(pid)).toBe(true);
+    await vi.waitFor(() => expect(isThere(pid)).toBe(false), WAIT);
+  });
+
+  test('ends when it is told to, which one that has a control plane does not', async () => {
+    const { pid, port, kill } = await parent();
+    process.kill(pid, 'SIGTERM');
+    expect((await ask(port)).uid).toBe(UID);
+    await kill();
+    await vi.waitFor(() => {
+      if (isThere(pid)) process.kill(pid, 'SIGTERM');
+      expect(isThere(pid)).toBe(false);
+    }, WAIT);
+  });
+});
+
+describe('openDoor()', () => {
+  const NOBODY = 65_534;
+  const asNobody = (door: string) =>
+    run(
+      [
+        'setpriv',
+        `--reuid=${NOBODY}`,
+        '--clear-groups',
+        'socat',
+        '-u',
+        `UNIX-CONNECT:${door}`,
+        '-',
+      ],
+      { okCodes: [0, 1] },
+    );
+
+  test('lets nobody but root in, even where the file system would', async () => {
+    const door = doorPath();
+    let gave = 0;
+    const server = openDoor(bindUnix(door), SETTINGS, {
+      legacy: () => {
+        gave += 1;
+        return undefined;
+      },
+      entered: () => undefined,
+    });
+    undo.push(() => server.close());
+    chmodSync(join(door, '..'), 0o755);
+    expect((await asNobody(door)).stderr).toMatch(/Permission denied/);
+    chmodSync(door, 0o666);
+    expect((await asNobody(door)).code).toBe(0);
+    expect(gave).toBe(0);
+    await expect(find(door)).rejects.toThrow(expect.objectContaining({ code: 'AGENT_RUNNING' }));
+    expect(gave).toBe(1);
+  });
+});
