@@ -39,6 +39,7 @@ export const uninstall = defineVerb({
     'Removes from this host everything that tidelock made on it: rules and settings in pods, runtime files, the TPM key, state. Refuses while an agent runs. Never removes an owner’s key; messages on the bus stay.',
   example: 'tidelock uninstall --dry-run\ntidelock uninstall --stop --yes --verify',
   run: async (invocation) => {
+    requireRoot();
     const { flags, terminal } = invocation;
     await using context = openContext({
       sources: configSources(flags, terminal),
@@ -76,6 +77,16 @@ export const uninstall = defineVerb({
     return ok ? EXIT.ok : EXIT.internal;
   },
 });
+
+/** To anybody else other users' processes and namespaces look as if they were not there. */
+function requireRoot(): void {
+  if (process.getuid?.() === 0) return;
+  throw new TidelockError('ROOT_REQUIRED', {
+    op: 'uninstall',
+    message: 'Cannot uninstall: not root',
+    hint: 'Only root sees everything that could be left, and may remove it: run it with sudo.',
+  });
+}
 
 const isRunning = ({ kind, presence }: Trace): boolean =>
   kind === 'process' && presence === 'there';

@@ -4,9 +4,10 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { generateSigningKey } from '#agent/base/asymmetric.ts';
 import type { Config } from '#agent/config.ts';
+import { runCommandLine } from '#agent/cli/commandLine.ts';
 import { writeOwner } from '#agent/owner.ts';
 import { fileTraces } from './files.ts';
 import { mountedNamespaces } from './namespaces.ts';
@@ -131,6 +132,24 @@ describe('fileTraces()', () => {
     await removeAll();
     expect(await readdir(dir)).toEqual(['owner.key']);
   });
+});
+
+test('tidelock uninstall proves nothing to a user who cannot look', async () => {
+  const getuid = vi.spyOn(process, 'getuid').mockReturnValue(1000);
+  let err = '';
+  const terminal = {
+    out: () => undefined,
+    err: (text: string) => void (err += text),
+    env: {},
+    cwd: dir,
+    stopSignal: () => new AbortController().signal,
+  };
+  try {
+    expect(await runCommandLine(['uninstall', '--verify', '--dry-run'], terminal)).toBe(6);
+  } finally {
+    getuid.mockRestore();
+  }
+  expect(err).toMatch(/^error ROOT_REQUIRED: /);
 });
 
 test('mountedNamespaces() reads the namespaces that mounts hold', () => {
