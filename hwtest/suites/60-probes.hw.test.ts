@@ -127,21 +127,49 @@ async function event<K extends ProbeKind>(
   return { event: found, afterMs: performance.now() - fromMs };
 }
 
+const ENDS4 = '0a4e00020a4e0001';
+const ENDS6 = `fd78${'0'.repeat(24)}0002fd78${'0'.repeat(24)}0001`;
+
+/** A packet up to its TCP header, and how much of that it has: flags are in its 14th byte. */
+interface Packet {
+  readonly to: string;
+  readonly etherType: '0800' | '86dd';
+  readonly headers: string;
+  readonly tcpBytes: 8 | 20;
+}
+const IPV4: Packet = {
+  to: OUTSIDE_IP,
+  etherType: '0800',
+  headers: `450000280001400040060000${ENDS4}`,
+  tcpBytes: 20,
+};
+const IPV4_FRAGMENT: Packet = {
+  ...IPV4,
+  headers: `4500001c0001200040060000${ENDS4}`,
+  tcpBytes: 8,
+};
+const IPV6: Packet = {
+  to: OUTSIDE_IP6,
+  etherType: '86dd',
+  headers: `6000000000140640${ENDS6}`,
+  tcpBytes: 20,
+};
+const IPV6_OPTIONS: Packet = { ...IPV6, headers: `60000000001c3c40${ENDS6}0600010400000000` };
+const IPV6_FRAGMENT: Packet = {
+  ...IPV6,
+  headers: `6000000000102c40${ENDS6}0600000100000001`,
+  tcpBytes: 8,
+};
+
 /** A SYN from the pod to `port` outside, as an Ethernet frame. */
-function syn(family: 4 | 6, port: number): Buffer {
+function syn({ etherType, headers, tcpBytes }: Packet, port: number): Buffer {
   const tcp = Buffer.alloc(20);
   tcp.writeUInt16BE(40_000, 0);
   tcp.writeUInt16BE(port, 2);
   tcp.writeUInt8(5 << 4, 12);
   tcp.writeUInt8(0x02, 13);
-  const ethernet = Buffer.from(`${outsideMac}${podMac}${family === 4 ? '0800' : '86dd'}`, 'hex');
-  if (family === 4) {
-    const header = Buffer.from('4500002800014000400600000a4e00020a4e0001', 'hex');
-    return Buffer.concat([ethernet, header, tcp]);
-  }
-  const from = `fd78${'0'.repeat(24)}0002`;
-  const to = `fd78${'0'.repeat(24)}0001`;
-  return Buffer.concat([ethernet, Buffer.from(`6000000000140640${from}${to}`, 'hex'), tcp]);
+  const before = Buffer.from(`${outsideMac}${podMac}${etherType}${headers}`, 'hex');
+  return Buffer.concat([before, tcp.subarray(0, tcpBytes)]);
 }
 
 const sendFrame = (frame: Buffer, ...options: string[]): Promise<unknown> =>
@@ -220,40 +248,32 @@ describe('probes', () => {
     }
   });
 
+  const packets = [
+    { what: 'IPv4', packet: IPV4, port: 7_010 },
+    { what: 'a fragment of IPv4', packet: IPV4_FRAGMENT, port: 7_011 },
+    { what: 'IPv6', packet: IPV6, port: 7_012 },
+    { what: 'IPv6 with options', packet: IPV6_OPTIONS, port: 7_013 },
+    { what: 'a fragment of IPv6', packet: IPV6_FRAGMENT, port: 7_014 },
+  ];
   test.each([
-    { way: 'a packet socket', family: 4, options: [], to: OUTSIDE_IP, port: 7_010 },
-    { way: 'a packet socket', family: 6, options: [], to: OUTSIDE_IP6, port: 7_011 },
-    {
-      way: 'one past the queue',
-      family: 4,
+    ...packets.map((each) => ({ ...each, way: 'a packet socket', options: [] })),
+    ...packets.map((each) => ({
+      ...each,
+      way: 'a packet socket past the queue',
       options: [JUMP_THE_QUEUE],
-      to: OUTSIDE_IP,
-      port: 7_012,
-    },
-    {
-      way: 'one past the queue',
-      family: 6,
-      options: [JUMP_THE_QUEUE],
-      to: OUTSIDE_IP6,
-      port: 7_013,
-    },
-  ] as const)('IPv$family by $way is a bypass', async ({ way, family, options, to, port }) => {
+      port: each.port + 10,
+    })),
+  ])('$what by $way is a bypass', async ({ what, packet, port, way, options }) => {
     const rules = await loadRules(run, { netnsPath: `/run/netns/${POD}`, inbound: 'refuse' });
     const fromMs = performance.now();
-    await sendFrame(syn(family, port), ...options);
-    const { event: found } = await event('bypass', bypassTo(to, port));
-    report(
-      `${way}, IPv${family}: bypass known ${Math.round(performance.now() - fromMs)} ms after the start of the program`,
-    );
-    expect(found).toMatchObject({
-      where: WHERE,
-      direction: 'out',
-      process: { comm: 'socat' },
-      count: 1,
-    });
-    expect(seen.filter((each) => each.kind === 'bypass' && bypassTo(to, port)(each))).toHaveLength(
-      1,
-    );
+    await sendFrame(syn(packet, port), ...options);
+    const { event: found } = await event('bypass', bypassTo(packet.to, port));
+    const tookMs = Math.round(performance.now() - fromMs);
+    report(`${what} by ${way}: known ${tookMs} ms after the start of the program`);
+    const process = { comm: 'socat' };
+    expect(found).toMatchObject({ where: WHERE, direction: 'out', process, count: 1 });
+    const all = seen.filter((each) => each.kind === 'bypass' && bypassTo(packet.to, port)(each));
+    expect(all).toHaveLength(1);
     await rules.remove();
   });
 
@@ -270,8 +290,8 @@ describe('probes', () => {
       restarts: restarts + 1,
       unreadable: 0,
     });
-    await sendFrame(syn(4, 7_020));
-    await event('bypass', bypassTo(OUTSIDE_IP, 7_020));
+    await sendFrame(syn(IPV4, 7_030));
+    await event('bypass', bypassTo(OUTSIDE_IP, 7_030));
   });
 
   test('nothing is lost or unreadable, and bpftrace ends with the probes', async () => {
