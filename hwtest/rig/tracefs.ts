@@ -7,10 +7,10 @@ export const WITH_TRACEFS: Argv = [
   'unshare',
   '--mount',
   '--propagation',
-  'slave',
+  'unchanged', // of /, which is no mount point inside a chroot
   '--',
   'sh',
   '-c',
-  '[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing; exec "$@"',
+  '[ -d /sys/kernel/tracing/events ] || { mount --make-slave /sys && mount -t tracefs tracefs /sys/kernel/tracing; }; exec "$@"',
   'sh',
 ];
