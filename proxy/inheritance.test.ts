@@ -94,6 +94,13 @@ describe('Inheritance.addTo()', () => {
     expect(inherit(BEFORE).addTo(next).peers[0]?.send).toMatchObject({ chainId: 'new' });
   });
 
+  test('never leads back once the new control plane could send', () => {
+    const inherited = inherit(BEFORE);
+    inherited.addTo(snapshot({ sids: [A2], chains: [chain('new')], peers: [peer(A2, B1, 'new')] }));
+    const later = snapshot({ sids: [A2], chains: [chain('new')], peers: [peer(A2, B1)] });
+    expect(inherited.addTo(later).peers[0]?.send).toEqual({ refused: 'not yet' });
+  });
+
   test('gives nothing for a statement of a peer that is not accepted any more', () => {
     const next = snapshot({ sids: [A2], chains: [chain('new')], peers: [peer(A2, B2)] });
     const [to] = inherit(BEFORE).addTo(next).peers;

@@ -2,6 +2,7 @@
 // still address the statement of the first for a moment, update keys by chains that only the first
 // had, and confirm nothing to the second yet. It adds no peer, statement of a peer, or pod that the new
 // snapshot does not name.
+import type { NodeName } from '#agent/base/brands.ts';
 import { wipe } from '#agent/base/bytes.ts';
 import { snapshotOf } from './channel.ts';
 import type { LiveChain, LocalPod, Peer, Snapshot } from './snapshot.ts';
@@ -12,6 +13,8 @@ const INHERITED_SLOTS = 3;
 export class Inheritance {
   readonly #frame: Uint8Array;
   readonly #before: Snapshot;
+  /** Peers to which the new control plane once could send: from then on, only it says how. */
+  readonly #settled = new Set<NodeName>();
 
   /** Owns the frame of the last snapshot before. */
   constructor(frame: Uint8Array) {
@@ -36,7 +39,7 @@ export class Inheritance {
       ...next,
       chains,
       self: { ...next.self, sids: [...new Set([...next.self.sids, ...before.self.sids])] },
-      peers: next.peers.map((peer) => withPeer(peer, peers.get(peer.node), chains)),
+      peers: next.peers.map((peer) => this.#withPeer(peer, peers.get(peer.node), chains)),
       pods: next.pods.map((pod) => withPod(pod, pods.get(pod.uid))),
     };
   }
@@ -45,25 +48,24 @@ export class Inheritance {
   close(): void {
     wipe(this.#frame);
   }
-}
 
-function withPeer(next: Peer, before: Peer | undefined, chains: readonly LiveChain[]): Peer {
-  if (before === undefined) return next;
-  const isAccepted = (sid: string): boolean => next.statements.some((held) => held.sid === sid);
-  const isNew = ({ ownSid }: Peer['pairs'][number]): boolean =>
-    !next.pairs.some((pair) => pair.ownSid === ownSid);
-  const kept = before.pairs.filter((pair) => isAccepted(pair.peerSid) && isNew(pair));
-  const { send } = before;
-  const canSend =
-    !('refused' in send) &&
-    isAccepted(send.peerSid) &&
-    chains.some(({ id }) => id === send.chainId) &&
-    kept.some(({ ownSid, peerSid }) => ownSid === send.ownSid && peerSid === send.peerSid);
-  return {
-    ...next,
-    pairs: [...next.pairs, ...kept],
-    send: 'refused' in next.send && canSend ? send : next.send,
-  };
+  #withPeer(next: Peer, before: Peer | undefined, chains: readonly LiveChain[]): Peer {
+    if (!('refused' in next.send)) this.#settled.add(next.node);
+    if (before === undefined) return next;
+    const isAccepted = (sid: string): boolean => next.statements.some((held) => held.sid === sid);
+    const isNew = ({ ownSid }: Peer['pairs'][number]): boolean =>
+      !next.pairs.some((pair) => pair.ownSid === ownSid);
+    const kept = before.pairs.filter((pair) => isAccepted(pair.peerSid) && isNew(pair));
+    const { send } = before;
+    // Later it would lead back to a statement that the peer has seen replaced.
+    const canSend =
+      !this.#settled.has(next.node) &&
+      !('refused' in send) &&
+      isAccepted(send.peerSid) &&
+      chains.some(({ id }) => id === send.chainId) &&
+      kept.some(({ ownSid, peerSid }) => ownSid === send.ownSid && peerSid === send.peerSid);
+    return { ...next, pairs: [...next.pairs, ...kept], send: canSend ? send : next.send };
+  }
 }
 
 /** A pod that became another workload under the same uid has no use for the tokens of the first. */
