@@ -12,6 +12,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
 import { PLANE_FDS } from './control.ts';
+import { Counters } from './counters.ts';
 import { openDoor } from './door.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { inodeOf, OWN_NETNS } from '#proxy/native/netns.ts';
@@ -20,6 +21,7 @@ import { startDataPlane, type DataPlane } from './plane.ts';
 import type { ParentSays, ParentTask } from './plane.parent.ts';
 import { CRASH_POD, type ProbeAnswer } from './plane.probe.ts';
 import { findPredecessor, type Predecessor } from './predecessor.ts';
+import { ReplaySet } from './replay.ts';
 
 const UID = 15_008;
 const SETTINGS = { workers: 2, uid: UID, gid: UID, build: 'test' };
@@ -54,7 +56,7 @@ const isThere = (pid: number): boolean => {
 
 interface Parent extends ParentSays {
   readonly door: string;
-  kill(): Promise<void>;
+  readonly kill: () => Promise<void>;
 }
 
 /** A control plane with a data plane that runs, both ended with the test. */
@@ -98,16 +100,24 @@ async function found(door: string, settings = SETTINGS): Promise<Predecessor> {
   return predecessor;
 }
 
-/** Goes on with a predecessor that fits. */
-function goOn(predecessor: Predecessor, door: string, log: LogLine[] = []): DataPlane {
-  const { memory, listeners } = predecessor;
-  if (memory === undefined) throw new RangeError('it does not fit');
+/** Goes on with a predecessor that fits, or sends it into retirement. */
+function goOn(
+  predecessor: Predecessor,
+  door: string,
+  log: LogLine[] = [],
+  settings = SETTINGS,
+): DataPlane {
+  const { listeners } = predecessor;
+  const memory = predecessor.memory ?? {
+    replay: ReplaySet.create({ periodMs: 10_000, openingsPerPeriod: 100, sources: 4 }),
+    counters: Counters.create(),
+  };
   const plane = startDataPlane({
     ...memory,
     predecessor,
     nodePath: process.execPath,
     mainPath: PROBE,
-    settings: SETTINGS,
+    settings,
     door,
     staleAfterMs: 60_000,
     makeSockets: () => [],
@@ -178,13 +188,23 @@ describe('findPredecessor()', () => {
     expect((await ask(port)).uid).toBe(UID);
   });
 
-  test('finds one with other settings unfit to go on with', async () => {
-    const { door, kill } = await parent();
+  test('finds one of another build unfit: it retires, and a new one serves its listener', async () => {
+    const settings = { ...SETTINGS, build: 'another' };
+    const { door, pid, port, kill } = await parent();
     await kill();
-    const predecessor = await found(door, { ...SETTINGS, build: 'another' });
+    const predecessor = await found(door, settings);
     expect(predecessor.memory).toBeUndefined();
-    predecessor.listeners.close();
-    Object.values(predecessor.ends).forEach(closeFd);
+    const log: LogLine[] = [];
+    const plane = goOn(predecessor, door, log, settings);
+    const listener = claim(predecessor, port);
+    if (listener === undefined) throw new RangeError('no listener');
+    undo.push(() => closeFd(listener));
+    plane.listen({ kind: 'pod', podUid: POD, family: 4 }, listener);
+    expect((await ask(port)).uid).toBe(UID);
+    await vi.waitFor(() => expect(isThere(pid)).toBe(false), WAIT);
+    await running(plane);
+    expect(plane.status()).toMatchObject({ restarts: 0 });
+    expect(log.map(({ event }) => event)).toContain('plane.retired');
   });
 });
 

@@ -2,7 +2,6 @@
 // namespaces, and what stands in the pods. Two ledgers side by side show a leak. Changes nothing.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { cgroupPids } from '#hwtest/rig/cgroup.ts';
-import type { RigPod } from '#hwtest/rig/rig.ts';
 import type { TwoNodes } from './twoNodes.ts';
 
 /** Counts by name; of memory, MiB. */
@@ -23,7 +22,9 @@ export async function takeLedger(both: TwoNodes, holders: readonly Holder[]): Pr
   for (const pod of both.rig.pods) {
     const { stdout } = await both.rig.exec(pod, ['nft', 'list', 'ruleset']);
     rows.push([`pod ${pod.name}: rule lines`, stdout.toString().split('\n').length]);
-    rows.push([`pod ${pod.name}: listeners`, listenersIn(pod)]);
+    const { stdout: tcp } = await both.rig.exec(pod, ['cat', '/proc/self/net/tcp']);
+    const sockets = tcp.toString().match(LISTENING)?.length ?? 0;
+    rows.push([`pod ${pod.name}: listeners`, sockets]);
   }
   const groups = both.rig.nodes.map(({ place }) => place.cgroup);
   const pids = groups.flatMap(cgroupPids);
@@ -35,15 +36,19 @@ export async function takeLedger(both: TwoNodes, holders: readonly Holder[]): Pr
 /** `before` and `after` as lines of a table. */
 export const ledgerTable = (before: Ledger, after: Ledger): string => {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-  const line = (a: string, b: string, c: string): string =>
-    `    ${a.padEnd(44)}${b.padStart(8)}${c.padStart(8)}`;
   return [
     line('', 'before', 'after'),
     ...names.map((name) => line(name, String(before[name] ?? 0), String(after[name] ?? 0))),
   ].join('\n');
 };
 
-const KINDS = ['tcp', 'unix', 'memfd', 'pipe', 'anon', 'netns', 'file'] as const;
+/** State LISTEN of include/net/tcp_states.h, after the remote port. */
+const LISTENING = /:[0-9A-F]{4} 0A /g;
+
+const line = (a: string, b: string, c: string): string =>
+  `    ${a.padEnd(44)}${b.padStart(8)}${c.padStart(8)}`;
+
+const KINDS = ['tcp', 'unix', 'memfd', 'pipe', 'anon', 'file'] as const;
 type Kind = (typeof KINDS)[number];
 
 /** Open descriptors of a process by kind; those that close meanwhile are left out. */
@@ -62,8 +67,7 @@ function kindOf(target: string, unix: ReadonlySet<string>): Kind {
   if (inode !== undefined) return unix.has(inode) ? 'unix' : 'tcp';
   if (target.startsWith('/memfd:')) return 'memfd';
   if (target.startsWith('pipe:')) return 'pipe';
-  if (target.startsWith('anon_inode:')) return 'anon';
-  return target.startsWith('net:') ? 'netns' : 'file';
+  return target.startsWith('anon_inode:') ? 'anon' : 'file'; // of which one a captured pod's namespace
 }
 
 /** The 7th column of /proc/PID/net/unix; abstract and unnamed sockets are listed as well. */
@@ -77,13 +81,6 @@ const inodesOf = (path: string): ReadonlySet<string> =>
 function residentMib(pid: number): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
   return Math.round(Number(kib) / 1024);
-}
-
-/** Sockets in state LISTEN (0A) in a pod's namespace, as a process inside sees them. */
-function listenersIn({ place }: RigPod): number {
-  const [pid] = cgroupPids(place.cgroup);
-  if (pid === undefined) return 0;
-  return readFileSync(`/proc/${pid}/net/tcp`, 'latin1').match(/:[0-9A-F]{4} 0A /g)?.length ?? 0;
 }
 
 const netnsOf = (pid: number): string => linkOf(`/proc/${pid}/ns/net`) ?? '';
