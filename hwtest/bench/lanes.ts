@@ -83,6 +83,7 @@ export const lanes = defineVerb({
 async function runLanes({ runs, effort, only, stop, log }: Plan): Promise<BenchResult> {
   await installPeers(log);
   await using bed = await makeBed({ workers: WORKERS, log: (line) => log(`  ${line}`) });
+  const machine = await machineOf(bed.rig);
   const subjects = chosen(bed.subjects, only);
   const samples: Sample[] = [];
   const failures: Failure[] = [];
@@ -112,7 +113,7 @@ async function runLanes({ runs, effort, only, stop, log }: Plan): Promise<BenchR
       }
     }
   }
-  return benchResult({ machine: await machineOf(bed.rig), subjects, samples, failures });
+  return benchResult({ machine, subjects, samples, failures });
 }
 
 type Measure = (rig: Rig, subject: Subject, effort: Effort) => Promise<Values>;

@@ -1,7 +1,7 @@
 // What the figures were measured on: processor, cores, kernel, versions, and the offloads of the
 // interfaces between the namespaces, which flatter every proxy alike.
 import { readFileSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { run } from '#agent/base/run.ts';
 import { execIn, type Argv } from '#hwtest/rig/program.ts';
 import type { Rig } from '#hwtest/rig/rig.ts';
@@ -19,6 +19,8 @@ export interface Machine {
   readonly offloads: Readonly<Record<string, string>>;
   /** Bytes; jumbo frames would flatter everybody too. */
   readonly mtu: number;
+  /** Of the minute before: what else the machine had to do. */
+  readonly loadAverage: number;
 }
 
 const PROGRAMS: Readonly<Record<string, Argv>> = {
@@ -46,6 +48,7 @@ export async function machineOf(rig: Rig): Promise<Machine> {
     memoryGib: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
     isVirtual: /^flags\s.*\bhypervisor\b/m.test(readFileSync('/proc/cpuinfo', 'utf8')),
+    loadAverage: loadavg()[0] ?? Number.NaN,
     programs: { node: process.version, ...(await versions()) },
     offloads: await offloadsOf(rig),
     mtu: Number(/ mtu (\d+) /.exec(link.stdout.toString())?.[1]),

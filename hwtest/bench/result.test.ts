@@ -14,6 +14,7 @@ const machine: Machine = {
   programs: { node: 'v26' },
   offloads: { 'tcp-segmentation-offload': 'on' },
   mtu: 1500,
+  loadAverage: 0.1,
 };
 const subject = (name: string, kind: SubjectInfo['kind']): SubjectInfo => ({
   name,

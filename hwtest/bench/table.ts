@@ -65,6 +65,7 @@ export function benchPage(result: BenchResult, chart?: string): string {
         ],
         ['memory', `${machine.memoryGib} GiB`],
         ['kernel', machine.kernel],
+        ['load average before', machine.loadAverage.toFixed(1)],
         ['veth', `MTU ${machine.mtu}, ${pairs(machine.offloads)}`],
         ...Object.entries(machine.programs).map(([name, version]) => [name, version]),
       ],
