@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { leftovers } from '#hwtest/rig/leftovers.ts';
+import { leftovers, totalOf } from '#hwtest/rig/leftovers.ts';
 import type { Program } from '#hwtest/rig/program.ts';
 import { REDIS_PORT, startNginx, startRedis } from '#hwtest/rig/servers.ts';
 import { ledgerTable, takeLedger, type Holder, type Ledger } from './ledger.ts';
@@ -38,6 +38,7 @@ beforeAll(async () => {
 }, 400_000);
 afterAll(async () => {
   await both?.[Symbol.asyncDispose]();
+  if (both) expect(totalOf(await leftovers(both.rig.id))).toBe(0);
 });
 
 const dataPlaneOf = async (
