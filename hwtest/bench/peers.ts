@@ -1,6 +1,6 @@
 // The proxies that lanes are compared with, as their own documentation would set them up for mutual TLS
 // 1.3 between two nodes: configuration files and argument vectors, nothing else. All get two threads or
-// worker processes, AES-256-GCM, no delay, and no logging; buffers are those that carried most here.
+// worker processes, AES-256-GCM, no delay, 64 KiB buffers where they can be set, and no logging.
 import type { Certificates } from './certificates.ts';
 import { SERVER_NAME } from './certificates.ts';
 
