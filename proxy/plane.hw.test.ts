@@ -1,7 +1,7 @@
 // The supervision and the real process, with workers that answer what they are able to do
 // (plane.probe.ts). Everything on loopback.
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -181,6 +181,7 @@ describe('startDataPlane()', () => {
     });
     const { pid } = plane.status();
     expect(privilegeFaults(pid, SETTINGS)).toEqual([]);
+    expect(readFileSync(`/proc/${pid}/limits`, 'utf8')).toMatch(/^Max core file size +0 +0 /m);
     expect(readdirSync(`/proc/${pid}/task`).length).toBeGreaterThan(SETTINGS.workers);
     expect(privilegeFaults(process.pid, SETTINGS).length).toBeGreaterThan(0);
   });
