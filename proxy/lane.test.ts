@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { Sid } from '#agent/base/brands.ts';
+import { slotAt, type Sid } from '#agent/base/brands.ts';
 import { hex } from '#agent/base/bytes.ts';
 import { idle, opened, readAll, until, world } from './lane.fixture.ts';
 import { testChain } from './twoNodes.fixture.ts';
@@ -90,7 +90,7 @@ describe('a lane carries', () => {
     await opened(two);
     const sent: Buffer[] = [];
     for (let slot = 0; slot < 20; slot += 1) {
-      const chunk = randomBytes(1 << 20);
+      const chunk = randomBytes(2 << 20); // in all more than every socket buffer on the way holds
       sent.push(chunk);
       app.write(chunk);
       await new Promise(setImmediate);
@@ -163,6 +163,8 @@ describe('a lane carries', () => {
 
   it('one verification of each signature for a hundred lanes', async () => {
     const two = await world();
+    const slot = (): number => slotAt(two.clock.wallMs(), 10_000);
+    const first = slot();
     const destination = await two.serve((socket) => socket.end('x'));
     for (let n = 0; n < 100; n += 1) {
       const app = await two.a.connect(destination);
@@ -170,6 +172,7 @@ describe('a lane carries', () => {
       expect(String(await readAll(app))).toBe('x');
     }
     expect(two.b.count('lanesOpenedIn')).toBe(100);
-    expect(two.b.verifications).toBe(2);
+    // A slot may have ended meanwhile, and each has its own token.
+    expect(two.b.verifications).toBeLessThanOrEqual(2 * (1 + slot() - first));
   });
 });
