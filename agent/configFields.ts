@@ -72,9 +72,11 @@ export function addressAndPort(
 /** Where to listen, or `off`. */
 export function listenAddress(): z.ZodString {
   const error = 'must be IP:PORT such as 127.0.0.1:8055 or [::1]:8055, or off';
-  const isGood = (text: string): boolean => text === 'off' || addressAndPort(text) !== undefined;
-  return z.string({ error }).refine(isGood, { error });
+  return z.string({ error }).refine(isListenAddress, { error });
 }
+
+const isListenAddress = (text: string): boolean =>
+  text === 'off' || addressAndPort(text) !== undefined;
 
 const BUS_URL = /^(nats|tls):\/\/[^@\s/]+(:\d{1,5})?$/;
 
