@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { systemClock } from '#agent/base/clock.ts';
+import { sleep, systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
 import { PLANE_FDS } from './control.ts';
 import { Counters } from './counters.ts';
@@ -154,6 +154,17 @@ const descriptorsOf = (pid: number): string[] =>
     .map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/\[\d+\]/, ''))
     .toSorted();
 
+/** Its descriptors once they have stood still: connections that have ended are let go a moment later. */
+async function settledDescriptors(pid: number): Promise<string[]> {
+  for (let last = descriptorsOf(pid), still = 0; ;) {
+    await sleep(systemClock, 50);
+    const now = descriptorsOf(pid);
+    still = now.join() === last.join() ? still + 1 : 0;
+    if (still === 10) return now;
+    last = now;
+  }
+}
+
 describe('findPredecessor()', () => {
   test('finds nobody where there is no door, or one that nobody stands behind', async () => {
     const door = doorPath();
@@ -250,7 +261,7 @@ describe('a data plane that was taken over', () => {
     const { door, pid, port, kill } = await parent();
     await kill();
     await Promise.all(Array.from({ length: 8 }, () => ask(port))); // every worker listens by now
-    const before = descriptorsOf(pid);
+    const before = await settledDescriptors(pid);
     for (let times = 0; times < 3; times += 1) {
       const { ends, memory, listeners } = await found(door);
       listeners.close();
