@@ -46,12 +46,13 @@ export async function holderOf(inode: string): Promise<number | undefined> {
 }
 
 /** Name of the replay set's and the counters' memory in /proc/PID/maps (memfd_create(2)). */
-const MEMORY = '/memfd:tidelock-';
+/** Of proc_pid_maps(5): a line of shared memory that has no file. */
+const MEMORY = / 00:01 \d+ +\/memfd:tidelock-(?:replay|counters) \(deleted\)$/m;
 
 /** Whether a process has the memory of an agent mapped: it is one, or the data plane of one. */
 export async function isOfTidelock(pid: number): Promise<boolean> {
   const maps = await readFile(`/proc/${pid}/maps`, 'utf8').catch(() => '');
-  return maps.includes(MEMORY);
+  return MEMORY.test(maps);
 }
 
 /** The kernel prints addresses as 32-bit words in the byte order of the machine, which is little-endian. */

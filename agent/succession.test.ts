@@ -53,6 +53,15 @@ describe('Succession.admits()', () => {
     expect(succession.admits(UNTRUSTED)).toBe(true);
   });
 
+  test('withholds nothing for longer than twelve periods: a peer may have been revoked', () => {
+    const { now, succession } = setting();
+    expect(succession.admits(UNTRUSTED)).toBe(false);
+    now.monoMs = 12 * PERIOD_MS;
+    expect(succession.admits(UNTRUSTED)).toBe(false);
+    now.monoMs = 12 * PERIOD_MS + 1;
+    expect(succession.admits(UNTRUSTED)).toBe(true);
+  });
+
   test('waits three periods for members that cannot be judged', () => {
     const { now, succession } = setting();
     now.monoMs = 10 * PERIOD_MS;

@@ -19,9 +19,13 @@ export interface SuccessionOptions {
 /** Members that cannot be judged, for want of their evidence, are waited for no longer. */
 const PATIENCE_PERIODS = 3;
 
+/** Whatever is wanting, nothing is withheld for longer: it may be that a peer was revoked. */
+const LIMIT_PERIODS = 12;
+
 export class Succession {
   readonly #o: SuccessionOptions;
   #isOver = false;
+  #sinceMs: number | undefined;
   #trustedSinceMs: number | undefined;
 
   constructor(options: SuccessionOptions) {
@@ -37,8 +41,10 @@ export class Succession {
   #decide({ self }: Snapshot): boolean {
     const { inherits, failed, members, clock, periodMs } = this.#o;
     if (!inherits() || failed()) return true;
-    if (!self.trusted) return false;
     const nowMs = clock.monoMs();
+    this.#sinceMs ??= nowMs;
+    if (nowMs - this.#sinceMs > LIMIT_PERIODS * periodMs) return true;
+    if (!self.trusted) return false;
     this.#trustedSinceMs ??= nowMs;
     if (nowMs - this.#trustedSinceMs > PATIENCE_PERIODS * periodMs) return true;
     return members().every(({ isJudged }) => isJudged);

@@ -1,6 +1,7 @@
 // How old a report is and what that means to its reader. The times in it are the node's own word.
 import { fail, notChecked, pass, type Check } from './check.ts';
 import type { ReportBody } from './report.ts';
+import type { Stated } from './reportStated.ts';
 
 const NAME = 'freshness';
 /** Clocks of node and reader may differ by so much, and a clock that is set may go back by it. */
@@ -17,14 +18,18 @@ interface Moment {
  * that names no moment is told how the node was when the report was made, and how long ago that is.
  */
 export function freshnessCheck(
-  { attestedAt }: Pick<ReportBody, 'attestedAt'>,
+  { attestedAt, issuedAtMs }: Pick<ReportBody, 'attestedAt'> & Pick<Stated, 'issuedAtMs'>,
   lifetimeMs: number | undefined,
   { atMs, nowMs }: Moment,
 ): Check {
-  const made = `Attested at ${new Date(attestedAt).toISOString()} by the node’s own clock`;
-  const ageMs = (atMs ?? nowMs) - attestedAt;
-  if (ageMs < -MAX_SKEW_MS) {
-    const text = `${made}, which is ${duration(-ageMs)} after the moment asked about: a clock is wrong, or the wrong report was given.`;
+  const times = `keys of ${new Date(issuedAtMs).toISOString()}, attested at ${new Date(attestedAt).toISOString()}`;
+  const made = `With ${times} by the node’s own clock`;
+  // The TPM signed the statement, and with it when that was issued; `attestedAt` rests on the node's keys
+  // alone, and who stole those may write what he likes.
+  const ageMs = (atMs ?? nowMs) - Math.min(attestedAt, issuedAtMs);
+  const aheadMs = attestedAt - (atMs ?? nowMs);
+  if (aheadMs > MAX_SKEW_MS) {
+    const text = `${made}, which is ${duration(aheadMs)} after the moment asked about: a clock is wrong, or the wrong report was given.`;
     return fail(NAME, text, 'none');
   }
   const age = duration(Math.max(0, ageMs));

@@ -1,6 +1,7 @@
 // Reports as an auditor gets them: a good one, and everything that may be wrong with one.
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { generateSigningKey } from '#agent/base/asymmetric.ts';
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { fromB64url, utf8, type Bytes } from '#agent/base/bytes.ts';
@@ -25,8 +26,10 @@ const { evidence, madeAtMs } = reportFixture;
 
 const judge = (change: Partial<ReportQuestion> = {}): ReportAppraisal =>
   verifyReport({ ...goodQuestion, ...change });
-const judgeSigned = (change: Partial<ReportRequest>): ReportAppraisal =>
-  judge({ bytes: reportBytes(change) });
+const judgeSigned = (
+  change: Partial<ReportRequest>,
+  asked: Partial<ReportQuestion> = {},
+): ReportAppraisal => judge({ ...asked, bytes: reportBytes(change) });
 const named = ({ checks }: ReportAppraisal, result: string): string[] =>
   checks.filter((check) => check.result === result).map(({ name }) => name);
 const textOf = ({ checks }: ReportAppraisal, name: string): string =>
@@ -101,17 +104,32 @@ describe('verifyReport() of an honest report', () => {
 
 describe('verifyReport() and time', () => {
   const lifetimeMs = 600_000;
+  const { issuedAt } = z
+    .object({ issuedAt: z.number() })
+    .parse(JSON.parse(Buffer.from(evidence.statement, 'base64url').toString()));
+  /** From the attestation back to the keys that it is of: what the TPM signed the time of. */
+  const keysMs = issuedAt - madeAtMs;
   const authorities = undefined; // the certificates of the fixture are as young as its report
 
   it.each([
-    ['at the end of its lifetime', lifetimeMs, 'affirming', 'pass'],
-    ['one millisecond later', lifetimeMs + 1, 'none', 'fail'],
+    ['at the end of its lifetime', lifetimeMs + keysMs, 'affirming', 'pass'],
+    ['one millisecond later', lifetimeMs + keysMs + 1, 'none', 'fail'],
     ['before it was made, by less than clocks may differ', -60_000, 'affirming', 'pass'],
     ['before it was made', -60_001, 'none', 'fail'],
   ])('verifyReport() judges a report %s', (_, afterMs, verdict, result) => {
     const appraisal = judge({ authorities, atMs: madeAtMs + afterMs });
     expect(appraisal.verdict).toBe(verdict);
     expect(named(appraisal, result)).toContain('freshness');
+  });
+
+  it('verifyReport() takes no old quote as new, whatever time its stolen keys sign', () => {
+    const laterMs = madeAtMs + 400 * 86_400_000;
+    const appraisal = judgeSigned(
+      { attestedAtMs: laterMs, issuedAtMs: laterMs },
+      { authorities, atMs: laterMs + 1_000, nowMs: laterMs + 1_000 },
+    );
+    expect(appraisal.verdict).toBe('none');
+    expect(named(appraisal, 'fail')).toEqual(['freshness']);
   });
 
   it('verifyReport() asked about no moment tells how the node was, and how long ago', () => {

@@ -66,7 +66,7 @@ export function verifyReport(question: ReportQuestion): ReportAppraisal {
     ...word.checks,
     ...evidence.checks,
     chain.check,
-    freshnessCheck(body, word.policy?.lifetimeMs, question),
+    freshnessCheck({ ...body, ...signed.stated }, word.policy?.lifetimeMs, question),
     ...said(body, word),
   ];
   const { pcrs } = evidence;

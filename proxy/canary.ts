@@ -110,7 +110,8 @@ function sing(floor: Floor, wire: Leg, opening: Opening, ended: (failed?: string
   const side: InnerSide = new InnerSide({
     data: (bytes) => {
       echo = Buffer.concat([echo, bytes]).subarray(0, SONG_BYTES + 1);
-      if (echo.length >= SONG_BYTES) side.finish();
+      if (echo.length > SONG_BYTES) side.reset(); // a peer that sings on
+      else if (echo.length === SONG_BYTES) side.finish();
     },
     end: () => side.finish(),
   });

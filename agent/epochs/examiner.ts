@@ -42,6 +42,13 @@ export interface ExaminerOptions {
   readonly maxAgeMs: number;
 }
 
+/** Of one TPM: a node that was enrolled with another begins anew. */
+interface SeenClock {
+  readonly akName: string;
+  readonly issuedAtMs: number;
+  readonly clock: TpmClock;
+}
+
 /** Failed examinations are repeated no sooner, so that garbage costs little. */
 const RETRY_MS = 1000;
 const MAX_REMEMBERED = 20_000;
@@ -60,7 +67,7 @@ export class Examiner {
   /** By node and sid, so that a claim in another name does not stand in the way. */
   readonly #failedAtMs = new Map<string, number>();
   /** What each node's TPM said of time under its newest acceptable statement: it never goes back. */
-  readonly #clocks = new Map<NodeName, { readonly issuedAtMs: number; readonly clock: TpmClock }>();
+  readonly #clocks = new Map<NodeName, SeenClock>();
 
   constructor(options: ExaminerOptions) {
     this.#options = options;
@@ -124,7 +131,8 @@ export class Examiner {
     const nowMs = clock.wallMs();
     const seen = this.#clocks.get(node);
     // Evidence of an older statement may be read late; it is older by the TPM's clock too.
-    const previousClock = seen && statement.issuedAtMs >= seen.issuedAtMs ? seen.clock : undefined;
+    const isLater = seen?.akName === enrolment.akName && statement.issuedAtMs >= seen.issuedAtMs;
+    const previousClock = isLater ? seen.clock : undefined;
     const appraisal = verifyEvidence({
       previousClock,
       evidence,
@@ -148,7 +156,7 @@ export class Examiner {
       challengeRandom: shape.data.challenge.random,
     };
     if (acceptable(appraisal)) {
-      this.#noteClock(node, statement.issuedAtMs, appraisal.clock);
+      this.#noteClock(statement, enrolment.akName, appraisal.clock);
       const oldest = this.#good.keys().next();
       if (this.#good.size >= MAX_REMEMBERED && !oldest.done) this.#good.delete(oldest.value);
       this.#good.set(sid, examined);
@@ -156,12 +164,12 @@ export class Examiner {
     return examined;
   }
 
-  #noteClock(node: NodeName, issuedAtMs: number, clock: TpmClock | undefined): void {
+  #noteClock({ node, issuedAtMs }: Statement, akName: string, clock: TpmClock | undefined): void {
     const seen = this.#clocks.get(node);
-    if (!clock || (seen && issuedAtMs < seen.issuedAtMs)) return;
+    if (!clock || (seen?.akName === akName && issuedAtMs < seen.issuedAtMs)) return;
     const oldest = this.#clocks.keys().next();
     if (this.#clocks.size >= MAX_REMEMBERED && !oldest.done) this.#clocks.delete(oldest.value);
-    this.#clocks.set(node, { issuedAtMs, clock });
+    this.#clocks.set(node, { akName, issuedAtMs, clock });
   }
 }
 

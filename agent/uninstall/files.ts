@@ -4,7 +4,7 @@ import { readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Config } from '#agent/config.ts';
 import { TidelockError } from '#agent/base/errors.ts';
-import type { Trace } from './trace.ts';
+import { unknownTrace, type Trace } from './trace.ts';
 
 /** Below the state directory (ARCHITECTURE, decisions), and what is lost with each. */
 const STATE = {
@@ -14,6 +14,11 @@ const STATE = {
   reports: 'the attestation reports of this node',
 } as const;
 
+const SOCKETS = ['control.sock', 'plane.sock'];
+const SCRATCH = /^tpm(-|$)/;
+/** Directories that others keep things in under the names above: nothing below them is ours for sure. */
+const SHARED = /^\/(?:(?:boot|dev|etc|home|mnt|opt|root|run|srv|tmp|usr|var)?|var\/[^/]+)$/;
+
 /** Everything that an agent or a verb writes to disk on this node. */
 export async function fileTraces({
   attestation,
@@ -21,6 +26,8 @@ export async function fileTraces({
   paths,
 }: Pick<Config, 'attestation' | 'api' | 'paths'>): Promise<readonly Trace[]> {
   const { stateDir, runDir } = paths;
+  const shared = [stateDir, runDir].filter((directory) => SHARED.test(directory));
+  if (shared.length > 0) return shared.map(sharedTrace);
   const sockets = new Set([...(await runEntries(runDir)), api.controlSocket]);
   const state = new Map(
     Object.entries(STATE).map(([name, loses]) => [join(stateDir, name), loses] as const),
@@ -35,11 +42,19 @@ export async function fileTraces({
   ]);
 }
 
+const sharedTrace = (where: string): Trace =>
+  unknownTrace(
+    { kind: 'file', what: 'files of the agent', where },
+    'others keep things there under the same names; remove by hand what is of tidelock',
+  );
+
 /** Sockets of the agent and scratch directories of the TPM; anything else there is not ours. */
 async function runEntries(runDir: string): Promise<string[]> {
   const entries = await readdir(runDir, { withFileTypes: true }).catch(() => []);
   return entries
-    .filter((entry) => entry.isSocket() || (entry.isDirectory() && /^tpm(-|$)/.test(entry.name)))
+    .filter((entry) =>
+      entry.isDirectory() ? SCRATCH.test(entry.name) : SOCKETS.includes(entry.name),
+    )
     .map(({ name }) => join(runDir, name));
 }
 

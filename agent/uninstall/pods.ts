@@ -8,9 +8,12 @@ import { portsAreReused, resetPorts } from '#proxy/redirect/portReuse.ts';
 import type { Namespace } from './namespaces.ts';
 import { unknownTrace, type Trace } from './trace.ts';
 
-/** Both traces of one namespace; none of one that has ended, which took everything in it along. */
+/** The traces of one namespace; none of one that has ended, which took everything in it along. */
 export async function podTraces(run: Run, namespace: Namespace): Promise<readonly Trace[]> {
-  const traces = await Promise.all([rulesTrace(run, namespace), settingTrace(namespace)]);
+  const rules = await rulesTrace(run, namespace);
+  // Others set it too: where no rules of ours are, it is theirs.
+  const setting = rules.presence === 'absent' ? [] : [await settingTrace(namespace)];
+  const traces = [rules, ...setting];
   const known = traces.every(({ presence }) => presence !== 'unknown');
   return known || (await isThere(namespace.path)) ? traces : [];
 }

@@ -93,10 +93,10 @@ describe('fileTraces()', () => {
     await mkdir(join(dir, 'run', 'tpm', 'tpm-abc'), { recursive: true });
     await mkdir(join(dir, 'state', 'enrolment'), { recursive: true });
     await writeFile(join(dir, 'state', 'enrolment', 'enrolment.json'), '{}');
-    const server = createServer().listen(join(dir, 'run', 'other.sock'));
+    const server = createServer().listen(join(dir, 'run', 'plane.sock'));
     await once(server, 'listening');
     expect((await there()).map(({ where }) => where.slice(dir.length + 1))).toEqual([
-      'run/other.sock',
+      'run/plane.sock',
       'run/tpm',
       'state/enrolment',
     ]);
@@ -104,6 +104,15 @@ describe('fileTraces()', () => {
     server.close();
     expect(await readdir(dir)).toEqual([]);
     expect(await there()).toEqual([]);
+  });
+
+  test('fileTraces() removes nothing from directories that others use', async () => {
+    const paths = { stateDir: '/var', runDir: '/run' };
+    const traces = await fileTraces({ ...config(), paths });
+    expect(traces.map(({ where, presence }) => [where, presence])).toEqual([
+      ['/var', 'unknown'],
+      ['/run', 'unknown'],
+    ]);
   });
 
   test('fileTraces() leaves what tidelock did not make', async () => {
