@@ -58,6 +58,8 @@ function accounts(node: string): Record<string, unknown>[] {
 }
 
 test('both nodes are ready by a canary over a lane, of which no counter of traffic knows', async () => {
+  // Each is ready by its own canary; that it answers one is sure only when the other is ready too.
+  for (const node of ['node-a', 'node-b']) await untilReady(node, 200, 60_000);
   for (const node of ['node-a', 'node-b']) {
     const { value } = await untilReady(node, 200, 60_000);
     expect(JSON.parse(value.body)).toMatchObject({
