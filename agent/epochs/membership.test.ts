@@ -14,6 +14,7 @@ import {
   keptLog,
   NOW_MS,
   PERIOD_MS,
+  presenceBy,
   recordBy,
   stillClock,
 } from './records.fixture.ts';
@@ -80,17 +81,7 @@ function rowOf({ statement }: OwnStatement): RosterRow {
 
 const presenceOf = (own: OwnStatement, seq: number, withdrawn?: string) =>
   signPresence(
-    {
-      v: 1,
-      node: own.statement.node,
-      sid: own.statement.sid,
-      seq,
-      nextSeal: Buffer.from(own.seal.public).toString('base64url'),
-      chains: [],
-      clockOffsetMs: 0,
-      hop: 0,
-      ...(withdrawn === undefined ? {} : { withdrawn }),
-    },
+    { ...presenceBy(own, seq), ...(withdrawn === undefined ? {} : { withdrawn }) },
     own.sign,
   );
 

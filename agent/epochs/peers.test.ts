@@ -4,8 +4,8 @@ import { hex, sha256, utf8 } from '#agent/base/bytes.ts';
 import type { Chain } from './keeper.ts';
 import { OwnStatements } from './ownStatements.ts';
 import { PeerBook, type AcceptedStatement } from './peers.ts';
-import type { Presence } from './presence.ts';
 import type { Order } from './record.ts';
+import { presenceBy } from './records.fixture.ts';
 import type { RosterRow } from './rosterSource.ts';
 import { drawStatement, type OwnStatement } from './statement.ts';
 
@@ -69,17 +69,6 @@ const accepted = ({ statement }: OwnStatement, listedBy: Order): AcceptedStateme
   listedBy,
 });
 
-const presence = (own: OwnStatement, seq: number): Presence => ({
-  v: 1,
-  node: own.statement.node,
-  sid: own.statement.sid,
-  seq,
-  nextSeal: Buffer.from(own.seal.public).toString('base64url'),
-  chains: [],
-  clockOffsetMs: 0,
-  hop: 0,
-});
-
 const rowOf = ({ statement: { node, sid } }: OwnStatement): RosterRow => ({
   row: { node, sid, entry: '0'.repeat(64) },
   entry,
@@ -115,11 +104,11 @@ describe('PeerBook.choose()', () => {
 
   test('takes the newest chain that the peer confirmed under its present statement', () => {
     const peers = book();
-    peers.hear(presence(peer, 1), [older.id], NOW);
+    peers.hear(presenceBy(peer, 1), [older.id], NOW);
     expect(peers.choose(peers.peer(B), mine, [newer, older], NOW)).toMatchObject({
       chainId: older.id,
     });
-    peers.hear(presence(peer, 2), [newer.id], NOW);
+    peers.hear(presenceBy(peer, 2), [newer.id], NOW);
     expect(peers.choose(peers.peer(B), mine, [newer, older], NOW)).toMatchObject({
       chainId: newer.id,
     });
@@ -136,20 +125,20 @@ describe('PeerBook.choose()', () => {
 
   test('forgets what a restarted peer had confirmed', () => {
     const peers = book();
-    peers.hear(presence(peer, 1), [newer.id], NOW);
+    peers.hear(presenceBy(peer, 1), [newer.id], NOW);
     peers.accept(B, accepted(peerRenewed, order(3)));
-    peers.hear(presence(peerRenewed, 1), [], NOW);
+    peers.hear(presenceBy(peerRenewed, 1), [], NOW);
     expect(peers.choose(peers.peer(B), mine, [newer, older], NOW)).toHaveProperty('refused');
   });
 
   test('speaks under a renewed statement only once the peer is known to know it', () => {
     const peers = book();
     const both = statements([own, order(1)], [renewed, order(3)]).listed;
-    peers.hear(presence(peer, 1), [older.id], NOW);
+    peers.hear(presenceBy(peer, 1), [older.id], NOW);
     expect(peers.choose(peers.peer(B), both, [newer, older], NOW)).toMatchObject({
       ownSid: own.statement.sid,
     });
-    peers.hear(presence(peer, 2), [newer.id], NOW);
+    peers.hear(presenceBy(peer, 2), [newer.id], NOW);
     expect(peers.choose(peers.peer(B), both, [newer, older], NOW)).toMatchObject({
       ownSid: renewed.statement.sid,
     });
@@ -167,9 +156,9 @@ describe('PeerBook.choose()', () => {
 describe('PeerBook.hear()', () => {
   test('takes no presence again, and none that is older', () => {
     const peers = book();
-    expect(peers.hear(presence(peer, 2), [], NOW)).toBe(true);
-    expect(peers.hear(presence(peer, 2), [chain(3, 1).id], NOW)).toBe(false);
-    expect(peers.hear(presence(peer, 1), [chain(3, 1).id], NOW)).toBe(false);
+    expect(peers.hear(presenceBy(peer, 2), [], NOW)).toBe(true);
+    expect(peers.hear(presenceBy(peer, 2), [chain(3, 1).id], NOW)).toBe(false);
+    expect(peers.hear(presenceBy(peer, 1), [chain(3, 1).id], NOW)).toBe(false);
     expect(peers.peer(B).confirmed.size).toBe(0);
   });
 });
@@ -216,10 +205,10 @@ describe('OwnStatements', () => {
     const mine = statements([own, order(1)], [renewed, order(3)]);
     const peers = book();
     const inEffect = [chain(3, 1), chain(2, 2)];
-    peers.hear(presence(peer, 1), [inEffect[1]!.id], NOW);
+    peers.hear(presenceBy(peer, 1), [inEffect[1]!.id], NOW);
     mine.settle(inEffect, peers.all(), 0);
     expect(mine.listed).toHaveLength(2);
-    peers.hear(presence(peer, 2), [inEffect[0]!.id], NOW);
+    peers.hear(presenceBy(peer, 2), [inEffect[0]!.id], NOW);
     mine.settle(inEffect, peers.all(), 0);
     expect(mine.listed.map(({ own: each }) => each)).toEqual([renewed]);
   });

@@ -9,6 +9,7 @@ import { createLog } from '#agent/log.ts';
 import type { Appraisal } from '#attest/verify.ts';
 import { rootCommit } from '#proxy/chips/chain.ts';
 import type { Examined } from './examiner.ts';
+import type { Presence } from './presence.ts';
 import { openRecord, signRecord, type EpochRecord, type RecordBody } from './record.ts';
 import { drawStatement, type OwnStatement } from './statement.ts';
 
@@ -100,6 +101,18 @@ export function keptLog() {
   });
   return { log, lines };
 }
+
+/** What a node that holds no chain says of itself. */
+export const presenceBy = (own: OwnStatement, seq: number): Presence => ({
+  v: 1,
+  node: own.statement.node,
+  sid: own.statement.sid,
+  seq,
+  nextSeal: b64url(own.seal.public),
+  chains: [],
+  clockOffsetMs: 0,
+  hop: 0,
+});
 
 /** Anything that is no record. */
 export const garbage = (n: number): Json => ({ v: 1, kind: 'epoch-record', payload: { n } });

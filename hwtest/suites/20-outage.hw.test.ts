@@ -1,30 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { REDIS_PORT, startNginx, startRedis } from '#hwtest/rig/servers.ts';
+import { REDIS_PORT } from '#hwtest/rig/servers.ts';
 import { kidsIn } from './kids.ts';
-import { fetchFrom, pod, report, twoNodes, type TwoNodes } from './twoNodes.ts';
+import { fetchFrom, report, twoServedPairs, type TwoNodes } from './twoNodes.ts';
 
 const PERIOD_MS = 5_000;
 const OUTAGE_MS = 60_000;
 
 let both: TwoNodes;
 beforeAll(async () => {
-  both = await twoNodes({
-    pods: [
-      pod('client', 'node-a', 'client'),
-      pod('client-2', 'node-a', 'client'),
-      pod('server', 'node-b', 'server'),
-      pod('server-2', 'node-b', 'server'),
-    ],
-    periodMs: PERIOD_MS,
-  });
-  for (const name of ['server', 'server-2']) {
-    const { place, dir } = both.rig.pod(name);
-    await startNginx(place, dir, `canary of ${name}`);
-  }
-  const { place, dir } = both.rig.pod('server');
-  await startRedis(place, dir);
+  both = await twoServedPairs(PERIOD_MS);
 }, 400_000);
 afterAll(async () => {
   await both?.[Symbol.asyncDispose]();

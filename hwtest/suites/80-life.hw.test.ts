@@ -3,9 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { leftovers, totalOf } from '#hwtest/rig/leftovers.ts';
 import type { Program } from '#hwtest/rig/program.ts';
-import { REDIS_PORT, startNginx, startRedis } from '#hwtest/rig/servers.ts';
+import { REDIS_PORT } from '#hwtest/rig/servers.ts';
 import { ledgerTable, takeLedger, type Holder, type Ledger } from './ledger.ts';
-import { eventually, fetchFrom, NODES, pod, report, twoNodes, type TwoNodes } from './twoNodes.ts';
+import { eventually, fetchFrom, NODES, report, twoServedPairs, type TwoNodes } from './twoNodes.ts';
 
 /** 50 for the full figure. */
 const ROUNDS = Number(process.env['TIDELOCK_LIFE_ROUNDS'] ?? 4);
@@ -20,21 +20,7 @@ const REPLAY_FD = 5;
 
 let both: TwoNodes;
 beforeAll(async () => {
-  both = await twoNodes({
-    pods: [
-      pod('client', 'node-a', 'client'),
-      pod('client-2', 'node-a', 'client'),
-      pod('server', 'node-b', 'server'),
-      pod('server-2', 'node-b', 'server'),
-    ],
-    periodMs: PERIOD_MS,
-  });
-  for (const name of ['server', 'server-2']) {
-    const { place, dir } = both.rig.pod(name);
-    await startNginx(place, dir, `canary of ${name}`);
-  }
-  const { place, dir } = both.rig.pod('server');
-  await startRedis(place, dir);
+  both = await twoServedPairs(PERIOD_MS);
 }, 400_000);
 afterAll(async () => {
   await both?.[Symbol.asyncDispose]();

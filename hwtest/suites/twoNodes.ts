@@ -5,6 +5,7 @@ import type { Status } from '#agent/api/status.ts';
 import type { RunResult } from '#agent/base/run.ts';
 import { createCluster, type RigAgent } from '#hwtest/rig/cluster.ts';
 import type { Argv } from '#hwtest/rig/program.ts';
+import { startNginx, startRedis } from '#hwtest/rig/servers.ts';
 import { createRig, type PodPlan, type Rig, type RigPod } from '#hwtest/rig/rig.ts';
 
 export const NODES = ['node-a', 'node-b'] as const;
@@ -102,6 +103,31 @@ export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
     return both;
   } catch (thrown) {
     await rig.close();
+    throw thrown;
+  }
+}
+
+/** Two pairs of pods across the nodes: nginx in both server pods, redis in the first. */
+export async function twoServedPairs(periodMs: number): Promise<TwoNodes> {
+  const both = await twoNodes({
+    pods: [
+      pod('client', 'node-a', 'client'),
+      pod('client-2', 'node-a', 'client'),
+      pod('server', 'node-b', 'server'),
+      pod('server-2', 'node-b', 'server'),
+    ],
+    periodMs,
+  });
+  try {
+    for (const name of ['server', 'server-2']) {
+      const { place, dir } = both.rig.pod(name);
+      await startNginx(place, dir, `canary of ${name}`);
+    }
+    const { place, dir } = both.rig.pod('server');
+    await startRedis(place, dir);
+    return both;
+  } catch (thrown) {
+    await both.rig.close();
     throw thrown;
   }
 }
