@@ -28,7 +28,7 @@ import type { OwnStatement } from '#agent/epochs/statement.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
 import { Voice } from '#agent/epochs/voice.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
-import { startHealth } from '#agent/health/health.ts';
+import { Health } from '#agent/health/health.ts';
 import { openFileInventory } from '#agent/inventory/file.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
 import { collectEvidence } from '#attest/evidence.ts';
@@ -44,7 +44,7 @@ import { Captures } from './captures.ts';
 import type { Config } from './config.ts';
 import { openDataPlane } from './dataPlane.ts';
 import { readEventLog } from './eventLog.ts';
-import { readHost, type Host } from './host.ts';
+import { hostOf } from './host.ts';
 import { openLaneListener } from './laneListener.ts';
 import type { EventRing, Log } from './log.ts';
 import { readAttestationPolicy, readOwnEnrolment } from './ownerDocuments.ts';
@@ -345,9 +345,16 @@ export async function runAgent(
   stack.defer(() => probes.close());
 
   // Life
-  let host: Host | undefined;
-  void readHost(signal).then((read) => {
-    host = read;
+  const host = hostOf(signal);
+  const health = new Health({
+    healthAddress: config.api.healthAddress,
+    status: () => statusOf(routed),
+    isAdmitted: () => plane.admitted,
+    totals: () => counters.totals(),
+    eventsDropped: () => laneEvents.dropped,
+    dataPlane,
+    clock,
+    log,
   });
   const routed: RouteSources = {
     ...sources,
@@ -365,9 +372,10 @@ export async function runAgent(
     memory,
     reach,
     reporting,
+    health,
     probes,
     problems: () => [inventory.problem(), access.problem(), bus.problem, attestor.state.error],
-    host: () => host,
+    host,
     counters: () => counters.totals(),
     dataPlane: () => dataPlane.status(),
     lanes: (max) => dataPlane.lanes(max),
@@ -381,17 +389,8 @@ export async function runAgent(
   stack.defer(() => captures.close());
   plane.start();
   stack.defer(() => plane.close());
-  const health = await startHealth({
-    healthAddress: config.api.healthAddress,
-    status: () => statusOf(routed),
-    isAdmitted: () => plane.admitted,
-    totals: () => counters.totals(),
-    eventsDropped: () => laneEvents.dropped,
-    dataPlane,
-    clock,
-    log,
-  });
   stack.use(health);
+  await health.start();
   log.info('agent.ready', { text: `agent of ${node} runs` });
   if (!signal.aborted) await once(signal, 'abort');
   log.info('agent.stop', { text: `agent of ${node} stops` });

@@ -27,3 +27,12 @@ export function readHost(signal: AbortSignal): Promise<Host | undefined> {
     signal.addEventListener('abort', () => void worker.terminate(), { once: true });
   });
 }
+
+/** The same as a value that is there once it was read. */
+export function hostOf(signal: AbortSignal): () => Host | undefined {
+  let host: Host | undefined;
+  void readHost(signal).then((read) => {
+    host = read;
+  });
+  return () => host;
+}

@@ -4,15 +4,26 @@ import type { Routes } from '#agent/api/control.ts';
 import { epochsOf } from './epochsView.ts';
 import { answerLanes } from './lanesView.ts';
 import type { Reporting } from './reporting.ts';
+import type { Health } from '#agent/health/health.ts';
 import { statusOf, type StatusSources } from './statusView.ts';
 import { answerWhy, type WhySources } from '#agent/why/gather.ts';
 
 export interface RouteSources extends StatusSources, Omit<WhySources, keyof StatusSources> {
   readonly reporting: Pick<Reporting, 'answer'>;
+  readonly health: Pick<Health, 'readiness'>;
 }
 
 export const routesOf = (from: RouteSources): Routes => ({
-  'GET /status': () => ({ apiVersion: 'tidelock/v1', kind: 'Status', ...statusOf(from) }),
+  'GET /status': () => {
+    const status = statusOf(from);
+    const readiness = from.health.readiness(status);
+    return {
+      apiVersion: 'tidelock/v1',
+      kind: 'Status',
+      ...status,
+      ...(readiness && { readiness }),
+    };
+  },
   'GET /epochs': () => epochsOf(from),
   'GET /lanes': (query) => answerLanes(from, query),
   'GET /why': (query) => answerWhy(from, query),

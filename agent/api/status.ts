@@ -96,12 +96,30 @@ const pod = z.object({
   error: text.optional(),
 });
 
+/** What /readyz says (docs/metrics.md), with names. */
+const readiness = z.object({
+  ready: z.boolean(),
+  /** What does not hold, each as `check: why`; empty when ready. */
+  reasons: z.array(text),
+  canary: z.object({
+    /** Since one last came back; absent until one has. */
+    ageMs: count.optional(),
+    /** Which peer that was, and how long it took; absent where only the workers were asked. */
+    peer: text.optional(),
+    tookMs: count.optional(),
+    /** Peers from which the last canary sent to them did not come back, the first few. */
+    silent: z.array(z.object({ peer: text, reason: text })),
+  }),
+});
+
 /** Schema of the whole document. */
 export const statusSchema = z.object({
   agent,
   /** Absent until it was read. */
   host: hostSchema.optional(),
   node,
+  /** Absent while the agent starts, and where api.healthAddress is off. */
+  readiness: readiness.optional(),
   epochs,
   peers: z.array(peer),
   lanes,

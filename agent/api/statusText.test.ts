@@ -22,6 +22,16 @@ const status: Status = {
     ],
     pcrs: { '4': 'ab12' },
   },
+  readiness: {
+    ready: false,
+    reasons: ['node: the verdict about it is contraindicated'],
+    canary: {
+      ageMs: 3000,
+      peer: 'node-b',
+      tookMs: 4,
+      silent: [{ peer: 'node-c', reason: 'peer-silent' }],
+    },
+  },
   epochs: {
     conductor: 'node-b',
     isConductor: false,
@@ -111,6 +121,8 @@ describe('statusText()', () => {
 
   it.each([
     /^Verdict +contraindicated \(tpm\): PCR 4 is not the enrolled one$/,
+    /^Ready +NO: node: the verdict about it is contraindicated$/,
+    /^Canary +back from node-b in 4 ms, 3 s ago; not from node-c: peer-silent$/,
     /^ {2}pcr 4 +fail +ab12 is not cd34$/,
     /^Conductor +node-b$/,
     /^Bus +DISCONNECTED, ticking on, last record 61 s ago$/,
@@ -142,12 +154,15 @@ describe('statusText()', () => {
       ...status,
       node: { ...status.node, sid: undefined, verdict: 'none', reason: '', checks: [], pcrs: {} },
       epochs: { ...status.epochs, conductor: undefined, chains: [], algorithmsSeen: [] },
+      readiness: { ready: true, reasons: [], canary: { silent: [] } },
       peers: [],
       pods: [],
       events: [],
       warnings: [],
     });
     expect(statusText(young)).toMatch(/^Conductor +none$/m);
+    expect(statusText(young)).toMatch(/^Ready +yes\nCanary +none yet$/m);
+    expect(statusText({ ...young, readiness: undefined })).not.toMatch(/^Ready|^Canary/m);
     expect(statusText(young)).not.toMatch(/undefined|^Peers|^Pods|^Events/m);
   });
 });

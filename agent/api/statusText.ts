@@ -61,12 +61,27 @@ const EVENTS_SHOWN = 10;
 const machineText = (host: NonNullable<Status['host']>): string =>
   `${host.system || 'unknown'}${host.virtual ? ' (virtual)' : ''}, ${host.cores} cores, ${bytes(host.memoryBytes)}, ${host.os}, kernel ${host.kernel}`;
 
-function nodeLines({ agent, host, node, dataPlane }: Status): string[] {
+/** Whether the node is ready, and what the canaries tell. */
+function readyPairs({ readiness }: Status): (readonly [string, string])[] {
+  if (readiness === undefined) return [];
+  const { ready, reasons, canary } = readiness;
+  const { ageMs, peer, tookMs = 0, silent } = canary;
+  const from = peer === undefined ? 'the workers answered' : `back from ${peer} in ${tookMs} ms`;
+  const mute = silent.map((each) => `; not from ${each.peer}: ${each.reason}`).join('');
+  return [
+    ['Ready', ready ? 'yes' : `NO: ${reasons.join('; ')}`],
+    ['Canary', `${ageMs === undefined ? 'none yet' : `${from}, ${duration(ageMs)} ago`}${mute}`],
+  ];
+}
+
+function nodeLines(status: Status): string[] {
+  const { agent, host, node, dataPlane } = status;
   const notPassed = node.checks.filter((check) => check.result !== 'pass');
   return [
     ...pairs([
       ['Node', `${node.name}  (${node.domain}, cluster ${node.cluster})`],
       ['Verdict', `${node.verdict} (${node.level})${node.reason ? `: ${node.reason}` : ''}`],
+      ...readyPairs(status),
       ['Statement', `${node.sid ?? 'none'}${node.renewedAt ? `, renewed ${node.renewedAt}` : ''}`],
       ['Agent', `${agent.version}, pid ${agent.pid}, up ${duration(agent.uptimeMs)}`],
       ...(host ? [['Machine', machineText(host)] as const] : []),

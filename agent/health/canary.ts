@@ -19,36 +19,45 @@ export interface CanaryOptions {
   readonly signal: AbortSignal;
 }
 
+/** The last canary that came back. */
+export interface CanaryPass {
+  /** Unix milliseconds and on the monotonic clock. */
+  readonly atMs: number;
+  readonly monoMs: number;
+  /** Which it came back from, and after how long; without one it was the workers that answered. */
+  readonly peer?: { readonly node: NodeName; readonly tookMs: number };
+}
+
 export interface CanaryState {
   /** Since the agent started. */
   readonly passed: number;
   readonly failed: number;
-  /** When one last came back, unix milliseconds and on the monotonic clock. */
-  readonly passedAtMs: number | undefined;
-  readonly passedMonoMs: number | undefined;
-  /** What the last one that came back has proved: a lane to a peer, or that the workers live. */
-  readonly path: 'peer' | 'workers' | undefined;
-  /** Of the last that came back from a peer. */
-  readonly tookMs: number | undefined;
-  /** Why the last one did not come back; empty when it did. */
+  readonly last: CanaryPass | undefined;
+  /** Peers from which the last canary sent to them did not come back, and why. */
+  readonly silent: ReadonlyMap<NodeName, string>;
+  /** Why the workers did not answer when they were last asked; empty when they did. */
   readonly problem: string;
 }
 
 const EVERY_MS = 10_000;
 /** After one that failed, and until there is a peer. */
 const AGAIN_MS = 1000;
+/** Asked at once while no peer is known to be good: each that is mute costs five seconds. */
+const SEARCHED = 8;
 
 export class Canary {
   readonly #o: CanaryOptions;
   #turn = 0;
-  #state: CanaryState = {
+  /** The last that a canary came back from, until one does not. */
+  #good: NodeName | undefined;
+  /** The round before brought nothing back: the good one is asked out of its turn. */
+  #isAmiss = false;
+  readonly #silent = new Map<NodeName, string>();
+  #state: Omit<CanaryState, 'silent'> = {
     passed: 0,
     failed: 0,
-    passedAtMs: undefined,
-    passedMonoMs: undefined,
-    path: undefined,
-    tookMs: undefined,
-    problem: 'none has been sent yet',
+    last: undefined,
+    problem: '',
   };
 
   constructor(options: CanaryOptions) {
@@ -56,7 +65,7 @@ export class Canary {
   }
 
   get state(): CanaryState {
-    return this.#state;
+    return { ...this.#state, silent: this.#silent };
   }
 
   /** Sends canaries until the signal. */
@@ -64,59 +73,80 @@ export class Canary {
     const { clock, signal } = this.#o;
     while (!signal.aborted) {
       await this.send();
-      const { problem, path } = this.#state;
-      await sleep(clock, problem === '' && path === 'peer' ? EVERY_MS : AGAIN_MS, signal);
+      const isWell = !this.#isAmiss && this.#state.last?.peer !== undefined;
+      await sleep(clock, isWell ? EVERY_MS : AGAIN_MS, signal);
     }
   }
 
-  /** Sends one and waits for what becomes of it. */
+  /** One round: a canary to the peer whose turn it is, or to those that may show that lanes work. */
   async send(): Promise<void> {
     const peers = this.#o.peers();
-    const peer = peers[this.#turn % Math.max(1, peers.length)];
-    this.#turn += 1;
-    if (peer === undefined) {
-      const problem = await this.#workersProblem();
-      this.#note('workers', problem, undefined);
+    this.#forgetAllBut(new Set(peers));
+    const { passed } = this.#state;
+    if (peers.length === 0) await this.#askWorkers();
+    else await Promise.all(this.#chosen(peers).map((peer) => this.#ask(peer)));
+    this.#isAmiss = this.#state.passed === passed;
+  }
+
+  #forgetAllBut(peers: ReadonlySet<NodeName>): void {
+    for (const peer of this.#silent.keys()) if (!peers.has(peer)) this.#silent.delete(peer);
+    if (this.#good !== undefined && !peers.has(this.#good)) this.#good = undefined;
+  }
+
+  #chosen(peers: readonly NodeName[]): readonly NodeName[] {
+    if (this.#good !== undefined && this.#isAmiss) return [this.#good];
+    const count = this.#good === undefined ? Math.min(SEARCHED, peers.length) : 1;
+    const from = this.#turn % peers.length;
+    this.#turn = from + count;
+    return [...peers.slice(from), ...peers.slice(0, from)].slice(0, count);
+  }
+
+  async #ask(peer: NodeName): Promise<void> {
+    const outcome = await this.#o.dataPlane.canary(peer);
+    const { log, signal } = this.#o;
+    if (signal.aborted) return; // what ends has nothing to say about health
+    if ('failed' in outcome) {
+      const isNew = !this.#silent.has(peer);
+      this.#silent.set(peer, outcome.failed);
+      if (this.#good === peer) this.#good = undefined;
+      this.#state = { ...this.#state, failed: this.#state.failed + 1 };
+      const text = `a canary did not come back from ${peer}: ${outcome.failed}`;
+      if (isNew) log.warn('canary.failed', { node: peer, text });
       return;
     }
-    const outcome = await this.#o.dataPlane.canary(peer);
-    if ('failed' in outcome) this.#note('peer', `${peer}: ${outcome.failed}`, undefined);
-    else this.#note('peer', '', outcome.tookMs);
+    const isNews = this.#silent.delete(peer) || this.#state.last?.peer === undefined;
+    this.#good = peer;
+    this.#pass({ peer: { node: peer, tookMs: outcome.tookMs } });
+    const text = `a canary came back from ${peer}: lanes to it work`;
+    if (isNews) log.info('canary.passed', { node: peer, text });
   }
 
-  async #workersProblem(): Promise<string> {
+  async #askWorkers(): Promise<void> {
     const list = await this.#o.dataPlane.lanes(0);
-    if (list === undefined) return 'no data plane runs';
-    return list.silent === 0 ? '' : `${list.silent} workers of the data plane do not answer`;
-  }
-
-  #note(path: 'peer' | 'workers', problem: string, tookMs: number | undefined): void {
-    const { clock, log, signal } = this.#o;
-    if (signal.aborted) return; // what ends has nothing to say about health
+    const { log, signal } = this.#o;
+    if (signal.aborted) return;
     const before = this.#state;
+    const problem = workersProblem(list);
     if (problem !== '') {
       this.#state = { ...before, failed: before.failed + 1, problem };
-      const isNew = before.problem === '';
-      if (isNew)
-        log.warn('canary.failed', { problem, text: `a canary did not come back: ${problem}` });
+      const text = `no peer yet, and ${problem}`;
+      if (before.problem === '') log.warn('canary.failed', { text });
       return;
     }
-    this.#state = {
-      ...before,
-      passed: before.passed + 1,
-      passedAtMs: clock.wallMs(),
-      passedMonoMs: clock.monoMs(),
-      path,
-      tookMs: tookMs ?? before.tookMs,
-      problem: '',
-    };
-    if (before.problem !== '' || before.path !== path) {
-      log.info('canary.passed', { path, text: PROVED[path] });
-    }
+    this.#pass({});
+    const isNews = before.problem !== '' || before.last === undefined || before.last.peer;
+    const text = 'no peer yet; the workers of the data plane answer';
+    if (isNews) log.info('canary.passed', { text });
+  }
+
+  #pass(by: Pick<CanaryPass, 'peer'>): void {
+    const { clock } = this.#o;
+    const last = { atMs: clock.wallMs(), monoMs: clock.monoMs(), ...by };
+    this.#state = { ...this.#state, passed: this.#state.passed + 1, last, problem: '' };
   }
 }
 
-const PROVED = {
-  peer: 'a canary came back from a peer: lanes work',
-  workers: 'no peer yet; the workers of the data plane answer',
-} as const;
+function workersProblem(list: LaneList | undefined): string {
+  if (list === undefined) return 'no data plane runs';
+  return list.silent === 0 ? '' : `${list.silent} workers of the data plane do not answer`;
+}

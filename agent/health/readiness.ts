@@ -24,7 +24,7 @@ export interface ReadinessFacts {
   readonly nowMonoMs: number;
 }
 
-/** A canary goes every 10 s: three in a row did not come back. */
+/** Worst while one peer is good: 10 s, 5 s for a mute one, 1 s, and 5 s more when the good one is late. */
 export const CANARY_FRESH_MS = 35_000;
 
 export function readinessOf(facts: ReadinessFacts): Readiness {
@@ -67,17 +67,51 @@ function podsCheck({ status: { pods } }: ReadinessFacts): ReadinessCheck {
   };
 }
 
-/** One failure among others does not count against the node: that peer may be the broken one. */
+/**
+ * Lanes work as long as some peer answers: one that does not may itself be broken, and is counted in the
+ * reason. When none does any more, it is this node that reaches nobody.
+ */
 function canaryCheck({ status, canary, nowMonoMs }: ReadinessFacts): ReadinessCheck {
-  const name = 'canary';
-  const { passedMonoMs, path } = canary;
-  if (passedMonoMs === undefined) return { name, ok: false, reason: 'none has come back yet' };
-  const ageMs = nowMonoMs - passedMonoMs;
-  const ago = `${Math.round(ageMs / 1000)} s ago`;
+  const { last } = canary;
+  const peers = status.peers.filter(({ sendChain }) => sendChain !== undefined).length;
+  const ageMs = last === undefined ? Infinity : nowMonoMs - last.monoMs;
   const isFresh = ageMs <= CANARY_FRESH_MS;
-  if (path === 'peer') return { name, ok: isFresh, reason: `last came back from a peer ${ago}` };
-  if (status.peers.some(({ sendChain }) => sendChain !== undefined)) {
-    return { name, ok: false, reason: 'there is a peer, and none has come back from it yet' };
-  }
-  return { name, ok: isFresh, reason: `there is no peer; the workers last answered ${ago}` };
+  const ok = isFresh && (last?.peer !== undefined || peers === 0);
+  return { name: 'canary', ok, reason: canaryReason(canary, peers, ageMs) };
 }
+
+function canaryReason(
+  { last, silent, problem }: CanaryState,
+  peers: number,
+  ageMs: number,
+): string {
+  const age = `${Math.round(ageMs / 1000)} s`;
+  const mute = silent.size === 0 ? '' : `; ${silent.size} of ${peers} peers did not answer theirs`;
+  if (last?.peer !== undefined) {
+    return ageMs <= CANARY_FRESH_MS
+      ? `lanes work: one last came back from a peer ${age} ago${mute}`
+      : `lanes fail: none came back from any peer for ${age}${mute}`;
+  }
+  if (peers > 0) return `none has come back from any of ${peers} peers yet${mute}`;
+  if (problem !== '') return `there is no peer, and ${problem}`;
+  if (last === undefined) return 'none has come back yet';
+  return `there is no peer; the workers last answered ${age} ago`;
+}
+
+/** Peers shown that did not answer: an operator needs the first few. */
+const MAX_SHOWN = 16;
+
+/** The same for `tidelock status`, which may name peers. `nowMonoMs` by the canary's clock. */
+export const readinessSeen = (
+  { ready, checks }: Readiness,
+  { last, silent }: CanaryState,
+  nowMonoMs: number,
+): NonNullable<Status['readiness']> => ({
+  ready,
+  reasons: checks.filter(({ ok }) => !ok).map(({ name, reason }) => `${name}: ${reason}`),
+  canary: {
+    ...(last && { ageMs: Math.round(nowMonoMs - last.monoMs) }),
+    ...(last?.peer && { peer: last.peer.node, tookMs: last.peer.tookMs }),
+    silent: [...silent].slice(0, MAX_SHOWN).map(([peer, reason]) => ({ peer, reason })),
+  },
+});

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { MAX_IDLE } from './idle.ts';
 import { serveHealth, type HealthServer, type Pages } from './server.ts';
 
 const PAGES: Pages = {
@@ -20,8 +21,8 @@ afterEach(async () => {
   for (const server of open.splice(0)) await server[Symbol.asyncDispose]();
 });
 
-async function serve(): Promise<HealthServer> {
-  const server = await serveHealth('127.0.0.1', 0, PAGES);
+async function serve(pages = PAGES): Promise<HealthServer> {
+  const server = await serveHealth('127.0.0.1', 0, pages);
   open.push(server);
   return server;
 }
@@ -81,17 +82,73 @@ describe('serveHealth()', () => {
     expect(await get(server, '/healthz')).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  it('serveHealth() answers a new caller though idle ones hold all its connections', async () => {
-    const server = await serve();
-    const idle = Array.from({ length: 64 }, () => caller(server));
+  /** As many as `count` connections that have sent a part of a request and never send the rest. */
+  async function idleCallers(server: HealthServer, count: number): Promise<Socket[]> {
+    const idle = Array.from({ length: count }, () => caller(server));
     for (const socket of idle) {
-      await new Promise((resolve) => socket.once('connect', resolve));
-      socket.write('GET /healthz HTTP/1.1\r\nX-Slow: '); // and never the end of it
+      if (socket.connecting) await new Promise((resolve) => socket.once('connect', resolve));
+      socket.write('GET /healthz HTTP/1.1\r\nX-Slow: ');
     }
-    const first = new Promise((resolve) => idle[0]?.once('close', resolve));
+    return idle;
+  }
+  const closed = (socket: Socket | undefined) =>
+    new Promise((resolve) => (socket?.destroyed ? resolve(0) : socket?.once('close', resolve)));
+
+  it('serveHealth() closes the oldest of too many idle callers, and answers whoever asks', async () => {
+    const server = await serve();
+    const idle = await idleCallers(server, MAX_IDLE);
     expect(await get(server, '/healthz')).toMatch(/^HTTP\/1.1 200 /);
-    await first;
-    expect(idle.at(-1)?.destroyed).toBe(false);
+    await idleCallers(server, 10);
+    for (const socket of idle.slice(0, 10)) await closed(socket);
+    expect(idle.slice(11).filter(({ destroyed }) => destroyed)).toHaveLength(0);
+  });
+
+  it('serveHealth() closes none whose request is complete, however long its page takes', async () => {
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    let asked = (): void => undefined;
+    const isAsked = new Promise<void>((resolve) => (asked = resolve));
+    const slow: Pages = {
+      '/slow': async () => {
+        asked();
+        await finished;
+        return { code: 200, type: 'text/plain', body: 'at last\n' };
+      },
+    };
+    const server = await serve(slow);
+    const patient = caller(server);
+    patient.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n');
+    const waiting = text(patient);
+    await isAsked;
+    const idle = await idleCallers(server, MAX_IDLE + 1);
+    await closed(idle[0]);
+    finish();
+    expect(await waiting).toMatch(/^HTTP\/1.1 200 [^]*at last\n$/);
+  });
+
+  it('serveHealth() answers each of 150 callers that ask again and again', async () => {
+    const server = await serve();
+    const rounds = 10;
+    const loop = async (): Promise<string[]> => {
+      const answers: string[] = [];
+      for (let n = 0; n < rounds; n += 1) answers.push(await get(server, '/healthz'));
+      return answers;
+    };
+    const answers = (await Promise.all(Array.from({ length: 150 }, loop))).flat();
+    expect(answers).toHaveLength(150 * rounds);
+    expect(answers.filter((answer) => !answer.startsWith('HTTP/1.1 200 '))).toEqual([]);
+  });
+
+  it('serveHealth() makes one page a connection, whatever is asked after it', async () => {
+    let made = 0;
+    const server = await serve({
+      '/page': () => {
+        made += 1;
+        return { code: 200, type: 'text/plain', body: 'page\n' };
+      },
+    });
+    await raw(server, 'GET /page HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(500));
+    expect(made).toBe(1);
   });
 
   it('serveHealth() says who is to blame when its address cannot be had, and gives it back at its end', async () => {

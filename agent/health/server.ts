@@ -4,6 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
+import { IdleConnections } from './idle.ts';
 
 export interface Page {
   readonly code: 200 | 503;
@@ -20,8 +21,8 @@ export interface HealthServer extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Over this the oldest connection is closed, not the new one refused: nobody can lock a probe out. */
-const MAX_CONNECTIONS = 64;
+/** Idle ones and those that wait for a page together; more are refused. */
+const MAX_CONNECTIONS = 1024;
 const MAX_HEADER_BYTES = 8 << 10;
 const MAX_HEADERS = 64;
 /** For a request to be complete, and for an answer to be taken. */
@@ -34,6 +35,7 @@ export async function serveHealth(
   port: number,
   pages: Pages,
 ): Promise<HealthServer> {
+  const idle = new IdleConnections();
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -41,11 +43,20 @@ export async function serveHealth(
       requestTimeout: PATIENCE_MS,
       connectionsCheckingInterval: SWEEP_MS,
     },
-    (request, response) => void answer(pages, request, response),
+    (request, response) => {
+      const { socket } = request;
+      idle.delete(socket);
+      void answer(pages, request, response).then(() => idle.add(socket));
+    },
   );
+  server.on('connection', (socket: Socket) => {
+    idle.add(socket);
+    socket.once('close', () => idle.delete(socket));
+  });
+  server.maxConnections = MAX_CONNECTIONS;
   server.maxHeadersCount = MAX_HEADERS;
+  server.maxRequestsPerSocket = 1;
   server.setTimeout(PATIENCE_MS, (socket: Socket) => socket.destroy());
-  closeOldest(server);
   await listen(server, address, port);
   return {
     port: (server.address() as AddressInfo).port,
@@ -55,16 +66,6 @@ export async function serveHealth(
       await closed;
     },
   };
-}
-
-function closeOldest(server: Server): void {
-  const open = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
-    const [oldest] = open;
-    if (open.size > MAX_CONNECTIONS) oldest?.destroy();
-  });
 }
 
 async function answer(

@@ -136,6 +136,11 @@ const HEALTH: readonly Family[] = [
     ({ canary }) => ({ passed: canary.passed, failed: canary.failed }),
     'result',
   ),
+  gauge(
+    'tidelock_peers_silent',
+    'Peers from which the last canary sent to them did not come back.',
+    ({ canary }) => canary.silent.size,
+  ),
   counter(
     'tidelock_canaries_answered_total',
     'Canaries of other nodes that this one has answered.',
@@ -143,14 +148,13 @@ const HEALTH: readonly Family[] = [
   ),
   gauge(
     'tidelock_canary_seconds',
-    'How long the last canary took that came back from a peer: connect, open, there and back.',
-    ({ canary }) => seconds(canary.tookMs),
+    'How long the last canary took, if it came back from a peer: connect, open, there and back.',
+    ({ canary }) => seconds(canary.last?.peer?.tookMs),
   ),
   gauge(
     'tidelock_canary_age_seconds',
     'Time since a canary last came back.',
-    ({ canary, nowMs }) =>
-      canary.passedAtMs === undefined ? undefined : seconds(nowMs - canary.passedAtMs),
+    ({ canary: { last }, nowMs }) => last && seconds(nowMs - last.atMs),
   ),
   gauge(
     'tidelock_node_verdict',

@@ -1,5 +1,6 @@
 // Scrapes read by a parser of our own for the text format, for every state an agent can be in.
 import { describe, expect, it } from 'vitest';
+import type { NodeName } from '#agent/base/brands.ts';
 import { statusFixture } from '#agent/health/status.fixture.ts';
 import { CLOSES, COUNTER_NAMES, REFUSALS, type CounterTotals } from '#proxy/counters.ts';
 import { FAMILIES, type Sample } from './families.ts';
@@ -18,10 +19,8 @@ const sample = (change: Partial<Sample> = {}): Sample => ({
   canary: {
     passed: 3,
     failed: 1,
-    passedAtMs: NOW - 4000,
-    passedMonoMs: 0,
-    path: 'peer',
-    tookMs: 12,
+    last: { atMs: NOW - 4000, monoMs: 0, peer: { node: 'secret-peer' as NodeName, tookMs: 12 } },
+    silent: new Map(),
     problem: '',
   },
   processes: { control: { cpuSeconds: 1.5, residentBytes: 2 ** 27, openFds: 40 }, data: undefined },
@@ -87,7 +86,7 @@ describe('renderMetrics()', () => {
 
   it('renderMetrics() leaves out what is not known, and invents no zero', async () => {
     const { canary } = sample();
-    const never = { ...canary, passedAtMs: undefined, tookMs: undefined };
+    const never = { ...canary, last: undefined };
     const { values } = parse(await renderMetrics(sample({ canary: never })));
     expect(values.has('tidelock_canary_age_seconds')).toBe(false);
     expect(values.has('tidelock_canary_seconds')).toBe(false);
