@@ -7,42 +7,66 @@ const NAME = 'freshness';
 /** Clocks of node and reader may differ by so much, and a clock that is set may go back by it. */
 export const MAX_SKEW_MS = 60_000;
 
-/** The moment a reader asks about, if it named one, and its clock; unix milliseconds. */
-interface Moment {
-  readonly atMs: number | undefined;
-  readonly nowMs: number;
+/** What a reader asks about: its own present, the signing of the report, or a moment in unix milliseconds. */
+export type Moment = 'now' | 'issued' | number;
+
+/** The moment that a report is judged as of; unix milliseconds. */
+export interface AsOf {
+  readonly moment: 'now' | 'issued' | 'given';
+  readonly ms: number;
 }
 
+/** Which moment `at` is for a report signed at `issuedAt`, by a reader whose clock says `nowMs`. */
+export function asOf(at: Moment, issuedAt: number, nowMs: number): AsOf {
+  if (at === 'now') return { moment: at, ms: nowMs };
+  return at === 'issued' ? { moment: at, ms: issuedAt } : { moment: 'given', ms: at };
+}
+
+/** Times that a report names, unix milliseconds: of its quote and, from the statement, of its keys. */
+type Times = Pick<ReportBody, 'attestedAt'> & Pick<Stated, 'issuedAtMs'>;
+
 /**
- * Judges the age of the quote against the lifetime that the owners' policy gives an attestation. A reader
- * that names no moment is told how the node was when the report was made, and how long ago that is.
+ * Judges the age of the quote against the lifetime that the owners' policy gives an attestation. As of
+ * its signing a report can only tell how the node was then: what it is now stays unchecked, and is said.
  */
 export function freshnessCheck(
-  { attestedAt, issuedAtMs }: Pick<ReportBody, 'attestedAt'> & Pick<Stated, 'issuedAtMs'>,
+  { attestedAt, issuedAtMs }: Times,
   lifetimeMs: number | undefined,
-  { atMs, nowMs }: Moment,
+  { moment, ms }: AsOf,
+  nowMs: number,
 ): Check {
-  const times = `keys of ${new Date(issuedAtMs).toISOString()}, attested at ${new Date(attestedAt).toISOString()}`;
+  const times = `keys of ${isoTime(issuedAtMs)}, attested at ${isoTime(attestedAt)}`;
   const made = `With ${times} by the node’s own clock`;
-  // The TPM signed the statement, and with it when that was issued; `attestedAt` rests on the node's keys
-  // alone, and who stole those may write what he likes.
-  const ageMs = (atMs ?? nowMs) - Math.min(attestedAt, issuedAtMs);
-  const aheadMs = attestedAt - (atMs ?? nowMs);
+  const aheadMs = attestedAt - (moment === 'issued' ? nowMs : ms);
   if (aheadMs > MAX_SKEW_MS) {
     const text = `${made}, which is ${duration(aheadMs)} after the moment asked about: a clock is wrong, or the wrong report was given.`;
     return fail(NAME, text, 'none');
   }
-  const age = duration(Math.max(0, ageMs));
-  if (atMs === undefined) {
-    const text = `${made}, ${age} ago: this tells how the node was then. Name a moment (--at now) to have the age judged.`;
-    return notChecked(NAME, text);
-  }
   if (lifetimeMs === undefined) return notChecked(NAME, `${made}; no policy sets a limit.`, 'none');
-  const limit = `${made}, ${age} before; an attestation counts for ${duration(lifetimeMs)}.`;
-  return ageMs <= lifetimeMs
-    ? pass(NAME, limit)
-    : fail(NAME, `${limit} Get a newer report from the node.`, 'none');
+  // The TPM signed the statement, and with it when that was issued; `attestedAt` rests on the node's keys
+  // alone, and who stole those may write what he likes.
+  const ageMs = ms - Math.min(attestedAt, issuedAtMs);
+  const age = duration(Math.max(0, ageMs));
+  const limit = `${made}, ${age} before ${MOMENTS[moment]}; an attestation counts for ${duration(lifetimeMs)}.`;
+  if (ageMs > lifetimeMs) return fail(NAME, `${limit}${REMEDIES[moment]}`, 'none');
+  if (moment !== 'issued') return pass(NAME, limit);
+  const text = `${limit} It was signed ${duration(Math.max(0, nowMs - ms))} ago: what the node is now was not asked (--at now).`;
+  return notChecked(NAME, text);
 }
+
+const MOMENTS: Readonly<Record<AsOf['moment'], string>> = {
+  now: 'now',
+  issued: 'the report was signed',
+  given: 'the moment asked about',
+};
+
+const REMEDIES: Readonly<Record<AsOf['moment'], string>> = {
+  now: ' Get a newer report from the node, or ask how the node was when this one was signed (--at issued).',
+  issued: '',
+  given: ' Give a report of that time.',
+};
+
+const isoTime = (unixMs: number): string => new Date(unixMs).toISOString();
 
 const UNITS: readonly (readonly [ms: number, unit: string])[] = [
   [86_400_000, 'd'],

@@ -17,12 +17,14 @@ export interface OwnersWord {
   readonly policy: AttestationPolicy | undefined;
   /** Of the policy document, hex: what a challenge rests on before there are records (PROTOCOL 2). */
   readonly policyHash: string | undefined;
-  /** Whether owners of the reader signed both. */
+  /** Whether one owner of the reader signed both. */
   readonly vouched: boolean;
 }
 
 interface Part<T> {
   readonly check: Check;
+  /** Key ids of the reader's owners who signed it. */
+  readonly signers: readonly string[];
   readonly value: T | undefined;
 }
 
@@ -33,14 +35,33 @@ export function ownersWord(
 ): OwnersWord {
   const enrolment = partOf(from.enrolment, ENROLMENT_KIND, 'enrolment', enrolmentSchema, owners);
   const policy = partOf(from.policy, POLICY_KIND, 'policy', policySchema, owners);
-  const checks = [enrolment.check, policy.check];
+  const owner = ownerCheck(enrolment, policy);
   return {
-    checks,
+    checks: [enrolment.check, policy.check, ...(owner ? [owner] : [])],
     enrolment: enrolment.value,
     policy: policy.value,
     policyHash: policy.value && hex(documentHash(from.policy as SignedDocument)), // it has that shape
-    vouched: checks.every(({ result }) => result === 'pass'),
+    vouched: owner?.result === 'pass',
   };
+}
+
+type Signed = Pick<Part<unknown>, 'signers'>;
+
+/**
+ * Whether both documents have an owner in common; undefined where one has none at all. A reader may trust
+ * owners of several clusters, each for its own: the word of one says nothing about the other's nodes.
+ */
+function ownerCheck(enrolment: Signed, policy: Signed): Check | undefined {
+  if (enrolment.signers.length === 0 || policy.signers.length === 0) return undefined;
+  const name = 'owner';
+  const both = enrolment.signers.find((keyId) => policy.signers.includes(keyId));
+  return both === undefined
+    ? fail(
+        name,
+        `The enrolment is by owner ${enrolment.signers.join(', ')}, the policy by ${policy.signers.join(', ')}: nothing says that both speak for one cluster. Have the owner of the policy enrol the node.`,
+        'none',
+      )
+    : pass(name, `Owner ${both} signed both, enrolment and policy.`);
 }
 
 /** Enough of a signed document to read it without believing it. */
@@ -62,23 +83,24 @@ function partOf<T>(
   const shape = claimed.safeParse(document);
   const read = schema.safeParse(shape.data?.payload);
   if (!read.success || shape.data?.kind !== kind) {
-    return { check: fail(name, `The report holds no ${noun} that can be read.`), value: undefined };
+    const check = fail(name, `The report holds no ${noun} that can be read.`);
+    return { check, signers: [], value: undefined };
   }
   const value = read.data;
-  const signers = [...new Set(shape.data.signatures.map(({ keyId }) => keyId))].join(', ');
+  const named = [...new Set(shape.data.signatures.map(({ keyId }) => keyId))].join(', ');
   if (owners.length === 0) {
-    const text = `No owner key was given (--owner): the ${noun} says that it is by ${signers || 'nobody'}, and anybody could have written that.`;
-    return { check: notChecked(name, text, 'none'), value };
+    const text = `No owner key was given (--owner): the ${noun} says that it is by ${named || 'nobody'}, and anybody could have written that.`;
+    return { check: notChecked(name, text, 'none'), signers: [], value };
   }
-  const signer = owners.find((owner) => isSignedBy(document, kind, owner));
+  const signers = owners.filter((owner) => isSignedBy(document, kind, owner)).map(signingKeyId);
   const check =
-    signer === undefined
+    signers.length === 0
       ? fail(
           name,
-          `The ${noun} is by ${signers || 'nobody'}; no owner that was given (${owners.map(signingKeyId).join(', ')}) signed it.`,
+          `The ${noun} is by ${named || 'nobody'}; no owner that was given (${owners.map(signingKeyId).join(', ')}) signed it.`,
         )
-      : pass(name, `Ed25519 and ML-DSA-65 of owner ${signingKeyId(signer)} verify.`);
-  return { check, value };
+      : pass(name, `Ed25519 and ML-DSA-65 of owner ${signers.join(', ')} verify.`);
+  return { check, signers, value };
 }
 
 function isSignedBy(document: Json, kind: string, owner: SigningPublic): boolean {

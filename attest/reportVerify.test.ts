@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { generateSigningKey } from '#agent/base/asymmetric.ts';
+import { generateSigningKey, signingKeyId } from '#agent/base/asymmetric.ts';
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { fromB64url, utf8, type Bytes } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
@@ -17,6 +17,8 @@ import {
 } from '#attest/testdata/reportFixture.ts';
 import { fixtureNodeKey } from '#attest/testdata/makeReport.ts';
 import { flipped, hostile } from '#attest/testdata/hostile.ts';
+import { ENROLMENT_KIND } from './enrolment.ts';
+import { POLICY_KIND } from './policy.ts';
 import { REPORT_KIND, reportText, type ReportRequest } from './report.ts';
 import { MAX_REPORT_BYTES } from './reportOpen.ts';
 import { verifyReport, type ReportAppraisal, type ReportQuestion } from './reportVerify.ts';
@@ -95,6 +97,33 @@ describe('verifyReport() of an honest report', () => {
     expect(named(appraisal, 'not checked')).toContain('AK belongs to EK');
   });
 
+  it('verifyReport() takes no enrolment by the owner of one cluster for the policy of another’s', () => {
+    const owners = [reportOwner, stranger.public];
+    const policy = signDocument(POLICY_KIND, reportFixture.policy.payload, stranger);
+    const enrolment = signDocument(ENROLMENT_KIND, reportFixture.enrolment.payload, stranger);
+    for (const mixed of [
+      judgeSigned({ policy }, { owners }),
+      judgeSigned({ enrolment }, { owners }),
+    ]) {
+      expect(mixed.verdict).toBe('none');
+      expect(named(mixed, 'fail')).toEqual(['owner']);
+      expect(named(mixed, 'not checked')).toContain('AK belongs to EK');
+      expect(textOf(mixed, 'owner')).toContain(stranger.keyId);
+    }
+    const one = judgeSigned({ policy, enrolment }, { owners });
+    expect(one.verdict).toBe('affirming');
+    expect(textOf(one, 'owner')).toBe(`Owner ${stranger.keyId} signed both, enrolment and policy.`);
+  });
+
+  it('verifyReport() takes documents that several owners signed for those of the one they share', () => {
+    const owners = [stranger.public, reportOwner];
+    const again = signDocument(POLICY_KIND, reportFixture.policy.payload, stranger);
+    const signatures = [...again.signatures, ...reportFixture.policy.signatures];
+    const appraisal = judgeSigned({ policy: { ...again, signatures } }, { owners });
+    expect(appraisal.verdict).toBe('affirming');
+    expect(textOf(appraisal, 'owner')).toContain(signingKeyId(reportOwner));
+  });
+
   it('verifyReport() contraindicates an EK of a maker that is not among the roots', () => {
     const appraisal = judge({ authorities: [] });
     expect(named(appraisal, 'fail')).toEqual(['EK certificate chain']);
@@ -117,7 +146,7 @@ describe('verifyReport() and time', () => {
     ['before it was made, by less than clocks may differ', -60_000, 'affirming', 'pass'],
     ['before it was made', -60_001, 'none', 'fail'],
   ])('verifyReport() judges a report %s', (_, afterMs, verdict, result) => {
-    const appraisal = judge({ authorities, atMs: madeAtMs + afterMs });
+    const appraisal = judge({ authorities, at: madeAtMs + afterMs });
     expect(appraisal.verdict).toBe(verdict);
     expect(named(appraisal, result)).toContain('freshness');
   });
@@ -126,25 +155,52 @@ describe('verifyReport() and time', () => {
     const laterMs = madeAtMs + 400 * 86_400_000;
     const appraisal = judgeSigned(
       { attestedAtMs: laterMs, issuedAtMs: laterMs },
-      { authorities, atMs: laterMs + 1_000, nowMs: laterMs + 1_000 },
+      { authorities, at: 'now', nowMs: laterMs + 1_000 },
     );
     expect(appraisal.verdict).toBe('none');
     expect(named(appraisal, 'fail')).toEqual(['freshness']);
   });
 
-  it('verifyReport() asked about no moment tells how the node was, and how long ago', () => {
-    const appraisal = judge({ atMs: undefined, nowMs: madeAtMs + 93_784_000 });
-    expect(appraisal.verdict).toBe('affirming');
+  it('verifyReport() as of now affirms while the attestation counts, and never after', () => {
+    const judgeAfter = (afterMs: number) =>
+      judge({ authorities, at: 'now', nowMs: madeAtMs + afterMs });
+    expect(judgeAfter(60_000)).toMatchObject({
+      verdict: 'affirming',
+      told: { asOf: { moment: 'now', ms: madeAtMs + 60_000 } },
+    });
+    const old = judgeAfter(93_784_000);
+    expect(old.verdict).toBe('none');
+    expect(named(old, 'fail')).toEqual(['freshness']);
+    expect(textOf(old, 'freshness')).toMatch(/, 1 d 2 h before now; .*\(--at issued\)\.$/);
+  });
+
+  it('verifyReport() as of its signing tells how the node was, how long ago, and no more', () => {
+    const appraisal = judge({ authorities, at: 'issued', nowMs: madeAtMs + 93_784_000 });
+    expect(appraisal).toMatchObject({
+      verdict: 'affirming',
+      told: { asOf: { moment: 'issued', ms: madeAtMs + 2000 } },
+    });
+    expect(named(appraisal, 'not checked')).toContain('freshness');
     expect(textOf(appraisal, 'freshness')).toMatch(
-      /, 1 d 2 h ago: this tells how the node was then/,
+      /It was signed 1 d 2 h ago: what the node is now was not asked \(--at now\)\.$/,
     );
   });
 
-  it('verifyReport() gives no verdict on a report of tomorrow', () => {
-    expect(judge({ authorities, atMs: undefined, nowMs: madeAtMs - 86_400_000 }).verdict).toBe(
-      'none',
-    );
+  it('verifyReport() as of its signing finds a quote that no longer counted then', () => {
+    const issuedAtMs = madeAtMs + lifetimeMs + 1;
+    const asked = { authorities, at: 'issued', nowMs: madeAtMs + 93_784_000 } as const;
+    const appraisal = judgeSigned({ issuedAtMs }, asked);
+    expect(appraisal.verdict).toBe('none');
+    expect(named(appraisal, 'fail')).toEqual(['freshness']);
   });
+
+  it.each(['now', 'issued'] as const)(
+    'verifyReport() as of %s gives no verdict on a report of tomorrow',
+    (at) => {
+      const nowMs = madeAtMs - 86_400_000;
+      expect(judge({ authorities, at, nowMs }).verdict).toBe('none');
+    },
+  );
 
   it.each<[string, Partial<ReportRequest>]>([
     ['signed long before it was attested', { issuedAtMs: madeAtMs - 60_001 }],

@@ -10,7 +10,7 @@ import { fail, notChecked, pass, verdictOf, type Check, type Verdict } from './c
 import { parseEkCertificate, trustEk } from './ek.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { ReportBody } from './report.ts';
-import { freshnessCheck, MAX_SKEW_MS } from './reportAge.ts';
+import { asOf, freshnessCheck, MAX_SKEW_MS, type AsOf, type Moment } from './reportAge.ts';
 import { openReport, type Signed } from './reportOpen.ts';
 import { ownersWord, type OwnersWord } from './reportOwned.ts';
 import { verifyEvidence, type Appraisal } from './verify.ts';
@@ -22,8 +22,8 @@ export interface ReportQuestion {
   readonly owners: readonly SigningPublic[];
   /** EK roots and intermediates; undefined when the reader has none. */
   readonly authorities: readonly X509Certificate[] | undefined;
-  /** Unix milliseconds: the moment the reader asks about; undefined asks about that of the report. */
-  readonly atMs: number | undefined;
+  /** What the reader asks about. */
+  readonly at: Moment;
   /** Unix milliseconds, by the reader's clock. */
   readonly nowMs: number;
 }
@@ -40,6 +40,7 @@ export interface ReportAppraisal {
 
 /** What the signer of a report said, whoever that is. */
 export interface Told extends Signed {
+  readonly asOf: AsOf;
   readonly enrolment: Enrolment | undefined;
   /** Index to hex value, as the TPM signed them; empty when no quote held. */
   readonly pcrs: Readonly<Record<string, string>>;
@@ -57,20 +58,23 @@ export function verifyReport(question: ReportQuestion): ReportAppraisal {
     return { verdict: verdictOf(checks), checks, digest, told: undefined };
   }
   const { body } = signed;
+  const { at, nowMs } = question;
+  const moment = asOf(at, body.issuedAt, nowMs);
   const word = ownersWord(body, question.owners);
-  const evidence = evidenceChecks(signed, word, question.nowMs);
-  const chain = chainCheck(body, word, question);
+  const evidence = evidenceChecks(signed, word, nowMs);
+  const chain = chainCheck(body, word, question.authorities, moment.ms);
   const checks = [
     ...opening,
     statementCheck(signed),
     ...word.checks,
     ...evidence.checks,
     chain.check,
-    freshnessCheck({ ...body, ...signed.stated }, word.policy?.lifetimeMs, question),
+    freshnessCheck({ ...body, ...signed.stated }, word.policy?.lifetimeMs, moment, nowMs),
     ...said(body, word),
   ];
   const { pcrs } = evidence;
-  const told = { ...signed, enrolment: word.enrolment, pcrs, ekChain: chain.ekChain };
+  const { enrolment } = word;
+  const told = { ...signed, asOf: moment, enrolment, pcrs, ekChain: chain.ekChain };
   return { verdict: verdictOf(checks), checks, digest, told };
 }
 
@@ -154,7 +158,8 @@ function unvouched(check: Check): Check {
 function chainCheck(
   { evidence }: ReportBody,
   { vouched }: OwnersWord,
-  { authorities, atMs, nowMs }: ReportQuestion,
+  authorities: ReportQuestion['authorities'],
+  atMs: number,
 ): { readonly check: Check; readonly ekChain: readonly string[] } {
   const name = 'EK certificate chain';
   if (authorities === undefined) {
@@ -164,7 +169,7 @@ function chainCheck(
   }
   try {
     const certificate = parseEkCertificate(fromB64url(evidence.ekCertificate));
-    const trust = trustEk(certificate, authorities, atMs ?? nowMs);
+    const trust = trustEk(certificate, authorities, atMs);
     return trust.trusted
       ? { check: pass(name, `By ${trust.chain.join(', by ')}.`), ekChain: trust.chain }
       : { check: fail(name, `Not trusted: ${trust.why}.`), ekChain: [] };

@@ -31,7 +31,7 @@ export const enroll = defineVerb({
     },
   },
   about:
-    'Checks the EK certificate and the attestation key of this node’s TPM, takes its PCR values as reference, and signs all of it as an owner. Run it once per node, in a state that is known to be good. Overwrites nothing.',
+    'Checks the EK certificate and the attestation key of this node’s TPM, takes its PCR values as reference, and signs all of it as an owner. Run it once per node, in a state that is known to be good, with the key that signed the attestation policy: whoever verifies a report wants one owner behind both. Overwrites nothing.',
   example: 'tidelock enroll --config /etc/tidelock/config.yaml --owner ./owner/owner.key',
   run: async (invocation) => {
     const { flags, terminal } = invocation;

@@ -32,7 +32,7 @@ export const report = defineVerb({
   about:
     'Shows a signed attestation report: of the running agent, which makes one for this call (needs root), or from a file. With -o json and with --out it is the report exactly as signed, to be checked by tidelock verify; with --html it is a page that says what holds. A report of the running agent is judged under the owners which that agent pins, unless --owner names others.',
   example:
-    'tidelock report --out node-a.json\ntidelock report --html --out node-a.html\ntidelock report node-a.json --html --owner owner/owner.pub --roots ek-roots > node-a.html',
+    'tidelock report --out node-a.json\ntidelock report --html --out node-a.html\ntidelock report node-a.json --html --at issued --owner owner/owner.pub > node-a.html',
   run: async (invocation) => {
     const { flags, output, terminal, operands } = invocation;
     if (flags.html && output === 'json' && flags.out === undefined) {
@@ -43,7 +43,7 @@ export const report = defineVerb({
     const owners = terms.owners.length > 0 ? terms.owners : given.owners;
     const appraisal = judgeReport(given.bytes, { ...terms, owners });
     const signed = Buffer.from(given.bytes).toString();
-    const document = flags.html ? reportPage(appraisal, { ...terms, owners }) : signed;
+    const document = flags.html ? reportPage(appraisal, owners) : signed;
     if (flags.out !== undefined) {
       const file = resolve(terminal.cwd, flags.out);
       await replaceFile(file, document);

@@ -6,8 +6,8 @@ import { systemClock } from '#agent/base/clock.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import type { Bytes } from '#agent/base/bytes.ts';
 import { readOwnerPublic } from '#agent/owner.ts';
-import type { Terms } from '#agent/report/verification.ts';
 import { readEkAuthorities } from '#attest/ek.ts';
+import type { Moment } from '#attest/reportAge.ts';
 import { verifyReport, type ReportAppraisal, type ReportQuestion } from '#attest/reportVerify.ts';
 import { usage } from './arguments.ts';
 import type { Terminal } from './terminal.ts';
@@ -25,12 +25,14 @@ export const TERMS_FLAGS = {
     value: 'DIR',
     help: 'roots and intermediates of TPM makers, PEM or DER',
   },
-  at: { type: 'string', value: 'TIME', help: 'judge the age as of now or 2026-01-31T12:00:00Z' },
+  at: {
+    type: 'string',
+    value: 'TIME',
+    help: 'judge it as of now (the default), issued (when it was signed) or 2026-01-31T12:00:00Z',
+  },
 } as const satisfies Flags;
 
-interface ReportTerms extends Terms {
-  readonly authorities: ReportQuestion['authorities'];
-}
+type ReportTerms = Pick<ReportQuestion, 'owners' | 'authorities' | 'at'>;
 
 /** Errors: USAGE, OWNER_KEY_INVALID, FILE_UNREADABLE. */
 export async function termsOf(
@@ -45,7 +47,7 @@ export async function termsOf(
   return {
     owners,
     authorities: await authoritiesIn(flags.roots && resolve(terminal.cwd, flags.roots)),
-    atMs: flags.at === undefined ? undefined : momentOf(verb, flags.at),
+    at: momentOf(verb, flags.at ?? 'now'),
   };
 }
 
@@ -70,12 +72,12 @@ async function authoritiesIn(directory: string | undefined): Promise<ReportTerms
 /** RFC 3339 with seconds optional: a moment that means the same to every reader. */
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
 
-function momentOf(verb: string, text: string): number {
-  if (text === 'now') return systemClock.wallMs();
+function momentOf(verb: string, text: string): Moment {
+  if (text === 'now' || text === 'issued') return text;
   const atMs = MOMENT.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isFinite(atMs)) return atMs;
   throw usage(
     verb,
-    `--at is ${JSON.stringify(text.slice(0, 80))} and must be now or a time such as 2026-01-31T12:00:00Z`,
+    `--at is ${JSON.stringify(text.slice(0, 80))} and must be now, issued or a time such as 2026-01-31T12:00:00Z`,
   );
 }

@@ -54,23 +54,28 @@ async function tidelock(...argv: string[]) {
 }
 
 const OWNER = ['--owner', 'owner.pub', '--roots', 'roots'] as const;
+/** The report of these tests is as old as the fixture that it is made of. */
+const ARCHIVED = [...OWNER, '--at', 'issued'] as const;
 
 describe('tidelock verify', () => {
   it('verify affirms a good report and lists every claim', async () => {
-    const { exit, out, err } = await tidelock('verify', 'report.json', ...OWNER);
+    const { exit, out, err } = await tidelock('verify', 'report.json', ...ARCHIVED);
     expect({ exit, err }).toEqual({ exit: 0, err: '' });
-    expect(out).toMatch(/^Verdict +affirming\nNode +node-a {2}\(example\.org, cluster test\)\n/);
+    expect(out).toMatch(
+      /^Verdict +affirming\nAs of +[^\n]+\nNode +node-a {2}\(example\.org, cluster test\)\n/,
+    );
     expect(out).toMatch(/^ {2}not checked +IMA +PCR 10 is quoted, but no IMA list is replayed/m);
   });
 
   it('verify -o json is one document with the verdict and each claim', async () => {
-    const { exit, out } = await tidelock('verify', 'report.json', ...OWNER, '-o', 'json');
+    const { exit, out } = await tidelock('verify', 'report.json', ...ARCHIVED, '-o', 'json');
     expect(exit).toBe(0);
     const document = JSON.parse(out) as { checks: object[] };
     expect(document).toMatchObject({
       apiVersion: 'tidelock/v1',
       kind: 'Verification',
       verdict: 'affirming',
+      asOf: { moment: 'issued', time: new Date(reportFixture.madeAtMs + 2000).toISOString() },
       node: { name: 'node-a', domain: 'example.org', cluster: 'test' },
       owners: [signingKeyId(reportOwner)],
     });
@@ -90,9 +95,27 @@ describe('tidelock verify', () => {
   });
 
   it('verify takes several owners, one of whom signed', async () => {
-    const both = ['--owner', 'other.pub', '--owner', 'owner.pub'];
-    expect((await tidelock('verify', 'report.json', ...both)).exit).toBe(0);
-    expect((await tidelock('verify', 'report.json', '--owner', 'other.pub')).exit).toBe(3);
+    const verifyBy = (...owners: string[]) =>
+      tidelock('verify', 'report.json', '--at', 'issued', ...owners);
+    const { exit, out } = await verifyBy('--owner', 'other.pub', '--owner', 'owner.pub');
+    expect(exit).toBe(0);
+    expect(out).toContain(`Owner ${signingKeyId(reportOwner)} signed both`);
+    expect((await verifyBy('--owner', 'other.pub')).exit).toBe(3);
+  });
+
+  it('verify without --at judges a report as of now, and says how to ask about another time', async () => {
+    const { exit, out, err } = await tidelock('verify', 'report.json', ...OWNER);
+    expect(exit).toBe(3);
+    expect(out).toMatch(/^As of +\S+Z, which is now$/m);
+    expect(out).toMatch(/^ {2}fail +freshness +.* before now; an attestation counts for 10 min\./m);
+    expect(err).toMatch(/its verdict is none\n {2}hint: freshness: .*\(--at issued\)/);
+  });
+
+  it.each([
+    [['--at', 'issued'], /^As of +\S+Z, when it was signed, by the node’s own clock/m],
+    [['--at', '2026-11-22T00:00:00Z'], /^As of +2026-11-22T00:00:00.000Z, as asked \(--at\)$/m],
+  ])('verify %j says as of when', async (at, said) => {
+    expect((await tidelock('verify', 'report.json', ...OWNER, ...at)).out).toMatch(said);
   });
 
   it.each([
@@ -172,23 +195,34 @@ describe('tidelock report', () => {
 
   it('report judges under the owners that the agent pins, unless others are given', async () => {
     await using _agent = await agent({ report: signed });
-    expect((await tidelock('report', '--run-dir', 'run')).out).toMatch(/^Verdict +affirming$/m);
-    const other = await tidelock('report', '--run-dir', 'run', '--owner', 'other.pub');
+    const argv = ['report', '--run-dir', 'run', '--at', 'issued'];
+    expect((await tidelock(...argv)).out).toMatch(/^Verdict +affirming$/m);
+    const other = await tidelock(...argv, '--owner', 'other.pub');
     expect(other.out).toMatch(/^Verdict +contraindicated: enrolment signature: /);
   });
 
   it('report --out writes a file that verify accepts, over what was there', async () => {
     await using _agent = await agent({ report: signed });
     await writeFile(join(dir, 'out.json'), 'old');
-    const argv = ['report', '--run-dir', 'run', '--out', 'out.json', '-o', 'json'];
+    const argv = [
+      'report',
+      '--run-dir',
+      'run',
+      '--at',
+      'issued',
+      '--out',
+      'out.json',
+      '-o',
+      'json',
+    ];
     const { exit, out } = await tidelock(...argv);
     expect(exit).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ kind: 'ReportWritten', verdict: 'affirming' });
-    expect((await tidelock('verify', 'out.json', ...OWNER)).exit).toBe(0);
+    expect((await tidelock('verify', 'out.json', ...ARCHIVED)).exit).toBe(0);
   });
 
   it('report --html makes a page of a file without any agent', async () => {
-    const { exit, out } = await tidelock('report', 'report.json', '--html', ...OWNER);
+    const { exit, out } = await tidelock('report', 'report.json', '--html', ...ARCHIVED);
     expect(exit).toBe(0);
     expect(out).toMatch(/^<!doctype html>/);
     expect(out).toContain('<strong>✓ Affirming</strong>');

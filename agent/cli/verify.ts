@@ -14,9 +14,9 @@ export const verify = defineVerb({
   operands: { form: '<file>', min: 1, max: 1 },
   flags: TERMS_FLAGS,
   about:
-    'Checks an attestation report offline and says claim by claim what was checked, what was not and why. Ends with 0 for the verdicts affirming and warning, 3 for contraindicated and none, 4 for what is no report. Without --owner nothing links the signing key to a TPM, so that the verdict is none at best.',
+    'Checks an attestation report offline and says claim by claim what was checked, what was not and why. Ends with 0 for the verdicts affirming and warning, 3 for contraindicated and none, 4 for what is no report. A report is judged as of now, and counts as long as the owners’ policy lets an attestation count; one from an archive is judged as of its signing with --at issued. Without --owner nothing links the signing key to a TPM, so that the verdict is none at best; one owner must have signed both the enrolment and the policy in it.',
   example:
-    'tidelock verify node-a.json --owner owner/owner.pub --roots ek-roots\ntidelock verify node-a.json --owner owner/owner.pub --at now -o json',
+    'tidelock verify node-a.json --owner owner/owner.pub --roots ek-roots\ntidelock verify node-a.json --owner owner/owner.pub --at issued -o json',
   run: async (invocation) => {
     const { flags, operands, output, terminal } = invocation;
     const terms = await termsOf('verify', { flags, terminal });
@@ -24,7 +24,7 @@ export const verify = defineVerb({
       await readReport(resolve(terminal.cwd, operands[0] ?? '')),
       terms,
     );
-    const verification = verificationOf(appraisal, terms);
+    const verification = verificationOf(appraisal, terms.owners);
     printResult(invocation, 'Verification', verification, verificationText(appraisal));
     const refusal = refusalOf(appraisal);
     if (refusal === undefined) return EXIT.ok;

@@ -36,6 +36,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     group: SIGNED,
     meaning: 'An owner whom you trust set the rules it is judged by.',
   },
+  owner: {
+    group: SIGNED,
+    meaning: 'It was one and the same owner: who speaks for one cluster says nothing of another.',
+  },
   evidence: { group: STARTED, meaning: 'The proof that the machine’s security chip gave.' },
   enrolment: { group: MACHINE, meaning: 'It is the node that the owners enrolled by this name.' },
   policy: { group: MACHINE, meaning: 'The rules are those of its cluster.' },

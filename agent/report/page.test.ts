@@ -12,7 +12,7 @@ const judged = (change: Partial<ReportQuestion> = {}): ReportAppraisal =>
   verifyReport({ ...goodQuestion, ...change });
 const page = (change: Partial<ReportQuestion> = {}): string => {
   const question = { ...goodQuestion, ...change };
-  return reportPage(verifyReport(question), question);
+  return reportPage(verifyReport(question), question.owners);
 };
 const changed = Buffer.from(Buffer.from(goodQuestion.bytes).toString().replace('swtpm', 'Swtpm'));
 
@@ -89,10 +89,18 @@ describe('reportPage()', () => {
   });
 
   it('reportPage() tells how to verify again under the same moment', () => {
-    const { atMs } = goodQuestion;
-    expect(page()).toContain(`--at ${new Date(atMs ?? 0).toISOString()}</pre>`);
-    expect(page({ atMs: undefined })).toContain('--roots ek-roots</pre>');
+    const { at, nowMs } = goodQuestion;
+    const again = (ms: number) => `--at ${new Date(ms).toISOString()}</pre>`;
+    expect(page()).toContain(again(Number(at)));
+    expect(page({ at: 'now' })).toContain(again(nowMs));
+    expect(page({ at: 'issued' })).toContain('--at issued</pre>');
+    expect(page({ bytes: changed })).toContain('--roots ek-roots</pre>');
     expect(page({ owners: [reportOwner] })).toContain(judged().digest);
+  });
+
+  it('reportPage() says as of when the node was judged, and who chose that', () => {
+    expect(page({ at: 'now' })).toMatch(/judged as of [-0-9T:.]+Z, which is now\./);
+    expect(page({ at: 'issued' })).toMatch(/judged as of [-0-9T:.]+Z, when it was signed, by/);
   });
 });
 

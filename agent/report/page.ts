@@ -1,7 +1,7 @@
 // A report as a page that a person reads, prints and files: the verdict first, every claim in plain
 // words, then what the report carries and how to verify it again. One file; no script, nothing fetched.
 import { hash } from 'node:crypto';
-import { signingKeyId } from '#agent/base/asymmetric.ts';
+import { signingKeyId, type SigningPublic } from '#agent/base/asymmetric.ts';
 import type { Check, Verdict } from '#attest/check.ts';
 import type { ReportAppraisal } from '#attest/reportVerify.ts';
 import { GROUPS, meaningOf, registerOf, type Group } from './claims.ts';
@@ -14,10 +14,10 @@ import {
   signatureSection,
 } from './sections.ts';
 import { STYLE } from './style.ts';
-import { whyOf, type Terms } from './verification.ts';
+import { asOfText, whyOf } from './verification.ts';
 
 /** The page of an appraised report, as HTML text. Everything in it that the report wrote is escaped. */
-export function reportPage(appraisal: ReportAppraisal, terms: Terms): string {
+export function reportPage(appraisal: ReportAppraisal, owners: readonly SigningPublic[]): string {
   const { told, checks } = appraisal;
   const title = told ? `Attestation report of ${told.body.node}` : 'Attestation report, changed';
   const page = safe`<!doctype html>
@@ -39,7 +39,7 @@ export function reportPage(appraisal: ReportAppraisal, terms: Terms): string {
           <p class="dim">
             ${told ? `Domain ${told.body.domain}, cluster ${told.body.cluster}` : 'Nothing of what it says is shown.'}
           </p>
-          ${verdictBanner(appraisal, terms)}${GROUPS.map((group) => claimSection(group, checks))}${
+          ${verdictBanner(appraisal, owners)}${GROUPS.map((group) => claimSection(group, checks))}${
             told
               ? [
                   registerSection(told, checks),
@@ -48,7 +48,7 @@ export function reportPage(appraisal: ReportAppraisal, terms: Terms): string {
                   factSection(told),
                 ]
               : []
-          }${againSection(appraisal, terms)}
+          }${againSection(appraisal)}
         </main>
       </body>
     </html>`;
@@ -75,12 +75,12 @@ const VERDICTS: Readonly<Record<Verdict, readonly [title: string, text: string]>
   contraindicated: ['✕ Contraindicated', 'Do not rely on this machine: something does not hold.'],
 };
 
-function verdictBanner(appraisal: ReportAppraisal, { owners, atMs }: Terms): Html {
+function verdictBanner(appraisal: ReportAppraisal, owners: readonly SigningPublic[]): Html {
   const { verdict, told } = appraisal;
   const [title, text] = VERDICTS[verdict];
   const why = verdict === 'affirming' ? '' : whyOf(appraisal);
   const attested = told
-    ? `Attested ${isoTime(told.body.attestedAt)}, signed ${isoTime(told.body.issuedAt)}${atMs === undefined ? '' : `, judged as of ${isoTime(atMs)}`}. `
+    ? `Attested ${isoTime(told.body.attestedAt)}, signed ${isoTime(told.body.issuedAt)}, judged as of ${asOfText(told)}. `
     : '';
   const trusted = owners.map(signingKeyId).join(', ');
   return safe`<section class="verdict ${verdict}" aria-label="Verdict">
@@ -121,8 +121,10 @@ function claimSection(group: Group, checks: readonly Check[]): Html {
     </table>`;
 }
 
-function againSection({ digest }: ReportAppraisal, { atMs }: Terms): Html {
-  const at = atMs === undefined ? '' : ` --at ${isoTime(atMs)}`;
+function againSection({ digest, told }: ReportAppraisal): Html {
+  const at = told
+    ? ` --at ${told.asOf.moment === 'issued' ? 'issued' : isoTime(told.asOf.ms)}`
+    : '';
   return safe`<h2>Verify it again</h2>
     <p>
       This page proves nothing by itself. Take the report it was made from, the public key of an

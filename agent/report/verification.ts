@@ -5,15 +5,11 @@ import { TidelockError } from '#agent/base/errors.ts';
 import { oneLine, pairs, table } from '#agent/api/columns.ts';
 import type { ReportAppraisal, Told } from '#attest/reportVerify.ts';
 
-/** Under what a report was verified, as far as the reader should be told again. */
-export interface Terms {
-  readonly owners: readonly SigningPublic[];
-  /** Unix milliseconds: the moment asked about, if any. */
-  readonly atMs: number | undefined;
-}
-
-/** The payload of a `Verification` document. */
-export function verificationOf(appraisal: ReportAppraisal, { owners, atMs }: Terms): object {
+/** The payload of a `Verification` document, of a report judged under `owners`. */
+export function verificationOf(
+  appraisal: ReportAppraisal,
+  owners: readonly SigningPublic[],
+): object {
   const { verdict, checks, digest, told } = appraisal;
   const error = refusalOf(appraisal);
   return {
@@ -22,6 +18,7 @@ export function verificationOf(appraisal: ReportAppraisal, { owners, atMs }: Ter
     report: { sha256: digest, ...(told ? { keyId: told.keyId } : {}) },
     ...(told
       ? {
+          asOf: { moment: told.asOf.moment, time: isoTime(told.asOf.ms) },
           node: nodeOf(told),
           issuedAt: isoTime(told.body.issuedAt),
           attestedAt: isoTime(told.body.attestedAt),
@@ -29,7 +26,6 @@ export function verificationOf(appraisal: ReportAppraisal, { owners, atMs }: Ter
           ekChain: told.ekChain,
         }
       : {}),
-    ...(atMs === undefined ? {} : { at: isoTime(atMs) }),
     owners: owners.map(signingKeyId),
     checks: checks.map(({ name, result, text }) => ({ name, result, text })),
   };
@@ -43,6 +39,7 @@ export function verificationText(appraisal: ReportAppraisal): string {
       ['Verdict', `${verdict}${verdict === 'affirming' ? '' : `: ${whyOf(appraisal)}`}`],
       ...(told
         ? ([
+            ['As of', asOfText(told)],
             ['Node', `${told.body.node}  (${told.body.domain}, cluster ${told.body.cluster})`],
             ['Attested', isoTime(told.body.attestedAt)],
           ] as const)
@@ -57,6 +54,16 @@ export function verificationText(appraisal: ReportAppraisal): string {
     '',
   ].join('\n');
 }
+
+/** As of which moment the report was judged, and who chose it. */
+export const asOfText = ({ asOf: { moment, ms } }: Told): string =>
+  `${isoTime(ms)}, ${MOMENTS[moment]}`;
+
+const MOMENTS: Readonly<Record<Told['asOf']['moment'], string>> = {
+  now: 'which is now',
+  issued: 'when it was signed, by the node’s own clock (--at issued)',
+  given: 'as asked (--at)',
+};
 
 /** Why the report cannot be relied on; undefined for `affirming` and `warning`. */
 export function refusalOf(appraisal: ReportAppraisal): TidelockError | undefined {

@@ -50,6 +50,6 @@ export const goodQuestion: ReportQuestion = {
   bytes: reportBytes(),
   owners: [reportOwner],
   authorities: reportRoots,
-  atMs: madeAtMs + 60_000,
+  at: madeAtMs + 60_000,
   nowMs: madeAtMs + 86_400_000,
 };
