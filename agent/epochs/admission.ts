@@ -5,9 +5,11 @@ import { b64url, fromB64url, hex } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
+import { limitedLog } from '#agent/limitedLog.ts';
 import type { Log } from '#agent/log.ts';
 import { isAuthentic, type Appraisal } from '#attest/verify.ts';
 import type { Bus } from './bus.ts';
+import { Challenges } from './challenges.ts';
 import { acceptable, type Examined, type Examiner } from './examiner.ts';
 import {
   claimedJoiner,
@@ -54,8 +56,6 @@ interface Member {
 
 /** Joins examined in one slot: each costs a millisecond or two. */
 const MAX_JOINS_PER_SLOT = 2000;
-const MAX_CHALLENGES = 20_000;
-const CHALLENGE_MS = 60_000;
 
 export class AdmissionDesk {
   readonly #o: AdmissionOptions;
@@ -63,13 +63,15 @@ export class AdmissionDesk {
   readonly #leaving = new Map<NodeName, string>();
   /** Members that renewed since the last generation began. */
   readonly #renewed = new Set<NodeName>();
-  /** Challenges given, by their random half. */
-  readonly #challenges = new Map<string, { readonly node: NodeName; readonly atMs: number }>();
+  readonly #challenges: Challenges;
+  readonly #refusals: Log;
   readonly #published = new Set<string>();
   #joins = { slot: 0, count: 0 };
 
   constructor(options: AdmissionOptions) {
     this.#o = options;
+    this.#challenges = new Challenges(options.clock, options.random);
+    this.#refusals = limitedLog(options.log, options.clock);
   }
 
   /** Starts from the roster of the newest record, as far as this node can check it itself. */
@@ -102,17 +104,12 @@ export class AdmissionDesk {
   #challenge(node: NodeName): Json | undefined {
     const self = this.#o.self();
     if (!self) return undefined;
-    const random = b64url(this.#o.random(32));
-    const oldest = this.#challenges.keys().next();
-    if (this.#challenges.size >= MAX_CHALLENGES && !oldest.done)
-      this.#challenges.delete(oldest.value);
-    this.#challenges.set(random, { node, atMs: this.#o.clock.monoMs() });
     const { node: conductor, sid } = self.statement;
     const answer: ChallengeAnswer = {
       v: 1,
       conductor: { node: conductor, sid },
       basis: this.#o.basis(),
-      random,
+      random: this.#challenges.give(node),
     };
     return answer;
   }
@@ -134,11 +131,9 @@ export class AdmissionDesk {
   }
 
   async #admit(request: JoinRequest, examined: Examined & { known: true }): Promise<Json> {
-    const { clock, log } = this.#o;
-    const issued = this.#challenges.get(examined.challengeRandom);
-    this.#challenges.delete(examined.challengeRandom);
-    const fresh = issued?.node === request.node && clock.monoMs() - issued.atMs < CHALLENGE_MS;
-    if (!fresh) return refuse('the evidence does not answer the challenge that was given');
+    if (!this.#challenges.answer(examined.challengeRandom, request.node)) {
+      return refuse('the evidence does not answer the challenge that was given');
+    }
     const { appraisal, statement } = examined;
     if (!acceptable(appraisal)) {
       const why = whyNot(appraisal);
@@ -146,11 +141,12 @@ export class AdmissionDesk {
       if (isAuthentic(appraisal) && this.#members.delete(request.node)) {
         this.#leaving.set(request.node, why);
       }
+      const log = this.#refusals;
       log.warn('node.refused', { node: request.node, text: `${request.node} refused: ${why}` });
       return refuse(why);
     }
     this.#enter(statement, examined);
-    log.info('node.admitted', {
+    this.#o.log.info('node.admitted', {
       node: request.node,
       text: `${request.node} admitted: ${appraisal.verdict}`,
     });

@@ -1,17 +1,16 @@
 // Checks peers' evidence here, on this node (PROTOCOL 3.4, `peerVerification: evidence`): fetched
 // from the bus, which is not trusted, and held against the owner-signed enrolment and policy.
-import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { fromB64url, hex, sha256 } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import { jcs, type Json } from '#agent/base/jcs.ts';
-import { readEnrolment } from '#attest/enrolment.ts';
 import type { AttestationPolicy } from '#attest/policy.ts';
 import type { TpmClock } from '#attest/tpm/attest.ts';
 import { verifyEvidence, type Appraisal } from '#attest/verify.ts';
 import { z } from 'zod';
 import type { Bus } from './bus.ts';
+import { Enrolments, type EnrolmentOptions } from './enrolments.ts';
 import type { RecordHistory } from './history.ts';
 import { parseStatement, type Statement } from './statement.ts';
 import type { Subjects } from './subjects.ts';
@@ -27,16 +26,11 @@ export type Examined =
     }
   | { readonly known: false; readonly why: string };
 
-export interface ExaminerOptions {
+export interface ExaminerOptions extends EnrolmentOptions {
   readonly bus: Bus;
   readonly subjects: Subjects;
-  readonly owners: readonly SigningPublic[];
-  readonly domain: string;
-  readonly cluster: string;
   readonly policy: AttestationPolicy;
   readonly history: RecordHistory;
-  /** The signed enrolment of a node, from wherever it is kept; undefined when there is none. */
-  readonly enrolmentOf: (node: NodeName) => Promise<unknown>;
   readonly clock: Clock;
   /** Evidence on a record older than this is refused. */
   readonly maxAgeMs: number;
@@ -63,6 +57,7 @@ export const evidenceKey = (sid: Sid): string => `evidence.${sid}`;
 
 export class Examiner {
   readonly #options: ExaminerOptions;
+  readonly #enrolments: Enrolments;
   readonly #good = new Map<Sid, Examined & { known: true }>();
   /** By node and sid, so that a claim in another name does not stand in the way. */
   readonly #failedAtMs = new Map<string, number>();
@@ -71,6 +66,7 @@ export class Examiner {
 
   constructor(options: ExaminerOptions) {
     this.#options = options;
+    this.#enrolments = new Enrolments(options);
   }
 
   /** A statement already examined and found acceptable. */
@@ -107,8 +103,7 @@ export class Examiner {
    * given a challenge may not have heard of the record behind it yet.
    */
   async appraise(node: NodeName, sid: Sid, evidence: unknown, fresh?: string): Promise<Examined> {
-    const { enrolmentOf, owners, domain, cluster, policy, history, clock, maxAgeMs } =
-      this.#options;
+    const { domain, cluster, policy, history, clock, maxAgeMs } = this.#options;
     const shape = evidenceShape.safeParse(evidence);
     if (!shape.success) return { known: false, why: 'its evidence is malformed' };
     let statement: Statement;
@@ -120,14 +115,8 @@ export class Examiner {
     if (statement.sid !== sid || statement.node !== node) {
       return { known: false, why: 'its evidence is for another statement' };
     }
-    const enrolled = await enrolmentOf(node);
-    if (enrolled === undefined) return { known: false, why: `${node} is not enrolled` };
-    let enrolment;
-    try {
-      enrolment = readEnrolment(enrolled, owners);
-    } catch (cause) {
-      return { known: false, why: messageOf(cause) };
-    }
+    const enrolment = await this.#enrolments.of(node);
+    if ('why' in enrolment) return { known: false, why: enrolment.why };
     const nowMs = clock.wallMs();
     const seen = this.#clocks.get(node);
     // Evidence of an older statement may be read late; it is older by the TPM's clock too.

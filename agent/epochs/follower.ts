@@ -4,6 +4,7 @@ import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
+import { limitedLog } from '#agent/limitedLog.ts';
 import type { Log } from '#agent/log.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { Bus } from './bus.ts';
@@ -48,6 +49,7 @@ const MAX_TRIES = 6;
 
 export class RecordFollower {
   readonly #o: FollowerOptions;
+  readonly #refusals: Log;
   #newest: EpochRecord | undefined;
   #lastRecordMonoMs: number | undefined;
   #roster: readonly RosterRow[] = [];
@@ -59,6 +61,7 @@ export class RecordFollower {
 
   constructor(options: FollowerOptions) {
     this.#o = options;
+    this.#refusals = limitedLog(options.log, options.clock);
   }
 
   /** The newest record in the one order of PROTOCOL 4. */
@@ -239,13 +242,8 @@ export class RecordFollower {
 
   #refuse(why: string): false {
     this.#refused += 1;
-    if (this.#refused <= 20 || this.#refused % 1000 === 0) {
-      this.#o.log.warn('record.refused', {
-        why,
-        count: this.#refused,
-        text: `epoch record refused: ${why}`,
-      });
-    }
+    const log = this.#refusals;
+    log.warn('record.refused', { why, text: `epoch record refused: ${why}` });
     return false;
   }
 }

@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { NodeName, Sid } from '#agent/base/brands.ts';
+import { REFUSALS_PER_SECOND } from '#agent/limitedLog.ts';
 import type { Appraisal } from '#attest/verify.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { signDirectory, type Directory } from './directory.ts';
@@ -35,7 +36,10 @@ let roster: RosterRow[];
 let answers: Map<OwnStatement, Appraisal>;
 let withdrawals: string[];
 let membership: Membership;
+let lines: ReturnType<typeof keptLog>['lines'];
 beforeEach(() => {
+  const kept = keptLog();
+  lines = kept.lines;
   peers = new PeerBook();
   roster = [rowOf(older)];
   answers = new Map([older, newer].map((own) => [own, appraisalOf('affirming')]));
@@ -55,7 +59,7 @@ beforeEach(() => {
     peers,
     slots: new SlotClock(stillClock, PERIOD_MS),
     clock: stillClock,
-    log: keptLog().log,
+    log: kept.log,
     node: 'node-a' as NodeName,
     periodMs: PERIOD_MS,
     maxStalenessMs: 3_600_000,
@@ -148,6 +152,17 @@ describe('Membership.hearPresence()', () => {
     const stolen = { ...older, sign: newer.sign };
     expect(membership.hearPresence(presenceOf(stolen, 3))).toBe(false);
     expect(membership.hearPresence(presenceOf(newer, 9))).toBe(false); // not accepted yet
+  });
+
+  test('what is forged in the name of a member leaves a few lines a second, not one each', async () => {
+    await membership.follow();
+    const stolen = { ...older, sign: newer.sign };
+    for (let seq = 1; seq <= 40; seq += 1) {
+      expect(membership.hearPresence(presenceOf(stolen, seq))).toBe(false);
+      expect(membership.hearDirectory(directoryOf(stolen, seq))).toBe(false);
+    }
+    const refusals = lines.filter(({ event }) => event.endsWith('.refused'));
+    expect(refusals).toHaveLength(REFUSALS_PER_SECOND);
   });
 
   test('an old presence replayed after a renewal takes nothing back', async () => {

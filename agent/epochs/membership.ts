@@ -3,6 +3,7 @@
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
+import { limitedLog } from '#agent/limitedLog.ts';
 import type { Log } from '#agent/log.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import { isAuthentic } from '#attest/verify.ts';
@@ -38,9 +39,11 @@ const SILENT_PERIODS = 3;
 
 export class Membership {
   readonly #o: MembershipOptions;
+  readonly #refusals: Log;
 
   constructor(options: MembershipOptions) {
     this.#o = options;
+    this.#refusals = limitedLog(options.log, options.clock);
   }
 
   /**
@@ -169,7 +172,8 @@ export class Membership {
 
   #refuse(what: string, { statement }: AcceptedStatement, cause: unknown): false {
     const text = `${what} in the name of ${statement.node} refused: ${messageOf(cause)}`;
-    this.#o.log.warn(`${what}.refused`, { node: statement.node, text });
+    const log = this.#refusals;
+    log.warn(`${what}.refused`, { node: statement.node, text });
     return false;
   }
 

@@ -3,6 +3,7 @@
 import { slotAt, type ChainId, type NodeName, type Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
+import { limitedLog } from '#agent/limitedLog.ts';
 import type { Log } from '#agent/log.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { Attestor } from './attestor.ts';
@@ -62,6 +63,7 @@ const NEW_IN_A_SLOT = 3;
 export class EpochPlane {
   readonly #o: PlaneOptions;
   readonly #serial: Serial;
+  readonly #refusals: Log;
   /** Monotonic: when the attestation is renewed, and when admission is asked for again. */
   #renewAtMs = 0;
   #askAtMs = 0;
@@ -78,6 +80,7 @@ export class EpochPlane {
   constructor(options: PlaneOptions) {
     this.#o = options;
     this.#serial = new Serial(options.log);
+    this.#refusals = limitedLog(options.log, options.clock);
   }
 
   get seen(): Seen {
@@ -232,7 +235,7 @@ export class EpochPlane {
     const { follower } = this.#o;
     // An answer may overtake the record that says who conducts.
     if (!follower.newest) await follower.catchUp();
-    const unsealed = await takeSealed(document, this.#o);
+    const unsealed = await takeSealed(document, { ...this.#o, log: this.#refusals });
     if (unsealed === 'ignored') return;
     this.#lost = unsealed === 'failed';
     await this.#o.voice.speak(); // with the next seal key

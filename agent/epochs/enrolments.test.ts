@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest';
+import { generateSigningKey, type SigningKey } from '#agent/base/asymmetric.ts';
+import type { NodeName } from '#agent/base/brands.ts';
+import { signDocument } from '#agent/base/signed.ts';
+import { ENROLMENT_KIND, type Enrolment } from '#attest/enrolment.ts';
+import { Enrolments } from './enrolments.ts';
+
+const B = 'node-b' as NodeName;
+const owner = generateSigningKey();
+const stranger = generateSigningKey();
+
+/** What the bus says of any node, one document at a time. */
+function enrolments() {
+  const bus: { document: unknown } = { document: undefined };
+  const held = new Enrolments({
+    owners: [owner.public],
+    domain: 'example.org',
+    cluster: 'c',
+    enrolmentOf: () => Promise.resolve(bus.document),
+  });
+  const after = (issuedAt: number, change: Partial<Enrolment> = {}, key: SigningKey = owner) => {
+    const enrolment: Enrolment = {
+      v: 1,
+      domain: 'example.org',
+      cluster: 'c',
+      node: B,
+      ekDigest: '0'.repeat(64),
+      akName: '0'.repeat(68),
+      reference: { bank: 'sha256', pcrs: {} },
+      issuedAt,
+      ...change,
+    };
+    bus.document = signDocument(ENROLMENT_KIND, enrolment, key);
+    return held.of(B);
+  };
+  return { bus, held, after };
+}
+
+const OLDER = {
+  why: expect.stringMatching(/1970-01-01T00:00:01.000Z, and an owner has signed one/),
+};
+
+describe('Enrolments.of()', () => {
+  test('gives what an owner signed, again and in its renewal', async () => {
+    const { after } = enrolments();
+    for (const at of [1000, 1000, 2000]) expect(await after(at)).toMatchObject({ issuedAt: at });
+  });
+
+  test('refuses one that is older than the newest it has seen of the node', async () => {
+    const { after } = enrolments();
+    await after(2000);
+    expect(await after(1000)).toEqual(OLDER);
+    expect(await after(2000)).toMatchObject({ issuedAt: 2000 });
+  });
+
+  test.each<[string, Partial<Enrolment>, SigningKey]>([
+    ['of another node', { node: 'node-c' as NodeName }, owner],
+    ['of another cluster', { cluster: 'd' }, owner],
+    ['of another domain', { domain: 'example.net' }, owner],
+    ['by nobody who may', {}, stranger],
+  ])('is held back by none %s', async (_what, change, key) => {
+    const { after } = enrolments();
+    await after(9000, change, key);
+    expect(await after(1000)).toMatchObject({ issuedAt: 1000 });
+  });
+
+  test('says why there is none', async () => {
+    const { bus, held, after } = enrolments();
+    expect(await held.of(B)).toEqual({ why: 'node-b is not enrolled' });
+    bus.document = { any: 'thing' };
+    expect(await held.of(B)).toEqual({ why: expect.stringMatching(/not a signed document/) });
+    expect(await after(1000, {}, stranger)).toEqual({
+      why: expect.stringMatching(/not signed by/),
+    });
+  });
+});

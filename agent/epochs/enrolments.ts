@@ -1,0 +1,58 @@
+// Enrolments as an examiner reads them: from the bus, which is not trusted. What an owner signed counts,
+// and the newest that was seen of a node: an older one would bring back a TPM or a boot state that an
+// owner has replaced.
+import type { SigningPublic } from '#agent/base/asymmetric.ts';
+import type { NodeName } from '#agent/base/brands.ts';
+import { messageOf } from '#agent/base/errors.ts';
+import { readEnrolment, type Enrolment } from '#attest/enrolment.ts';
+
+export interface EnrolmentOptions {
+  readonly owners: readonly SigningPublic[];
+  readonly domain: string;
+  readonly cluster: string;
+  /** The signed enrolment of a node, from wherever it is kept; undefined when there is none. */
+  readonly enrolmentOf: (node: NodeName) => Promise<unknown>;
+}
+
+/** Nodes of which the newest enrolment is remembered; an owner signed for each of them. */
+const MAX_NODES = 20_000;
+
+export class Enrolments {
+  readonly #o: EnrolmentOptions;
+  /** When the newest enrolment of each node was signed, unix milliseconds. */
+  readonly #newestMs = new Map<NodeName, number>();
+
+  constructor(options: EnrolmentOptions) {
+    this.#o = options;
+  }
+
+  /** The enrolment of `node` that counts, or one clause on why there is none. */
+  async of(node: NodeName): Promise<Enrolment | { readonly why: string }> {
+    const document = await this.#o.enrolmentOf(node);
+    if (document === undefined) return { why: `${node} is not enrolled` };
+    let enrolment: Enrolment;
+    try {
+      enrolment = readEnrolment(document, this.#o.owners);
+    } catch (cause) {
+      return { why: messageOf(cause) };
+    }
+    const { issuedAt, domain, cluster } = enrolment;
+    const isOfNode = enrolment.node === node;
+    // Another's is refused by whoever appraises the evidence, and must not count for this node.
+    if (!isOfNode || domain !== this.#o.domain || cluster !== this.#o.cluster) return enrolment;
+    const newestMs = this.#newestMs.get(node) ?? issuedAt;
+    if (issuedAt < newestMs) {
+      const times = `of ${isoTime(issuedAt)}, and an owner has signed one of ${isoTime(newestMs)} since`;
+      return {
+        why: `its enrolment is ${times}: give the node that one (attestation.enrolmentFile)`,
+      };
+    }
+    const oldest = this.#newestMs.keys().next();
+    this.#newestMs.delete(node);
+    if (this.#newestMs.size >= MAX_NODES && !oldest.done) this.#newestMs.delete(oldest.value);
+    this.#newestMs.set(node, issuedAt);
+    return enrolment;
+  }
+}
+
+const isoTime = (unixMs: number): string => new Date(unixMs).toISOString();
