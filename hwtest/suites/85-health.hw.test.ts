@@ -68,6 +68,9 @@ test('both nodes are ready by a canary over a lane, of which no counter of traff
       checks: [{}, {}, {}, {}, { name: 'canary', reason: expect.stringContaining('from a peer') }],
     });
     expect(await read(node, '/healthz')).toEqual({ code: 200, body: 'ok\n' });
+    const { readiness } = await both.agent(node).status();
+    expect(readiness).toMatchObject({ ready: true, reasons: [], canary: { silent: [] } });
+    expect(readiness?.canary.peer).toBe(node === 'node-a' ? 'node-b' : 'node-a');
     expect(await metric(node, 'tidelock_ready')).toBe(1);
     expect(await metric(node, 'tidelock_canaries_total{result="passed"}')).toBeGreaterThan(0);
     expect(await metric(node, 'tidelock_canaries_answered_total')).toBeGreaterThan(0);
@@ -133,7 +136,10 @@ test('a node whose lanes reach nobody is not ready, says so, and comes back', as
   await rig.exec(node, ['nft', drop]);
   const { value, afterMs } = await untilReady('node-a', 503, 90_000);
   expect(JSON.parse(value.body)).toMatchObject({ ready: false });
+  expect(value.body).toContain('lanes fail: none came back from any peer');
   expect(value.body).not.toContain('node-b');
+  const { readiness } = await both.agent('node-a').status();
+  expect(readiness).toMatchObject({ ready: false, canary: { silent: [{ peer: 'node-b' }] } });
   report(`not ready ${Math.round(afterMs / 1000)} s after lanes stopped working`);
   await rig.exec(node, ['nft', 'delete table inet blind']);
   const back = await untilReady('node-a', 200, 60_000);
