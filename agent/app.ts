@@ -283,8 +283,8 @@ export async function runAgent(
   });
   const { plane: dataPlane, counters, listeners: before } = opened;
   stack.defer(() => before?.close());
-  stack.defer(() => dataPlane.close(DRAIN_MS));
-  const laneFd = openLaneListener(config.lanes.address, config.lanes.port, before);
+  stack.defer(() => opened.close(DRAIN_MS));
+  const laneFd = await openLaneListener(config.lanes.address, config.lanes.port, before);
   stack.defer(() => closeFd(laneFd));
   const captures: Captures = new Captures({
     inventory,

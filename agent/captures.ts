@@ -7,7 +7,7 @@ import type { Directory } from '#agent/epochs/directory.ts';
 import type { Inventory, LocalPodSpec } from '#agent/inventory/inventory.ts';
 import type { Log } from './log.ts';
 import type { Family, ListenerRole } from '#proxy/control.ts';
-import type { Listeners } from '#proxy/predecessor.ts';
+import type { InheritedListeners } from '#proxy/inheritedListeners.ts';
 import { capturePod, type CapturedPod } from '#proxy/redirect/pod.ts';
 import type { Inbound, RulesState } from '#proxy/redirect/nftables.ts';
 
@@ -22,7 +22,7 @@ export interface CapturesOptions {
   readonly listen: (role: ListenerRole, fd: number) => void;
   readonly unlisten: (role: ListenerRole) => void;
   /** Listeners that a data plane before this control plane holds. */
-  readonly before?: Listeners | undefined;
+  readonly before?: InheritedListeners | undefined;
   /** Some pod was captured, released, or failed. */
   readonly onChange: () => void;
 }

@@ -1,14 +1,16 @@
 // This agent's data plane: the one that an earlier control plane of this node left running, taken over
-// with all it holds, or a new one. It knows where the door is and what memory the two share.
+// with all it holds, or a new one. It knows where the record is and what memory the two share.
 import { lstat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Clock } from '#agent/base/clock.ts';
 import { makeDirectory } from '#agent/base/directory.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import { Counters } from '#proxy/counters.ts';
 import { startDataPlane, type DataPlane, type DataPlaneOptions } from '#proxy/plane.ts';
 import type { PlaneLog } from '#proxy/planeRun.ts';
-import { findPredecessor, type Listeners } from '#proxy/predecessor.ts';
+import type { InheritedListeners } from '#proxy/inheritedListeners.ts';
+import { PlaneRecord } from '#proxy/planeRecord.ts';
+import { findPredecessor } from '#proxy/predecessor.ts';
+import { programDigest } from '#proxy/program.ts';
 import { ReplaySet, type ReplayOptions } from '#proxy/replay.ts';
 import type { Log } from './log.ts';
 import { VERSION } from './version.ts';
@@ -30,20 +32,23 @@ export interface OpenedDataPlane {
   readonly plane: DataPlane;
   readonly counters: Counters;
   /** Listening sockets of an earlier control plane; whoever opens one asks here first. */
-  readonly listeners: Listeners | undefined;
+  readonly listeners: InheritedListeners | undefined;
   /** True while the data plane runs that was there before. */
   inherits(): boolean;
+  /** Ends the data plane when its lanes have ended, but after `drainMs` at the latest. */
+  close(drainMs: number): Promise<void>;
 }
 
-/** Errors: AGENT_RUNNING, CONTROL_SOCKET_UNUSABLE. */
+/** Errors: AGENT_RUNNING, CONTROL_SOCKET_UNUSABLE, PROCESS_TIMEOUT. */
 export async function openDataPlane(parts: DataPlaneParts): Promise<OpenedDataPlane> {
   const { runDir, workers, uid, log, clock } = parts;
   await requireOwn(runDir);
   const planeLog: PlaneLog = (level, event, fields) =>
     log[level](event, fields as Parameters<Log['info']>[1]);
+  const record = await PlaneRecord.open(runDir, { clock, log: planeLog });
   const common = {
-    door: join(runDir, 'plane.sock'),
-    settings: { workers, uid, gid: uid, build: VERSION },
+    record,
+    settings: { workers, uid, gid: uid, build: `${VERSION} ${programDigest()}` },
     nodePath: process.execPath,
     clock,
     log: planeLog,
@@ -70,6 +75,10 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<OpenedDataPl
     counters,
     listeners: predecessor?.listeners,
     inherits: () => inherited !== undefined && plane.status().pid === inherited,
+    close: async (drainMs) => {
+      await plane.close(drainMs);
+      record.close();
+    },
   };
 }
 

@@ -1,13 +1,12 @@
 // The door of a running data plane: the Unix socket at which a new control plane, and nobody but root,
-// is given what it needs to go on where the last one was killed. What is behind the descriptors is
-// proxy/main.ts; the other side is predecessor.ts.
+// comes in where the last one was killed. It brings the sockets that the two will share and is given
+// memory and listeners over them. What is behind those is proxy/main.ts; the other side is
+// predecessor.ts.
 import { createServer, type Server, type Socket } from 'node:net';
-import { sha256 } from '#agent/base/bytes.ts';
-import { CONTROL_VERSION, type PlaneSettings } from './control.ts';
+import { systemClock } from '#agent/base/clock.ts';
 import { closeFd } from '#proxy/native/fd.ts';
-import { MAX_FDS, sendFds } from '#proxy/native/fdpass.ts';
+import { MAX_FDS, receiveFds, sendFds } from '#proxy/native/fdpass.ts';
 import { fdOf } from '#proxy/native/handle.ts';
-import { socketPair } from '#proxy/native/socket.ts';
 import { peerCredentials } from '#proxy/native/unix.ts';
 
 /** Both memfds and every listening socket; they stay open here too. */
@@ -17,13 +16,13 @@ export interface Legacy {
   readonly listeners: readonly number[];
 }
 
-/** This process's ends of what it now shares with the control plane that came in. */
+/** One side's ends of what control plane and data plane share. */
 export interface Ends {
   /** Stream of messages (channel.ts). */
   readonly channel: number;
   /** SEQPACKET of descriptors (fdpass.ts). */
   readonly fds: number;
-  /** Stream that carries this process's last words. */
+  /** Stream that carries the data plane's last words. */
   readonly words: number;
 }
 
@@ -36,23 +35,17 @@ export interface Host {
 
 const ROOT = 0;
 const MAX_KNOCKING = 4;
-
-/**
- * What control plane and data plane must have in common to go on together, as the ticket under which
- * the legacy is sent: the first 4 bytes of a hash of version and settings.
- */
-export const fingerprintOf = ({ build, workers, uid, gid }: PlaneSettings): number =>
-  sha256(Buffer.from(JSON.stringify([CONTROL_VERSION, build, workers, uid, gid]))).readUInt32LE(0);
+/** What a visitor brings follows its connection within a call or two. */
+const BRING_WITHIN_MS = 1000;
+const LOOK_EVERY_MS = 2;
 
 /** Listens on the bound Unix socket `fd`, which it then owns, until closed. */
-export function openDoor(fd: number, settings: PlaneSettings, host: Host): Server {
+export function openDoor(fd: number, host: Host): Server {
   const server = createServer({ pauseOnConnect: true }, (visitor) => {
     visitor.on('error', () => undefined); // gone again
-    try {
-      letIn(visitor, settings, host);
-    } finally {
-      visitor.destroy(); // what was sent stays readable at the other end
-    }
+    // The socket's mode lets no other in; should somebody have loosened it, this does not.
+    if (isRoot(visitor)) hear(visitor, host, BRING_WITHIN_MS);
+    else visitor.destroy();
   });
   server.maxConnections = MAX_KNOCKING;
   server.on('error', () => undefined); // no descriptor left: the visitor tries again
@@ -60,35 +53,50 @@ export function openDoor(fd: number, settings: PlaneSettings, host: Host): Serve
   return server;
 }
 
-function letIn(visitor: Socket, settings: PlaneSettings, host: Host): void {
+const isRoot = (visitor: Socket): boolean => {
   const fd = fdOf(visitor);
-  // The socket's mode lets no other in; should somebody have loosened it, this does not.
-  if (fd < 0 || peerCredentials(fd).uid !== ROOT) return;
-  const legacy = host.legacy();
-  if (legacy === undefined) return;
-  const [channel, theirChannel] = socketPair('stream');
-  const [fds, theirFds] = socketPair('seqpacket');
-  const [words, theirWords] = socketPair('stream');
-  const theirs = [theirChannel, theirFds, theirWords];
+  return fd >= 0 && peerCredentials(fd).uid === ROOT;
+};
+
+/** Waits for what the visitor brings: Node itself would read on and lose the descriptors. */
+function hear(visitor: Socket, host: Host, leftMs: number): void {
   try {
-    sendListeners(fds, legacy.listeners); // waiting there before the visitor has the other end
-    const passed = [...theirs, legacy.replay, legacy.counters];
-    if (!sendFds(fd, fingerprintOf(settings), passed)) throw new RangeError('the door is blocked');
+    const brought = receiveFds(fdOf(visitor));
+    if (brought === undefined && leftMs > 0) {
+      systemClock.after(LOOK_EVERY_MS, () => hear(visitor, host, leftMs - LOOK_EVERY_MS));
+      return;
+    }
+    if (brought !== undefined) letIn(brought.fds, host);
   } catch {
-    [channel, fds, words].forEach(closeFd);
-    return;
-  } finally {
-    theirs.forEach(closeFd);
+    // it went away, or brought something else
   }
-  host.entered({ channel, fds, words });
+  visitor.destroy();
+}
+
+/** Errors: any; who brought the ends sees them closed then. */
+function letIn(brought: readonly number[], host: Host): void {
+  const [channel, fds, words, ...more] = brought;
+  const legacy = host.legacy();
+  try {
+    if (channel === undefined || fds === undefined || words === undefined || more.length > 0) {
+      throw new RangeError(`${brought.length} descriptors, not 3`);
+    }
+    if (legacy === undefined) throw new RangeError('not now');
+    const { replay, counters, listeners } = legacy;
+    sendAll(fds, [replay, counters, ...listeners]);
+    host.entered({ channel, fds, words });
+  } catch (error) {
+    brought.forEach(closeFd);
+    throw error;
+  }
 }
 
 /** In messages of MAX_FDS; the ticket says how many follow after this message. */
-function sendListeners(socket: number, listeners: readonly number[]): void {
-  for (let from = 0; from < listeners.length; from += MAX_FDS) {
-    const some = listeners.slice(from, from + MAX_FDS);
-    if (!sendFds(socket, listeners.length - from - some.length, some)) {
-      throw new RangeError(`${listeners.length} listeners are more than a socket holds`);
+function sendAll(socket: number, all: readonly number[]): void {
+  for (let from = 0; from < all.length; from += MAX_FDS) {
+    const some = all.slice(from, from + MAX_FDS);
+    if (!sendFds(socket, all.length - from - some.length, some)) {
+      throw new RangeError(`${all.length} descriptors are more than a socket holds`);
     }
   }
 }

@@ -111,7 +111,7 @@ class PlaneLife {
     });
     dropPrivileges(settings);
     // After that, so that who comes in sees by the kernel's word whom this process runs as.
-    const door = openDoor(PLANE_FDS.door, settings, {
+    const door = openDoor(PLANE_FDS.door, {
       legacy: () => {
         if (this.#link !== undefined || this.#isDraining) return undefined;
         const { replay, counters } = PLANE_FDS;

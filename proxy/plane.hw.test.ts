@@ -1,5 +1,6 @@
 // The supervision and the real process, with workers that answer what they are able to do
 // (plane.probe.ts). Everything on loopback.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
@@ -17,7 +18,9 @@ import { closeFd, dupFd } from '#proxy/native/fd.ts';
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
 import { startDataPlane, type DataPlane, type DataPlaneOptions } from './plane.ts';
 import { CRASH_POD, POOL_POD, POOL_TARGET, type ProbeAnswer } from './plane.probe.ts';
+import { PlaneRecord } from './planeRecord.ts';
 import { privilegeFaults } from './privilege.ts';
+import { identify, programOf } from './processIdentity.ts';
 import { ReplaySet } from './replay.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -43,7 +46,7 @@ afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-function start(changes: Partial<DataPlaneOptions> = {}): Started {
+async function start(changes: Partial<DataPlaneOptions> = {}): Promise<Started> {
   const log: LogLine[] = [];
   const events: LaneEvent[] = [];
   const counters = Counters.create();
@@ -53,6 +56,7 @@ function start(changes: Partial<DataPlaneOptions> = {}): Started {
     quotaPerSource: 100,
     sources: 4,
   });
+  const record = changes.record ?? (await openRecord());
   const plane = startDataPlane({
     nodePath: process.execPath,
     mainPath: PROBE,
@@ -65,22 +69,23 @@ function start(changes: Partial<DataPlaneOptions> = {}): Started {
     clock: systemClock,
     random: () => 0,
     staleAfterMs: 60_000,
-    door: doorPath(),
+    record,
     ...changes,
   });
   undo.push(async () => {
     await plane.close();
+    record.close();
     closeFd(replay.fd);
     closeFd(counters.fd);
   });
   return { plane, log, events, counters };
 }
 
-/** A path for the door of one data plane, in a folder of its own. */
-function doorPath(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tidelock-door-'));
+/** The record of a run directory of its own. */
+function openRecord(): Promise<PlaneRecord> {
+  const folder = mkdtempSync(join(tmpdir(), 'tidelock-run-'));
   undo.push(() => rmSync(folder, { recursive: true }));
-  return join(folder, 'plane.sock');
+  return PlaneRecord.open(folder, { clock: systemClock, log: () => undefined });
 }
 
 const running = (plane: DataPlane, restarts = 0): Promise<void> =>
@@ -142,6 +147,16 @@ function impostor(source: string): Partial<DataPlaneOptions> {
   return { mainPath, appFolder: folder };
 }
 
+/** A Node that may start no process and no thread once it is not root: what an impostor cannot tell. */
+function barrenNode(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tidelock-node-'));
+  undo.push(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'node');
+  const script = `#!/bin/sh\nexec prlimit --nproc=0 -- '${process.execPath}' "$@"\n`;
+  writeFileSync(path, script, { mode: 0o755 });
+  return path;
+}
+
 const HELLO = `
 import { Socket } from 'node:net';
 const channel = new Socket({ fd: 3 });
@@ -169,7 +184,7 @@ function serveArrivals(): string[] {
 
 describe('startDataPlane()', () => {
   test('startDataPlane() runs a process that can neither read, nor spawn, nor become root', async () => {
-    const { plane } = start();
+    const { plane } = await start();
     const port = listenFor(plane, 'pod-1');
     await running(plane);
     expect(await ask(port)).toMatchObject({
@@ -178,6 +193,7 @@ describe('startDataPlane()', () => {
       spawn: 'ERR_ACCESS_DENIED',
       nativeRead: 'EACCES',
       nativeRoot: 'EPERM',
+      nativeFork: 'EAGAIN',
     });
     const { pid } = plane.status();
     expect(privilegeFaults(pid, SETTINGS)).toEqual([]);
@@ -187,7 +203,7 @@ describe('startDataPlane()', () => {
   });
 
   test('startDataPlane() gives every worker the newest snapshot, keys included', async () => {
-    const { plane } = start();
+    const { plane } = await start();
     plane.publish(snapshot(1, 0x11));
     await running(plane);
     plane.publish(snapshot(2, 0x22));
@@ -197,7 +213,7 @@ describe('startDataPlane()', () => {
 
   test('startDataPlane() fills pools on demand, verifies once and passes events and counters on', async () => {
     const arrived = serveArrivals();
-    const { plane, events, counters } = start();
+    const { plane, events, counters } = await start();
     listenFor(plane, POOL_POD);
     await running(plane);
     await vi.waitFor(() => expect(arrived.toSorted().join('')).toBe('0000011111'), WAIT);
@@ -213,7 +229,7 @@ describe('startDataPlane()', () => {
   test('startDataPlane() answers who asks for sockets that cannot be made, so that it asks again', async () => {
     const arrived = serveArrivals();
     let asked = 0;
-    const { plane, log } = start({
+    const { plane, log } = await start({
       makeSockets: (_podUid, family, count) => {
         asked += 1;
         if (asked === 1) throw new RangeError('no room');
@@ -227,7 +243,7 @@ describe('startDataPlane()', () => {
   });
 
   test('startDataPlane() starts a killed process anew; who connects meanwhile is served by the next', async () => {
-    const { plane } = start();
+    const { plane } = await start();
     plane.publish(snapshot(5, 0x55));
     const port = listenFor(plane, 'pod-1');
     await running(plane);
@@ -242,7 +258,7 @@ describe('startDataPlane()', () => {
   });
 
   test('startDataPlane() ends and replaces a process of which a worker died, with its last words', async () => {
-    const { plane, log } = start();
+    const { plane, log } = await start();
     const port = listenFor(plane, CRASH_POD);
     await running(plane);
     await expect(ask(port)).rejects.toThrow();
@@ -252,7 +268,7 @@ describe('startDataPlane()', () => {
   });
 
   test('startDataPlane() gives nothing to a process that keeps its privileges', async () => {
-    const { plane, log } = start(
+    const { plane, log } = await start(
       impostor(`${HELLO}
         setTimeout(() => say({ type: 'hello', version: ${CONTROL_VERSION}, workers: 2 }), 50);
         setInterval(() => process.stderr.write('heard ' + heard + ';'), 5);`),
@@ -278,7 +294,9 @@ describe('startDataPlane()', () => {
     ['comes before hello', `say({ type: 'poolLow', worker: 0, podUid: 'p', family: 4, want: 9 });`],
     ['is hello in another version', `say({ type: 'hello', version: 99, workers: 2 });`],
   ])('startDataPlane() ends a process whose message %s, and lives on', async (_what, misdeed) => {
-    const { plane, log } = start(impostor(`${HELLO}\n${misdeed}\nsetInterval(() => {}, 1000);`));
+    const { plane, log } = await start(
+      impostor(`${HELLO}\n${misdeed}\nsetInterval(() => {}, 1000);`),
+    );
     await vi.waitFor(() => expect(plane.status().restarts).toBeGreaterThan(0), WAIT);
     const ends = log.filter((line) => line.event === 'plane.ended');
     expect(JSON.stringify(ends[0]?.fields)).toMatch(/frame|no message/);
@@ -293,7 +311,7 @@ describe('startDataPlane()', () => {
       /sockets in a second/,
     ],
   ])('startDataPlane() ends a process that %s', async (_what, misdeed, times, why) => {
-    const { log } = start({
+    const { log } = await start({
       ...impostor(`${HELLO}
         process.setgroups([]);
         process.setgid(${UID});
@@ -301,6 +319,7 @@ describe('startDataPlane()', () => {
         say({ type: 'hello', version: ${CONTROL_VERSION}, workers: 2 });
         for (let i = 0; i < ${times}; i += 1) ${misdeed};
         setInterval(() => {}, 1000);`),
+      nodePath: barrenNode(),
       makeSockets: () => [],
     });
     await vi.waitFor(
@@ -311,8 +330,23 @@ describe('startDataPlane()', () => {
     expect(JSON.stringify(log)).toMatch(why);
   });
 
+  test('startDataPlane() ends what was retired before and outstays its time', async () => {
+    const record = await openRecord();
+    const child = spawn('sleep', ['60']);
+    await once(child, 'spawn');
+    const [identity, program] = [identify(child.pid ?? 0), programOf(child.pid ?? 0)];
+    if (identity === undefined || program === undefined) throw new RangeError('it has ended');
+    const memory = { replay: '0:1', counters: '0:2' };
+    record.add({ ...identity, program, settings: SETTINGS, ...memory, endBy: Date.now() - 1 });
+    const exit = once(child, 'exit');
+    const { plane, log } = await start({ record });
+    await running(plane);
+    expect(await exit).toEqual([null, 'SIGKILL']);
+    await vi.waitFor(() => expect(log.map(({ event }) => event)).toContain('plane.retired'), WAIT);
+  });
+
   test('startDataPlane() waits longer after each failure in a row', async () => {
-    const { log } = start(impostor('process.exit(3);'));
+    const { log } = await start(impostor('process.exit(3);'));
     const delays = (): unknown[] =>
       log.filter((line) => line.event === 'plane.ended').map((line) => line.fields['restartInMs']);
     await vi.waitFor(() => expect(delays().length).toBeGreaterThan(3), WAIT);
@@ -320,13 +354,13 @@ describe('startDataPlane()', () => {
   });
 
   test('startDataPlane() survives a program that cannot be run', async () => {
-    const { plane, log } = start({ nodePath: '/nonexistent/node' });
+    const { plane, log } = await start({ nodePath: '/nonexistent/node' });
     await vi.waitFor(() => expect(plane.status().restarts).toBeGreaterThan(1), WAIT);
     expect(JSON.stringify(log)).toContain('ENOENT');
   });
 
   test('DataPlane.unlisten() stops serving a listener', async () => {
-    const { plane } = start();
+    const { plane } = await start();
     const port = listenFor(plane, 'pod-1');
     await running(plane);
     await ask(port);
@@ -341,7 +375,7 @@ describe('startDataPlane()', () => {
   });
 
   test.each([0, 5000])('DataPlane.close(%i) ends the process', async (drainMs) => {
-    const { plane } = start();
+    const { plane } = await start();
     await running(plane);
     const { pid } = plane.status();
     await plane.close(drainMs);

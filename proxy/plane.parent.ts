@@ -6,12 +6,13 @@ import { Counters } from './counters.ts';
 import { dupFd } from '#proxy/native/fd.ts';
 import { tcpListener } from '#proxy/native/socket.ts';
 import { startDataPlane } from './plane.ts';
+import { PlaneRecord } from './planeRecord.ts';
 import { ReplaySet } from './replay.ts';
 import type { PlaneSettings } from './control.ts';
 
 /** What its first argument is, as JSON. */
 export interface ParentTask {
-  readonly door: string;
+  readonly runDir: string;
   readonly settings: PlaneSettings;
   readonly probe: string;
   readonly staleAfterMs: number;
@@ -28,11 +29,12 @@ export interface ParentSays {
 
 if (import.meta.main) {
   const task = JSON.parse(process.argv[2] ?? '') as ParentTask;
+  const record = await PlaneRecord.open(task.runDir, { clock: systemClock, log: () => undefined });
   const plane = startDataPlane({
     nodePath: process.execPath,
     mainPath: task.probe,
     settings: task.settings,
-    door: task.door,
+    record,
     staleAfterMs: task.staleAfterMs,
     replay: ReplaySet.create({ periodMs: 10_000, openingsPerPeriod: 100, sources: 4 }),
     counters: Counters.create(),

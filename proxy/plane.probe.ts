@@ -20,6 +20,7 @@ export interface ProbeAnswer {
   readonly spawn: string;
   readonly nativeRead: string;
   readonly nativeRoot: string;
+  readonly nativeFork: string;
   readonly chainKey: string;
   /** Sockets received for the pod so far. */
   readonly sockets: number;
@@ -35,6 +36,8 @@ export const POOL_TARGET = { host: '127.0.0.1', port: 15_099 } as const;
 const open: (path: string, flags: number) => number = libc.func(
   'int open(const char *path, int flags)',
 );
+const fork: () => number = libc.func('int fork(void)');
+const exit: (code: number) => void = libc.func('void _exit(int code)');
 const setuid: (uid: number) => number = libc.func('int setuid(unsigned int uid)');
 
 const outcome = (attempt: () => unknown): string => {
@@ -143,6 +146,7 @@ class ProbeWorker {
       spawn: outcome(() => spawnSync('/bin/true')),
       nativeRead: outcome(() => checked('open', open('/etc/shadow', 0))),
       nativeRoot: outcome(() => checked('setuid', setuid(0))),
+      nativeFork: outcome(() => checked('fork', fork()) === 0 && exit(0)),
       chainKey: this.#chainKey,
       sockets: this.#sockets,
       verified: this.#verified,

@@ -5,11 +5,12 @@ import type { NodeName } from '#agent/base/brands.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
 import { roleKey, type ListenerRole } from './control.ts';
 import { listLanes, type LaneList } from './laneList.ts';
+import { setNonBlocking } from '#proxy/native/fd.ts';
 import { setNoNewPrivileges } from '#proxy/native/process.ts';
 import { adoptPlane, spawnPlane, type PlaneProcess, type SpawnOptions } from './planeProcess.ts';
 import { PlaneRun, type PlaneRunOptions } from './planeRun.ts';
 import type { Predecessor } from './predecessor.ts';
-import { retire, type Retired } from './retirement.ts';
+import { retire, RETIRE_WITHIN_MS, retiredBefore, type Retired } from './retirement.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface DataPlaneOptions extends PlaneRunOptions, SpawnOptions {
@@ -63,6 +64,7 @@ export function startDataPlane(options: DataPlaneOptions): DataPlane {
   // On this thread, so that every thread of the child has it from its first instruction on.
   setNoNewPrivileges();
   const plane = new Supervisor(options);
+  plane.seeOff();
   plane.start(options.predecessor);
   return plane;
 }
@@ -83,6 +85,13 @@ class Supervisor implements DataPlane {
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
+  }
+
+  /** Those that an earlier control plane sent into retirement. */
+  seeOff(): void {
+    for (const plane of this.#options.record.planes()) {
+      if (plane.endBy !== undefined) this.#keepRetired(retiredBefore(plane, this.#options));
+    }
   }
 
   start(predecessor?: Predecessor): void {
@@ -115,14 +124,26 @@ class Supervisor implements DataPlane {
   }
 
   #process(predecessor: Predecessor | undefined): PlaneProcess {
-    const { clock, log } = this.#options;
+    const { clock, record } = this.#options;
     if (predecessor === undefined) return spawnPlane(this.#options);
     const process = adoptPlane(predecessor, clock);
     if (predecessor.memory !== undefined) return process;
-    const retired = retire(process, { clock, log });
-    this.#retired.add(retired);
-    void retired.ended.then(() => this.#retired.delete(retired));
+    this.#keepRetired(retire(process, this.#options));
+    record.retire(predecessor.identity, clock.wallMs() + RETIRE_WITHIN_MS);
     return spawnPlane(this.#options);
+  }
+
+  #keepRetired(retired: Retired): void {
+    this.#retired.add(retired);
+    void retired.ended.then(() => {
+      this.#retired.delete(retired);
+      this.#keepFromWaiting();
+    });
+  }
+
+  /** Whoever holds one of the listeners could have made accept(2) wait for all others. */
+  #keepFromWaiting(): void {
+    for (const { fd } of this.#listeners.values()) setNonBlocking(fd);
   }
 
   publish(snapshot: Snapshot): void {
@@ -187,6 +208,7 @@ class Supervisor implements DataPlane {
   /** Snapshot before listeners: no connection is accepted by a worker that does not know its pod. */
   #feed(run: PlaneRun): void {
     if (this.#snapshot !== undefined) run.send({ type: 'snapshot', snapshot: this.#snapshot });
+    this.#keepFromWaiting(); // after what the process before this one may have done
     for (const { role, fd } of this.#listeners.values()) run.sendListener(role, fd);
     if (this.#areNamed) run.send({ type: 'listenersNamed' });
   }

@@ -1,6 +1,6 @@
 // A process of the data plane as an operating-system process: started here, or found running. Both
 // look the same to planeRun.ts, which speaks with it.
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
@@ -8,12 +8,16 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import { closeFd } from '#proxy/native/fd.ts';
+import { memoryId } from '#proxy/native/memfd.ts';
 import { forceSendBuffer, socketPair } from '#proxy/native/socket.ts';
 import { bindUnix } from '#proxy/native/unix.ts';
 import type { Predecessor } from './predecessor.ts';
-import { isAlive, killProcess } from './processIdentity.ts';
+import type { PlaneRecord } from './planeRecord.ts';
+import { identify, isAlive, killProcess, programOf } from './processIdentity.ts';
+import { APP_FOLDER } from './program.ts';
 import type { ReplaySet } from './replay.ts';
 import type { Counters } from './counters.ts';
+import type { PlaneSettings } from './control.ts';
 
 export interface PlaneProcess {
   readonly pid: number;
@@ -34,42 +38,43 @@ export interface SpawnOptions {
   readonly appFolder?: string;
   /** Another main module than proxy/main.ts, for tests. */
   readonly mainPath?: string;
-  /** Path of the Unix socket at which a later control plane finds the process (door.ts). */
-  readonly door: string;
+  /** Of this run directory; what is started is noted there before it is told anything. */
+  readonly record: PlaneRecord;
+  readonly settings: PlaneSettings;
   readonly replay: ReplaySet;
   readonly counters: Counters;
+  readonly clock: Clock;
 }
 
-const FD_QUEUE_BYTES = 8 << 20;
+/** Descriptors that may wait unread count as so many bytes. */
+export const FD_QUEUE_BYTES = 8 << 20;
 const LOOK_EVERY_MS = 20;
+/** Its last words have come by then, or somebody else holds the pipe they came by. */
+const WORDS_WITHIN_MS = 500;
 
 /** Starts a process with the descriptors of PLANE_FDS, on what it needs to read and no more. */
 export function spawnPlane(options: SpawnOptions): PlaneProcess {
   const [channel, theirChannel] = socketPair('stream');
   const [fdSocket, theirFds] = socketPair('seqpacket');
   const theirs = [theirChannel, theirFds];
-  const { replay, counters } = options;
+  const { replay, counters, record, clock } = options;
   try {
     forceSendBuffer(fdSocket, FD_QUEUE_BYTES);
-    rmSync(options.door, { force: true }); // of the process before, which has ended or drains
-    const door = bindUnix(options.door);
+    rmSync(record.door, { force: true }); // of the process before, which has ended or drains
+    const door = bindUnix(record.door);
     theirs.push(door);
     const child = spawn(options.nodePath, argumentsFor(options), {
       cwd: folderOf(options),
       env: {},
       stdio: ['ignore', 'ignore', 'pipe', theirChannel, theirFds, replay.fd, counters.fd, door],
     });
+    note(child, options);
     return {
       pid: child.pid ?? 0,
       channel: new Socket({ fd: channel }),
       fdSocket,
       words: child.stderr,
-      ended: new Promise((resolve) => {
-        child.once('error', (error) => resolve(messageOf(error)));
-        child.once('close', (code, signal) =>
-          resolve(`ended with ${signal ?? `exit code ${code}`}`),
-        );
-      }),
+      ended: endOf(child, clock),
       kill: () => void child.kill('SIGKILL'),
     };
   } catch (error) {
@@ -80,11 +85,46 @@ export function spawnPlane(options: SpawnOptions): PlaneProcess {
   }
 }
 
+/** Records it, unless it ended at once. Errors: those of the file system; then it is ended. */
+function note(child: ChildProcess, { record, settings, replay, counters }: SpawnOptions): void {
+  const { pid = 0 } = child;
+  const [identity, program] = [identify(pid), programOf(pid)];
+  if (identity === undefined || program === undefined) return;
+  try {
+    const memory = { replay: sealed(replay.fd), counters: sealed(counters.fd) };
+    record.add({ ...identity, program, settings, ...memory });
+  } catch (error) {
+    child.once('error', () => undefined).kill('SIGKILL');
+    throw error;
+  }
+}
+
+const sealed = (fd: number): string => {
+  const id = memoryId(fd);
+  if (id === undefined) throw new RangeError('the memory of a data plane must be sealed');
+  return id;
+};
+
+async function endOf(child: ChildProcess, clock: Clock): Promise<string> {
+  const how = await new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(messageOf(error)));
+    child.once('exit', (code, signal) => resolve(`ended with ${signal ?? `exit code ${code}`}`));
+  });
+  const { stderr } = child;
+  if (stderr?.closed === false) {
+    await new Promise<void>((resolve) => {
+      stderr.once('close', resolve);
+      clock.after(WORDS_WITHIN_MS, resolve);
+    });
+    stderr.destroy();
+  }
+  return how;
+}
+
 /** The process that findPredecessor() found; its ends belong to the result. */
 export function adoptPlane({ identity, ends }: Predecessor, clock: Clock): PlaneProcess {
   const channel = new Socket({ fd: ends.channel });
   const words = new Socket({ fd: ends.words });
-  forceSendBuffer(ends.fds, FD_QUEUE_BYTES);
   words.on('error', () => undefined);
   // It is nobody's child: that it ended shows in its channel first, then in /proc.
   const ended = new Promise<string>((resolve) => {
@@ -108,8 +148,7 @@ export function adoptPlane({ identity, ends }: Predecessor, clock: Clock): Plane
   };
 }
 
-const folderOf = ({ appFolder }: SpawnOptions): string =>
-  appFolder ?? fileURLToPath(new URL('..', import.meta.url));
+const folderOf = ({ appFolder }: SpawnOptions): string => appFolder ?? APP_FOLDER;
 
 const argumentsFor = (options: SpawnOptions): string[] => [
   '--permission',

@@ -1,31 +1,34 @@
-// A data plane that was there before this control plane: found by its door, checked, and taken over
-// with what it holds. Nothing it says counts: who it is says the kernel, what its descriptors are is
-// looked up, and one that fails a check is ended.
+// A data plane that was there before this control plane: known by the record, checked, and taken over
+// with what it holds. Nothing it says counts: who it is and what it was given say record and kernel,
+// what its descriptors are is looked up, and one that fails a check is ended.
+import { isDeepStrictEqual } from 'node:util';
 import { sleep, type Clock } from '#agent/base/clock.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import type { PlaneSettings } from './control.ts';
 import { Counters } from './counters.ts';
-import { fingerprintOf, type Ends } from './door.ts';
+import type { Ends } from './door.ts';
+import { InheritedListeners } from './inheritedListeners.ts';
 import { closeFd } from '#proxy/native/fd.ts';
-import { receiveFds } from '#proxy/native/fdpass.ts';
-import { isSealedMemfd } from '#proxy/native/memfd.ts';
-import { listeningPlace, type ListeningPlace } from '#proxy/native/listening.ts';
-import { addressBytes, addressText } from '#proxy/native/sockaddr.ts';
+import { receiveFds, sendFds } from '#proxy/native/fdpass.ts';
+import { memoryId } from '#proxy/native/memfd.ts';
+import { listeningPlace } from '#proxy/native/listening.ts';
+import { forceSendBuffer, socketPair } from '#proxy/native/socket.ts';
 import { connectUnix, peerCredentials } from '#proxy/native/unix.ts';
+import { FD_QUEUE_BYTES } from './planeProcess.ts';
+import type { PlaneRecord, RecordedPlane } from './planeRecord.ts';
 import type { PlaneLog } from './planeRun.ts';
 import { privilegeFaults } from './privilege.ts';
 import {
-  identify,
+  fileId,
   isAlive,
   killProcess,
-  runsProgram,
+  programOf,
   type ProcessIdentity,
 } from './processIdentity.ts';
 import { ReplaySet } from './replay.ts';
 
 export interface SearchOptions {
-  /** Path of the door, in a directory that root alone may write to. */
-  readonly door: string;
+  readonly record: PlaneRecord;
   readonly settings: PlaneSettings;
   /** The program that a data plane runs. */
   readonly nodePath: string;
@@ -36,9 +39,9 @@ export interface SearchOptions {
 export interface Predecessor {
   readonly identity: ProcessIdentity;
   readonly ends: Ends;
-  /** What goes on in use; undefined: it is of another version or other settings, and may only drain. */
+  /** What goes on in use; undefined: it is of another build or other settings, and may only drain. */
   readonly memory: SharedMemory | undefined;
-  readonly listeners: Listeners;
+  readonly listeners: InheritedListeners;
 }
 
 /** What outlives control plane and data plane alike, as long as not both end. */
@@ -48,142 +51,175 @@ export interface SharedMemory {
 }
 
 const ANSWER_WITHIN_MS = 2000;
+const END_WITHIN_MS = 5000;
 const LOOK_EVERY_MS = 5;
-const MAX_LISTENERS = 10_000;
+const MAX_GIVEN = 10_000;
 
 /**
- * The data plane behind the door; undefined when there is none that can be used, and none is left
- * then. Errors: AGENT_RUNNING when one is there and serves another control plane.
+ * The data plane that serves and has no control plane any more; undefined when there is none that can
+ * be used, and none serves then. Errors: PROCESS_TIMEOUT when one cannot be ended.
  */
 export async function findPredecessor(options: SearchOptions): Promise<Predecessor | undefined> {
-  const { door, clock, log } = options;
-  const fd = connectUnix(door);
-  if (fd === undefined) return undefined;
+  const { record, log, clock } = options;
+  const serving = record.planes().filter(({ endBy }) => endBy === undefined);
+  const newest = serving.pop();
+  for (const older of serving) await endProcess(older, clock); // its door went to the newer one
+  if (newest === undefined) return undefined;
+  const { pid } = newest;
+  let given: Given | undefined;
   try {
-    const identity = identify(peerCredentials(fd).pid);
-    if (identity === undefined) return undefined;
-    const given = await legacyFrom(fd, clock, door);
-    try {
-      const found = examine(identity, given, options);
-      const { pid } = identity;
-      const fits = found.memory !== undefined;
-      log('info', 'plane.found', { pid, fits, listeners: found.listeners.size });
-      return found;
-    } catch (error) {
-      given.fds.forEach(closeFd);
-      log('error', 'plane.unfit', { pid: identity.pid, why: messageOf(error) });
-      await endOf(identity, clock);
-      return undefined;
+    given = await legacyOf(newest, options);
+    const found = examine(newest, given, options);
+    log('info', 'plane.found', {
+      pid,
+      fits: found.memory !== undefined,
+      listeners: found.listeners.size,
+    });
+    return found;
+  } catch (error) {
+    log('error', 'plane.unfit', { pid, why: messageOf(error) });
+    await endProcess(newest, clock);
+    if (given !== undefined) {
+      closeEnds(given.ends);
+      given.fds.forEach(letGo);
     }
-  } finally {
-    closeFd(fd);
+    return undefined;
   }
 }
 
 /** Ends it, so that the ports it listens on are free. */
-async function endOf(identity: ProcessIdentity, clock: Clock): Promise<void> {
-  const deadlineMs = clock.monoMs() + ANSWER_WITHIN_MS;
+async function endProcess(identity: ProcessIdentity, clock: Clock): Promise<void> {
+  const deadlineMs = clock.monoMs() + END_WITHIN_MS;
   killProcess(identity);
-  while (isAlive(identity) && clock.monoMs() < deadlineMs) await sleep(clock, LOOK_EVERY_MS);
+  while (isAlive(identity)) {
+    if (clock.monoMs() > deadlineMs) throw endless(identity);
+    await sleep(clock, LOOK_EVERY_MS);
+  }
 }
 
 interface Given {
-  readonly ticket: number;
+  readonly ends: Ends;
+  /** Replay set, counters, listeners: memory and listening sockets, looked at, and nothing else. */
   readonly fds: readonly number[];
 }
 
-async function legacyFrom(fd: number, clock: Clock, door: string): Promise<Given> {
+/** Errors: any, when it gives nothing in time, or what it should not. */
+async function legacyOf(plane: RecordedPlane, { record, clock }: SearchOptions): Promise<Given> {
   const deadlineMs = clock.monoMs() + ANSWER_WITHIN_MS;
-  try {
-    for (;;) {
-      const given = receiveFds(fd);
-      if (given !== undefined) return given;
-      if (clock.monoMs() > deadlineMs) throw new RangeError('it does not answer');
-      await sleep(clock, LOOK_EVERY_MS);
+  for (;;) {
+    try {
+      return await visit(plane, record.door, clock, deadlineMs);
+    } catch (error) {
+      // It may not have noticed yet that its control plane is gone.
+      if (error instanceof Unfit || !isAlive(plane) || clock.monoMs() > deadlineMs) throw error;
     }
-  } catch (cause) {
-    throw new TidelockError('AGENT_RUNNING', {
-      op: 'plane.find',
-      message: `Cannot take the data plane at ${door} over: ${messageOf(cause)}`,
-      hint: 'Another agent runs with this run directory, or its data plane is just ending: stop that agent, or try again in a few seconds.',
-      cause,
-    });
+    await sleep(clock, LOOK_EVERY_MS);
   }
 }
 
-/** Errors: any, when it is not what a data plane of this node must be. */
-function examine(identity: ProcessIdentity, given: Given, options: SearchOptions): Predecessor {
-  const { settings, nodePath } = options;
-  const [channel, fds, words, replayFd, countersFd, ...more] = given.fds;
-  if (
-    channel === undefined ||
-    fds === undefined ||
-    words === undefined ||
-    replayFd === undefined ||
-    countersFd === undefined ||
-    more.length > 0
-  ) {
-    throw new RangeError(`it gave ${given.fds.length} descriptors, not 5`);
-  }
-  const listeners = new Listeners(receiveListeners(fds));
+/**
+ * The sockets are made here, so that no other process holds this side of them: they can be of no other
+ * kind and cannot be made to wait.
+ */
+async function visit(
+  plane: RecordedPlane,
+  door: string,
+  clock: Clock,
+  deadlineMs: number,
+): Promise<Given> {
+  const visitor = connectUnix(door);
+  if (visitor === undefined) throw new RangeError('nobody listens at its door');
+  const [channel, theirChannel] = socketPair('stream');
+  const [fds, theirFds] = socketPair('seqpacket');
+  const [words, theirWords] = socketPair('stream');
+  const ends = { channel, fds, words };
+  const theirs = [theirChannel, theirFds, theirWords];
   try {
-    const fits =
-      given.ticket === fingerprintOf(settings) &&
-      runsProgram(identity, nodePath) &&
-      privilegeFaults(identity.pid, settings).length === 0;
-    const memory = fits ? sharedMemory(replayFd, countersFd) : undefined;
-    if (!fits) [replayFd, countersFd].forEach(closeFd);
-    return { identity, ends: { channel, fds, words }, memory, listeners };
+    if (peerCredentials(visitor).pid !== plane.pid) throw new Unfit('another is at its door');
+    if (!sendFds(visitor, 0, theirs)) throw new RangeError('its door is blocked');
+    theirs.splice(0).forEach(closeFd); // that it declines shows by the end of what it was sent
+    forceSendBuffer(fds, FD_QUEUE_BYTES);
+    return { ends, fds: await receiveLegacy(fds, clock, deadlineMs) };
   } catch (error) {
-    listeners.close();
+    closeEnds(ends);
     throw error;
+  } finally {
+    theirs.forEach(closeFd);
+    closeFd(visitor);
   }
 }
 
-function sharedMemory(replay: number, counters: number): SharedMemory {
-  if (!isSealedMemfd(replay) || !isSealedMemfd(counters)) throw new RangeError('no sealed memory');
-  return { replay: ReplaySet.map(replay), counters: Counters.map(counters) };
-}
+const closeEnds = ({ channel, fds, words }: Ends): void => [channel, fds, words].forEach(closeFd);
 
-/** All of them wait already: they were sent before the end of the socket that they wait at. */
-function receiveListeners(socket: number): readonly number[] {
+/** Errors: any; what came until then is let go. */
+async function receiveLegacy(
+  socket: number,
+  clock: Clock,
+  deadlineMs: number,
+): Promise<readonly number[]> {
   const all: number[] = [];
   try {
-    for (let passed = receiveFds(socket); passed !== undefined; passed = receiveFds(socket)) {
+    for (;;) {
+      const passed = receiveFds(socket, letGo);
+      if (passed === undefined) {
+        if (clock.monoMs() > deadlineMs) throw new RangeError('it does not answer');
+        await sleep(clock, LOOK_EVERY_MS);
+        continue;
+      }
       all.push(...passed.fds);
-      if (passed.ticket === 0) break;
-      if (all.length > MAX_LISTENERS) throw new RangeError('it gave too many listeners');
+      if (passed.fds.length === 0 || !passed.fds.every(isExpected)) {
+        throw new Unfit('it gave what is neither memory nor a listening socket');
+      }
+      if (passed.ticket === 0) return all;
+      if (all.length > MAX_GIVEN) throw new Unfit('it gave too many descriptors');
     }
-    return all;
   } catch (error) {
-    all.forEach(closeFd);
+    all.forEach(letGo);
     throw error;
   }
 }
 
-/** Listening sockets that a data plane gave, known by where they listen and not by what was said. */
-export class Listeners {
-  readonly #held: { readonly fd: number; readonly place: ListeningPlace | undefined }[];
+const isExpected = (fd: number): boolean =>
+  memoryId(fd) !== undefined || listeningPlace(fd) !== undefined;
 
-  constructor(fds: readonly number[]) {
-    this.#held = fds.map((fd) => ({ fd, place: listeningPlace(fd) }));
-  }
+/**
+ * Closes what is of an expected kind. Closing anything else can wait for whoever made it (FUSE, TCP
+ * that lingers); it is one message of them at most, and stays open until this process ends.
+ */
+const letGo = (fd: number): void => {
+  if (isExpected(fd)) closeFd(fd);
+};
 
-  get size(): number {
-    return this.#held.length;
+/** Errors: any, when it is not what a data plane of this node must be. */
+function examine(plane: RecordedPlane, { ends, fds }: Given, options: SearchOptions): Predecessor {
+  const [replay, counters, ...listening] = fds;
+  if (replay === undefined || memoryId(replay) !== plane.replay) {
+    throw new Unfit('it gave another replay set than its own');
   }
-
-  /** The one that listens there, for the caller to close; undefined: none does. */
-  claim({ address, port, netns }: Omit<ListeningPlace, 'family'>): number | undefined {
-    const wanted = addressText(addressBytes(address));
-    const at = this.#held.findIndex(
-      ({ place }) => place?.address === wanted && place.port === port && place.netns === netns,
-    );
-    return at < 0 ? undefined : this.#held.splice(at, 1)[0]?.fd;
+  if (counters === undefined || memoryId(counters) !== plane.counters) {
+    throw new Unfit('it gave other counters than its own');
   }
-
-  /** Closes those that nobody claimed. */
-  close(): void {
-    for (const { fd } of this.#held.splice(0)) closeFd(fd);
+  if (programOf(plane.pid) !== plane.program) throw new Unfit('it runs another program by now');
+  const faults = privilegeFaults(plane.pid, plane.settings);
+  if (faults.length > 0) throw new Unfit(faults.join('; '));
+  const listeners = new InheritedListeners(listening);
+  if (isOfThisBuild(plane, options)) {
+    const memory = { replay: ReplaySet.map(replay), counters: Counters.map(counters) };
+    return { identity: plane, ends, memory, listeners };
   }
+  [replay, counters].forEach(closeFd);
+  return { identity: plane, ends, memory: undefined, listeners };
 }
+
+const isOfThisBuild = ({ settings, program }: RecordedPlane, options: SearchOptions): boolean =>
+  isDeepStrictEqual(settings, options.settings) && program === fileId(options.nodePath);
+
+/** Asking again does not help. */
+class Unfit extends RangeError {}
+
+const endless = ({ pid }: ProcessIdentity): TidelockError =>
+  new TidelockError('PROCESS_TIMEOUT', {
+    op: 'plane.end',
+    message: `Cannot end data plane ${pid} of an earlier agent: it is still there after SIGKILL`,
+    hint: `It hangs in the kernel and may hold the lane port; look at /proc/${pid}/stack, and restart the machine if nothing else helps.`,
+  });

@@ -14,8 +14,10 @@ export function identify(pid: number): ProcessIdentity | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The command name may hold spaces and parentheses; what follows its last ")" starts at field 3.
     const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const startTicks = rest[18];
-    return state === 'Z' || startTicks === undefined ? undefined : { pid, startTicks };
+    const [threads, startTicks] = [rest[16], rest[18]];
+    // A first thread that ended while others run shows as a zombie, too.
+    const hasEnded = state === 'Z' && threads === '1';
+    return hasEnded || startTicks === undefined ? undefined : { pid, startTicks };
   } catch {
     return undefined; // no such process
   }
@@ -25,15 +27,18 @@ export function identify(pid: number): ProcessIdentity | undefined {
 export const isAlive = ({ pid, startTicks }: ProcessIdentity): boolean =>
   identify(pid)?.startTicks === startTicks;
 
-/** Whether it runs the program at `path`: the same file, by whatever name. Needs root. */
-export function runsProgram({ pid }: ProcessIdentity, path: string): boolean {
+/** Which file is at `path`, by whatever name; undefined where there is none. */
+export function fileId(path: string): string | undefined {
   try {
-    const [its, wanted] = [statSync(`/proc/${pid}/exe`), statSync(path)];
-    return its.dev === wanted.dev && its.ino === wanted.ino;
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
   } catch {
-    return false; // it ended, or the program was replaced
+    return undefined;
   }
 }
+
+/** The file that the process runs; undefined when it has ended. Needs root. */
+export const programOf = (pid: number): string | undefined => fileId(`/proc/${pid}/exe`);
 
 /** Sends SIGKILL unless it has ended. */
 export function killProcess(identity: ProcessIdentity): void {

@@ -16,10 +16,14 @@ import { Counters } from './counters.ts';
 import { openDoor } from './door.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { inodeOf, OWN_NETNS } from '#proxy/native/netns.ts';
-import { bindUnix } from '#proxy/native/unix.ts';
+import { sendFds } from '#proxy/native/fdpass.ts';
+import { socketPair, tcpListener } from '#proxy/native/socket.ts';
+import { bindUnix, connectUnix } from '#proxy/native/unix.ts';
 import { startDataPlane, type DataPlane } from './plane.ts';
 import type { ParentSays, ParentTask } from './plane.parent.ts';
 import { CRASH_POD, type ProbeAnswer } from './plane.probe.ts';
+import { PlaneRecord } from './planeRecord.ts';
+import type { PlaneLog } from './planeRun.ts';
 import { findPredecessor, type Predecessor } from './predecessor.ts';
 import { ReplaySet } from './replay.ts';
 
@@ -40,10 +44,23 @@ interface LogLine {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-function doorPath(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tidelock-door-'));
+function newRunDir(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tidelock-run-'));
   undo.push(() => rmSync(folder, { recursive: true }));
-  return join(folder, 'plane.sock');
+  return folder;
+}
+
+const logTo =
+  (lines: LogLine[]): PlaneLog =>
+  (_level, event, fields) =>
+    void lines.push({ event, fields });
+const unlogged = logTo([]);
+
+/** The record of a run directory, closed with the test at the latest. */
+async function openRecord(directory: string): Promise<PlaneRecord> {
+  const record = await PlaneRecord.open(directory, { clock: systemClock, log: unlogged });
+  undo.push(() => record.close());
+  return record;
 }
 
 const isThere = (pid: number): boolean => {
@@ -55,15 +72,15 @@ const isThere = (pid: number): boolean => {
 };
 
 interface Parent extends ParentSays {
-  readonly door: string;
+  readonly runDir: string;
   readonly kill: () => Promise<void>;
 }
 
 /** A control plane with a data plane that runs, both ended with the test. */
 async function parent(changes: Partial<ParentTask> = {}): Promise<Parent> {
-  const door = doorPath();
+  const directory = newRunDir();
   const task: ParentTask = {
-    door,
+    runDir: directory,
     settings: SETTINGS,
     probe: PROBE,
     staleAfterMs: 60_000,
@@ -81,32 +98,34 @@ async function parent(changes: Partial<ParentTask> = {}): Promise<Parent> {
     await once(child, 'exit');
   };
   undo.push(kill, () => isThere(says.pid) && process.kill(says.pid, 'SIGKILL'));
-  return { ...says, door, kill };
+  return { ...says, runDir: directory, kill };
 }
 
-function find(door: string, log: LogLine[] = [], settings = SETTINGS) {
-  return findPredecessor({
-    door,
+const find = (record: PlaneRecord, log: LogLine[] = [], settings = SETTINGS) =>
+  findPredecessor({
+    record,
     settings,
     nodePath: process.execPath,
     clock: systemClock,
-    log: (_level, event, fields) => log.push({ event, fields }),
+    log: logTo(log),
   });
+
+/** What is left by a control plane that was killed. */
+interface Found {
+  readonly record: PlaneRecord;
+  readonly predecessor: Predecessor;
 }
 
-async function found(door: string, settings = SETTINGS): Promise<Predecessor> {
-  const predecessor = await vi.waitFor(() => find(door, [], settings), WAIT);
-  if (predecessor === undefined) throw new RangeError('nobody behind the door');
-  return predecessor;
+async function found(directory: string, settings = SETTINGS): Promise<Found> {
+  const record = await openRecord(directory);
+  const log: LogLine[] = [];
+  const predecessor = await find(record, log, settings);
+  if (predecessor === undefined) throw new RangeError(`none found: ${JSON.stringify(log)}`);
+  return { record, predecessor };
 }
 
 /** Goes on with a predecessor that fits, or sends it into retirement. */
-function goOn(
-  predecessor: Predecessor,
-  door: string,
-  log: LogLine[] = [],
-  settings = SETTINGS,
-): DataPlane {
+function goOn({ predecessor, record }: Found, log: LogLine[] = [], settings = SETTINGS): DataPlane {
   const { listeners } = predecessor;
   const memory = predecessor.memory ?? {
     replay: ReplaySet.create({ periodMs: 10_000, openingsPerPeriod: 100, sources: 4 }),
@@ -118,11 +137,11 @@ function goOn(
     nodePath: process.execPath,
     mainPath: PROBE,
     settings,
-    door,
+    record,
     staleAfterMs: 60_000,
     makeSockets: () => [],
     onEvent: () => undefined,
-    log: (_level, event, fields) => log.push({ event, fields }),
+    log: logTo(log),
     clock: systemClock,
     random: () => 0,
   });
@@ -166,29 +185,37 @@ async function settledDescriptors(pid: number): Promise<string[]> {
 }
 
 describe('findPredecessor()', () => {
-  test('finds nobody where there is no door, or one that nobody stands behind', async () => {
-    const door = doorPath();
-    expect(await find(door)).toBeUndefined();
-    closeFd(bindUnix(door));
-    expect(await find(door)).toBeUndefined();
+  test('finds nobody where none is recorded, whoever stands behind the door', async () => {
+    const record = await openRecord(newRunDir());
+    expect(await find(record)).toBeUndefined();
+    const server = openDoor(bindUnix(record.door), {
+      legacy: () => ({ replay: 0, counters: 0, listeners: [] }),
+      entered: () => undefined,
+    });
+    undo.push(() => server.close());
+    expect(await find(record)).toBeUndefined();
   });
 
-  test('is refused while the data plane has a control plane', async () => {
-    const { door, pid } = await parent();
-    await expect(find(door)).rejects.toThrow(expect.objectContaining({ code: 'AGENT_RUNNING' }));
+  test('cannot be asked while the data plane has a control plane', async () => {
+    const { runDir, pid } = await parent();
+    await expect(openRecord(runDir)).rejects.toMatchObject({
+      code: 'AGENT_RUNNING',
+      message: expect.stringMatching(/process \d+ holds it/) as string,
+    });
     expect(isThere(pid)).toBe(true);
   });
 
   test('gets the running process, its memory and its listeners once the control plane is dead', async () => {
-    const { door, pid, port, kill } = await parent();
+    const { runDir, pid, port, kill } = await parent();
     const replaySet = statSync(`/proc/${pid}/fd/${PLANE_FDS.replay}`).ino;
     await kill();
     expect((await ask(port)).uid).toBe(UID);
-    const predecessor = await found(door);
+    const got = await found(runDir);
+    const { predecessor } = got;
     expect(predecessor.identity.pid).toBe(pid);
     expect(statSync(`/proc/self/fd/${predecessor.memory?.replay.fd}`).ino).toBe(replaySet);
     expect(claim(predecessor, port + 1)).toBeUndefined();
-    const plane = goOn(predecessor, door);
+    const plane = goOn(got);
     const listener = claim(predecessor, port);
     if (listener === undefined) throw new RangeError('no listener');
     undo.push(() => closeFd(listener));
@@ -201,12 +228,13 @@ describe('findPredecessor()', () => {
 
   test('finds one of another build unfit: it retires, and a new one serves its listener', async () => {
     const settings = { ...SETTINGS, build: 'another' };
-    const { door, pid, port, kill } = await parent();
+    const { runDir, pid, port, kill } = await parent();
     await kill();
-    const predecessor = await found(door, settings);
+    const got = await found(runDir, settings);
+    const { predecessor } = got;
     expect(predecessor.memory).toBeUndefined();
     const log: LogLine[] = [];
-    const plane = goOn(predecessor, door, log, settings);
+    const plane = goOn(got, log, settings);
     const listener = claim(predecessor, port);
     if (listener === undefined) throw new RangeError('no listener');
     undo.push(() => closeFd(listener));
@@ -217,25 +245,37 @@ describe('findPredecessor()', () => {
     expect(plane.status()).toMatchObject({ restarts: 0 });
     expect(log.map(({ event }) => event)).toContain('plane.retired');
   });
+
+  test('ends one that does not open in time, and its ports are free', async () => {
+    const { runDir, pid, port, kill } = await parent();
+    process.kill(pid, 'SIGSTOP');
+    await kill();
+    const log: LogLine[] = [];
+    const record = await openRecord(runDir);
+    expect(await find(record, log)).toBeUndefined();
+    expect(record.planes()).toEqual([]);
+    expect(log).toEqual([{ event: 'plane.unfit', fields: { pid, why: 'it does not answer' } }]);
+    closeFd(tcpListener('127.0.0.1', port));
+  });
 });
 
 describe('a data plane that was taken over', () => {
   test('stops serving what the new control plane does not name', async () => {
-    const { door, port, kill } = await parent();
+    const { runDir, port, kill } = await parent();
     await kill();
-    const predecessor = await found(door);
-    const plane = goOn(predecessor, door);
+    const got = await found(runDir);
+    const plane = goOn(got);
     await running(plane);
-    predecessor.listeners.close();
+    got.predecessor.listeners.close();
     plane.listenersNamed();
     await vi.waitFor(async () => expect(ask(port)).rejects.toThrow(/ECONNREFUSED/), WAIT);
   });
 
   test('tells its last words to the new control plane', async () => {
-    const { door, port, kill } = await parent({ podUid: CRASH_POD });
+    const { runDir, port, kill } = await parent({ podUid: CRASH_POD });
     await kill();
     const log: LogLine[] = [];
-    const plane = goOn(await found(door), door, log);
+    const plane = goOn(await found(runDir), log);
     await running(plane);
     await expect(ask(port)).rejects.toThrow();
     const words = await vi.waitFor(() => {
@@ -247,9 +287,9 @@ describe('a data plane that was taken over', () => {
   });
 
   test('is replaced at once when it is killed', async () => {
-    const { door, pid, kill } = await parent();
+    const { runDir, pid, kill } = await parent();
     await kill();
-    const plane = goOn(await found(door), door);
+    const plane = goOn(await found(runDir));
     await running(plane);
     process.kill(pid, 'SIGKILL');
     await vi.waitFor(() => expect(plane.status()).toMatchObject({ restarts: 1 }), WAIT);
@@ -258,17 +298,19 @@ describe('a data plane that was taken over', () => {
   });
 
   test('holds the same descriptors however often it was taken over', async () => {
-    const { door, pid, port, kill } = await parent();
+    const { runDir, pid, port, kill } = await parent();
     await kill();
     await Promise.all(Array.from({ length: 8 }, () => ask(port))); // every worker listens by now
     const before = await settledDescriptors(pid);
     for (let times = 0; times < 3; times += 1) {
-      const { ends, memory, listeners } = await found(door);
+      const { predecessor, record } = await found(runDir);
+      const { ends, memory, listeners } = predecessor;
       listeners.close();
       // This control plane ends without a word, as one that is killed.
       for (const fd of [...Object.values(ends), memory?.replay.fd, memory?.counters.fd]) {
         if (fd !== undefined) closeFd(fd);
       }
+      record.close();
       await vi.waitFor(() => expect(descriptorsOf(pid)).toEqual(before), WAIT);
     }
   });
@@ -294,6 +336,15 @@ describe('a data plane without a control plane', () => {
   });
 });
 
+/** Comes to a door as a control plane does, and leaves. */
+function knock(door: string): void {
+  const visitor = connectUnix(door);
+  if (visitor === undefined) throw new RangeError('nobody listens at the door');
+  const brought = [...socketPair('stream'), ...socketPair('seqpacket')];
+  sendFds(visitor, 0, brought.slice(0, 3));
+  [visitor, ...brought].forEach(closeFd);
+}
+
 describe('openDoor()', () => {
   const NOBODY = 65_534;
   const asNobody = (door: string) =>
@@ -311,9 +362,9 @@ describe('openDoor()', () => {
     );
 
   test('lets nobody but root in, even where the file system would', async () => {
-    const door = doorPath();
+    const door = join(newRunDir(), 'plane.sock');
     let gave = 0;
-    const server = openDoor(bindUnix(door), SETTINGS, {
+    const server = openDoor(bindUnix(door), {
       legacy: () => {
         gave += 1;
         return undefined;
@@ -326,7 +377,7 @@ describe('openDoor()', () => {
     chmodSync(door, 0o666);
     expect((await asNobody(door)).code).toBe(0);
     expect(gave).toBe(0);
-    await expect(find(door)).rejects.toThrow(expect.objectContaining({ code: 'AGENT_RUNNING' }));
-    expect(gave).toBe(1);
+    knock(door);
+    await vi.waitFor(() => expect(gave).toBe(1), WAIT);
   });
 });

@@ -20,6 +20,7 @@ import { Counters } from './counters.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { tcpListener } from '#proxy/native/socket.ts';
 import { startDataPlane, type DataPlane } from './plane.ts';
+import { PlaneRecord } from './planeRecord.ts';
 import { ReplaySet } from './replay.ts';
 import { TwoNodes, freePort, type TestNode } from './twoNodes.fixture.ts';
 
@@ -63,6 +64,7 @@ async function startSide(node: TestNode): Promise<Side> {
   const events: LaneEvent[] = [];
   const folder = mkdtempSync(join(tmpdir(), 'tidelock-door-'));
   undo.push(() => rmSync(folder, { recursive: true }));
+  const record = await PlaneRecord.open(folder, { clock: systemClock, log: () => undefined });
   const plane = startDataPlane({
     nodePath: process.execPath,
     mainPath: MAIN,
@@ -75,9 +77,12 @@ async function startSide(node: TestNode): Promise<Side> {
     clock: systemClock,
     random: () => 0,
     staleAfterMs: 60_000,
-    door: join(folder, 'plane.sock'),
+    record,
   });
-  undo.push(() => plane.close());
+  undo.push(async () => {
+    await plane.close();
+    record.close();
+  });
   node.lanePort = await freePort();
   const lane = tcpListener('127.0.0.1', node.lanePort);
   undo.push(() => [lane, replay.fd, counters.fd].forEach(closeFd));

@@ -14,7 +14,7 @@ const STATE = {
   reports: 'the attestation reports of this node',
 } as const;
 
-const SOCKETS = ['control.sock', 'plane.sock'];
+const RUNTIME = ['control.sock', 'plane.sock', 'planes.json', 'planes.json.new'];
 const SCRATCH = /^tpm(-|$)/;
 /** Directories that others keep things in under the names above: nothing below them is ours for sure. */
 const SHARED = /^\/(?:(?:boot|dev|etc|home|mnt|opt|root|run|srv|tmp|usr|var)?|var\/[^/]+)$/;
@@ -48,12 +48,12 @@ const sharedTrace = (where: string): Trace =>
     'others keep things there under the same names; remove by hand what is of tidelock',
   );
 
-/** Sockets of the agent and scratch directories of the TPM; anything else there is not ours. */
+/** Sockets and record of the agent and scratch directories of the TPM; anything else there is not ours. */
 async function runEntries(runDir: string): Promise<string[]> {
   const entries = await readdir(runDir, { withFileTypes: true }).catch(() => []);
   return entries
     .filter((entry) =>
-      entry.isDirectory() ? SCRATCH.test(entry.name) : SOCKETS.includes(entry.name),
+      entry.isDirectory() ? SCRATCH.test(entry.name) : RUNTIME.includes(entry.name),
     )
     .map(({ name }) => join(runDir, name));
 }

@@ -4,6 +4,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { TidelockError } from '#agent/base/errors.ts';
 import { holderOf, isOfTidelock, listening } from '#agent/listeners.ts';
+import { identify, isAlive, type ProcessIdentity } from '#proxy/processIdentity.ts';
 import type { Trace } from './trace.ts';
 
 /** What an agent consists of while it runs, and by which each is known. */
@@ -16,15 +17,17 @@ const PARTS = [
 export async function processTraces(): Promise<readonly Trace[]> {
   const own = await readlink('/proc/self/ns/net');
   const pids = (await readdir('/proc')).filter((name) => /^[1-9]\d*$/.test(name)).map(Number);
+  // First of all who has each pid: should another have it later, that one is not touched.
+  const all = pids.flatMap((pid) => identify(pid) ?? []);
   const netns = await Promise.all(
-    pids.map((pid) => readlink(`/proc/${pid}/ns/net`).catch(() => undefined)),
+    all.map(({ pid }) => readlink(`/proc/${pid}/ns/net`).catch(() => undefined)),
   );
-  const here = pids.filter((_, i) => netns[i] === own);
+  const here = all.filter((_, i) => netns[i] === own);
   const parts = await Promise.all(
     PARTS.map(async ({ what, is }) => {
-      const known = await Promise.all(here.map((pid) => is(pid, own)));
+      const known = await Promise.all(here.map(({ pid }) => is(pid, own)));
       const found = here.filter((_, i) => known[i] === true);
-      return found.length > 0 ? found.map((pid) => running(what, pid)) : [absent(what)];
+      return found.length > 0 ? found.map((each) => running(what, each)) : [absent(what)];
     }),
   );
   return parts.flat();
@@ -44,12 +47,12 @@ const absent = (what: string): Trace => ({
   remove: () => Promise.resolve(),
 });
 
-const running = (what: string, pid: number): Trace => ({
+const running = (what: string, identity: ProcessIdentity): Trace => ({
   kind: 'process',
   what,
-  where: `pid ${pid}`,
+  where: `pid ${identity.pid}`,
   presence: 'there',
-  remove: () => endProcess(pid),
+  remove: () => endProcess(identity),
 });
 
 /** The lane port goes with the process that listens on it. */
@@ -71,20 +74,20 @@ const TERM_MS = 20_000;
 const KILL_MS = 5_000;
 const POLL_MS = 50;
 
-/** SIGTERM, then SIGKILL. Errors: PROCESS_TIMEOUT. */
-async function endProcess(pid: number): Promise<void> {
-  const startedAt = await startOf(pid);
-  if (startedAt === undefined) return;
+/** SIGTERM, then SIGKILL, to that process and no later one of its pid. Errors: PROCESS_TIMEOUT. */
+export async function endProcess(identity: ProcessIdentity): Promise<void> {
+  const { pid } = identity;
   for (const [signal, limitMs] of [
     ['SIGTERM', TERM_MS],
     ['SIGKILL', KILL_MS],
   ] as const) {
+    if (!isAlive(identity)) return;
     try {
       process.kill(pid, signal);
     } catch {
       return; // it ended meanwhile
     }
-    if (await isGone(pid, startedAt, limitMs)) return;
+    if (await isGone(identity, limitMs)) return;
   }
   throw new TidelockError('PROCESS_TIMEOUT', {
     op: 'uninstall.end',
@@ -93,18 +96,11 @@ async function endProcess(pid: number): Promise<void> {
   });
 }
 
-async function isGone(pid: number, startedAt: string, limitMs: number): Promise<boolean> {
+async function isGone(identity: ProcessIdentity, limitMs: number): Promise<boolean> {
   const deadline = performance.now() + limitMs;
   while (performance.now() < deadline) {
-    if ((await startOf(pid)) !== startedAt) return true;
+    if (!isAlive(identity)) return true;
     await pause(POLL_MS);
   }
   return false;
-}
-
-/** Start time in clock ticks, which tells a process from a later one with its pid; undefined when gone. */
-async function startOf(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // proc_pid_stat(5)
-  return state === 'Z' ? undefined : fields[18];
 }

@@ -173,6 +173,23 @@ describe('kill -9 of the control plane', () => {
     60_000 + ROUNDS * ROUND_MS,
   );
 
+  test('a data plane that keeps still is ended, and the next one has its ports', async () => {
+    const { pid } = await dataPlaneOf('node-b');
+    process.kill(pid, 'SIGSTOP'); // it hears nobody and holds the lane port and those in the pods
+    const { program } = both.agent('node-b');
+    program.kill('SIGKILL');
+    await program.ended;
+    const again = both.startAgain('node-b');
+    await again.until(
+      'another data plane',
+      ({ dataPlane }) => dataPlane.state === 'running' && dataPlane.pid !== pid,
+      20_000,
+    );
+    await both.inStep();
+    expect(isThere(pid)).toBe(false);
+    expect((await fetchFrom(both, 'client', both.rig.pod('server'))).code).toBe(0);
+  }, 120_000);
+
   test('a data plane without one ends by itself when told to', async () => {
     const { pid } = await dataPlaneOf('node-a');
     const { program } = both.agent('node-a');

@@ -76,10 +76,14 @@ export function sendFds(socketFd: number, ticket: number, fds: readonly number[]
 }
 
 /**
- * The next message, or undefined when none waits. Errors: SYSCALL_FAILED (EPIPE: the other end is
- * gone; EMFILE: descriptors were lost because this process may open no more).
+ * The next message, or undefined when none waits. Descriptors of a message that is none go to `letGo`:
+ * closing what a stranger made can wait for him. Errors: SYSCALL_FAILED, RangeError (the other end is
+ * gone; descriptors were lost because this process may open no more).
  */
-export function receiveFds(socketFd: number): PassedFds | undefined {
+export function receiveFds(
+  socketFd: number,
+  letGo: (fd: number) => void = closeFd,
+): PassedFds | undefined {
   const data = Buffer.alloc(TICKET_BYTES);
   const control = Buffer.alloc(controlBytes(MAX_FDS));
   const message = header(data, control);
@@ -90,7 +94,7 @@ export function receiveFds(socketFd: number): PassedFds | undefined {
   if (got === TICKET_BYTES && (message.flags & MSG_CTRUNC) === 0) {
     return { ticket: data.readUInt32LE(0), fds };
   }
-  fds.forEach(closeFd);
+  fds.forEach(letGo);
   throw new RangeError(
     got === 0 ? 'the fd socket is closed' : 'descriptors were lost: raise LimitNOFILE',
   );

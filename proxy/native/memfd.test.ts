@@ -1,6 +1,7 @@
+import { openSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { closeFd } from './fd.ts';
-import { createMemfd, mapMemfd } from './memfd.ts';
+import { closeFd, dupFd } from './fd.ts';
+import { createMemfd, mapMemfd, memoryId } from './memfd.ts';
 import { socketPair } from './socket.ts';
 
 describe('createMemfd() and mapMemfd()', () => {
@@ -25,5 +26,22 @@ describe('createMemfd() and mapMemfd()', () => {
       expect.objectContaining({ cause: { call: 'mmap', errno: 'EINVAL' } }),
     );
     closeFd(empty);
+  });
+});
+
+describe('memoryId()', () => {
+  test('memoryId() is that of the memory, whatever descriptor shows it', () => {
+    const [one, other] = [createMemfd('same', 8), createMemfd('same', 8)];
+    const copy = dupFd(one);
+    expect(memoryId(copy)).toBe(memoryId(one));
+    expect(memoryId(other)).not.toBe(memoryId(one));
+    [one, other, copy].forEach(closeFd);
+  });
+
+  test('memoryId() knows nothing but sealed memory', () => {
+    const file = openSync('/dev/null', 'r');
+    const [a, b] = socketPair('stream');
+    expect([file, a, -1].map(memoryId)).toEqual([undefined, undefined, undefined]);
+    [file, a, b].forEach(closeFd);
   });
 });

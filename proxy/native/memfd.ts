@@ -1,6 +1,7 @@
 // Anonymous files (memfd_create(2)) mapped into this process: memory that several processes share and
 // that outlives any of them. A mapping is never undone, because an ArrayBuffer over it may live
 // anywhere; it ends with the process.
+import { fstatSync } from 'node:fs';
 import koffi from 'koffi';
 import { closeFd } from './fd.ts';
 import { checked, libc } from './libc.ts';
@@ -52,9 +53,15 @@ export function createMemfd(name: string, lenBytes: number): number {
   }
 }
 
-/** Whether `fd` is a memfd whose size is sealed: mapped, it cannot be cut and end the process. */
-export const isSealedMemfd = (fd: number): boolean =>
-  (Math.max(0, fcntl(fd, F_GET_SEALS, 0)) & SEALS) === SEALS;
+/**
+ * Which sealed memfd `fd` is of, no two of one boot being the same; undefined for anything else, of
+ * which nothing is asked but whether it has seals: that answer no file system can hold back.
+ */
+export function memoryId(fd: number): string | undefined {
+  if ((Math.max(0, fcntl(fd, F_GET_SEALS, 0)) & SEALS) !== SEALS) return undefined;
+  const { dev, ino } = fstatSync(fd);
+  return `${dev}:${ino}`;
+}
 
 /** Size of a memfd, bytes. Errors: SYSCALL_FAILED. */
 const memfdBytes = (fd: number): number => checked('lseek', lseek(fd, 0, SEEK_END));

@@ -10,6 +10,7 @@ const setrlimit: (resource: number, limit: Buffer) => number = libc.func(
 );
 
 const RLIMIT_CORE = 4;
+const RLIMIT_NPROC = 6;
 const PR_SET_DUMPABLE = 4;
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
@@ -29,6 +30,14 @@ export const setNoNewPrivileges = (): void => {
 export const setUndumpable = (): void => {
   checked('setrlimit', setrlimit(RLIMIT_CORE, Buffer.alloc(16))); // soft and hard: 0 bytes
   checked('prctl', prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+};
+
+/**
+ * No further process or thread for this process, for good, unless it is privileged (getrlimit(2)); the
+ * threads it has go on.
+ */
+export const forbidTasks = (): void => {
+  checked('setrlimit', setrlimit(RLIMIT_NPROC, Buffer.alloc(16))); // soft and hard: 0 tasks
 };
 
 /** Empties the bounding set of this thread and of threads it makes later. Needs CAP_SETPCAP. */

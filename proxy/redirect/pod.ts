@@ -7,7 +7,7 @@ import { closeFd } from '#proxy/native/fd.ts';
 import { errnoOf } from '#proxy/native/libc.ts';
 import { inodeOf, openNetns, withNetns, type Netns } from '#proxy/native/netns.ts';
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
-import type { Listeners } from '#proxy/predecessor.ts';
+import type { InheritedListeners } from '#proxy/inheritedListeners.ts';
 import { reusePorts, restorePorts } from './portReuse.ts';
 import {
   loadRules,
@@ -53,7 +53,7 @@ export interface CaptureDeps {
   readonly run: Run;
   readonly clock: Clock;
   /** Listeners that a data plane before this control plane holds. */
-  readonly before?: Listeners | undefined;
+  readonly before?: InheritedListeners | undefined;
 }
 
 /** How long the port may still be held by the data plane of an agent that was killed. */
@@ -108,7 +108,7 @@ async function openListeners(
   netns: Netns,
   pod: PodToCapture,
   clock: Clock,
-  before: Listeners | undefined,
+  before: InheritedListeners | undefined,
 ): Promise<readonly PodListener[]> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -125,7 +125,7 @@ async function openListeners(
 function listenInside(
   ips: readonly string[],
   netns: number,
-  before: Listeners | undefined,
+  before: InheritedListeners | undefined,
 ): readonly PodListener[] {
   const listeners: PodListener[] = [];
   const port = OUTBOUND_PORT;
