@@ -17,8 +17,8 @@ export interface OwnersWord {
   readonly policy: AttestationPolicy | undefined;
   /** Of the policy document, hex: what a challenge rests on before there are records (PROTOCOL 2). */
   readonly policyHash: string | undefined;
-  /** Whether one owner of the reader signed both. */
-  readonly vouched: boolean;
+  /** Key id of the one owner of the reader who signed both; undefined when none did. */
+  readonly owner: string | undefined;
 }
 
 interface Part<T> {
@@ -35,33 +35,29 @@ export function ownersWord(
 ): OwnersWord {
   const enrolment = partOf(from.enrolment, ENROLMENT_KIND, 'enrolment', enrolmentSchema, owners);
   const policy = partOf(from.policy, POLICY_KIND, 'policy', policySchema, owners);
-  const owner = ownerCheck(enrolment, policy);
+  const owner = enrolment.signers.find((keyId) => policy.signers.includes(keyId));
   return {
-    checks: [enrolment.check, policy.check, ...(owner ? [owner] : [])],
+    checks: [enrolment.check, policy.check, ...ownerCheck(enrolment, policy, owner)],
     enrolment: enrolment.value,
     policy: policy.value,
     policyHash: policy.value && hex(documentHash(from.policy as SignedDocument)), // it has that shape
-    vouched: owner?.result === 'pass',
+    owner,
   };
 }
 
 type Signed = Pick<Part<unknown>, 'signers'>;
 
 /**
- * Whether both documents have an owner in common; undefined where one has none at all. A reader may trust
+ * Whether both documents have an owner in common; nothing where one has none at all. A reader may trust
  * owners of several clusters, each for its own: the word of one says nothing about the other's nodes.
  */
-function ownerCheck(enrolment: Signed, policy: Signed): Check | undefined {
-  if (enrolment.signers.length === 0 || policy.signers.length === 0) return undefined;
-  const name = 'owner';
-  const both = enrolment.signers.find((keyId) => policy.signers.includes(keyId));
-  return both === undefined
-    ? fail(
-        name,
-        `The enrolment is by owner ${enrolment.signers.join(', ')}, the policy by ${policy.signers.join(', ')}: nothing says that both speak for one cluster. Have the owner of the policy enrol the node.`,
-        'none',
-      )
-    : pass(name, `Owner ${both} signed both, enrolment and policy.`);
+function ownerCheck(enrolment: Signed, policy: Signed, owner: string | undefined): Check[] {
+  if (enrolment.signers.length === 0 || policy.signers.length === 0) return [];
+  if (owner !== undefined) {
+    return [pass('owner', `Owner ${owner} signed both, enrolment and policy.`)];
+  }
+  const text = `The enrolment is by owner ${enrolment.signers.join(', ')}, the policy by ${policy.signers.join(', ')}: nothing says that both speak for one cluster. Have the owner of the policy enrol the node.`;
+  return [fail('owner', text, 'none')];
 }
 
 /** Enough of a signed document to read it without believing it. */

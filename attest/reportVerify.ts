@@ -42,6 +42,8 @@ export interface ReportAppraisal {
 export interface Told extends Signed {
   readonly asOf: AsOf;
   readonly enrolment: Enrolment | undefined;
+  /** Key id of the owner who vouches for enrolment and policy, if one of the reader's does. */
+  readonly owner: string | undefined;
   /** Index to hex value, as the TPM signed them; empty when no quote held. */
   readonly pcrs: Readonly<Record<string, string>>;
   /** Subjects from the EK's issuer to its root; empty unless that was checked. */
@@ -73,8 +75,8 @@ export function verifyReport(question: ReportQuestion): ReportAppraisal {
     ...said(body, word),
   ];
   const { pcrs } = evidence;
-  const { enrolment } = word;
-  const told = { ...signed, asOf: moment, enrolment, pcrs, ekChain: chain.ekChain };
+  const { enrolment, owner } = word;
+  const told = { ...signed, asOf: moment, enrolment, owner, pcrs, ekChain: chain.ekChain };
   return { verdict: verdictOf(checks), checks, digest, told };
 }
 
@@ -95,7 +97,7 @@ function statementCheck({ body, stated }: Signed): Check {
 
 function evidenceChecks(
   { body, stated }: Signed,
-  { enrolment, policy, policyHash, vouched }: OwnersWord,
+  { enrolment, policy, policyHash, owner }: OwnersWord,
   nowMs: number,
 ): Pick<Appraisal, 'checks' | 'pcrs'> {
   if (policy === undefined || enrolment === undefined) {
@@ -117,7 +119,7 @@ function evidenceChecks(
   const linked = checks.flatMap((check) =>
     check.name === AK ? [check, keyLinkCheck(enrolment, checks)] : [check],
   );
-  return { checks: vouched ? linked : linked.map(unvouched), pcrs: appraisal.pcrs };
+  return { checks: owner === undefined ? linked.map(unvouched) : linked, pcrs: appraisal.pcrs };
 }
 
 function challengeCheck({ evidence }: ReportBody, policyHash: string | undefined): Check {
@@ -157,13 +159,13 @@ function unvouched(check: Check): Check {
 
 function chainCheck(
   { evidence }: ReportBody,
-  { vouched }: OwnersWord,
+  { owner }: OwnersWord,
   authorities: ReportQuestion['authorities'],
   atMs: number,
 ): { readonly check: Check; readonly ekChain: readonly string[] } {
   const name = 'EK certificate chain';
   if (authorities === undefined) {
-    const before = vouched ? ' The owner checked it at enrolment.' : '';
+    const before = owner !== undefined ? ' The owner checked it at enrolment.' : '';
     const text = `No roots of TPM makers were given (--roots).${before}`;
     return { check: notChecked(name, text), ekChain: [] };
   }

@@ -134,9 +134,9 @@ export class Canary {
       return;
     }
     this.#pass({});
-    const isNews = before.problem !== '' || before.last === undefined || before.last.peer;
+    const isAgain = before.last !== undefined && before.last.peer === undefined;
     const text = 'no peer yet; the workers of the data plane answer';
-    if (isNews) log.info('canary.passed', { text });
+    if (before.problem !== '' || !isAgain) log.info('canary.passed', { text });
   }
 
   #pass(by: Pick<CanaryPass, 'peer'>): void {

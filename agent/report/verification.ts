@@ -20,6 +20,7 @@ export function verificationOf(
       ? {
           asOf: { moment: told.asOf.moment, time: isoTime(told.asOf.ms) },
           node: nodeOf(told),
+          ...(told.owner === undefined ? {} : { owner: told.owner }),
           issuedAt: isoTime(told.body.issuedAt),
           attestedAt: isoTime(told.body.attestedAt),
           pcrs: told.pcrs,
@@ -41,6 +42,7 @@ export function verificationText(appraisal: ReportAppraisal): string {
         ? ([
             ['As of', asOfText(told)],
             ['Node', `${told.body.node}  (${told.body.domain}, cluster ${told.body.cluster})`],
+            ['Owner', told.owner ?? 'none that was given vouches for it'],
             ['Attested', isoTime(told.body.attestedAt)],
           ] as const)
         : []),
