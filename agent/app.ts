@@ -337,6 +337,7 @@ export async function runAgent(
     enabled: config.probes.enabled,
     pods: () => probedPods(captures.pods()),
     inbound: config.lanes.inbound,
+    run,
     clock,
     random: Math.random,
     log: (level, event, fields) => log[level](event, fields),

@@ -5,7 +5,18 @@ import type { PodState } from './captures.ts';
 /** Those whose namespace is known. */
 export const probedPods = (pods: readonly PodState[]): ProbedPod[] =>
   pods.flatMap(({ spec: { uid, namespace, name, netns }, captured }) =>
-    'problem' in netns ? [] : [{ uid, namespace, name, netnsInode: inodeOf(netns.id), captured }],
+    'problem' in netns
+      ? []
+      : [
+          {
+            uid,
+            namespace,
+            name,
+            netnsInode: inodeOf(netns.id),
+            netnsPath: netns.path,
+            captured,
+          },
+        ],
   );
 
 /** Of `device:inode` (inventory/netns.ts). */

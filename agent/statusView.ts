@@ -88,12 +88,20 @@ const problemsOf = ({ problems }: StatusSources): string[] =>
 
 function probesOf(probes: StatusSources['probes']): Status['probes'] {
   const { elsewhere: _ofNobody, ...status } = probes.status();
-  const bypasses = probes.bypasses().map((event) => ({
-    at: event.at,
-    pod: `${event.where.namespace}/${event.where.name}`,
-    text: bypassText(event),
+  const bypasses = probes.bypasses().map(({ where, packets, untold, last }) => ({
+    pod: `${where.namespace}/${where.name}`,
+    packets,
+    untold,
+    last: last.map((event) => ({ at: event.at, text: bypassText(event) })),
   }));
-  return { ...status, events: { ...status.events }, bypasses };
+  const { events, gaps, unwatched } = status;
+  return {
+    ...status,
+    events: { ...events },
+    gaps: [...gaps],
+    unwatched: [...unwatched],
+    bypasses,
+  };
 }
 
 /** An address that two nodes claim is a finding, and refused as a destination (PROTOCOL 3.6). */

@@ -1,19 +1,21 @@
-// Decoder of bypass.bt and bypassVeth.bt.
+// Decoder of bypass.bt.
 import { z } from 'zod';
 import { address, endpoint, netns, pid, port, socket, word } from './cells.ts';
 
-/** ACK in the flags of TCP (RFC 9293 3.1): with SYN, the answer to a connection that came in. */
+const SYN = 0x02; // flags of TCP (RFC 9293 3.1)
 const ACK = 0x10;
 const flags = z.int().min(0).max(0xff);
+const bit = z.literal([0, 1]);
 
-/** What both print, as an object; `byNetns` is the namespace of the process, which may be any. */
+/** What bypass.bt prints, as an object; `own`: the process is in the namespace of the socket. */
 export const bypassSighting = z
   .tuple([
     z.literal('bypass'),
     netns,
     flags,
+    bit,
     socket,
-    netns,
+    bit,
     pid,
     word,
     address,
@@ -21,12 +23,14 @@ export const bypassSighting = z
     address,
     port,
   ])
-  .transform(([kind, inode, set, sk, byNetns, process, comm, from, fromPort, to, toPort]) => ({
+  .transform(([kind, inode, set, raw, sk, own, process, comm, from, fromPort, to, toPort]) => ({
     kind,
     netns: inode,
-    direction: (set & ACK) === 0 ? ('out' as const) : ('in' as const),
+    /** SYN and ACK together are the answer to a connection that came in. */
+    answers: (set & (SYN | ACK)) === (SYN | ACK),
+    raw: raw === 1,
+    own: own === 1,
     socket: sk,
-    byNetns,
     process: { pid: process, comm },
     local: endpoint(from, fromPort),
     remote: endpoint(to, toPort),

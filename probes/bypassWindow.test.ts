@@ -8,6 +8,7 @@ const bypass = (change: Partial<BypassEvent> = {}): BypassEvent => ({
   at: 0,
   where: { kind: 'pod', uid: 'u', namespace: 'n', name: 'p' },
   direction: 'out',
+  raw: false,
   local: { address: '10.0.0.2', port: 4000 },
   remote: { address: '10.0.0.1', port: 443 },
   count: 1,

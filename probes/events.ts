@@ -77,7 +77,10 @@ export interface BypassEvent extends Occurrence {
   readonly where: PodWhere;
   /** `out`: the pod asks for a connection. `in`: it answers one that no agent delivered. */
   readonly direction: 'out' | 'in';
+  /** Made by a packet socket, and not by the kernel's own TCP. */
+  readonly raw: boolean;
   readonly local: Endpoint;
+  /** 0.0.0.0 and port 0 where a packet socket has hidden its headers in a page. */
   readonly remote: Endpoint;
   /** Absent when it cannot be known, as for what the kernel repeats by itself. */
   readonly process?: ProcessRef;
@@ -88,7 +91,7 @@ export interface BypassEvent extends Occurrence {
 export type ProbeEvent = ExecEvent | ConnectEvent | AcceptEvent | CloseEvent | BypassEvent;
 export type ProbeKind = ProbeEvent['kind'];
 
-/** Every kind, in the order of the budget in the `.bt` files, which count from 1. */
+/** Every kind, in the order of the budget in the `.bt` files, which count from 1 (6: more of bypass). */
 export const PROBE_KINDS = [
   'exec',
   'connect',

@@ -14,7 +14,7 @@ const RECORDED = {
   close:
     '{"type": "value", "data": ["close",4026532604,150089364776192,2,"::ffff:10.99.0.1",50530,"::ffff:10.99.0.2",79]}',
   bypass:
-    '{"type": "value", "data": ["bypass",4026532673,2,150088831371712,4026532673,20616,"socat","fd99::2",41764,"fd99::1",78]}',
+    '{"type": "value", "data": ["bypass",4026532673,2,0,150088831371712,1,20616,"socat","fd99::2",41764,"fd99::1",78]}',
 } as const;
 
 const sighting = (line: Line): unknown =>
@@ -71,20 +71,23 @@ describe('readLine()', () => {
     expect(sighting(readLine(fromFinWait))).toEqual({ ...read, established: true });
   });
 
-  test('reads a bypass, and from the flags which way it goes', () => {
+  test('reads a bypass, from the flags whether it answers, and who made it', () => {
     const read = {
       kind: 'bypass',
       netns: 4026532673,
-      direction: 'out',
+      answers: false,
+      raw: false,
       socket: 150088831371712,
-      byNetns: 4026532673,
+      own: true,
       process: { pid: 20616, comm: 'socat' },
       local: { address: 'fd99::2', port: 41764 },
       remote: { address: 'fd99::1', port: 78 },
     };
     expect(sighting(readLine(RECORDED.bypass))).toEqual(read);
     const synAck = RECORDED.bypass.replace('673,2,', '673,18,');
-    expect(sighting(readLine(synAck))).toEqual({ ...read, direction: 'in' });
+    expect(sighting(readLine(synAck))).toEqual({ ...read, answers: true });
+    const raw = RECORDED.bypass.replace('673,2,0,', '673,0,1,');
+    expect(sighting(readLine(raw))).toEqual({ ...read, raw: true });
   });
 
   test('reads heartbeats, losses and the budget', () => {
@@ -96,6 +99,21 @@ describe('readLine()', () => {
     const over =
       '{"type": "map", "data": {"@over": {"5": 5, "1": 35, "3": 208, "2": 208, "4": 541}}}';
     expect(readLine(over)).toEqual({ kind: 'limited', total: 997 });
+    const untold = '{"type": "map", "data": {"@untold": {"4026532673": 480, "4026532604": 7}}}';
+    expect(readLine(untold)).toEqual({
+      kind: 'untold',
+      byNetns: new Map([
+        [4026532673, 480],
+        [4026532604, 7],
+      ]),
+    });
+    expect(readLine(untold.replace('480', '-1')).kind).toBe('unreadable');
+  });
+
+  test('reads which namespace is watched, and on how many devices', () => {
+    const pod = '{"type": "value", "data": ["pod",4026532673,1]}';
+    expect(readLine(pod)).toEqual({ kind: 'watched', netns: 4026532673, devices: 1 });
+    expect(readLine(pod.replace('4026532673', '"x"')).kind).toBe('unreadable');
   });
 
   test('passes over what bpftrace says when it starts and ends', () => {
@@ -126,7 +144,16 @@ describe('readLine()', () => {
   });
 
   test('answers any text and never throws', () => {
-    const kinds = ['sighting', 'heartbeat', 'lost', 'limited', 'other', 'unreadable'];
+    const kinds = [
+      'sighting',
+      'heartbeat',
+      'lost',
+      'limited',
+      'untold',
+      'watched',
+      'other',
+      'unreadable',
+    ];
     const json = fc.json();
     const enveloped = fc
       .tuple(fc.constantFrom('value', 'map', 'lost_events', 'attached_probes', 'x'), fc.jsonValue())

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { acceptSighting } from './accept.ts';
 import { bypassSighting } from './bypass.ts';
+import { netns } from './cells.ts';
 import { closeSighting } from './close.ts';
 import { connectSighting } from './connect.ts';
 import { PROBE_KINDS, type ProbeKind } from './events.ts';
@@ -25,6 +26,10 @@ export type Line =
   | { readonly kind: 'lost'; readonly count: number }
   /** Events over the budget, since bpftrace started. */
   | { readonly kind: 'limited'; readonly total: number }
+  /** Packets past a redirect that were over it, by namespace, since bpftrace started. */
+  | { readonly kind: 'untold'; readonly byNetns: ReadonlyMap<number, number> }
+  /** A namespace whose packets are looked at, and where: on so many devices. */
+  | { readonly kind: 'watched'; readonly netns: number; readonly devices: number }
   /** Nothing to know: what bpftrace says when it starts and ends. */
   | { readonly kind: 'other' }
   | { readonly kind: 'unreadable' };
@@ -37,6 +42,10 @@ const envelope = z.discriminatedUnion('type', [
   z.object({ type: z.literal('attached_probes'), data: z.unknown() }),
 ]);
 const overByKind = z.record(z.string(), count);
+const untoldByNetns = z
+  .record(z.string(), count)
+  .transform((byNetns) => new Map(Object.entries(byNetns).map(([inode, n]) => [Number(inode), n])));
+const watched = z.tuple([z.literal('pod'), netns, count]);
 
 const OTHER: Line = { kind: 'other' };
 const UNREADABLE: Line = { kind: 'unreadable' };
@@ -63,15 +72,23 @@ export function readLine(text: string): Line {
 function readValue(data: readonly unknown[]): Line {
   const [kind] = data;
   if (kind === 'hb') return HEARTBEAT;
+  if (kind === 'pod') {
+    const { data: line } = watched.safeParse(data);
+    return line ? { kind: 'watched', netns: line[1], devices: line[2] } : UNREADABLE;
+  }
   const known = PROBE_KINDS.find((each) => each === kind);
   if (known === undefined) return UNREADABLE;
   const parsed = SIGHTINGS[known].safeParse(data.map(textOfBytes));
   return parsed.success ? { kind: 'sighting', sighting: parsed.data } : UNREADABLE;
 }
 
-/** bpftrace prints every map when it ends; only the one of heartbeat.bt is of interest. */
+/** bpftrace prints every map when it ends; only those of heartbeat.bt are of interest. */
 function readMap(data: Readonly<Record<string, unknown>>): Line {
-  const over = data['@over'];
+  const { '@over': over, '@untold': untold } = data;
+  if (untold !== undefined) {
+    const parsed = untoldByNetns.safeParse(untold);
+    return parsed.success ? { kind: 'untold', byNetns: parsed.data } : UNREADABLE;
+  }
   if (over === undefined) return OTHER;
   const parsed = overByKind.safeParse(over);
   if (!parsed.success) return UNREADABLE;

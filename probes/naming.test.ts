@@ -16,6 +16,7 @@ const pod = (name: string, netnsInode: number, captured: boolean): ProbedPod => 
   namespace: 'default',
   name,
   netnsInode,
+  netnsPath: `/run/netns/${name}`,
   captured,
 });
 const PODS = [pod('client', POD, true), pod('open', OPEN_POD, false)];
@@ -23,7 +24,7 @@ const WHERE = { kind: 'pod', uid: 'uid-client', namespace: 'default', name: 'cli
 
 const named = (change: Partial<NamerOptions> = {}): { namer: Namer; clock: StepClock } => {
   const clock = new StepClock();
-  const options = { pods: () => PODS, nodeNetns: NODE, refusesInbound: true, clock };
+  const options = { pods: () => PODS, nodeNetns: NODE, clock };
   return { namer: new Namer({ ...options, ...change }), clock };
 };
 
@@ -55,9 +56,10 @@ const close = (socket: number): Sighting => ({
 const packet = (change: Partial<Extract<Sighting, { kind: 'bypass' }>> = {}): Sighting => ({
   kind: 'bypass',
   netns: POD,
-  direction: 'out',
+  answers: false,
+  raw: false,
   socket: 0,
-  byNetns: POD,
+  own: true,
   process: { pid: 8, comm: 'raw' },
   local,
   remote,
@@ -125,6 +127,7 @@ test('Namer makes a bypass of captured pods alone', () => {
     at: 1_700_000_000_000,
     where: WHERE,
     direction: 'out',
+    raw: false,
     local,
     remote,
     process: { pid: 8, comm: 'raw' },
@@ -135,24 +138,35 @@ test('Namer makes a bypass of captured pods alone', () => {
   expect(namer.name(packet({ netns: STRANGER }))).toBe('elsewhere');
 });
 
-test('Namer lets a pod answer plaintext where that is let in', () => {
-  const answer = packet({ direction: 'in' });
-  expect(named().namer.name(answer)).toMatchObject({ kind: 'bypass', direction: 'in' });
-  const { namer } = named({ refusesInbound: false });
-  expect(namer.name(answer)).toBe('lawful');
-  expect(namer.name(packet())).toMatchObject({ kind: 'bypass' });
+test('Namer tells an answer by its flags or its socket; a packet socket answers nobody', () => {
+  const { namer } = named();
+  namer.name({ kind: 'accept', netns: POD, socket: 6, local, remote });
+  expect(namer.name(packet({ answers: true }))).toMatchObject({ direction: 'in' });
+  expect(namer.name(packet({ socket: 6 }))).toMatchObject({ direction: 'in' });
+  expect(namer.name(packet({ answers: true, raw: true }))).toMatchObject({
+    direction: 'out',
+    raw: true,
+  });
 });
 
-test('Namer names as sender who asked for the socket, else a process of that pod, else nobody', () => {
+test('Namer names as sender who asked for the socket, else a process beside it, else nobody', () => {
   const { namer } = named();
   namer.name(connect({ socket: 9 }));
-  expect(namer.name(packet({ socket: 9, byNetns: NODE }))).toHaveProperty('process', process);
+  expect(namer.name(packet({ socket: 9, own: false }))).toHaveProperty('process', process);
   expect(namer.name(packet())).toHaveProperty('process', { pid: 8, comm: 'raw' });
   for (const change of [
-    { byNetns: NODE },
+    { own: false },
     { process: { pid: 0, comm: 'swapper/0' } },
-    { direction: 'in' as const },
+    { answers: true },
   ]) {
     expect(namer.name(packet(change))).not.toHaveProperty('process');
+  }
+});
+
+test('Namer.capturedPod() is the pod of a namespace while it is captured', () => {
+  const { namer } = named();
+  expect(namer.capturedPod(POD)).toEqual(WHERE);
+  for (const netns of [OPEN_POD, NODE, STRANGER]) {
+    expect(namer.capturedPod(netns)).toBeUndefined();
   }
 });

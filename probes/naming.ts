@@ -10,6 +10,8 @@ export interface ProbedPod {
   readonly namespace: string;
   readonly name: string;
   readonly netnsInode: number;
+  /** A path by which the namespace can be entered. */
+  readonly netnsPath: string;
   /** The redirect is in place: TCP of it that goes past is a bypass. */
   readonly captured: boolean;
 }
@@ -18,13 +20,13 @@ export interface NamerOptions {
   readonly pods: () => readonly ProbedPod[];
   /** Inode of the network namespace of the node itself. */
   readonly nodeNetns: number;
-  /** Plaintext from outside is refused, so that a pod's answer to it is a bypass. */
-  readonly refusesInbound: boolean;
   readonly clock: Clock;
 }
 
 /** `elsewhere`: in a namespace of nobody we know. `lawful`: TCP of a pod that may send it. */
 export type Named = ProbeEvent | 'elsewhere' | 'lawful';
+
+type BypassSighting = Extract<Sighting, { kind: 'bypass' }>;
 
 interface Opened {
   readonly role: 'connected' | 'accepted';
@@ -84,23 +86,32 @@ export class Namer {
         };
       }
       case 'bypass': {
-        const { kind, netns, direction, local, remote } = sighting;
-        const captured = this.#pods.get(netns)?.captured === true;
-        if (where.kind === 'node' || !captured) return 'lawful';
-        if (direction === 'in' && !this.#o.refusesInbound) return 'lawful';
-        const process = this.#senderOf(sighting);
+        const { kind, raw, answers, socket, local, remote } = sighting;
+        if (where.kind === 'node' || !this.#isCaptured(sighting.netns)) return 'lawful';
+        const accepted = answers || this.#sockets.get(socket)?.role === 'accepted';
+        const direction = accepted && !raw ? 'in' : 'out';
+        const process = direction === 'out' ? this.#senderOf(sighting) : undefined;
         const who = process && { process };
-        return { kind, at, where, direction, local, remote, ...who, count: 1 };
+        return { kind, at, where, direction, raw, local, remote, ...who, count: 1 };
       }
     }
   }
 
-  /** The kernel sends some packets by itself, while any process runs: only one of that pod is named. */
-  #senderOf(packet: Extract<Sighting, { kind: 'bypass' }>): ProcessRef | undefined {
-    const asked = this.#sockets.get(packet.socket)?.process;
+  /** The captured pod that a namespace is. */
+  capturedPod(netns: number): PodWhere | undefined {
+    const where = this.#where(netns);
+    return where?.kind === 'pod' && this.#isCaptured(netns) ? where : undefined;
+  }
+
+  /** The kernel sends some packets by itself, while any process runs: only one beside the socket is named. */
+  #senderOf({ socket, own, process }: BypassSighting): ProcessRef | undefined {
+    const asked = this.#sockets.get(socket)?.process;
     if (asked) return asked;
-    const isOfPod = packet.direction === 'out' && packet.byNetns === packet.netns;
-    return isOfPod && packet.process.pid !== 0 ? packet.process : undefined;
+    return own && process.pid !== 0 ? process : undefined;
+  }
+
+  #isCaptured(netns: number): boolean {
+    return this.#pods.get(netns)?.captured === true;
   }
 
   #remember(socket: number, opened: Omit<Opened, 'atMs'>): void {

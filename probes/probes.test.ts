@@ -14,6 +14,7 @@ interface Started {
   readonly clock: StepClock;
   readonly told: ProbeEvent[];
   readonly log: string[];
+  readonly ran: string[];
   readonly stop: AbortController;
 }
 
@@ -22,13 +23,25 @@ function started(change: Partial<ProbesOptions> = {}): Started {
   const clock = new StepClock();
   const told: ProbeEvent[] = [];
   const log: string[] = [];
+  const ran: string[] = [];
   const stop = new AbortController();
   const probes = startProbes({
     enabled: true,
     pods: () => [
-      { uid: 'u', namespace: 'default', name: 'client', netnsInode: POD, captured: true },
+      {
+        uid: 'u',
+        namespace: 'default',
+        name: 'client',
+        netnsInode: POD,
+        netnsPath: '/pod',
+        captured: true,
+      },
     ],
     inbound: 'refuse',
+    run: async (argv) => {
+      ran.push(argv.join(' '));
+      return { code: 0, stdout: Buffer.alloc(0), stderr: '' };
+    },
     clock,
     random: () => 0,
     log: (level, event, { text }) => log.push(`${level} ${event} ${text}`),
@@ -39,19 +52,21 @@ function started(change: Partial<ProbesOptions> = {}): Started {
     machine: MACHINE,
     ...change,
   });
-  return { probes, tracers, clock, told, log, stop };
+  return { probes, tracers, clock, told, log, ran, stop };
 }
 
 const EXEC = ['exec', POD, 5, 1, 0, 'sh', '/bin/sh'];
 const CONNECT = ['connect', POD, 77, POD, 5, 'curl', '::ffff:10.0.0.9', 443];
-const BYPASS = ['bypass', POD, 2, 77, NODE, 1, 'x', '10.0.0.2', 4000, '10.0.0.9', 443];
+const BYPASS = ['bypass', POD, 2, 0, 77, 0, 1, 'x', '10.0.0.2', 4000, '10.0.0.9', 443];
 
 describe('startProbes()', () => {
-  test('gives the tracer every probe and the namespace of the node', () => {
+  test('gives the tracer every probe, the node, the agent, and whether plaintext is let in', () => {
     const { tracers } = started();
     expect(tracers.newest.program).toContain('sched_process_exec');
     expect(tracers.newest.program).toContain('interval:ms:500');
-    expect(tracers.newest.args).toEqual([String(NODE)]);
+    expect(tracers.newest.args).toEqual([String(NODE), String(process.pid), '0']);
+    const plain = started({ inbound: 'plain' }).tracers.newest;
+    expect(plain.args).toEqual([String(NODE), String(process.pid), '1']);
   });
 
   test('tells events in order and counts each kind', () => {
@@ -61,8 +76,9 @@ describe('startProbes()', () => {
     tracers.newest.print(EXEC, CONNECT, BYPASS, ['exec', 999, 5, 1, 0, 'sh', '/bin/sh']);
     expect(told.map(({ kind }) => kind)).toEqual(['exec', 'connect', 'bypass']);
     expect(told[2]).toMatchObject({ process: { pid: 5, comm: 'curl' } });
-    expect(probes.recent()).toEqual(told);
-    expect(probes.bypasses()).toEqual(told.slice(2));
+    expect(probes.bypasses()).toMatchObject([
+      { where: { uid: 'u' }, packets: 1, untold: 0, last: told.slice(2) },
+    ]);
     expect(probes.status()).toMatchObject({
       state: 'running',
       events: { exec: 1, connect: 1, accept: 0, close: 0, bypass: 1 },
@@ -113,16 +129,55 @@ describe('startProbes()', () => {
     ]);
   });
 
-  test('keeps the last 200 events, and the last 50 bypasses apart from them', () => {
-    const { probes, tracers } = started();
+  test('counts what a pod sent and was not told of, over restarts too', async () => {
+    const { probes, tracers, clock } = started();
+    const untold = (pod: number): string =>
+      `{"type": "map", "data": {"@untold": {"${POD}": ${pod}, "999": 5}}}\n`;
+    tracers.newest.beat();
     tracers.newest.print(BYPASS);
-    for (let pid = 1; pid <= 500; pid += 1) tracers.newest.print(EXEC.with(2, pid));
-    expect(probes.recent()).toHaveLength(200);
-    expect(probes.recent().at(-1)).toMatchObject({ kind: 'exec', pid: 500 });
-    expect(probes.bypasses()).toMatchObject([{ kind: 'bypass' }]);
-    for (let port = 1; port <= 100; port += 1) tracers.newest.print(BYPASS.with(10, port));
-    expect(probes.bypasses()).toHaveLength(50);
-    expect(probes.bypasses().at(-1)).toMatchObject({ remote: { port: 100 } });
+    tracers.newest.say(`${untold(3)}${untold(3)}${untold(8)}`);
+    await tracers.newest.die('');
+    await clock.step(30_000);
+    tracers.newest.beat();
+    tracers.newest.say(untold(2));
+    expect(probes.bypasses()).toMatchObject([{ where: { uid: 'u' }, packets: 11, untold: 10 }]);
+    expect(probes.bypasses()[0]?.last).toHaveLength(1);
+    expect(probes.status().events.bypass).toBe(11);
+  });
+
+  test('tells when it saw nothing: since its last sign, until its next, and why', async () => {
+    const { probes, tracers, clock } = started();
+    const t0 = clock.wallMs();
+    expect(probes.status().gaps).toEqual([{ from: t0, reason: 'the agent started' }]);
+    await clock.step(2_000);
+    tracers.newest.beat();
+    expect(probes.status().gaps).toMatchObject([{ from: t0, to: t0 + 2_000 }]);
+    await clock.step(400);
+    const reason = 'Cannot keep probes running: bpftrace ended with exit code 1';
+    await tracers.newest.die('');
+    expect(probes.status().gaps.slice(1)).toEqual([{ from: t0 + 2_000, reason }]);
+    await clock.step(1_000);
+    await tracers.newest.die('');
+    await clock.step(1_000);
+    const to = clock.wallMs();
+    tracers.newest.beat();
+    expect(probes.status().gaps.slice(1)).toEqual([{ from: t0 + 2_000, to, reason }]);
+  });
+
+  test('makes each captured pod known to each tracer, and tells which is not', async () => {
+    const { probes, tracers, clock, ran } = started();
+    expect(probes.status().unwatched).toEqual(['default/client']);
+    tracers.newest.beat();
+    await settled();
+    expect(ran).toEqual(['nsenter --net=/pod true']);
+    tracers.newest.print(['pod', POD, 1]);
+    expect(probes.status().unwatched).toEqual([]);
+    await tracers.newest.die('');
+    expect(probes.status().unwatched).toEqual(['default/client']);
+    await clock.step(1_000);
+    tracers.newest.beat();
+    await settled();
+    expect(ran).toHaveLength(2);
   });
 
   test('tells a flood of one bypass once a second, and counts each packet', async () => {
@@ -163,11 +218,19 @@ test('bypassText() says who went where, how often, and by which program', () => 
     at: 0,
     where: { kind: 'pod', uid: 'u', namespace: 'n', name: 'p' },
     direction: 'out',
+    raw: false,
     local: { address: 'fd00::2', port: 4000 },
     remote: { address: 'fd00::1', port: 443 },
     count: 3,
   } as const;
   expect(bypassText(event)).toBe('n/p goes past its redirect to [fd00::1]:443, 3 packets');
+  const raw = { ...event, raw: true, process: { pid: 5, comm: 'x' }, count: 1 };
+  expect(bypassText(raw)).toBe(
+    'n/p goes past its redirect by a packet socket to [fd00::1]:443 (x, pid 5)',
+  );
+  expect(bypassText({ ...raw, remote: { address: '0.0.0.0', port: 0 } })).toBe(
+    'n/p goes past its redirect by a packet socket to an address it hides (x, pid 5)',
+  );
   expect(bypassText({ ...event, direction: 'in', count: 1 })).toBe(
     'n/p answers [fd00::1]:443 on port 4000 past its agent',
   );

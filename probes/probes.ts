@@ -4,14 +4,18 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Clock } from '#agent/base/clock.ts';
 import type { ErrorCode } from '#agent/base/codes.ts';
 import type { TidelockError } from '#agent/base/errors.ts';
+import type { Run } from '#agent/base/run.ts';
+import { BypassLog, type PodBypasses } from './bypassLog.ts';
 import { BypassWindow } from './bypassWindow.ts';
 import { diagnose, thisMachine, type Machine } from './diagnosis.ts';
 import { PROBE_KINDS, type BypassEvent, type ProbeEvent, type ProbeKind } from './events.ts';
+import { Gaps, type Gap } from './gaps.ts';
 import { readLine } from './line.ts';
 import { Namer, type ProbedPod } from './naming.ts';
 import { probeProgram } from './program.ts';
 import { Runner, type RunnerState } from './runner.ts';
 import { spawnBpftrace, type SpawnTracer } from './tracer.ts';
+import { Watch } from './watch.ts';
 
 /** `debug` to `error` of the agent's log. */
 export type ProbesLog = (
@@ -27,6 +31,8 @@ export interface ProbesOptions {
   readonly pods: () => readonly ProbedPod[];
   /** Whether plaintext from outside is refused by captured pods (`lanes.inbound`). */
   readonly inbound: 'refuse' | 'plain';
+  /** Starts a program in each captured pod, by which the kernel learns of it (pods.bt). */
+  readonly run: Run;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -52,27 +58,26 @@ export interface ProbesStatus {
   readonly elsewhere: number;
   /** Seen by the kernel and lost on the way, because bpftrace was not fast enough. */
   readonly lost: number;
-  /** Counted and not told one by one: more than 200 of a kind in a second and namespace. */
+  /** Counted and not told one by one: over the budget of a kind and namespace (heartbeat.bt). */
   readonly limited: number;
   /** Lines that made no sense. */
   readonly unreadable: number;
   readonly restarts: number;
+  /** When nothing was seen, the last 20 times, oldest first; the start of the agent is one. */
+  readonly gaps: readonly Gap[];
+  /** Captured pods, `namespace/name`, whose packets nobody looks at: a bypass of theirs would go unseen. */
+  readonly unwatched: readonly string[];
   /** Memory of bpftrace while it runs. */
   readonly rssBytes?: number;
 }
 
 export interface Probes {
   status(): ProbesStatus;
-  /** The last events, oldest first. */
-  recent(): readonly ProbeEvent[];
-  /** The last bypasses, oldest first, which other events do not push out. */
-  bypasses(): readonly BypassEvent[];
+  /** Each pod that went past its redirect, the one that was quiet the longest first. */
+  bypasses(): readonly PodBypasses[];
   /** Ends bpftrace and waits for it. */
   close(): Promise<void>;
 }
-
-const MAX_RECENT = 200;
-const MAX_BYPASSES = 50;
 
 /** Starts the probes. Never throws: what keeps them from running is their status. */
 export function startProbes(options: ProbesOptions): Probes {
@@ -89,8 +94,9 @@ class NodeProbes implements Probes {
   readonly #runner: Runner;
   readonly #namer: Namer;
   readonly #window: BypassWindow;
-  readonly #recent: ProbeEvent[] = [];
-  readonly #bypasses: BypassEvent[] = [];
+  readonly #watch: Watch;
+  readonly #gaps: Gaps;
+  readonly #bypasses = new BypassLog();
   readonly #events = Object.fromEntries(PROBE_KINDS.map((kind) => [kind, 0])) as Record<
     ProbeKind,
     number
@@ -101,16 +107,20 @@ class NodeProbes implements Probes {
   #unreadable = 0;
   /** Of tracers that have ended, and of the one that runs. */
   #limited = { past: 0, now: 0 };
+  #untold: ReadonlyMap<number, number> = new Map();
   #told: string | undefined;
 
   constructor(options: ProbesOptions) {
     this.#o = options;
-    const { clock, random, pods, inbound, nodeNetns = ownNetns() } = options;
+    const { clock, random, pods, inbound, run, nodeNetns = ownNetns() } = options;
     const { spawn = spawnBpftrace, machine = thisMachine } = options;
-    this.#namer = new Namer({ pods, nodeNetns, refusesInbound: inbound === 'refuse', clock });
+    this.#namer = new Namer({ pods, nodeNetns, clock });
     this.#window = new BypassWindow(clock, (event) => this.#tell(event));
+    this.#watch = new Watch({ pods, run, clock });
+    this.#gaps = new Gaps(clock);
+    const parameters = [nodeNetns, process.pid, inbound === 'plain' ? 1 : 0].map(String);
     this.#runner = new Runner({
-      start: () => spawn(probeProgram(), [String(nodeNetns)]),
+      start: () => spawn(probeProgram(), parameters),
       diagnose: (failure) => diagnose(failure, machine),
       onLine: (line) => this.#heard(line),
       onOverlong: () => {
@@ -124,6 +134,7 @@ class NodeProbes implements Probes {
 
   start(): void {
     this.#started = true;
+    this.#gaps.opened('the agent started');
     this.#runner.start();
   }
 
@@ -140,16 +151,14 @@ class NodeProbes implements Probes {
       limited: this.#limited.past + this.#limited.now,
       unreadable: this.#unreadable,
       restarts: this.#runner.restarts,
+      gaps: this.#gaps.all(),
+      unwatched: this.#watch.missing().map(({ namespace, name }) => `${namespace}/${name}`),
       ...(rssBytes !== undefined && { rssBytes }),
     };
   }
 
-  recent(): readonly ProbeEvent[] {
-    return [...this.#recent];
-  }
-
-  bypasses(): readonly BypassEvent[] {
-    return [...this.#bypasses];
+  bypasses(): readonly PodBypasses[] {
+    return this.#bypasses.pods();
   }
 
   async close(): Promise<void> {
@@ -160,6 +169,8 @@ class NodeProbes implements Probes {
     const line = readLine(text);
     switch (line.kind) {
       case 'heartbeat':
+        this.#gaps.seen();
+        this.#watch.tick();
         this.#window.flush();
         return true;
       case 'lost':
@@ -167,6 +178,12 @@ class NodeProbes implements Probes {
         break;
       case 'limited':
         this.#limited.now = line.total;
+        break;
+      case 'untold':
+        this.#countUntold(line.byNetns);
+        break;
+      case 'watched':
+        this.#watch.learned(line.netns, line.devices);
         break;
       case 'unreadable':
         this.#unreadable += 1;
@@ -185,14 +202,29 @@ class NodeProbes implements Probes {
 
   #happened(event: ProbeEvent): void {
     this.#events[event.kind] += 1;
-    if (event.kind === 'bypass') this.#window.add(event);
-    else this.#tell(event);
+    if (event.kind === 'bypass') {
+      this.#bypasses.count(event.where, 1);
+      this.#window.add(event);
+    } else {
+      this.#tell(event);
+    }
+  }
+
+  /** What was over the budget since the last time, of pods that are still captured. */
+  #countUntold(byNetns: ReadonlyMap<number, number>): void {
+    for (const [netns, total] of byNetns) {
+      const where = this.#namer.capturedPod(netns);
+      const packets = total - (this.#untold.get(netns) ?? 0);
+      if (!where || packets <= 0) continue;
+      this.#events.bypass += packets;
+      this.#bypasses.countUntold(where, packets);
+    }
+    this.#untold = byNetns;
   }
 
   #tell(event: ProbeEvent): void {
-    keep(this.#recent, event, MAX_RECENT);
     if (event.kind === 'bypass') {
-      keep(this.#bypasses, event, MAX_BYPASSES);
+      this.#bypasses.keep(event);
       this.#o.log('error', 'probes.bypass', { text: bypassText(event) });
     }
     this.#o.onEvent?.(event);
@@ -201,6 +233,9 @@ class NodeProbes implements Probes {
   /** Says each change once, however often the same failure comes back. */
   #became(state: RunnerState): void {
     if (state.kind === 'degraded') {
+      this.#gaps.opened(state.problem.message);
+      this.#watch.forget();
+      this.#untold = new Map();
       this.#limited = { past: this.#limited.past + this.#limited.now, now: 0 };
       if (this.#told === state.problem.message) return;
       this.#told = state.problem.message;
@@ -214,29 +249,20 @@ class NodeProbes implements Probes {
 }
 
 /** A bypass in one sentence for people. */
-export function bypassText({
-  where,
-  direction,
-  remote,
-  local,
-  process,
-  count,
-}: BypassEvent): string {
+export function bypassText(event: BypassEvent): string {
+  const { where, direction, raw, remote, local, process, count } = event;
   const pod = `${where.namespace}/${where.name}`;
-  const peer = `${bracketed(remote.address)}:${remote.port}`;
+  const hidden = remote.address === '0.0.0.0' && remote.port === 0;
+  const peer = hidden ? 'an address it hides' : `${bracketed(remote.address)}:${remote.port}`;
+  const way = raw ? ' by a packet socket' : '';
   const who = process ? ` (${process.comm}, pid ${process.pid})` : '';
   const times = count > 1 ? `, ${count} packets` : '';
   return direction === 'out'
-    ? `${pod} goes past its redirect to ${peer}${who}${times}`
+    ? `${pod} goes past its redirect${way} to ${peer}${who}${times}`
     : `${pod} answers ${peer} on port ${local.port} past its agent${times}`;
 }
 
 const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
-
-function keep<T>(ring: T[], item: T, size: number): void {
-  ring.push(item);
-  if (ring.length > size) ring.shift();
-}
 
 /** Of the thread that asks: the main thread may be inside a pod at some other moment. */
 const ownNetns = (): number => statSync('/proc/thread-self/ns/net').ino;

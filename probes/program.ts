@@ -8,12 +8,15 @@ const PARTS: readonly URL[] = [
   new URL('./connect.bt', import.meta.url),
   new URL('./accept.bt', import.meta.url),
   new URL('./close.bt', import.meta.url),
+  new URL('./pods.bt', import.meta.url),
   new URL('./bypass.bt', import.meta.url),
-  new URL('./bypassVeth.bt', import.meta.url),
   new URL('./heartbeat.bt', import.meta.url),
 ];
 
-/** The text of the program; `$1` in it is the network namespace of the node. Errors: PROBES_UNAVAILABLE. */
+/**
+ * The text of the program. Its parameters: `$1` the network namespace of the node, `$2` the process of the
+ * agent, `$3` 1 where captured pods take plaintext from outside, else 0. Errors: PROBES_UNAVAILABLE.
+ */
 export function probeProgram(parts = PARTS): string {
   try {
     return parts.map((part) => readFileSync(part, 'utf8')).join('\n');

@@ -144,8 +144,19 @@ export const statusSchema = z.object({
     unreadable: count,
     restarts: count,
     rssBytes: count.optional(),
-    /** The last ones: traffic of captured pods that went past the redirect. */
-    bypasses: z.array(z.object({ at: count, pod: text, text })),
+    /** When nothing was seen; without `to` it lasts. */
+    gaps: z.array(z.object({ from: count, to: count.optional(), reason: text })),
+    /** Captured pods whose packets are not looked at. */
+    unwatched: z.array(text),
+    /** Captured pods whose traffic went past the redirect: packets, those not told, and the last events. */
+    bypasses: z.array(
+      z.object({
+        pod: text,
+        packets: count,
+        untold: count,
+        last: z.array(z.object({ at: count, text })),
+      }),
+    ),
   }),
   events: z.array(
     z.object({ at: count, level: z.enum(['debug', 'info', 'warn', 'error']), code: text, text }),

@@ -42,16 +42,30 @@ export function statusText(status: Status): string {
 }
 
 function probeLines({ probes }: Status): string[] {
-  const { state, reason, remedy, events, lost, bypasses } = probes;
+  const { state, reason, remedy, events, lost, gaps, unwatched, bypasses } = probes;
   const seen = Object.entries(events).map(([kind, n]) => `${n} ${kind}`);
   const text = reason ? `${state}: ${reason}` : `${state}; ${seen.join(', ')}, ${lost} lost`;
   return [
     '',
-    ...pairs([['Probes', text], ...(remedy ? [['Remedy', remedy] as const] : [])]),
+    ...pairs([
+      ['Probes', text],
+      ...(remedy ? [['Remedy', remedy] as const] : []),
+      ...(unwatched.length > 0 ? [['Unwatched', unwatched.join(', ')] as const] : []),
+    ]),
+    ...table(
+      'Seen nothing',
+      ['from', 'to', 'reason'],
+      gaps
+        .slice(-EVENTS_SHOWN)
+        .map(({ from, to, reason: why }) => [timeOfDay(from), to ? timeOfDay(to) : 'now', why]),
+    ),
     ...table(
       'Past the redirect',
-      ['at', 'what'],
-      bypasses.slice(-EVENTS_SHOWN).map(({ at, text: what }) => [timeOfDay(at), what]),
+      ['pod', 'packets', 'untold', 'at', 'last'],
+      bypasses.map(({ pod, packets, untold, last }) => {
+        const { at, text: what } = last.at(-1) ?? { at: 0, text: 'untold' };
+        return [pod, String(packets), String(untold), timeOfDay(at), what];
+      }),
     ),
   ];
 }

@@ -69,6 +69,7 @@ async function trial(context: Context, signal: AbortSignal): Promise<Trial> {
     enabled: true,
     pods: () => [],
     inbound: 'refuse',
+    run,
     clock,
     random: Math.random,
     log: () => undefined, // the status is what is judged

@@ -75,7 +75,16 @@ export function statusFixture(change: Partial<Status> = {}): Status {
       limited: 0,
       unreadable: 0,
       restarts: 0,
-      bypasses: [{ at: 0, pod: 'default/secret-pod', text: 'secret-pod went past' }],
+      gaps: [],
+      unwatched: [],
+      bypasses: [
+        {
+          pod: 'default/secret-pod',
+          packets: 1,
+          untold: 0,
+          last: [{ at: 0, text: 'secret-pod went past' }],
+        },
+      ],
     },
     events: [],
     warnings: [],

@@ -59,6 +59,8 @@ export const sampleStatus = (name: string, over: Partial<Status> = {}): Status =
     limited: 0,
     unreadable: 0,
     restarts: 0,
+    gaps: [],
+    unwatched: [],
     bypasses: [],
   },
   events: [],

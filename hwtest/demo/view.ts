@@ -119,7 +119,7 @@ function chainLine(status: Status | undefined): string[] {
 function probesLine(status: Status | undefined): string[] {
   if (status === undefined) return [];
   const { state, reason, events, lost, bypasses } = status.probes;
-  const last = bypasses.at(-1);
+  const last = bypasses.at(-1)?.last.at(-1);
   if (last) return [`  BYPASS ${plain(last.text)}`];
   if (state !== 'running') return [`  probes ${state}${reason ? `: ${plain(reason)}` : ''}`];
   const seen = Object.entries(events).map(([kind, n]) => `${n} ${kind}`);

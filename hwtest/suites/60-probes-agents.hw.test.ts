@@ -59,7 +59,7 @@ test('a connection of a pod whose rules are gone is a bypass, named by the agent
   );
   report(`rules gone: in the status ${Math.round(afterMs)} ms after the start of the program`);
   expect(bypasses[0]).toMatchObject({ pod: 'default/client' });
-  expect(bypasses[0]?.text).toContain(
+  expect(bypasses[0]?.last[0]?.text).toContain(
     `default/client goes past its redirect to ${address}:8080 (curl`,
   );
   expect((await both.agent('node-b').status()).probes.bypasses).toEqual([]);
