@@ -36,7 +36,7 @@ import { quotedPcrs } from '#attest/policy.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
-import { closeFd } from '#proxy/native/fd.ts';
+import { closeListener } from '#proxy/native/listening.ts';
 import { setUndumpable } from '#proxy/native/process.ts';
 import { startProbes } from '#probes/probes.ts';
 import { Aliases } from './aliases.ts';
@@ -285,7 +285,7 @@ export async function runAgent(
   stack.defer(() => before?.close());
   stack.defer(() => opened.close(DRAIN_MS));
   const laneFd = await openLaneListener(config.lanes.address, config.lanes.port, before);
-  stack.defer(() => closeFd(laneFd));
+  stack.defer(() => closeListener(laneFd));
   const captures: Captures = new Captures({
     inventory,
     inbound: config.lanes.inbound,

@@ -67,7 +67,7 @@ const sources = (lanes: readonly LaneInfo[], omitted = 0): LanesSources => ({
   counters: () => ({ ...zero, active: 3, lanesOpenedOut: 9, 'refused.policy': 4 }),
   lanes: async (max) => {
     expect(max).toBe(MAX_LANES);
-    return { lanes, omitted, silent: omitted > 0 ? 1 : 0 };
+    return { lanes, omitted, silent: omitted > 0 ? 1 : 0, draining: omitted > 0 ? 2 : 0 };
   },
   clock: { wallMs: () => NOW },
 });
@@ -85,6 +85,7 @@ describe('answerLanes()', () => {
     expect(answer).toMatchObject({
       omitted: 7,
       silentWorkers: 1,
+      draining: 2,
       totals: { active: 3, openedOut: 9 },
       refused: { policy: 4 },
     });
@@ -128,6 +129,7 @@ describe('lanesText()', () => {
     /^Lanes +3 live on node-a$/,
     /^Left out +7 more/,
     /^Unknown +1 worker did not answer/,
+    /^Draining +2 of another build, whose connections are not listed/,
     /^ {2}out +shop\/web-0 +prod\/shop\/db +198\.19\.2\.10:5432 +node-b +shop\/0 +65 s +2\.0 KiB +3 B +c{12} AES-256-GCM +12$/,
     /^ {2}in +prod\/shop\/cart +shop\/web-0 /,
     /^ {2}local +uid-gone +prod\/shop\/db .* - +12$/,
@@ -140,6 +142,6 @@ describe('lanesText()', () => {
   it('lanesText() says what was asked for when nothing is live', async () => {
     const text = lanesText(await answerLanes(sources([]), { peer: 'node-b' }));
     expect(text).toMatch(/^Lanes +0 live of peer node-b on node-a$/m);
-    expect(text).not.toMatch(/undefined|^Live/m);
+    expect(text).not.toMatch(/undefined|^Live|^Unknown|^Draining/m);
   });
 });

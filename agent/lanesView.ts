@@ -42,6 +42,7 @@ export async function answerLanes(from: LanesSources, { pod, peer }: Query): Pro
       .map((lane) => laneOf(lane, names, nowMs)),
     omitted: list?.omitted ?? 0,
     silentWorkers: list?.silent ?? 0,
+    draining: list?.draining ?? 0,
     ...totalsOf(counters()),
   };
 }

@@ -1,7 +1,7 @@
 // Listening sockets that a data plane gave to the control plane which took it over. They are known by
 // where they listen and not by what was said of them.
-import { closeFd, setNonBlocking } from '#proxy/native/fd.ts';
-import { listeningPlace, type ListeningPlace } from '#proxy/native/listening.ts';
+import { setNonBlocking } from '#proxy/native/fd.ts';
+import { closeListener, listeningPlace, type ListeningPlace } from '#proxy/native/listening.ts';
 import { addressBytes, addressText } from '#proxy/native/sockaddr.ts';
 
 export class InheritedListeners {
@@ -33,6 +33,6 @@ export class InheritedListeners {
 
   /** Closes those that nobody claimed. */
   close(): void {
-    for (const { fd } of this.#held.splice(0)) closeFd(fd);
+    for (const { fd } of this.#held.splice(0)) closeListener(fd);
   }
 }

@@ -20,7 +20,7 @@ import { startDataPlane, type DataPlane, type DataPlaneOptions } from './plane.t
 import { CRASH_POD, POOL_POD, POOL_TARGET, type ProbeAnswer } from './plane.probe.ts';
 import { PlaneRecord } from './planeRecord.ts';
 import { privilegeFaults } from './privilege.ts';
-import { identify, programOf } from './processIdentity.ts';
+import { identify } from './processIdentity.ts';
 import { ReplaySet } from './replay.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -81,11 +81,16 @@ async function start(changes: Partial<DataPlaneOptions> = {}): Promise<Started> 
   return { plane, log, events, counters };
 }
 
+/** Removed with the test. */
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tidelock-plane-'));
+  undo.push(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
 /** The record of a run directory of its own. */
 function openRecord(): Promise<PlaneRecord> {
-  const folder = mkdtempSync(join(tmpdir(), 'tidelock-run-'));
-  undo.push(() => rmSync(folder, { recursive: true }));
-  return PlaneRecord.open(folder, { clock: systemClock, log: () => undefined });
+  return PlaneRecord.open(newFolder(), { clock: systemClock, log: () => undefined });
 }
 
 const running = (plane: DataPlane, restarts = 0): Promise<void> =>
@@ -140,8 +145,7 @@ const snapshot = (version: number, keyByte: number): Snapshot => ({
 
 /** A program that stands in for proxy/main.ts, in a folder of its own. */
 function impostor(source: string): Partial<DataPlaneOptions> {
-  const folder = mkdtempSync(join(tmpdir(), 'tidelock-impostor-'));
-  undo.push(() => rmSync(folder, { recursive: true }));
+  const folder = newFolder();
   const mainPath = join(folder, 'main.mjs');
   writeFileSync(mainPath, source);
   return { mainPath, appFolder: folder };
@@ -149,9 +153,7 @@ function impostor(source: string): Partial<DataPlaneOptions> {
 
 /** A Node that may start no process and no thread once it is not root: what an impostor cannot tell. */
 function barrenNode(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tidelock-node-'));
-  undo.push(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, 'node');
+  const path = join(newFolder(), 'node');
   const script = `#!/bin/sh\nexec prlimit --nproc=0 -- '${process.execPath}' "$@"\n`;
   writeFileSync(path, script, { mode: 0o755 });
   return path;
@@ -330,19 +332,19 @@ describe('startDataPlane()', () => {
     expect(JSON.stringify(log)).toMatch(why);
   });
 
-  test('startDataPlane() ends what was retired before and outstays its time', async () => {
+  test('DataPlane.lanes() counts who only drains, and close() ends that as well', async () => {
     const record = await openRecord();
     const child = spawn('sleep', ['60']);
-    await once(child, 'spawn');
-    const [identity, program] = [identify(child.pid ?? 0), programOf(child.pid ?? 0)];
-    if (identity === undefined || program === undefined) throw new RangeError('it has ended');
-    const memory = { replay: '0:1', counters: '0:2' };
-    record.add({ ...identity, program, settings: SETTINGS, ...memory, endBy: Date.now() - 1 });
     const exit = once(child, 'exit');
-    const { plane, log } = await start({ record });
+    const identity = identify(child.pid ?? 0);
+    if (identity === undefined) throw new RangeError('it has ended');
+    const given = { program: '0:0', replay: '0:1', counters: '0:2', settings: SETTINGS };
+    record.add({ ...identity, ...given, endBy: Date.now() + 60_000 });
+    const { plane } = await start({ record });
     await running(plane);
+    expect((await plane.lanes(1))?.draining).toBe(1);
+    await plane.close();
     expect(await exit).toEqual([null, 'SIGKILL']);
-    await vi.waitFor(() => expect(log.map(({ event }) => event)).toContain('plane.retired'), WAIT);
   });
 
   test('startDataPlane() waits longer after each failure in a row', async () => {

@@ -131,8 +131,10 @@ class ProbeWorker {
       case 'drain':
         this.#say({ type: 'drained' });
         return;
-      case 'succeeded':
       case 'lanes':
+        this.#say({ type: 'lanes', id: message.id, lanes: [], live: 0 });
+        return;
+      case 'succeeded':
       case 'canary':
         return;
     }

@@ -33,6 +33,12 @@ export interface DataPlaneStatus {
   readonly asymmetric: { readonly total: number; readonly tokens: number };
 }
 
+/** Live connections of the data plane that serves. */
+export interface PlaneLanes extends LaneList {
+  /** Data planes that only drain, and carry connections that are not listed. */
+  readonly draining: number;
+}
+
 /** How a canary went: how long it took there and back, or one clause on why it did not come back. */
 export type CanaryOutcome = { readonly tookMs: number } | { readonly failed: string };
 
@@ -46,7 +52,7 @@ export interface DataPlane {
   listenersNamed(): void;
   status(): DataPlaneStatus;
   /** Live connections, at most `max`; undefined while no data plane runs. */
-  lanes(max: number): Promise<LaneList | undefined>;
+  lanes(max: number): Promise<PlaneLanes | undefined>;
   /** Opens a lane to the agent of `peer` and sends a few bytes there and back (canary.ts). */
   canary(peer: NodeName): Promise<CanaryOutcome>;
   /** Ends the process: at once, or when its lanes have ended but after `drainMs` at the latest. */
@@ -184,11 +190,12 @@ class Supervisor implements DataPlane {
     };
   }
 
-  async lanes(max: number): Promise<LaneList | undefined> {
+  async lanes(max: number): Promise<PlaneLanes | undefined> {
     const run = this.#run;
     if (!run?.isRunning) return undefined;
     const { workers } = this.#options.settings;
-    return listLanes((worker, after) => run.lanePage(worker, after), workers, max);
+    const list = await listLanes((worker, after) => run.lanePage(worker, after), workers, max);
+    return { ...list, draining: this.#retired.size };
   }
 
   async canary(peer: NodeName): Promise<CanaryOutcome> {

@@ -44,6 +44,8 @@ export const lanesSchema = z.object({
   omitted: count,
   /** Workers of the data plane that did not answer in time: of theirs nothing is known. */
   silentWorkers: count,
+  /** Data planes of another build that only drain: their connections are not listed. */
+  draining: count,
   /** Since the agent started, of all connections; `active` of this moment. */
   totals: z.object({
     active: count,

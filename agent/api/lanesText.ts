@@ -5,7 +5,7 @@ import { bytes, duration } from './units.ts';
 
 /** The live connections as lines of text. */
 export function lanesText(answer: Lanes): string {
-  const { lanes, omitted, silentWorkers, note, filter, totals, refused, node } = answer;
+  const { lanes, omitted, silentWorkers, draining, note, filter, totals, refused, node } = answer;
   const wanted = Object.entries(filter).map(([what, name]) => `${what} ${name}`);
   const of = wanted.length > 0 ? ` of ${wanted.join(' and ')}` : '';
   const reasons = Object.entries(refused).map(([reason, count]) => `${reason} ${count}`);
@@ -17,7 +17,15 @@ export function lanesText(answer: Lanes): string {
         ? [['Left out', `${omitted} more live connections were not looked at`] as const]
         : []),
       ...(silentWorkers > 0
-        ? [['Unknown', `${silentWorkers} worker did not answer, theirs are missing`] as const]
+        ? [
+            [
+              'Unknown',
+              `${silentWorkers} ${silentWorkers === 1 ? 'worker' : 'workers'} did not answer, theirs are missing`,
+            ] as const,
+          ]
+        : []),
+      ...(draining > 0
+        ? [['Draining', `${draining} of another build, whose connections are not listed`] as const]
         : []),
     ]),
     ...table(

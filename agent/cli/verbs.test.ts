@@ -209,6 +209,7 @@ describe('verbs that ask a running agent', () => {
       lanes: [],
       omitted: 0,
       silentWorkers: 0,
+      draining: 0,
       totals: {
         active: 0,
         openedOut: 0,

@@ -106,7 +106,7 @@ function sources(change: Partial<WhySources> = {}): WhySources {
       rules: [{ name: 'shop/0', from: web, to: db, ports: [] }],
     }),
     dataPlane: () => ({ state: 'running', pid: 7, restarts: 0 }),
-    lanes: async () => ({ lanes: [], omitted: 0, silent: 0 }),
+    lanes: async () => ({ lanes: [], omitted: 0, silent: 0, draining: 0 }),
     memory: new ConnectionMemory(),
     clock: { wallMs: () => NOW_MS },
     reach: async () => ({}),
@@ -166,7 +166,7 @@ describe('answerWhy()', () => {
       bytesIn: 0,
       keyUpdates: 0,
     };
-    const lanes = async () => ({ lanes: [live], omitted: 0, silent: 0 });
+    const lanes = async () => ({ lanes: [live], omitted: 0, silent: 0, draining: 0 });
     expect((await answerWhy(sources({ memory, lanes }), TO_DB)).verdict).toBe('holds');
     const gone = { memory, lanes: async () => undefined };
     expect((await answerWhy(sources(gone), TO_DB)).verdict).toBe('broken');

@@ -1,6 +1,7 @@
 // What a listening socket is by the kernel's word and nobody else's: its address and the network
-// namespace it lives in.
+// namespace it lives in; and how one is closed that another process holds as well.
 import { closeSync, fstatSync } from 'node:fs';
+import { closeFd } from './fd.ts';
 import { libc } from './libc.ts';
 import { decodeSockaddr, type Endpoint } from './sockaddr.ts';
 
@@ -14,11 +15,21 @@ const getsockopt: (
   value: Buffer,
   length: Buffer,
 ) => number = libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)');
+const setsockopt: (
+  fd: number,
+  level: number,
+  option: number,
+  value: Buffer,
+  length: number,
+) => number = libc.func(
+  'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
+);
 const ioctl: (fd: number, request: number) => number = libc.func(
   'int ioctl(int fd, unsigned long request)',
 );
 
 const SOL_SOCKET = 1;
+const SO_LINGER = 13;
 const SO_ACCEPTCONN = 30;
 const SO_PROTOCOL = 38;
 const SO_COOKIE = 57;
@@ -42,6 +53,15 @@ export function listeningPlace(fd: number): ListeningPlace | undefined {
   const endpoint = decodeSockaddr(name);
   const netns = netnsOf(fd);
   return endpoint && netns !== undefined ? { ...endpoint, netns } : undefined;
+}
+
+/**
+ * Closes a listening socket that a data plane holds or held as well: that could have made a connection
+ * of it, and have the last one to close it wait for the peer (SO_LINGER, socket(7)).
+ */
+export function closeListener(fd: number): void {
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, Buffer.alloc(8), 8); // struct linger: off
+  closeFd(fd);
 }
 
 /** Whether two descriptors are of one socket (SO_COOKIE), whose queue of connections both then share. */

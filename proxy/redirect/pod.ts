@@ -5,6 +5,7 @@ import { TidelockError } from '#agent/base/errors.ts';
 import type { Run } from '#agent/base/run.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { errnoOf } from '#proxy/native/libc.ts';
+import { closeListener } from '#proxy/native/listening.ts';
 import { inodeOf, openNetns, withNetns, type Netns } from '#proxy/native/netns.ts';
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
 import type { InheritedListeners } from '#proxy/inheritedListeners.ts';
@@ -77,12 +78,12 @@ export async function capturePod(
     rules = await loadRules(run, { netnsPath: netns.path, inbound: pod.inbound });
     ports = withNetns(netns, reusePorts);
   } catch (error) {
-    for (const { fd } of listeners) closeFd(fd);
+    for (const { fd } of listeners) closeListener(fd);
     netns.close();
     throw error;
   }
   const abandon = (): void => {
-    for (const { fd } of listeners) closeFd(fd);
+    for (const { fd } of listeners) closeListener(fd);
     netns.close();
   };
   return {
@@ -138,7 +139,7 @@ function listenInside(
     if (ips.some((ip) => ip.includes(':'))) listenAt(6, '::1');
     return listeners;
   } catch (error) {
-    for (const { fd } of listeners) closeFd(fd);
+    for (const { fd } of listeners) closeListener(fd);
     throw error;
   }
 }
