@@ -107,7 +107,7 @@ describe('tidelock verify', () => {
   it('verify without --at judges a report as of now, and says how to ask about another time', async () => {
     const { exit, out, err } = await tidelock('verify', 'report.json', ...OWNER);
     expect(exit).toBe(3);
-    expect(out).toMatch(/^As of +\S+Z, which is now$/m);
+    expect(out).toMatch(/^As of +\S+Z, the time of this judgement$/m);
     expect(out).toMatch(/^ {2}fail +freshness +.* before now; an attestation counts for 10 min\./m);
     expect(err).toMatch(/its verdict is none\n {2}hint: freshness: .*\(--at issued\)/);
   });

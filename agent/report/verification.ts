@@ -62,7 +62,7 @@ export const asOfText = ({ asOf: { moment, ms } }: Told): string =>
   `${isoTime(ms)}, ${MOMENTS[moment]}`;
 
 const MOMENTS: Readonly<Record<Told['asOf']['moment'], string>> = {
-  now: 'which is now',
+  now: 'the time of this judgement',
   issued: 'when it was signed, by the node’s own clock (--at issued)',
   given: 'as asked (--at)',
 };
