@@ -3,67 +3,78 @@
 import { asTidelockError } from '#agent/base/errors.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { acceptNext, setNoDelay, type Accepted } from '#proxy/native/stream.ts';
-import type { Reactor } from './reactor.ts';
+import type { Reactor, Watched } from './reactor.ts';
 
 /** Connections accepted in one turn: the other workers want theirs. */
 const MAX_AT_ONCE = 8;
 /** Until it tries again when none can be accepted, milliseconds. */
 const PAUSE_MS = 100;
 
-export interface Acceptor {
-  /** Closes the descriptor. */
-  close(): void;
-}
+export class Acceptor implements Watched {
+  readonly #reactor: Reactor;
+  readonly #fd: number;
+  readonly #onAccept: (accepted: Accepted) => void;
+  readonly #onError: (error: Error) => void;
+  #isPaused = false;
+  #isClosed = false;
 
-/**
- * Accepts on a listening descriptor, which it then owns; whoever is given a connection owns its
- * descriptor. `onError` reports a failed accept (EMFILE), after which accepting goes on.
- * Errors: SYSCALL_FAILED when the descriptor is not a socket.
- */
-export function acceptOn(
-  reactor: Reactor,
-  fd: number,
-  onAccept: (accepted: Accepted) => void,
-  onError: (error: Error) => void,
-): Acceptor {
-  let isClosed = false;
-  let isPaused = false;
-  const resume = (): void => {
-    isPaused = false;
-    if (!isClosed) reactor.watchReadable(fd, watched);
-  };
-  const next = (): Accepted | undefined => {
+  /**
+   * Accepts on a listening descriptor, which it then owns; whoever is given a connection owns its
+   * descriptor. `onError` reports a failed accept (EMFILE), after which accepting goes on.
+   * Errors: SYSCALL_FAILED when the descriptor is not a socket.
+   */
+  constructor(
+    reactor: Reactor,
+    fd: number,
+    onAccept: (accepted: Accepted) => void,
+    onError: (error: Error) => void,
+  ) {
+    this.#reactor = reactor;
+    this.#fd = fd;
+    this.#onAccept = onAccept;
+    this.#onError = onError;
     try {
-      return acceptNext(fd);
+      reactor.watchReadable(fd, this);
+    } catch (cause) {
+      closeFd(fd);
+      throw cause;
+    }
+    setNoDelay(fd); // and thereby for all that it accepts
+  }
+
+  /** Called by the reactor. */
+  ready(): void {
+    for (let n = 0; n < MAX_AT_ONCE && !this.#isClosed; n += 1) {
+      const accepted = this.#next();
+      if (!accepted) return;
+      this.#onAccept(accepted);
+    }
+  }
+
+  /** Closes the descriptor: who waits to be accepted is refused, unless somebody else holds it. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (!this.#isPaused) this.#reactor.unwatch(this.#fd);
+    closeFd(this.#fd);
+  }
+
+  #next(): Accepted | undefined {
+    try {
+      return acceptNext(this.#fd);
     } catch (thrown) {
-      isPaused = true;
-      reactor.unwatch(fd);
-      reactor.clock.after(PAUSE_MS, resume);
-      onError(asTidelockError(thrown, 'lane.accept'));
+      this.#pause();
+      this.#onError(asTidelockError(thrown, 'lane.accept'));
       return undefined;
     }
-  };
-  const watched = {
-    ready: (): void => {
-      for (let n = 0; n < MAX_AT_ONCE && !isClosed; n += 1) {
-        const accepted = next();
-        if (!accepted) return;
-        onAccept(accepted);
-      }
-    },
-  };
-  try {
-    reactor.watchReadable(fd, watched);
-    setNoDelay(fd); // and thereby for all that it accepts
-  } catch (cause) {
-    closeFd(fd);
-    throw cause;
   }
-  return {
-    close: () => {
-      isClosed = true;
-      if (!isPaused) reactor.unwatch(fd);
-      closeFd(fd);
-    },
-  };
+
+  #pause(): void {
+    this.#isPaused = true;
+    this.#reactor.unwatch(this.#fd);
+    this.#reactor.clock.after(PAUSE_MS, () => {
+      this.#isPaused = false;
+      if (!this.#isClosed) this.#reactor.watchReadable(this.#fd, this);
+    });
+  }
 }

@@ -26,7 +26,7 @@ export function deliver(
 ): () => void {
   const { address, port } = destination;
   let isCancelled = false;
-  let abort = (): void => undefined;
+  let abort: (() => void) | undefined;
   pool.take(podUid, address.includes(':') ? 6 : 4, (fd) => {
     if (fd !== undefined) {
       const to = encodeSockaddr(address, port);
@@ -36,7 +36,7 @@ export function deliver(
   });
   return () => {
     isCancelled = true;
-    abort();
+    abort?.();
   };
 }
 

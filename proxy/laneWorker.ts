@@ -4,7 +4,7 @@
 import { slotAt } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
-import { acceptOn, type Acceptor } from './acceptor.ts';
+import { Acceptor } from './acceptor.ts';
 import { sendCanary } from './canary.ts';
 import { refused } from './carry.ts';
 import { snapshotOf } from './channel.ts';
@@ -84,7 +84,8 @@ export class LaneWorker {
   #isClosed = false;
 
   constructor(parts: LaneWorkerParts) {
-    const { index, clock, reactor, counters, replay, randomBytes, originalDestination, post } = parts;
+    const { index, clock, reactor, counters, replay, randomBytes, originalDestination, post } =
+      parts;
     this.#parts = parts;
     this.#slots = new SlotClock(clock, USUAL_PERIOD_MS);
     this.#gate = new EventGate(clock);
@@ -253,7 +254,7 @@ export class LaneWorker {
     const key = roleKey(role);
     this.#unlisten(key);
     const direction = role.kind === 'lane' ? 'in' : 'out';
-    const listener = acceptOn(
+    const listener = new Acceptor(
       this.#parts.reactor,
       fd,
       (accepted) =>

@@ -60,6 +60,9 @@ export async function connectedLeg(
   const [far] = await accepted;
   far.on('error', () => undefined);
   server.close();
-  closers.push(() => leg.destroy(), () => far.destroy());
+  closers.push(
+    () => leg.destroy(),
+    () => far.destroy(),
+  );
   return { leg, far };
 }

@@ -134,7 +134,9 @@ it('reset() sends a RST and tells of a close of its own', async () => {
 it('connecting() where nobody listens closes with the reason', async () => {
   const refused = hearing();
   const to = encodeSockaddr('127.0.0.1', await freePort());
-  const made = Leg.connecting(reactor, tcpSocket(4), to, refused.owner, () => refused.said.push('?'));
+  const made = Leg.connecting(reactor, tcpSocket(4), to, refused.owner, () =>
+    refused.said.push('?'),
+  );
   await until(() => expect(refused.said).toEqual(['<failed>']));
   expect(made.failure).toBe('ECONNREFUSED');
 });
@@ -142,7 +144,9 @@ it('connecting() where nobody listens closes with the reason', async () => {
 it('connecting() to an address that cannot be closes with the reason', async () => {
   const refused = hearing();
   const to = encodeSockaddr('255.255.255.255', 1);
-  const made = Leg.connecting(reactor, tcpSocket(4), to, refused.owner, () => refused.said.push('?'));
+  const made = Leg.connecting(reactor, tcpSocket(4), to, refused.owner, () =>
+    refused.said.push('?'),
+  );
   expect(refused.said).toEqual([]);
   await until(() => expect(refused.said).toEqual(['<failed>']));
   expect(made.failure).toMatch(/^E/);

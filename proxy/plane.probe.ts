@@ -6,7 +6,7 @@ import { isMainThread, parentPort, workerData, type MessagePort } from 'node:wor
 import { hex } from '#agent/base/bytes.ts';
 import { snapshotOf } from './channel.ts';
 import { roleKey, type FromWorker, type ToWorker, type WorkerInit } from './control.ts';
-import { acceptOn, type Acceptor } from './acceptor.ts';
+import { Acceptor } from './acceptor.ts';
 import { Counters } from './counters.ts';
 import { Leg, type LegOwner } from './leg.ts';
 import { runDataPlane } from './main.ts';
@@ -87,7 +87,7 @@ class ProbeWorker {
       case 'listen': {
         const { role } = message;
         const crash = role.kind === 'pod' && role.podUid === CRASH_POD;
-        const listener = acceptOn(
+        const listener = new Acceptor(
           this.#reactor,
           message.fd,
           (accepted) => {

@@ -92,7 +92,7 @@ export class Reactor {
     const busy = (): void => {
       const untilMs = performance.now() + MAX_BUSY_MS;
       this.#isRung = false;
-      do this.#turn(MAX_WAIT_MS);
+      do this.turn(MAX_WAIT_MS);
       while (!this.#isRung && !this.#isStopped && performance.now() < untilMs);
       if (!this.#isStopped) setImmediate(busy);
     };
@@ -103,7 +103,7 @@ export class Reactor {
   pump(): void {
     const timer = setInterval(() => {
       if (this.#isStopped) clearInterval(timer);
-      else this.#turn(0);
+      else this.turn(0);
     }, PUMP_MS);
     timer.unref();
   }
@@ -115,7 +115,8 @@ export class Reactor {
     this.#epoll.close();
   }
 
-  #turn(maxWaitMs: number): void {
+  /** Does what is ready, after a wait of up to `maxWaitMs` where nothing is. */
+  turn(maxWaitMs: number): void {
     const tasks = this.#again;
     this.#again = [];
     const hasWork = tasks.length > 0 || this.#late.length > 0;

@@ -72,14 +72,7 @@ describe('Strangers', () => {
     const made = await pairs(6);
     const { strangers, open } = strangersWith(() => 0);
     for (const { leg } of made) strangers.add(leg);
-    expect(made.map(({ leg }) => leg.isEnding)).toEqual([
-      true,
-      true,
-      true,
-      true,
-      false,
-      false,
-    ]);
+    expect(made.map(({ leg }) => leg.isEnding)).toEqual([true, true, true, true, false, false]);
     expect(open()).toBe(4);
     await until(() => {
       const isClosed = made.map(({ leg }) => leg.isClosed);

@@ -21,7 +21,13 @@ export class Timers {
 
   /** Calls back once at the first run() from `nowMs + ms` on; the returned function cancels. */
   set(nowMs: number, ms: number, callback: () => void): () => void {
-    const timer: Timer = { dueMs: nowMs + ms, callback, list: undefined, before: undefined, after: undefined };
+    const timer: Timer = {
+      dueMs: nowMs + ms,
+      callback,
+      list: undefined,
+      before: undefined,
+      after: undefined,
+    };
     let list = this.#lists.get(ms);
     if (!list) this.#lists.set(ms, (list = { first: undefined, last: undefined }));
     timer.list = list;

@@ -1,7 +1,7 @@
 // One hop of the bench's plain relay: what a proxy of this runtime costs without any cryptography. Reads
 // into one buffer a thread and writes on, as the lanes do. Usage: relay.ts ADDRESS WORKERS PORT=TO:PORT...
-import { Worker, isMainThread, workerData } from 'node:worker_threads';
-import { acceptOn } from '#proxy/acceptor.ts';
+import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { Acceptor } from '#proxy/acceptor.ts';
 import { dial } from '#proxy/dial.ts';
 import { Leg, type LegOwner } from '#proxy/leg.ts';
 import { createEventfd } from '#proxy/native/eventfd.ts';
@@ -44,14 +44,19 @@ function pump(from: Leg, to: Leg): void {
 function relay(reactor: Reactor, fd: number, { to, port }: Hop): void {
   const near = Leg.accepted(reactor, fd, ignored);
   near.pause();
-  dial(reactor, reactor.clock, { address: to, port }, {
-    connected: (far) => {
-      pump(far, near);
-      pump(near, far);
-      near.resume();
+  dial(
+    reactor,
+    reactor.clock,
+    { address: to, port },
+    {
+      connected: (far) => {
+        pump(far, near);
+        pump(near, far);
+        near.resume();
+      },
+      failed: () => near.reset(),
     },
-    failed: () => near.reset(),
-  });
+  );
 }
 
 function main([address = '', workers = '1', ...routes]: readonly string[]): void {
@@ -68,13 +73,15 @@ function main([address = '', workers = '1', ...routes]: readonly string[]): void
 if (isMainThread) main(process.argv.slice(2));
 else {
   const reactor = new Reactor();
-  for (const hop of workerData as readonly Hop[]) {
-    acceptOn(
-      reactor,
-      hop.fd,
-      ({ fd }) => relay(reactor, fd, hop),
-      () => undefined,
-    );
-  }
+  const acceptors = (workerData as readonly Hop[]).map(
+    (hop) =>
+      new Acceptor(
+        reactor,
+        hop.fd,
+        ({ fd }) => relay(reactor, fd, hop),
+        () => undefined,
+      ),
+  );
+  parentPort?.once('close', () => acceptors.forEach((acceptor) => acceptor.close()));
   reactor.run(createEventfd()); // which nobody rings
 }

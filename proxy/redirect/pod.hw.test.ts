@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
 import { closeFd, dupFd } from '#proxy/native/fd.ts';
-import { acceptOn, type Acceptor } from '#proxy/acceptor.ts';
+import { Acceptor } from '#proxy/acceptor.ts';
 import { Leg } from '#proxy/leg.ts';
 import { hearing, testReactor } from '#proxy/leg.fixture.ts';
 import { originalDestination } from '#proxy/native/socket.ts';
@@ -87,7 +87,7 @@ describe('capturePod()', () => {
   function answerWithDestination(pod: CapturedPod): void {
     const reactor = testReactor();
     for (const { fd, family } of pod.listeners) {
-      const accept = acceptOn(
+      const accept = new Acceptor(
         reactor,
         dupFd(fd),
         (accepted) => {
