@@ -71,7 +71,7 @@ describe('a canary', () => {
     const two = await world();
     two.detour = 1;
     two.tell();
-    expect(await send(two)).toMatchObject({ failed: '127.0.0.1:1 did not answer' });
+    expect(await send(two)).toMatchObject({ failed: '127.0.0.1:1: ECONNREFUSED' });
     await onPath(two, (near, far) => {
       near.pipe(far);
       far.on('data', (bytes: Buffer) => {

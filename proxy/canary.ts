@@ -42,7 +42,7 @@ export function sendCanary(floor: Floor, node: NodeName, told: Told): void {
     finish(`the address of ${node} is not known`);
     return;
   }
-  abort = dial(clock, peer, {
+  abort = dial(floor.reactor, clock, peer, {
     failed: finish,
     connected: (wire) => {
       const opening = seal(floor, node);

@@ -168,6 +168,8 @@ export interface WorkerInit {
   /** memfds to map with ReplaySet.map and Counters.map; the worker does not close them. */
   readonly replayFd: number;
   readonly countersFd: number;
+  /** An eventfd that is rung with every message, for a worker that waits in its Reactor. */
+  readonly bell: number;
   readonly settings: PlaneSettings;
 }
 

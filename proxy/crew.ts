@@ -12,6 +12,7 @@ import {
   type ToWorker,
   type WorkerInit,
 } from './control.ts';
+import { createEventfd, ring } from '#proxy/native/eventfd.ts';
 import { dupFd } from '#proxy/native/fd.ts';
 
 /** What the workers say, with who says it; `ready` and single acks are dealt with here. */
@@ -24,18 +25,24 @@ export interface CrewReports {
   died(error: TidelockError): void;
 }
 
+/** A worker thread, and what wakes it from its wait for sockets. */
+interface Member {
+  readonly worker: Worker;
+  readonly bell: number;
+}
+
 export class Crew {
-  readonly #workers: readonly Worker[];
+  readonly #workers: readonly Member[];
   readonly #acked: number[];
   readonly #drained = new Set<number>();
   readonly #reports: CrewReports;
   #ackedByAll = -1;
 
-  private constructor(workers: readonly Worker[], reports: CrewReports) {
+  private constructor(workers: readonly Member[], reports: CrewReports) {
     this.#workers = workers;
     this.#acked = workers.map(() => -1);
     this.#reports = reports;
-    for (const [index, worker] of workers.entries()) {
+    for (const [index, { worker }] of workers.entries()) {
       worker.on('message', (message: FromWorker) => this.#hear(index, message));
       worker.once('error', (error) => reports.died(workerDied(index, messageOf(error))));
       worker.once('exit', (code) => reports.died(workerDied(index, `exit code ${code}`)));
@@ -44,17 +51,19 @@ export class Crew {
 
   /** Starts the workers of `settings`; resolves when all have loaded their modules. */
   static async start(script: URL, settings: PlaneSettings, reports: CrewReports): Promise<Crew> {
-    const workers = Array.from({ length: settings.workers }, (_, index) => {
+    const workers = Array.from({ length: settings.workers }, (_, index): Member => {
+      const bell = createEventfd();
       const init: WorkerInit = {
         index,
         replayFd: PLANE_FDS.replay,
         countersFd: PLANE_FDS.counters,
+        bell,
         settings,
       };
-      return new Worker(script, { workerData: init, name: `lane-${index}` });
+      return { worker: new Worker(script, { workerData: init, name: `lane-${index}` }), bell };
     });
     const ready = workers.map(
-      (worker) =>
+      ({ worker }) =>
         new Promise<void>((resolve) => {
           const wait = (message: FromWorker): void => {
             if (message.type !== 'ready') return;
@@ -152,8 +161,14 @@ export class Crew {
   }
 }
 
-const post = (worker: Worker, message: ToWorker, transfer: readonly ArrayBuffer[] = []): void =>
+function post(
+  { worker, bell }: Member,
+  message: ToWorker,
+  transfer: readonly ArrayBuffer[] = [],
+): void {
   worker.postMessage(message, transfer);
+  ring(bell);
+}
 
 const workerDied = (index: number, state: string): TidelockError =>
   new TidelockError('DATA_PLANE_FAILED', {

@@ -9,6 +9,7 @@ import type { CounterRow } from './counters.ts';
 import type { LaneClosed, LaneRefused } from './facts.ts';
 import type { KeyRing } from './keyRing.ts';
 import type { MaidDesk } from './maidDesk.ts';
+import type { Reactor } from './reactor.ts';
 import type { ReplaySet } from './replay.ts';
 import type { Routes } from './routes.ts';
 import type { SocketPool } from './socketPool.ts';
@@ -18,6 +19,7 @@ export interface Floor {
   /** This worker's index. */
   readonly worker: number;
   readonly clock: Clock;
+  readonly reactor: Reactor;
   readonly slots: SlotClock;
   readonly ring: KeyRing;
   /** Of the present snapshot. */

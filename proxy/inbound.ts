@@ -16,7 +16,7 @@ import { Leg, type LegOwner } from './leg.ts';
 import type { MaidToken } from './maid.ts';
 import type { MaidAnswer } from './maidDesk.ts';
 import { Passage } from './passage.ts';
-import type { Accepted } from '#proxy/native/handle.ts';
+import type { Accepted } from '#proxy/native/stream.ts';
 import type { ReplayVerdict } from './replay.ts';
 import type { Standing } from './routes.ts';
 
@@ -52,7 +52,7 @@ export function acceptLane(floor: Floor, accepted: Accepted): void {
     drained: () => undefined,
     closed: () => strangers.release(stranger),
   };
-  const leg = new Leg((onread) => accepted.adopt(onread), owner);
+  const leg = Leg.accepted(floor.reactor, accepted.fd, owner);
   const stranger = strangers.add(leg);
 }
 
@@ -170,7 +170,8 @@ class Newcomer {
       podUids: [to.uid],
       peer: this.#opened.start.peer.node,
     };
-    this.#cancelDelivery = deliver(this.#floor.pool, to.uid, destination, {
+    const { reactor, pool } = this.#floor;
+    this.#cancelDelivery = deliver(reactor, pool, to.uid, destination, {
       connected: (app) => this.#open(app, standing, rule),
       failed: (detail) => this.#deny('unreachable', 'pod-unreachable', detail),
     });

@@ -4,6 +4,7 @@
 import { slotAt } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
+import { Acceptor } from './acceptor.ts';
 import { sendCanary } from './canary.ts';
 import { refused } from './carry.ts';
 import { snapshotOf } from './channel.ts';
@@ -24,9 +25,9 @@ import { acceptLane } from './inbound.ts';
 import { Inheritance } from './inheritance.ts';
 import { KeyRing } from './keyRing.ts';
 import { MaidDesk } from './maidDesk.ts';
-import { acceptOn, type Listener } from '#proxy/native/handle.ts';
 import { acceptPod } from './outbound.ts';
 import type { ReplaySet } from './replay.ts';
+import type { Reactor } from './reactor.ts';
 import { Routes } from './routes.ts';
 import type { LocalPod, Snapshot } from './snapshot.ts';
 import { SocketPool } from './socketPool.ts';
@@ -36,6 +37,8 @@ export interface LaneWorkerParts {
   /** Which worker of its data plane this is. */
   readonly index: number;
   readonly clock: Clock;
+  /** Of the thread that the worker runs in. */
+  readonly reactor: Reactor;
   readonly counters: CounterRow;
   readonly replay: Pick<ReplaySet, 'testAndSet'>;
   readonly randomBytes: (length: number) => Buffer;
@@ -60,7 +63,7 @@ export class LaneWorker {
   readonly #pool: SocketPool;
   readonly #strangers: Strangers;
   readonly #gate: EventGate;
-  readonly #listeners = new Map<string, Listener>();
+  readonly #listeners = new Map<string, Acceptor>();
   readonly #conversations = new Set<Conversation>();
   /** Since when a lane is heard under a statement that is no longer its peer's, monotonic ms. */
   readonly #outdated = new WeakMap<Conversation, number>();
@@ -81,7 +84,8 @@ export class LaneWorker {
   #isClosed = false;
 
   constructor(parts: LaneWorkerParts) {
-    const { index, clock, counters, replay, randomBytes, originalDestination, post } = parts;
+    const { index, clock, reactor, counters, replay, randomBytes, originalDestination, post } =
+      parts;
     this.#parts = parts;
     this.#slots = new SlotClock(clock, USUAL_PERIOD_MS);
     this.#gate = new EventGate(clock);
@@ -93,6 +97,7 @@ export class LaneWorker {
     this.#floor = {
       worker: index,
       clock,
+      reactor,
       counters,
       replay,
       randomBytes,
@@ -249,7 +254,8 @@ export class LaneWorker {
     const key = roleKey(role);
     this.#unlisten(key);
     const direction = role.kind === 'lane' ? 'in' : 'out';
-    const listener = acceptOn(
+    const listener = new Acceptor(
+      this.#parts.reactor,
       fd,
       (accepted) =>
         role.kind === 'lane'

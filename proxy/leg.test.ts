@@ -1,89 +1,153 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Socket } from 'node:net';
+import { beforeEach, expect, it, vi } from 'vitest';
+import { connectedLeg, hearing, testReactor, type Heard } from './leg.fixture.ts';
 import { Leg } from './leg.ts';
+import { encodeSockaddr } from '#proxy/native/sockaddr.ts';
+import { tcpSocket } from '#proxy/native/socket.ts';
+import type { Reactor } from './reactor.ts';
 import { SkippingClock } from './skippingClock.fixture.ts';
+import { freePort } from './twoNodes.fixture.ts';
 
 /** No timer fires unless a test says so. */
 const clock = new SkippingClock(true);
-const sockets: { destroy(): void }[] = [];
+let reactor: Reactor;
+let heard: Heard;
 let leg: Leg;
 let far: Socket;
 
 beforeEach(async () => {
-  const server = createServer({ allowHalfOpen: true });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = address !== null && typeof address !== 'string' ? address.port : 0;
-  const near = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-  [[far]] = (await Promise.all([once(server, 'connection'), once(near, 'connect')])) as [
-    [Socket],
-    [],
-  ];
-  server.close();
-  sockets.push(near, far);
-  leg = new Leg(() => near, {
-    data: () => undefined,
-    end: () => undefined,
-    drained: () => undefined,
-    closed: () => undefined,
-  });
-});
-afterEach(() => {
-  for (const socket of sockets.splice(0)) socket.destroy();
+  reactor = testReactor();
+  heard = hearing();
+  ({ leg, far } = await connectedLeg(reactor, heard.owner));
 });
 
 const soon = (text: string): void => leg.writeSoon(clock, [Buffer.from(text)]);
+const until = (claim: () => void) => vi.waitFor(claim, { timeout: 10_000, interval: 2 });
 
-/** Everything that arrives until the end. */
-async function heard(): Promise<string> {
-  let text = '';
-  far.on('data', (bytes: Buffer) => (text += bytes.toString()));
+/** Everything that arrives at the other end until its end. */
+async function arrived(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  far.on('data', (bytes: Buffer) => chunks.push(bytes));
   await once(far, 'end');
-  return text;
+  return Buffer.concat(chunks);
 }
 
 it('writeSoon() keeps the order of what is written', async () => {
-  const text = heard();
+  const text = arrived();
   leg.write([Buffer.from('1')]);
   soon('2');
   soon('3');
   leg.write([Buffer.from('4')]);
   soon('5');
   leg.end();
-  expect(await text).toBe('12345');
+  expect((await text).toString()).toBe('12345');
 });
 
 it('writeSoon() alone is written when its time is over', async () => {
+  const first = once(far, 'data') as Promise<[Buffer]>;
   soon('alone');
-  expect(leg.socket.bytesWritten).toBe(0);
+  leg.write([]);
+  soon(', and this');
   clock.skip(10);
-  const [bytes] = (await once(far, 'data')) as [Buffer];
-  expect(bytes.toString()).toBe('alone');
-});
-
-it('writeSoon() and the next write() reach the socket as one', () => {
-  soon('with ');
-  leg.write([Buffer.from('company')]);
-  expect(leg.socket.bytesWritten).toBe(12);
-  clock.skip(10);
-  expect(leg.socket.bytesWritten).toBe(12);
+  const [bytes] = await first;
+  expect(bytes.toString()).toBe('alone, and this');
 });
 
 it('writeSoon() of a leg that is gone is dropped', async () => {
   soon('never');
   leg.destroy();
-  await once(leg.socket, 'close');
   clock.skip(10);
-  expect(leg.isClosed).toBe(true);
-  expect(leg.socket.bytesWritten).toBe(0);
+  expect((await arrived()).length).toBe(0);
+  await until(() => expect(leg.isClosed).toBe(true));
 });
 
-it('end() twice says it once', async () => {
-  const text = heard();
+it('write() says what is too much, and drained() when all of it is gone', async () => {
+  const sent = randomBytes(24 << 20);
+  far.pause();
+  leg.write([sent.subarray(0, 10), sent.subarray(10, 1 << 20), sent.subarray(1 << 20)]);
+  expect(leg.isFull).toBe(true);
+  expect(heard.said).toEqual([]);
+  const all = arrived();
+  far.resume();
+  await until(() => expect(heard.said).toEqual(['<drained>']));
+  leg.end();
+  const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+  expect(digest(await all)).toBe(digest(sent));
+});
+
+it('pause() holds back data and their end until resume()', async () => {
+  leg.pause();
+  far.end('held back');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(heard.said.join('')).toBe('');
+  leg.resume();
+  await until(() => expect(heard.said).toEqual(['held back', '<end>']));
+});
+
+it('reads more than one buffer takes, in order', async () => {
+  const sent = randomBytes(3 << 20);
+  far.end(sent);
+  await until(() => expect(heard.said.at(-1)).toBe('<end>'));
+  expect(heard.said.slice(0, -1).join('') === sent.toString('latin1')).toBe(true);
+});
+
+it('end() is a half-close: it reads on, and closes when the other end has ended too', async () => {
   leg.end();
   leg.end();
-  expect(await text).toBe('');
-  expect(leg.socket.errored).toBeNull();
+  await once(far.resume(), 'end');
+  far.write('still');
+  await until(() => expect(heard.said).toEqual(['still']));
+  far.end();
+  await until(() => expect(heard.said).toEqual(['still', '<end>', '<closed>']));
+  expect(leg.isClosed).toBe(true);
+});
+
+it('end() tells when the kernel has all of it', async () => {
+  let isSent = false;
+  leg.write([Buffer.from('last')]);
+  leg.end(() => (isSent = true));
+  expect(isSent).toBe(false);
+  expect((await arrived()).toString()).toBe('last');
+  expect(isSent).toBe(true);
+});
+
+it('a reset of the other end is a failure, after the data before it', async () => {
+  far.write('first');
+  await until(() => expect(heard.said).toEqual(['first']));
+  far.resetAndDestroy();
+  await until(() => expect(heard.said).toEqual(['first', '<failed>']));
+  expect(leg.failure).toBe('ECONNRESET');
+});
+
+it('reset() sends a RST and tells of a close of its own', async () => {
+  const code = once(far, 'error').then(([error]) => (error as NodeJS.ErrnoException).code);
+  far.resume();
+  leg.reset();
+  leg.reset();
+  expect(heard.said).toEqual([]); // never from within a call
+  expect(await code).toBe('ECONNRESET');
+  await until(() => expect(heard.said).toEqual(['<closed>']));
+});
+
+it('connecting() where nobody listens closes with the reason', async () => {
+  const refused = hearing();
+  const to = encodeSockaddr('127.0.0.1', await freePort());
+  const made = Leg.connecting(reactor, tcpSocket(4), to, refused.owner, () =>
+    refused.said.push('?'),
+  );
+  await until(() => expect(refused.said).toEqual(['<failed>']));
+  expect(made.failure).toBe('ECONNREFUSED');
+});
+
+it('connecting() to an address that cannot be closes with the reason', async () => {
+  const refused = hearing();
+  const to = encodeSockaddr('255.255.255.255', 1);
+  const made = Leg.connecting(reactor, tcpSocket(4), to, refused.owner, () =>
+    refused.said.push('?'),
+  );
+  expect(refused.said).toEqual([]);
+  await until(() => expect(refused.said).toEqual(['<failed>']));
+  expect(made.failure).toMatch(/^E/);
 });

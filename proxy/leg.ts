@@ -1,17 +1,31 @@
-// One TCP side of a relayed connection. Reads arrive in a buffer that all legs of a thread share, so
-// that reading allocates nothing; writes say when enough is waiting. Knows no lane and no frame.
-import type { OnReadOpts, Socket } from 'node:net';
+// One TCP side of a relayed connection, from its descriptor to its close. Reads arrive in a buffer that
+// all legs of a thread share, so that reading allocates nothing; what is written in one turn leaves in
+// one system call. Knows no lane and no frame.
+import koffi from 'koffi';
 import type { Clock } from '#agent/base/clock.ts';
+import { EPOLL } from '#proxy/native/epoll.ts';
+import {
+  FAILED,
+  WOULD_BLOCK,
+  connectError,
+  finish,
+  receive,
+  resetOnClose,
+  setKeepAlive,
+  startConnecting,
+  transmit,
+} from '#proxy/native/stream.ts';
+import type { Reactor, Task, Watched } from './reactor.ts';
 
-/** What a leg tells its owner. Nothing is called after `closed`. */
+/** What a leg tells its owner, never from within a call to the leg. Nothing follows `closed`. */
 export interface LegOwner {
   /** Bytes read, in the shared buffer: valid until this returns. */
   data(bytes: Buffer): void;
   /** The other end closed its direction; it may still read. */
   end(): void;
-  /** Nothing is waiting to be written any more. */
+  /** Nothing is waiting to be written any more, after the leg was full. */
   drained(): void;
-  /** The connection is gone; `failed` when it was reset or timed out. Called once. */
+  /** The connection is gone; `failed` when not this side ended it. Called once. */
   closed(failed: boolean): void;
 }
 
@@ -19,69 +33,102 @@ export interface LegOwner {
 const MAX_WAITING_BYTES = 512 << 10;
 /** Reads up to here; larger ones gain nothing (FIELD-NOTES, "A first relay"). */
 const READ_BYTES = 512 << 10;
-
-const shared = Buffer.allocUnsafeSlow(READ_BYTES);
-
+/** So much is written at once instead of at the end of the turn. */
+const AT_ONCE_BYTES = 64 << 10;
+/** Buffers that wait together are joined up to here: a copy is cheaper than a system call. */
+const JOIN_BYTES = 32 << 10;
 /** How long what is written "soon" waits for company, milliseconds. */
 const SOON_MS = 2;
 
-/** Makes the socket, given where its reads go. */
-export type MakeSocket = (onread: OnReadOpts) => Socket;
+const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
-export class Leg {
-  readonly socket: Socket;
+export class Leg implements Watched, Task {
   /** Set by whoever takes the connection over. */
   owner: LegOwner;
-  #closed = false;
+  readonly #reactor: Reactor;
+  readonly #fd: number;
+  /** Until connected: who waits for it. */
+  #connected: (() => void) | undefined;
+  #failure: string | undefined;
+  #isClosed = false;
+  #isTold = false;
+  #isPaused = false;
+  /** The kernel may have something to read; false: the next event will say so. */
+  #isReadable = false;
+  /** Nothing more will arrive than what waits in the kernel. */
+  #isHungUp = false;
+  #hasEnded = false;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  /** The kernel takes no more for now. */
+  #isBlocked = false;
+  /** The owner is to be told when all is written. */
+  #owesDrain = false;
+  #isDue = false;
+  #isEnding = false;
+  #isFinished = false;
+  #sent: (() => void) | undefined;
   /** Written by writeSoon() and not yet queued. */
-  #soon: readonly Buffer[] = [];
+  #soon: Buffer[] = [];
   #cancelSoon: () => void = () => undefined;
 
-  constructor(make: MakeSocket, owner: LegOwner) {
+  private constructor(reactor: Reactor, fd: number, owner: LegOwner) {
+    this.#reactor = reactor;
+    this.#fd = fd;
     this.owner = owner;
-    this.socket = make({
-      buffer: shared,
-      callback: (length, buffer) => {
-        this.owner.data(buffer.subarray(0, length) as Buffer);
-        return true;
-      },
-    });
-    this.socket.on('end', () => this.owner.end());
-    this.socket.on('drain', () => this.owner.drained());
-    this.socket.on('error', () => undefined); // `close` follows and says that it failed
-    this.socket.once('close', (failed) => {
-      this.#closed = true;
-      this.#cancelSoon();
-      this.owner.closed(failed);
-    });
+  }
+
+  /** Takes over the descriptor of a connection that was accepted, and reads from it. */
+  static accepted(reactor: Reactor, fd: number, owner: LegOwner): Leg {
+    const leg = new Leg(reactor, fd, owner);
+    reactor.watch(fd, leg);
+    return leg;
+  }
+
+  /**
+   * Takes over the descriptor of a new socket and connects it to an encodeSockaddr(): `connected` is
+   * told, or the owner that it closed.
+   */
+  static connecting(
+    reactor: Reactor,
+    fd: number,
+    to: Buffer,
+    owner: LegOwner,
+    connected: () => void,
+  ): Leg {
+    const leg = new Leg(reactor, fd, owner);
+    leg.#connected = connected;
+    const isStarted = startConnecting(fd, to);
+    const errno = koffi.errno();
+    reactor.watch(fd, leg);
+    if (!isStarted) leg.#fail(errno);
+    return leg;
   }
 
   get isClosed(): boolean {
-    return this.#closed;
+    return this.#isTold;
+  }
+
+  /** True once end() was called. */
+  get isEnding(): boolean {
+    return this.#isEnding;
   }
 
   /** True while so much waits that its feeder should pause until `drained`. */
   get isFull(): boolean {
-    return this.socket.writableLength > MAX_WAITING_BYTES;
+    return this.#waitingBytes > MAX_WAITING_BYTES;
   }
 
-  /** Queues the buffers, in one system call where the kernel takes them; they must not change. */
+  /** Why it failed, by the name of the errno; undefined: it did not. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** Queues the buffers, which must not change. They leave with all else of this turn. */
   write(buffers: readonly Buffer[]): void {
-    if (this.#soon.length > 0) {
-      const all = [...this.#soon, ...buffers];
-      this.#soon = [];
-      this.#cancelSoon();
-      this.write(all);
-      return;
-    }
-    if (!this.socket.writable) return;
-    if (buffers.length === 1 && buffers[0]) {
-      this.socket.write(buffers[0]);
-      return;
-    }
-    this.socket.cork();
-    for (const buffer of buffers) this.socket.write(buffer);
-    this.socket.uncork();
+    if (this.#isEnding || this.#isClosed) return;
+    if (this.#soon.length > 0) this.#queueSoon();
+    this.#queue(buffers);
   }
 
   /**
@@ -89,33 +136,197 @@ export class Leg {
    * one wake-up of the other end and one read there instead of two.
    */
   writeSoon(clock: Clock, buffers: readonly Buffer[]): void {
-    this.#soon = this.#soon.length === 0 ? buffers : [...this.#soon, ...buffers];
+    this.#soon.push(...buffers);
     this.#cancelSoon();
     this.#cancelSoon = clock.after(SOON_MS, () => this.write([]));
   }
 
+  /** Reads no more than is being handed over. */
   pause(): void {
-    this.socket.pause();
+    this.#isPaused = true;
   }
 
   resume(): void {
-    this.socket.resume();
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#isReadable) this.#reactor.again(this);
   }
 
   /** FIN after what is queued; `sent` is called when the kernel has all of it. */
   end(sent?: () => void): void {
-    if (this.#soon.length > 0) this.write([]);
-    if (sent) this.socket.once('finish', sent);
-    if (!this.socket.writableEnded) this.socket.end();
+    if (this.#soon.length > 0) this.#queueSoon();
+    if (sent) this.#sent = sent;
+    if (this.#isClosed || this.#isEnding) return;
+    this.#isEnding = true;
+    this.#flushLate();
   }
 
   /** RST at once; what is queued is lost. */
   reset(): void {
-    if (!this.#closed) this.socket.resetAndDestroy();
+    if (this.#isClosed) return;
+    resetOnClose(this.#fd);
+    this.#close();
   }
 
   /** Closes at once: FIN, or RST where bytes were left unread. */
   destroy(): void {
-    this.socket.destroy();
+    if (!this.#isClosed) this.#close();
+  }
+
+  /** Lets the kernel find out, when all is quiet, whether the other end still lives. */
+  keepAlive(seconds: number): void {
+    if (!this.#isClosed) setKeepAlive(this.#fd, seconds);
+  }
+
+  /** Called by the reactor. */
+  ready(events: number): void {
+    if (this.#isClosed) return;
+    const isBroken = (events & (EPOLL.error | EPOLL.hangup)) !== 0;
+    if (this.#connected && (isBroken || events & EPOLL.out)) this.#concludeConnecting();
+    if (isBroken || events & (EPOLL.in | EPOLL.peerClosed)) this.#isReadable = true;
+    if (isBroken || events & EPOLL.peerClosed) this.#isHungUp = true;
+    if (events & EPOLL.out && this.#isBlocked) {
+      this.#isBlocked = false;
+      this.#flush();
+    }
+    this.#read();
+  }
+
+  /** Called by the reactor: reads on, writes what is due, or tells that it has closed. */
+  run(): void {
+    if (this.#isClosed) {
+      this.#tellClosed();
+      return;
+    }
+    if (this.#isDue) this.#flush();
+    this.#read();
+  }
+
+  #concludeConnecting(): void {
+    const errno = connectError(this.#fd);
+    const connected = this.#connected;
+    if (errno !== 0) {
+      this.#fail(errno);
+      return;
+    }
+    this.#connected = undefined;
+    connected?.();
+    this.#flush();
+  }
+
+  /** One read: others have their turn before the next. */
+  #read(): void {
+    if (!this.#isReadable || this.#isPaused || this.#connected || this.#isClosed) return;
+    if (this.#hasEnded) return;
+    const length = receive(this.#fd, shared);
+    if (length === WOULD_BLOCK) {
+      this.#isReadable = false;
+      return;
+    }
+    if (length === FAILED) {
+      this.#fail(koffi.errno());
+      return;
+    }
+    if (length === 0) {
+      this.#hasEnded = true;
+      this.owner.end();
+      this.#closeWhenOver();
+      return;
+    }
+    // Less than was asked for is all there was, unless an end waits behind it (epoll(7), "edge").
+    if (length < READ_BYTES && !this.#isHungUp) this.#isReadable = false;
+    this.owner.data(shared.subarray(0, length));
+    if (this.#isReadable && !this.#isPaused) this.#reactor.again(this);
+  }
+
+  #queueSoon(): void {
+    const soon = this.#soon;
+    this.#soon = [];
+    this.#cancelSoon();
+    this.#queue(soon);
+  }
+
+  #queue(buffers: readonly Buffer[]): void {
+    for (const buffer of buffers) {
+      this.#waiting.push(buffer);
+      this.#waitingBytes += buffer.length;
+    }
+    if (this.#waitingBytes >= AT_ONCE_BYTES) this.#flush();
+    else if (this.#waitingBytes > 0) this.#flushLate();
+    if (this.isFull) this.#owesDrain = true;
+  }
+
+  #flushLate(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#reactor.late(this);
+  }
+
+  #flush(): void {
+    this.#isDue = false;
+    if (this.#isBlocked || this.#isClosed || this.#connected) return;
+    while (this.#waitingBytes > 0) {
+      const next = this.#next();
+      const length = transmit(this.#fd, next, next.length < this.#waitingBytes);
+      if (length === FAILED) {
+        this.#fail(koffi.errno());
+        return;
+      }
+      this.#isBlocked = length === WOULD_BLOCK;
+      if (this.#isBlocked) return;
+      this.#waitingBytes -= length;
+      if (length === next.length) this.#waiting.shift();
+      else this.#waiting[0] = next.subarray(length);
+    }
+    if (this.#owesDrain) {
+      this.#owesDrain = false;
+      this.#reactor.late({ run: () => this.#isClosed || this.owner.drained() });
+    }
+    if (this.#isEnding && !this.#isFinished) this.#finish();
+  }
+
+  /** What is to be written next, the first of those that wait. */
+  #next(): Buffer {
+    const [first] = this.#waiting;
+    if (first && (this.#waiting.length === 1 || this.#waitingBytes > JOIN_BYTES)) return first;
+    const joined = Buffer.concat(this.#waiting);
+    this.#waiting = [joined];
+    return joined;
+  }
+
+  #finish(): void {
+    this.#isFinished = true;
+    finish(this.#fd);
+    this.#sent?.();
+    this.#closeWhenOver();
+  }
+
+  #closeWhenOver(): void {
+    if (this.#hasEnded && this.#isFinished && !this.#isClosed) this.#close();
+  }
+
+  #fail(errno: number): void {
+    this.#failure = ERRNO_NAMES.get(errno) ?? `errno ${errno}`;
+    this.#close();
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#soon = [];
+    this.#cancelSoon();
+    this.#reactor.close(this.#fd);
+    this.#reactor.late(this);
+  }
+
+  #tellClosed(): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.owner.closed(this.#failure !== undefined);
   }
 }
+
+const ERRNO_NAMES = new Map(
+  Object.entries(koffi.os.errno).map(([name, number]) => [number, name] as const),
+);

@@ -13,7 +13,8 @@ import { Lane } from './lane.ts';
 import { LaneSender } from './laneKeys.ts';
 import { sealOpening, type Opening } from './laneOpening.ts';
 import { Leg } from './leg.ts';
-import type { Accepted } from '#proxy/native/handle.ts';
+import { closeFd } from '#proxy/native/fd.ts';
+import type { Accepted } from '#proxy/native/stream.ts';
 import { Passage } from './passage.ts';
 import { Relay } from './relay.ts';
 import { ReplyReader } from './replyReader.ts';
@@ -22,7 +23,7 @@ import { tokenFor, type Route, type Standing } from './routes.ts';
 /** Bytes of an application that are held while its lane is being connected. */
 const MAX_EARLY_BYTES = 256 << 10;
 /** Dead peers are noticed by the kernel: idle lanes send nothing for long. */
-const KEEPALIVE_MS = 60_000;
+const KEEPALIVE_SECONDS = 60;
 
 type Remote = Extract<Route, { kind: 'remote' }>;
 
@@ -31,7 +32,7 @@ export function acceptPod(floor: Floor, podUid: string, family: Family, accepted
   const named = floor.originalDestination(accepted.fd, family);
   const address = named && canonicalAddress(named.address);
   if (!named || !address) {
-    accepted.close(); // the pod connected to the listener itself
+    closeFd(accepted.fd); // the pod connected to the listener itself
     refused(floor, 'not-redirected', { direction: 'out', podUid }, 'a connection to the listener');
     return;
   }
@@ -57,6 +58,8 @@ export function acceptPod(floor: Floor, podUid: string, family: Family, accepted
 class Caller {
   readonly #floor: Floor;
   readonly #destination: Endpoint;
+  /** The application's own address. */
+  readonly #from: Endpoint;
   readonly #app: Leg;
   #facts: Facts;
   /** What the application wrote so far. */
@@ -71,7 +74,8 @@ class Caller {
     this.#destination = destination;
     const name = `${destination.address}:${destination.port}`;
     this.#facts = { direction: 'out', podUid, destination: name };
-    this.#app = new Leg((onread) => accepted.adopt(onread), {
+    this.#from = accepted.from;
+    this.#app = Leg.accepted(floor.reactor, accepted.fd, {
       data: (bytes) => this.#hold(bytes),
       end: () => {
         this.#hasEnded = true;
@@ -101,7 +105,8 @@ class Caller {
       access: { from: from.spiffeId, to: to.spiffeId, port: this.#destination.port },
       podUids: [from.uid, to.uid],
     };
-    this.#abort = deliver(this.#floor.pool, to.uid, this.#destination, {
+    const { reactor, pool } = this.#floor;
+    this.#abort = deliver(reactor, pool, to.uid, this.#destination, {
       connected: (far) => {
         this.#floor.counters.add('lanesSameNode');
         this.#join(far, standing, rule);
@@ -134,14 +139,15 @@ class Caller {
       return;
     }
     this.#dial(peer, (wire) => {
-      wire.socket.setKeepAlive(true, KEEPALIVE_MS);
+      wire.keepAlive(KEEPALIVE_SECONDS);
       this.#openLane(route, wire);
     });
   }
 
   /** Failure refuses the application. */
   #dial(endpoint: Endpoint, connected: (far: Leg) => void): void {
-    this.#abort = dial(this.#floor.clock, endpoint, {
+    const { reactor, clock } = this.#floor;
+    this.#abort = dial(reactor, clock, endpoint, {
       connected,
       failed: (detail) => this.refuse('peer-unreachable', detail),
     });
@@ -190,10 +196,8 @@ class Caller {
     });
     enter(floor, lane);
     reader.start(lane);
-    wire.socket.cork(); // opening and early data leave in one segment where they fit
-    wire.write([opening.bytes]);
+    wire.write([opening.bytes]); // with the early data, in one segment where they fit
     this.#release((bytes) => lane.send(bytes));
-    wire.socket.uncork();
     if (!wire.isFull) this.#app.resume();
   }
 
@@ -216,12 +220,14 @@ class Caller {
       this.refuse('no-token', `no MAID for slot ${sending.slot} under ${sending.own.sid}`);
       return undefined;
     }
-    const { remoteAddress = '', remotePort = 0 } = this.#app.socket;
     const block = {
       token: token.token,
       endorsement: token.endorsement,
       destination: this.#destination,
-      client: { address: canonicalAddress(remoteAddress) ?? '0.0.0.0', port: remotePort },
+      client: {
+        address: canonicalAddress(this.#from.address) ?? '0.0.0.0',
+        port: this.#from.port,
+      },
       sentMs: Math.floor(slots.timeMs()),
       lineage: Buffer.alloc(0),
     };

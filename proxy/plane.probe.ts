@@ -6,10 +6,13 @@ import { isMainThread, parentPort, workerData, type MessagePort } from 'node:wor
 import { hex } from '#agent/base/bytes.ts';
 import { snapshotOf } from './channel.ts';
 import { roleKey, type FromWorker, type ToWorker, type WorkerInit } from './control.ts';
+import { Acceptor } from './acceptor.ts';
 import { Counters } from './counters.ts';
+import { Leg, type LegOwner } from './leg.ts';
 import { runDataPlane } from './main.ts';
-import { acceptOn, adoptUnconnected, type Listener } from '#proxy/native/handle.ts';
+import { encodeSockaddr } from '#proxy/native/sockaddr.ts';
 import { checked, errnoOf, libc } from '#proxy/native/libc.ts';
+import { Reactor } from './reactor.ts';
 import { ReplaySet } from './replay.ts';
 
 export interface ProbeAnswer {
@@ -33,6 +36,13 @@ export const CRASH_POD = 'crash';
 export const POOL_POD = 'pool';
 export const POOL_TARGET = { host: '127.0.0.1', port: 15_099 } as const;
 
+const NOBODY: LegOwner = {
+  data: () => undefined,
+  end: () => undefined,
+  drained: () => undefined,
+  closed: () => undefined,
+};
+
 const open: (path: string, flags: number) => number = libc.func(
   'int open(const char *path, int flags)',
 );
@@ -52,7 +62,8 @@ const outcome = (attempt: () => unknown): string => {
 class ProbeWorker {
   readonly #init: WorkerInit;
   readonly #port: MessagePort;
-  readonly #listeners = new Map<string, Listener>();
+  readonly #reactor = new Reactor();
+  readonly #listeners = new Map<string, Acceptor>();
   #chainKey = '';
   #sockets = 0;
   readonly #verified: boolean[] = [];
@@ -60,6 +71,7 @@ class ProbeWorker {
   constructor(init: WorkerInit, port: MessagePort) {
     this.#init = init;
     this.#port = port;
+    this.#reactor.pump();
     Counters.map(init.countersFd).row(init.index).add('lanesOpenedIn');
     ReplaySet.map(init.replayFd);
     port.on('message', (message: ToWorker) => this.#obey(message));
@@ -78,13 +90,14 @@ class ProbeWorker {
       case 'listen': {
         const { role } = message;
         const crash = role.kind === 'pod' && role.podUid === CRASH_POD;
-        const listener = acceptOn(
+        const listener = new Acceptor(
+          this.#reactor,
           message.fd,
           (accepted) => {
             if (crash) throw new RangeError('told to crash');
-            const socket = accepted.adopt({ buffer: Buffer.alloc(64), callback: () => true });
-            socket.resume();
-            socket.end(JSON.stringify(this.#answer()));
+            const leg = Leg.accepted(this.#reactor, accepted.fd, NOBODY);
+            leg.write([Buffer.from(JSON.stringify(this.#answer()))]);
+            leg.end();
           },
           (error) => {
             throw error;
@@ -108,9 +121,11 @@ class ProbeWorker {
           return;
         }
         for (const fd of message.fds) {
-          const socket = adoptUnconnected(fd, { buffer: Buffer.alloc(64), callback: () => true });
-          socket.connect(POOL_TARGET).end(String(this.#init.index));
-          socket.resume();
+          const to = encodeSockaddr(POOL_TARGET.host, POOL_TARGET.port);
+          const leg = Leg.connecting(this.#reactor, fd, to, NOBODY, () => {
+            leg.write([Buffer.from(String(this.#init.index))]);
+            leg.end();
+          });
         }
         this.#say({
           type: 'verify',

@@ -1,7 +1,7 @@
-import { once } from 'node:events';
-import { connect, createServer, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Leg } from './leg.ts';
+import { connectedLeg, testReactor } from './leg.fixture.ts';
+import type { Leg } from './leg.ts';
 import { Strangers } from './strangers.ts';
 import { SkippingClock } from './skippingClock.fixture.ts';
 
@@ -9,24 +9,14 @@ const closers: (() => void)[] = [];
 afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
-const nothing = { data: () => undefined, end: () => undefined, drained: () => undefined };
 
 /** Both ends of loopback connections: the stranger's socket and our leg. */
 async function pairs(count: number) {
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => void server.close());
-  const address = server.address();
-  const port = address !== null && typeof address !== 'string' ? address.port : 0;
+  const reactor = testReactor();
   const made: { readonly theirs: Socket; readonly leg: Leg }[] = [];
   for (let n = 0; n < count; n += 1) {
-    const theirs = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).resume();
-    theirs.on('error', () => undefined);
-    const accepted: unknown[] = await once(server, 'connection');
-    const [ours] = accepted;
-    if (!(ours instanceof Socket)) throw new Error('no connection');
-    closers.push(() => [theirs, ours].forEach((socket) => socket.destroy()));
-    made.push({ theirs, leg: new Leg(() => ours, { ...nothing, closed: () => undefined }) });
+    const { leg, far } = await connectedLeg(reactor);
+    made.push({ theirs: far.resume(), leg });
   }
   return made;
 }
@@ -60,9 +50,9 @@ describe('Strangers', () => {
       strangers.ignore(stranger);
       strangers.count(stranger, 1000);
       clock.skip(deadlineMs - 100);
-      expect([quiet, noisy].map(({ leg }) => leg.socket.writableEnded)).toEqual([false, false]);
+      expect([quiet, noisy].map(({ leg }) => leg.isEnding)).toEqual([false, false]);
       clock.skip(400);
-      expect([quiet, noisy].map(({ leg }) => leg.socket.writableEnded)).toEqual([true, true]);
+      expect([quiet, noisy].map(({ leg }) => leg.isEnding)).toEqual([true, true]);
       await until(() => expect(noisy.theirs.readableEnded).toBe(true));
     }
   });
@@ -73,23 +63,16 @@ describe('Strangers', () => {
     const { strangers } = strangersWith(() => 0);
     const stranger = strangers.add(one.leg);
     strangers.count(stranger, 16 << 10);
-    expect(one.leg.socket.writableEnded).toBe(false);
+    expect(one.leg.isEnding).toBe(false);
     strangers.count(stranger, 1);
-    expect(one.leg.socket.writableEnded).toBe(true);
+    expect(one.leg.isEnding).toBe(true);
   });
 
   it('add() over the cap ends the oldest, and beyond the second cap closes it', async () => {
     const made = await pairs(6);
     const { strangers, open } = strangersWith(() => 0);
     for (const { leg } of made) strangers.add(leg);
-    expect(made.map(({ leg }) => leg.socket.writableEnded)).toEqual([
-      true,
-      true,
-      true,
-      true,
-      false,
-      false,
-    ]);
+    expect(made.map(({ leg }) => leg.isEnding)).toEqual([true, true, true, true, false, false]);
     expect(open()).toBe(4);
     await until(() => {
       const isClosed = made.map(({ leg }) => leg.isClosed);
@@ -103,7 +86,7 @@ describe('Strangers', () => {
     const { clock, strangers, open } = strangersWith(() => 0);
     strangers.release(strangers.add(one.leg));
     clock.skip(60_000);
-    expect(one.leg.socket.writableEnded).toBe(false);
+    expect(one.leg.isEnding).toBe(false);
     expect(open()).toBe(0);
   });
 

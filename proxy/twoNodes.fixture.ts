@@ -28,6 +28,7 @@ import type { LaneEvent } from './facts.ts';
 import { LaneWorker } from './laneWorker.ts';
 import { signEndorsement, signToken } from './maid.ts';
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
+import { Reactor } from './reactor.ts';
 import { ReplaySet } from './replay.ts';
 import { SkippingClock } from './skippingClock.fixture.ts';
 import type { CompiledPolicy } from './policy.ts';
@@ -90,6 +91,7 @@ export class TestNode {
   outPort = 0;
   drained = 0;
   readonly worker: LaneWorker;
+  readonly #reactor = new Reactor();
   readonly #counters = Counters.create();
   readonly #workload = generateWorkloadKey();
   readonly #desk = new VerificationDesk();
@@ -105,9 +107,11 @@ export class TestNode {
       quotaPerSource: 4096,
       sources: 16,
     });
+    this.#reactor.pump();
     this.worker = new LaneWorker({
       index: 0,
       clock,
+      reactor: this.#reactor,
       replay,
       counters: this.#counters.row(0),
       randomBytes,
@@ -157,6 +161,7 @@ export class TestNode {
 
   close(): void {
     this.worker.close();
+    this.#reactor.stop();
   }
 
   #token(slot: Slot): LocalPod['tokens'][number] {

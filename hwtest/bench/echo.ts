@@ -2,11 +2,12 @@
 // is killed. Usage: echo.ts PORT
 import { closeFd } from '#proxy/native/fd.ts';
 import { tcpListener } from '#proxy/native/socket.ts';
-import { EPOLL, Poll, acceptNext, receiveSome, sendSome } from './sockets.ts';
+import { EPOLL, Epoll } from '#proxy/native/epoll.ts';
+import { acceptNext, receiveSome, sendSome } from './sockets.ts';
 
 const [port = '0'] = process.argv.slice(2);
 const listener = tcpListener('0.0.0.0', Number(port));
-const poll = new Poll();
+const poll = new Epoll();
 const buffer = Buffer.alloc(64 << 10);
 poll.add(listener, EPOLL.in);
 

@@ -3,11 +3,12 @@
 //   load.ts roundtrip ADDRESS PORT COUNT          1 KiB there and back on one connection
 //   load.ts idle ADDRESS PORT COUNT               COUNT connections with a byte echoed, held until killed
 import { closeFd } from '#proxy/native/fd.ts';
-import { EPOLL, Poll, nameOf, receiveSome, sendSome, startConnecting } from './sockets.ts';
+import { EPOLL, Epoll } from '#proxy/native/epoll.ts';
+import { nameOf, receiveSome, sendSome, startConnecting } from './sockets.ts';
 
 const [mode = '', address = '', port = '0', amount = '0', at = '1'] = process.argv.slice(2);
 const name = nameOf(address, Number(port));
-const poll = new Poll();
+const poll = new Epoll();
 const buffer = Buffer.alloc(64 << 10);
 
 /** Round trips that are not counted: caches and congestion windows grow. */

@@ -1,11 +1,13 @@
 // One hop of the bench's plain relay: what a proxy of this runtime costs without any cryptography. Reads
 // into one buffer a thread and writes on, as the lanes do. Usage: relay.ts ADDRESS WORKERS PORT=TO:PORT...
-import { Socket } from 'node:net';
-import { Worker, isMainThread, workerData } from 'node:worker_threads';
-import { dupFd } from '#proxy/native/fd.ts';
-import { acceptOn, type Accepted } from '#proxy/native/handle.ts';
-import { tcpListener } from '#proxy/native/socket.ts';
+import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { Acceptor } from '#proxy/acceptor.ts';
+import { dial } from '#proxy/dial.ts';
 import { Leg, type LegOwner } from '#proxy/leg.ts';
+import { createEventfd } from '#proxy/native/eventfd.ts';
+import { dupFd } from '#proxy/native/fd.ts';
+import { tcpListener } from '#proxy/native/socket.ts';
+import { Reactor } from '#proxy/reactor.ts';
 
 interface Hop {
   readonly fd: number;
@@ -39,16 +41,22 @@ function pump(from: Leg, to: Leg): void {
   };
 }
 
-function relay(accepted: Accepted, { to, port }: Hop): void {
-  const near = new Leg((onread) => accepted.adopt(onread), ignored);
-  const far = new Leg((onread) => {
-    const options: object = { allowHalfOpen: true, noDelay: true, onread };
-    return new Socket(options);
-  }, ignored);
+function relay(reactor: Reactor, fd: number, { to, port }: Hop): void {
+  const near = Leg.accepted(reactor, fd, ignored);
   near.pause();
-  pump(far, near);
-  pump(near, far);
-  far.socket.connect(port, to, () => near.resume());
+  dial(
+    reactor,
+    reactor.clock,
+    { address: to, port },
+    {
+      connected: (far) => {
+        pump(far, near);
+        pump(near, far);
+        near.resume();
+      },
+      failed: () => near.reset(),
+    },
+  );
 }
 
 function main([address = '', workers = '1', ...routes]: readonly string[]): void {
@@ -64,11 +72,16 @@ function main([address = '', workers = '1', ...routes]: readonly string[]): void
 
 if (isMainThread) main(process.argv.slice(2));
 else {
-  for (const hop of workerData as readonly Hop[]) {
-    acceptOn(
-      hop.fd,
-      (accepted) => relay(accepted, hop),
-      () => undefined,
-    );
-  }
+  const reactor = new Reactor();
+  const acceptors = (workerData as readonly Hop[]).map(
+    (hop) =>
+      new Acceptor(
+        reactor,
+        hop.fd,
+        ({ fd }) => relay(reactor, fd, hop),
+        () => undefined,
+      ),
+  );
+  parentPort?.once('close', () => acceptors.forEach((acceptor) => acceptor.close()));
+  reactor.run(createEventfd()); // which nobody rings
 }

@@ -2,13 +2,15 @@
 import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
 import { closeFd, dupFd } from '#proxy/native/fd.ts';
-import { acceptOn, adoptUnconnected, type Listener } from '#proxy/native/handle.ts';
+import { Acceptor } from '#proxy/acceptor.ts';
+import { Leg } from '#proxy/leg.ts';
+import { hearing, testReactor } from '#proxy/leg.fixture.ts';
 import { originalDestination } from '#proxy/native/socket.ts';
-import type { Endpoint } from '#proxy/native/sockaddr.ts';
+import { encodeSockaddr, type Endpoint } from '#proxy/native/sockaddr.ts';
 import { openNetns, withNetns } from '#proxy/native/netns.ts';
 import { capturePod, type CapturedPod } from './pod.ts';
 import { removeRulesIn, rulesAsListed, rulesIn, type Inbound } from './nftables.ts';
@@ -46,7 +48,7 @@ const fail = (): never => {
 
 describe('capturePod()', () => {
   const captured: CapturedPod[] = [];
-  const listeners: Listener[] = [];
+  const listeners: Acceptor[] = [];
   const programs: ChildProcess[] = [];
 
   beforeEach(async () => {
@@ -83,13 +85,16 @@ describe('capturePod()', () => {
 
   /** Answers each redirected connection with its original destination, as a worker would read it. */
   function answerWithDestination(pod: CapturedPod): void {
+    const reactor = testReactor();
     for (const { fd, family } of pod.listeners) {
-      const accept = acceptOn(
+      const accept = new Acceptor(
+        reactor,
         dupFd(fd),
         (accepted) => {
           const to = originalDestination(accepted.fd, family);
-          const socket = accepted.adopt({ buffer: Buffer.alloc(64), callback: () => true });
-          socket.end(to === undefined ? 'direct' : describeEndpoint(to));
+          const leg = Leg.accepted(reactor, accepted.fd, hearing().owner);
+          leg.write([Buffer.from(to === undefined ? 'direct' : describeEndpoint(to))]);
+          leg.end();
         },
         (error) => {
           throw error;
@@ -145,19 +150,13 @@ describe('capturePod()', () => {
     const fds = pod.makeSockets(3, 4);
     expect(new Set(fds).size).toBe(3);
     for (const fd of fds) {
-      let echoed = '';
-      const buffer = Buffer.alloc(64);
-      const socket = adoptUnconnected(fd, {
-        buffer,
-        callback: (bytes) => {
-          echoed += buffer.toString('latin1', 0, bytes);
-          return true;
-        },
+      const { said, owner } = hearing();
+      const leg = Leg.connecting(testReactor(), fd, encodeSockaddr(POD_IP, 8080), owner, () => {
+        leg.write([Buffer.from('through the front door')]);
+        leg.end();
       });
-      socket.connect({ host: POD_IP, port: 8080 });
-      socket.end('through the front door');
-      await once(socket, 'close');
-      expect(echoed).toBe('through the front door');
+      await vi.waitFor(() => expect(leg.isClosed).toBe(true), { timeout: 5000, interval: 5 });
+      expect(said.join('')).toBe('through the front door<end><closed>');
     }
   });
 

@@ -1,0 +1,113 @@
+// A TCP connection as bare system calls on a non-blocking descriptor. What may fail in the course of
+// things is a value here: a wait is WOULD_BLOCK, whatever ends a connection is FAILED.
+import koffi from 'koffi';
+import { checked, libc, wouldBlock } from './libc.ts';
+import { decodeSockaddr, type Endpoint } from './sockaddr.ts';
+
+const accept4: (fd: number, address: Buffer, length: Buffer, flags: number) => number = libc.func(
+  'int accept4(int fd, void *address, void *length, int flags)',
+);
+const connect: (fd: number, address: Buffer, length: number) => number = libc.func(
+  'int connect(int fd, const void *address, uint32_t length)',
+);
+const send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = libc.func(
+  'int64_t send(int fd, const void *bytes, size_t length, int flags)',
+);
+const recv: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = libc.func(
+  'int64_t recv(int fd, void *bytes, size_t length, int flags)',
+);
+const shutdown: (fd: number, how: number) => number = libc.func('int shutdown(int fd, int how)');
+const setsockopt: (fd: number, level: number, name: number, value: Buffer, size: number) => number =
+  libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t size)');
+const getsockopt: (fd: number, level: number, name: number, value: Buffer, size: Buffer) => number =
+  libc.func('int getsockopt(int fd, int level, int name, void *value, void *size)');
+
+/** SOCK_NONBLOCK and SOCK_CLOEXEC of socket(2). */
+const SOCKET_FLAGS = 0o4000 | 0o2000000;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_MORE = 0x8000;
+const SHUT_WR = 1;
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+const SO_KEEPALIVE = 9;
+const SO_LINGER = 13;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const TCP_KEEPIDLE = 4;
+const EINPROGRESS = koffi.os.errno['EINPROGRESS'];
+const ECONNABORTED = koffi.os.errno['ECONNABORTED'];
+/** `struct linger` that makes close(2) send a RST (socket(7)). */
+const LINGER_0 = Buffer.of(1, 0, 0, 0, 0, 0, 0, 0);
+const ON = Buffer.of(1, 0, 0, 0);
+const SOCKADDR_BYTES = 28;
+
+/** Nothing to read yet, or no room to write: an event says when there is. */
+export const WOULD_BLOCK = -1;
+/** The connection is gone. */
+export const FAILED = -2;
+
+/** An accepted connection, non-blocking and close-on-exec; whoever gets it closes `fd`. */
+export interface Accepted {
+  readonly fd: number;
+  /** Where it came from. */
+  readonly from: Endpoint;
+}
+
+const address = Buffer.alloc(SOCKADDR_BYTES);
+const addressLength = Buffer.alloc(4);
+const NOWHERE: Endpoint = { family: 4, address: '0.0.0.0', port: 0 };
+
+/** The next waiting connection; undefined: none. Errors: SYSCALL_FAILED (errno EMFILE, ENFILE). */
+export function acceptNext(listener: number): Accepted | undefined {
+  addressLength.writeUInt32LE(SOCKADDR_BYTES);
+  const fd = accept4(listener, address, addressLength, SOCKET_FLAGS);
+  if (fd >= 0) return { fd, from: decodeSockaddr(address) ?? NOWHERE };
+  if (wouldBlock() || koffi.errno() === ECONNABORTED) return undefined;
+  checked('accept4', fd);
+  return undefined;
+}
+
+/** Starts a connection to encodeSockaddr(); false: refused at once. An event says how it went. */
+export const startConnecting = (fd: number, to: Buffer): boolean =>
+  connect(fd, to, to.length) === 0 || koffi.errno() === EINPROGRESS;
+
+/** How an attempt to connect went: 0, or the errno of its failure. */
+export function connectError(fd: number): number {
+  const error = Buffer.alloc(4);
+  const size = Buffer.of(4, 0, 0, 0);
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, error, size) < 0) return koffi.errno();
+  return error.readInt32LE(0);
+}
+
+/** Bytes read into `into`, 0 at the end of the stream, WOULD_BLOCK or FAILED. */
+export function receive(fd: number, into: Uint8Array): number {
+  const length = recv(fd, into, into.length, 0);
+  if (length >= 0) return length;
+  return wouldBlock() ? WOULD_BLOCK : FAILED;
+}
+
+/** Bytes that the kernel took, WOULD_BLOCK or FAILED; with `more` it waits for the next ones. */
+export function transmit(fd: number, bytes: Uint8Array, more: boolean): number {
+  const length = send(fd, bytes, bytes.length, more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL);
+  if (length >= 0) return length;
+  return wouldBlock() ? WOULD_BLOCK : FAILED;
+}
+
+/** FIN after what was sent. */
+export const finish = (fd: number): void => void shutdown(fd, SHUT_WR);
+
+/** Lets close(2) send a RST. */
+export const resetOnClose = (fd: number): void =>
+  void setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_0, LINGER_0.length);
+
+/** No segment waits for another (Nagle). What a listener accepts has its setting. */
+export const setNoDelay = (fd: number): void =>
+  void setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, ON.length);
+
+/** Asks an idle connection whether it lives, every `seconds` (tcp(7)). */
+export function setKeepAlive(fd: number, seconds: number): void {
+  const idle = Buffer.alloc(4);
+  idle.writeInt32LE(seconds);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, ON, ON.length);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle, idle.length);
+}
