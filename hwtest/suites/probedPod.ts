@@ -117,7 +117,12 @@ export async function probedPod(
         .filter((each) => isOf(each, 'bypass'))
         .filter(({ remote }) => remote.address === address && remote.port === port),
     listen: async (port) => {
-      const [command, ...args] = inside(pod, 'socat', `TCP-LISTEN:${port},reuseaddr,fork`, 'PIPE');
+      const [command, ...args] = inside(
+        pod,
+        'socat',
+        `TCP-LISTEN:${port},reuseaddr,fork,backlog=128`,
+        'PIPE',
+      );
       const server = spawn(command, args);
       await until('a listener', () => listens(pod, port));
       return server;
