@@ -33,7 +33,7 @@ it('Acceptor hands over each connection and says where it came from', async () =
       from.push(accepted.from.port);
       expect(accepted.from.address).toBe('127.0.0.1');
       const leg = Leg.accepted(reactor, accepted.fd, hearing().owner);
-      leg.write([Buffer.from('hello')]);
+      leg.write(Buffer.from('hello'));
       leg.end();
     },
     rethrow,

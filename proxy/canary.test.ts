@@ -119,11 +119,12 @@ describe('the answering end of a canary', () => {
 
   it('echoes 64 bytes however they come, and closes when the other end does', async () => {
     const { side, heard } = listening();
-    side.write([Buffer.alloc(60), Buffer.alloc(4)]);
+    side.write(Buffer.alloc(60));
+    side.write(Buffer.alloc(4));
     side.end();
     await settle();
     expect(heard).toEqual(['60 bytes', '4 bytes', 'end', 'closed']);
-    side.write([Buffer.alloc(1)]);
+    side.write(Buffer.alloc(1));
     side.reset();
     await settle();
     expect(heard).toHaveLength(4);
@@ -131,7 +132,7 @@ describe('the answering end of a canary', () => {
 
   it('ends a lane that would carry more', async () => {
     const { side, heard } = listening();
-    side.write([Buffer.alloc(64), Buffer.alloc(1), Buffer.alloc(9)]);
+    for (const length of [64, 1, 9]) side.write(Buffer.alloc(length));
     await settle();
     expect(heard).toEqual(['64 bytes', 'reset']);
   });

@@ -144,7 +144,7 @@ function sing(floor: Floor, wire: Leg, opening: Opening, ended: (failed?: string
   });
   enter(floor, lane);
   reader.start(lane);
-  wire.write([opening.bytes]);
+  wire.write(opening.bytes);
   lane.send(song);
   return lane;
 }

@@ -212,7 +212,7 @@ class Newcomer {
         else closed(floor, lane, how, detail);
       },
     });
-    this.#wire.writeSoon(floor.clock, [reply.bytes]); // with the first words of the pod
+    this.#wire.writeSoon(floor.clock, reply.bytes); // with the first words of the pod
     passage.count('lanesOpenedIn');
     enter(floor, lane);
     lane.begin(new LaneReceiver(floor.ring, start, { secret, opener, afterEarly: reply.c2s }));
@@ -238,7 +238,7 @@ class Newcomer {
       drained: () => undefined,
       closed: cancel,
     };
-    wire.write([reply.bytes]);
+    wire.write(reply.bytes);
     wire.end();
     wire.resume();
   }

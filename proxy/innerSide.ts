@@ -29,8 +29,9 @@ export class InnerSide implements LaneSide {
     this.#hearing = hearing;
   }
 
-  write(buffers: readonly Buffer[]): void {
-    for (const bytes of buffers) this.#later(() => this.#hearing.data(bytes));
+  write(bytes: Buffer): void {
+    const own = Buffer.from(bytes); // what is written is valid until this returns
+    this.#later(() => this.#hearing.data(own));
   }
 
   end(): void {

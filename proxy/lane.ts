@@ -4,6 +4,7 @@
 import type { Clock } from '#agent/base/clock.ts';
 import {
   FRAME,
+  MAX_FRAME_DATA,
   decodeReset,
   encodeReset,
   type FrameType,
@@ -56,6 +57,7 @@ export class Lane implements Conversation {
   readonly standing: Standing;
   readonly passage: Passage;
   readonly #parts: LaneParts;
+  readonly #put = (frame: Buffer): void => this.#parts.wire.write(frame);
   #receiver: LaneReceiver | undefined;
   #finSent = false;
   #finReceived = false;
@@ -86,7 +88,8 @@ export class Lane implements Conversation {
   accept(c2s: Buffer, receiver: LaneReceiver): void {
     this.begin(receiver);
     // With what the application says next, if that is at once.
-    this.#parts.wire.writeSoon(this.#parts.clock, this.#parts.sender.begin(c2s));
+    const { sender, wire, clock } = this.#parts;
+    sender.begin(c2s, (frame) => wire.writeSoon(clock, frame));
   }
 
   /** Bytes that arrived before begin(). */
@@ -103,13 +106,15 @@ export class Lane implements Conversation {
   send(bytes: Buffer): void {
     if (this.#ending) return;
     this.passage.sent(bytes.length);
-    this.#write(FRAME.data, bytes);
+    for (let at = 0; at < bytes.length; at += MAX_FRAME_DATA) {
+      this.#write(FRAME.data, bytes.subarray(at, at + MAX_FRAME_DATA));
+    }
     if (this.#parts.wire.isFull) this.#parts.app.pause();
   }
 
   refresh(): void {
     if (this.#ending) return;
-    this.#put(this.#parts.sender.update());
+    this.#parts.sender.update(this.#put);
   }
 
   cut(why: CutReason): void {
@@ -174,15 +179,13 @@ export class Lane implements Conversation {
     this.#abort(failure === 'update' ? 'keys' : 'protocol', 'protocol', failure);
   }
 
-  #take({ type, pieces }: Frame): void {
+  #take({ type, data }: Frame): void {
     const { app } = this.#parts;
     switch (type) {
       case FRAME.data: {
         if (this.#finReceived) return this.#abort('protocol', 'protocol', 'data after FIN');
-        let length = 0;
-        for (const piece of pieces) length += piece.length;
-        this.passage.received(length);
-        return app.write(pieces);
+        this.passage.received(data.length);
+        return app.write(data);
       }
       case FRAME.fin:
         if (this.#finReceived) return this.#abort('protocol', 'protocol', 'second FIN');
@@ -190,7 +193,7 @@ export class Lane implements Conversation {
         app.end();
         return this.#maybeClose();
       case FRAME.reset:
-        return this.#drop('peer-reset', decodeReset(Buffer.concat(pieces)));
+        return this.#drop('peer-reset', decodeReset(data));
       case FRAME.pad:
       case FRAME.ping:
         return undefined;
@@ -217,13 +220,7 @@ export class Lane implements Conversation {
   }
 
   #write(type: FrameType, data: Buffer): void {
-    const frames = this.#parts.sender.seal(type, data);
-    if (frames) this.#put(frames);
-    else this.#drop('keys', 'sending key used up');
-  }
-
-  #put(frames: readonly Buffer[]): void {
-    if (frames.length > 0) this.#parts.wire.write(frames);
+    if (!this.#parts.sender.seal(type, data, this.#put)) this.#drop('keys', 'sending key used up');
   }
 
   /** Ends the lane and tells the other end. */
@@ -231,7 +228,7 @@ export class Lane implements Conversation {
     if (this.#ending) return;
     this.#ending = how;
     this.#detail = detail;
-    this.#put(this.#parts.sender.seal(FRAME.reset, encodeReset(code)) ?? []);
+    this.#parts.sender.seal(FRAME.reset, encodeReset(code), this.#put);
     this.passage.count('resets');
     this.#receiver?.stop();
     this.#parts.app.reset();

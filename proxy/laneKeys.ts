@@ -36,6 +36,9 @@ const basisOf = ({ chain, slot, own, peer }: Start): Basis => ({
   peerSid: peer.sid,
 });
 
+/** Where frames go: reads them before it returns. */
+export type Write = (frame: Buffer) => void;
+
 /** The sending direction of a lane. */
 export class LaneSender {
   readonly #ring: KeyRing;
@@ -74,45 +77,50 @@ export class LaneSender {
     this.#updated = first.updated;
   }
 
-  /** A frame, after a KEYUPDATE where one is due; undefined: the key is used up and stays so. */
-  seal(type: FrameType, data: Bytes): readonly Buffer[] | undefined {
-    const update = this.update();
-    if (this.#sealer.spent) return undefined;
+  /**
+   * Writes a frame, after a KEYUPDATE where one is due; what is written is valid until `write` returns.
+   * False: the key is used up and stays so.
+   */
+  seal(type: FrameType, data: Bytes, write: Write): boolean {
+    this.update(write);
+    if (this.#sealer.spent) return false;
     this.#isUsed = true;
-    const frame = this.#sealer.frame(type, data);
-    return update.length === 0 ? frame : [...update, ...frame];
+    write(this.#sealer.frame(type, data));
+    return true;
   }
 
   /** KEYUPDATE of kind 0, the first frame of a client after the reply. */
-  begin(secret: Buffer): readonly Buffer[] {
-    const frame = this.#sealer.frame(FRAME.keyUpdate, encodeKeyUpdate({ kind: 0 }));
+  begin(secret: Buffer, write: Write): void {
+    write(this.#sealer.frame(FRAME.keyUpdate, encodeKeyUpdate({ kind: 0 })));
     this.#canUpdate = true;
     this.#replace(secret, this.#aead);
-    return frame;
   }
 
   /**
-   * KEYUPDATE of kind 1 where one is due, else nothing: at the first slot change after any frame, at
+   * Writes a KEYUPDATE of kind 1 where one is due: at the first slot change after any frame, at
    * one with new statements or a new generation though nothing was sent, and before a key is used up.
    */
-  update(): readonly Buffer[] {
+  update(write: Write): void {
     const { spent } = this.#sealer;
-    if (!this.#canUpdate || (this.#ticks === this.#ring.ticks && !spent)) return [];
+    if (!this.#canUpdate || (this.#ticks === this.#ring.ticks && !spent)) return;
     this.#ticks = this.#ring.ticks;
     const sending = this.#ring.sending(this.#peer);
-    if ('refused' in sending) return []; // goes on under the old secret until it is cut or used up
+    if ('refused' in sending) return; // goes on under the old secret until it is cut or used up
     const basis = basisOf(sending);
-    if (!spent && !this.#isDue(basis)) return [];
+    if (!spent && !this.#isDue(basis)) return;
     const { chain, slot, own, peer, pair, updateKey } = sending;
-    const frame = this.#sealer.frame(
-      FRAME.keyUpdate,
-      encodeKeyUpdate({ kind: 1, chainId: chain.id, slot, ownSid: own.sid, peerSid: peer.sid }),
-    );
+    const update = {
+      kind: 1,
+      chainId: chain.id,
+      slot,
+      ownSid: own.sid,
+      peerSid: peer.sid,
+    } as const;
+    write(this.#sealer.frame(FRAME.keyUpdate, encodeKeyUpdate(update)));
     this.#basis = basis;
     this.#isUsed = false;
     this.#updated(chain);
     this.#replace(nextSecret(updateKey, this.#secret, pair), chain.aead);
-    return frame;
   }
 
   /** Overwrites the keys. */
@@ -197,7 +205,7 @@ export class LaneReceiver {
         onFrame(frame);
         return;
       }
-      const update = decodeKeyUpdate(Buffer.concat(frame.pieces));
+      const update = decodeKeyUpdate(frame.data);
       if (update && this.#follow(update)) return;
       this.#failure = 'update';
       this.#opener.stop();

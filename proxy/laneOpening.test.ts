@@ -164,10 +164,15 @@ describe('openReply()', () => {
 });
 
 describe('LaneSender and LaneReceiver', () => {
-  const join = (frames: readonly Buffer[] | undefined): Buffer => Buffer.concat(frames ?? []);
+  /** What `speak` writes. */
+  const written = (speak: (write: (frame: Buffer) => void) => void): Buffer => {
+    const frames: Buffer[] = [];
+    speak((frame) => frames.push(Buffer.from(frame)));
+    return Buffer.concat(frames);
+  };
   const noted: string[] = [];
-  const note = (pieces: readonly Buffer[]): void => {
-    noted.push(Buffer.concat(pieces).toString());
+  const note = ({ data }: { readonly data: Buffer }): void => {
+    noted.push(data.toString());
   };
 
   /** A lane whose client direction is followed by hand, with rings of its own. */
@@ -198,72 +203,74 @@ describe('LaneSender and LaneReceiver', () => {
 
   it('seal() before the reply is early data, begin() changes the key and nothing is lost', () => {
     const { sender, receiver, c2s } = lane();
-    const wire = [
-      sender.seal(FRAME.data, Buffer.from('early')),
-      sender.begin(c2s),
-      sender.seal(FRAME.data, Buffer.from('later')),
-    ].map(join);
+    const wire = written((write) => {
+      sender.seal(FRAME.data, Buffer.from('early'), write);
+      sender.begin(c2s, write);
+      sender.seal(FRAME.data, Buffer.from('later'), write);
+    });
     noted.length = 0;
-    expect(receiver.push(Buffer.concat(wire), ({ pieces }) => note(pieces))).toBeUndefined();
+    expect(receiver.push(wire, note)).toBeUndefined();
     expect(noted).toEqual(['early', 'later']);
   });
 
   it('update() before the reply does nothing, whatever slot it is', () => {
     const { near, sender } = lane();
     near.tick(nowMs + periodMs);
-    expect(sender.update()).toEqual([]);
+    expect(written((write) => sender.update(write)).length).toBe(0);
   });
 
   it('push() refuses kind 1 before kind 0, kind 0 twice, and a chain or slot it does not hold', () => {
-    const send = (prepare: (made: ReturnType<typeof lane>) => readonly (readonly Buffer[])[]) => {
-      const made = lane();
-      return made.receiver.push(Buffer.concat(prepare(made).map(join)), () => undefined);
+    const send = (isBegun: boolean, body: Buffer) => {
+      const { sender, receiver, c2s } = lane();
+      const wire = written((write) => {
+        if (isBegun) sender.begin(c2s, write);
+        sender.seal(FRAME.keyUpdate, body, write);
+      });
+      return receiver.push(wire, () => undefined);
     };
     const zero = Buffer.alloc(57);
     const one = Buffer.concat([Buffer.from([1]), Buffer.alloc(56)]);
-    const sealed = (made: ReturnType<typeof lane>, body: Buffer) =>
-      made.sender.seal(FRAME.keyUpdate, body) ?? [];
-    expect(send((made) => [sealed(made, one)])).toBe('update');
-    expect(send((made) => [made.sender.begin(made.c2s), sealed(made, zero)])).toBe('update');
-    expect(send((made) => [made.sender.begin(made.c2s), sealed(made, one)])).toBe('update');
-    expect(send((made) => [made.sender.begin(made.c2s), sealed(made, zero.subarray(1))])).toBe(
-      'update',
-    );
+    expect(send(false, one)).toBe('update');
+    for (const body of [zero, one, zero.subarray(1)]) expect(send(true, body)).toBe('update');
   });
 
   it('push() follows an update that lay unread for longer than its chain key was held', () => {
     const { near, far, sender, receiver, c2s } = lane();
-    const wire = [sender.begin(c2s)];
-    for (let slot = 1; slot <= 5; slot += 1) {
-      near.tick(nowMs + slot * periodMs);
-      wire.push(sender.seal(FRAME.data, Buffer.from(`slot ${slot}`)) ?? []);
-    }
+    const wire = written((write) => {
+      sender.begin(c2s, write);
+      for (let slot = 1; slot <= 5; slot += 1) {
+        near.tick(nowMs + slot * periodMs);
+        sender.seal(FRAME.data, Buffer.from(`slot ${slot}`), write);
+      }
+    });
     for (let slot = 1; slot <= 40; slot += 1) far.tick(nowMs + slot * periodMs);
     noted.length = 0;
-    const failure = receiver.push(Buffer.concat(wire.map(join)), ({ pieces }) => note(pieces));
-    expect(failure).toBeUndefined();
+    expect(receiver.push(wire, note)).toBeUndefined();
     expect(noted).toEqual([1, 2, 3, 4, 5].map((slot) => `slot ${slot}`));
   });
 
   it('push() refuses an update of a slot ahead of the next', () => {
     const { near, sender, receiver, c2s } = lane();
-    const begun = sender.begin(c2s);
-    near.tick(nowMs + 2 * periodMs);
-    const frames = Buffer.concat([...begun, ...sender.update()]);
-    expect(receiver.push(frames, () => undefined)).toBe('update');
+    const wire = written((write) => {
+      sender.begin(c2s, write);
+      near.tick(nowMs + 2 * periodMs);
+      sender.update(write);
+    });
+    expect(receiver.push(wire, () => undefined)).toBe('update');
   });
 
   it('update() comes once a slot and only after a frame', () => {
     const { near, sender, c2s } = lane();
-    sender.begin(c2s);
-    expect(sender.update()).toEqual([]); // same slot
+    const updates = (): boolean => written((write) => sender.update(write)).length > 0;
+    sender.begin(c2s, () => undefined);
+    expect(updates()).toBe(false); // same slot
     near.tick(nowMs + periodMs);
-    expect(sender.update()).not.toEqual([]);
+    expect(updates()).toBe(true);
     near.tick(nowMs + 2 * periodMs);
-    expect(sender.update()).toEqual([]); // nothing was sent since
-    sender.seal(FRAME.ping, Buffer.alloc(0));
-    expect(sender.update()).toEqual([]); // same slot
+    expect(updates()).toBe(false); // nothing was sent since
+    sender.seal(FRAME.ping, Buffer.alloc(0), () => undefined);
+    expect(updates()).toBe(false); // same slot
     near.tick(nowMs + 3 * periodMs);
-    expect(sender.update()).not.toEqual([]);
+    expect(updates()).toBe(true);
   });
 });

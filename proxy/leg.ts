@@ -32,9 +32,9 @@ export interface LegOwner {
 /** More waiting than this, and whoever feeds the leg stops reading. */
 const MAX_WAITING_BYTES = 512 << 10;
 /** Reads up to here; larger ones gain nothing (FIELD-NOTES, "A first relay"). */
-const READ_BYTES = 512 << 10;
-/** So much is written at once instead of at the end of the turn. */
-const AT_ONCE_BYTES = 64 << 10;
+const READ_BYTES = 256 << 10;
+/** So much is written at once instead of copied and written at the end of the turn. */
+const AT_ONCE_BYTES = 16 << 10;
 /** Buffers that wait together are joined up to here: a copy is cheaper than a system call. */
 const JOIN_BYTES = 32 << 10;
 /** How long what is written "soon" waits for company, milliseconds. */
@@ -58,6 +58,7 @@ export class Leg implements Watched, Task {
   /** Nothing more will arrive than what waits in the kernel. */
   #isHungUp = false;
   #hasEnded = false;
+  /** Own memory. */
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   /** The kernel takes no more for now. */
@@ -124,21 +125,21 @@ export class Leg implements Watched, Task {
     return this.#failure;
   }
 
-  /** Queues the buffers, which must not change. They leave with all else of this turn. */
-  write(buffers: readonly Buffer[]): void {
+  /** Writes `bytes`, which it reads before it returns: at once if they are many, else with all of this turn. */
+  write(bytes: Buffer): void {
     if (this.#isEnding || this.#isClosed) return;
     if (this.#soon.length > 0) this.#queueSoon();
-    this.#queue(buffers);
+    this.#queue(bytes);
   }
 
   /**
-   * Queues the buffers together with the next that are written, or alone after SOON_MS: one segment,
-   * one wake-up of the other end and one read there instead of two.
+   * Writes `bytes` together with the next that are written, or alone after SOON_MS: one segment, one
+   * wake-up of the other end and one read there instead of two.
    */
-  writeSoon(clock: Clock, buffers: readonly Buffer[]): void {
-    this.#soon.push(...buffers);
+  writeSoon(clock: Clock, bytes: Buffer): void {
+    this.#soon.push(Buffer.from(bytes));
     this.#cancelSoon();
-    this.#cancelSoon = clock.after(SOON_MS, () => this.write([]));
+    this.#cancelSoon = clock.after(SOON_MS, () => this.#queueSoon());
   }
 
   /** Reads no more than is being handed over. */
@@ -243,17 +244,20 @@ export class Leg implements Watched, Task {
     const soon = this.#soon;
     this.#soon = [];
     this.#cancelSoon();
-    this.#queue(soon);
+    for (const bytes of soon) this.#queue(bytes);
   }
 
-  #queue(buffers: readonly Buffer[]): void {
-    for (const buffer of buffers) {
-      this.#waiting.push(buffer);
-      this.#waitingBytes += buffer.length;
+  #queue(bytes: Buffer): void {
+    let rest = bytes;
+    if (bytes.length >= AT_ONCE_BYTES && this.#mayTransmit()) {
+      if (this.#waitingBytes > 0) this.#flush();
+      if (this.#waitingBytes === 0) rest = bytes.subarray(this.#transmit(bytes, false));
     }
-    if (this.#waitingBytes >= AT_ONCE_BYTES) this.#flush();
-    else if (this.#waitingBytes > 0) this.#flushLate();
+    if (rest.length === 0 || this.#isClosed) return;
+    this.#waiting.push(Buffer.from(rest));
+    this.#waitingBytes += rest.length;
     if (this.isFull) this.#owesDrain = true;
+    this.#flushLate();
   }
 
   #flushLate(): void {
@@ -264,16 +268,10 @@ export class Leg implements Watched, Task {
 
   #flush(): void {
     this.#isDue = false;
-    if (this.#isBlocked || this.#isClosed || this.#connected) return;
     while (this.#waitingBytes > 0) {
+      if (!this.#mayTransmit()) return;
       const next = this.#next();
-      const length = transmit(this.#fd, next, next.length < this.#waitingBytes);
-      if (length === FAILED) {
-        this.#fail(koffi.errno());
-        return;
-      }
-      this.#isBlocked = length === WOULD_BLOCK;
-      if (this.#isBlocked) return;
+      const length = this.#transmit(next, next.length < this.#waitingBytes);
       this.#waitingBytes -= length;
       if (length === next.length) this.#waiting.shift();
       else this.#waiting[0] = next.subarray(length);
@@ -282,7 +280,20 @@ export class Leg implements Watched, Task {
       this.#owesDrain = false;
       this.#reactor.late({ run: () => this.#isClosed || this.owner.drained() });
     }
-    if (this.#isEnding && !this.#isFinished) this.#finish();
+    if (this.#isEnding && !this.#isFinished && this.#mayTransmit()) this.#finish();
+  }
+
+  #mayTransmit(): boolean {
+    return !this.#isBlocked && !this.#isClosed && !this.#connected;
+  }
+
+  /** How many bytes the kernel took; with `more` it waits for the next ones. */
+  #transmit(bytes: Buffer, more: boolean): number {
+    const length = transmit(this.#fd, bytes, more);
+    if (length >= 0) return length;
+    if (length === WOULD_BLOCK) this.#isBlocked = true;
+    else this.#fail(koffi.errno());
+    return 0;
   }
 
   /** What is to be written next, the first of those that wait. */

@@ -196,7 +196,7 @@ class Caller {
     });
     enter(floor, lane);
     reader.start(lane);
-    wire.write([opening.bytes]); // with the early data, in one segment where they fit
+    wire.write(opening.bytes); // with the early data, in one segment where they fit
     this.#release((bytes) => lane.send(bytes));
     if (!wire.isFull) this.#app.resume();
   }

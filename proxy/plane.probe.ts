@@ -96,7 +96,7 @@ class ProbeWorker {
           (accepted) => {
             if (crash) throw new RangeError('told to crash');
             const leg = Leg.accepted(this.#reactor, accepted.fd, NOBODY);
-            leg.write([Buffer.from(JSON.stringify(this.#answer()))]);
+            leg.write(Buffer.from(JSON.stringify(this.#answer())));
             leg.end();
           },
           (error) => {
@@ -123,7 +123,7 @@ class ProbeWorker {
         for (const fd of message.fds) {
           const to = encodeSockaddr(POOL_TARGET.host, POOL_TARGET.port);
           const leg = Leg.connecting(this.#reactor, fd, to, NOBODY, () => {
-            leg.write([Buffer.from(String(this.#init.index))]);
+            leg.write(Buffer.from(String(this.#init.index)));
             leg.end();
           });
         }

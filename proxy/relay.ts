@@ -48,7 +48,7 @@ export class Relay implements Conversation {
     return {
       data: (bytes) => {
         count(bytes.length);
-        to.write([Buffer.from(bytes)]); // the shared buffer is read into again before it is sent
+        to.write(bytes);
         if (to.isFull) from.pause();
       },
       end: () => {

@@ -27,7 +27,7 @@ function pump(from: Leg, to: Leg): void {
   let ended = false;
   from.owner = {
     data: (bytes) => {
-      to.write([Buffer.from(bytes)]); // the shared buffer is read into again before it is sent
+      to.write(bytes);
       if (to.isFull) from.pause();
     },
     end: () => {

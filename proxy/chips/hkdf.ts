@@ -1,7 +1,7 @@
-// HKDF-SHA-256 (RFC 5869) over node:crypto, one output block at most. The only KDF of chains and
+// HKDF-SHA-256 (RFC 5869) over OpenSSL, one output block at most. The only KDF of chains and
 // lanes except the epoch step, whose algorithm is drawn per epoch (registry.ts).
-import { hash } from 'node:crypto';
 import { sha256, type Bytes } from '#agent/base/bytes.ts';
+import { sha256Into } from '#proxy/native/evp.ts';
 
 const ONE = Uint8Array.of(1);
 
@@ -12,6 +12,7 @@ const DIGEST_BYTES = 32;
 const SCRATCH_BYTES = 512;
 const scratch = Buffer.alloc(BLOCK_BYTES + SCRATCH_BYTES);
 const outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
+const innerDigest = outer.subarray(BLOCK_BYTES);
 
 /**
  * HMAC-SHA-256 (RFC 2104) of the concatenation of `parts`, 32 bytes. Made of two one-shot hashes: an
@@ -32,9 +33,9 @@ export function hmac(key: Bytes, ...parts: readonly Bytes[]): Buffer {
     inner.set(part, at);
     at += part.length;
   }
-  // As text it needs no memory outside the heap; without the key it leads to nothing.
-  outer.write(hash('sha256', inner.subarray(0, end), 'latin1'), BLOCK_BYTES, 'latin1');
-  const mac = hash('sha256', outer, 'buffer');
+  sha256Into(innerDigest, inner, end);
+  const mac = Buffer.allocUnsafe(DIGEST_BYTES);
+  sha256Into(mac, outer);
   inner.fill(0, 0, end);
   outer.fill(0);
   return mac;

@@ -93,7 +93,7 @@ describe('capturePod()', () => {
         (accepted) => {
           const to = originalDestination(accepted.fd, family);
           const leg = Leg.accepted(reactor, accepted.fd, hearing().owner);
-          leg.write([Buffer.from(to === undefined ? 'direct' : describeEndpoint(to))]);
+          leg.write(Buffer.from(to === undefined ? 'direct' : describeEndpoint(to)));
           leg.end();
         },
         (error) => {
@@ -152,7 +152,7 @@ describe('capturePod()', () => {
     for (const fd of fds) {
       const { said, owner } = hearing();
       const leg = Leg.connecting(testReactor(), fd, encodeSockaddr(POD_IP, 8080), owner, () => {
-        leg.write([Buffer.from('through the front door')]);
+        leg.write(Buffer.from('through the front door'));
         leg.end();
       });
       await vi.waitFor(() => expect(leg.isClosed).toBe(true), { timeout: 5000, interval: 5 });

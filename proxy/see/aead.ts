@@ -1,40 +1,28 @@
-// The AEADs of lanes over node:crypto: nonce construction and the calls that differ between them.
-// Knows no frame and no key schedule.
-import {
-  createCipheriv,
-  createDecipheriv,
-  type CipherGCM,
-  type DecipherGCM,
-  type CipherGCMTypes,
-} from 'node:crypto';
-import { concat, truncate, type Bytes } from '#agent/base/bytes.ts';
+// The AEADs of lanes: by which cipher each is, and how the nonces of a key follow one another. Knows no
+// frame and no key schedule.
 import type { AeadName } from '#proxy/chips/registry.ts';
+import { truncate, type Bytes } from '#agent/base/bytes.ts';
+import { cipherOf, openInto, sealInto, TAG_BYTES, type Cipher } from '#proxy/native/evp.ts';
 
-export const TAG_BYTES = 16;
-const TAG = { authTagLength: TAG_BYTES } as const;
+export { TAG_BYTES };
 
-/** OpenSSL's names; node's types know the calls of GCM, which the other two share. */
-const OPENSSL: Readonly<Record<AeadName, string>> = {
-  'AES-256-GCM': 'aes-256-gcm',
-  'ChaCha20-Poly1305': 'chacha20-poly1305',
-  'AES-256-GCM-SIV': 'aes-256-gcm-siv',
+const CIPHERS: Readonly<Record<AeadName, Cipher>> = {
+  'AES-256-GCM': cipherOf('AES-256-GCM'),
+  'ChaCha20-Poly1305': cipherOf('ChaCha20-Poly1305'),
+  'AES-256-GCM-SIV': cipherOf('AES-256-GCM-SIV'),
 };
+
+/** What encrypts and authenticates under an AEAD's name. */
+export const cipherFor = (aead: AeadName): Cipher => CIPHERS[aead];
 
 /** Whether a message may be given in pieces; AES-GCM-SIV reads all of it before it encrypts. */
 export const isStreaming = (aead: AeadName): boolean => aead !== 'AES-256-GCM-SIV';
 
-export const cipher = (aead: AeadName, key: Bytes, nonce: Bytes): CipherGCM =>
-  createCipheriv(OPENSSL[aead] as CipherGCMTypes, key, nonce, TAG);
-
-export const decipher = (aead: AeadName, key: Bytes, nonce: Bytes): DecipherGCM =>
-  createDecipheriv(OPENSSL[aead] as CipherGCMTypes, key, nonce, TAG);
-
 /** A whole message: ciphertext and tag. */
 export function seal(aead: AeadName, key: Bytes, nonce: Bytes, aad: Bytes, plain: Bytes): Buffer {
-  const sealing = cipher(aead, key, nonce).setAAD(aad);
-  const body = sealing.update(plain);
-  sealing.final();
-  return concat(body, sealing.getAuthTag());
+  const out = Buffer.allocUnsafe(plain.length + TAG_BYTES);
+  sealInto(out, CIPHERS[aead], key, nonce, aad, plain);
+  return out;
 }
 
 /** The plaintext of `sealed` (ciphertext and tag), or undefined when it does not verify. */
@@ -45,16 +33,8 @@ export function open(
   aad: Bytes,
   sealed: Bytes,
 ): Buffer | undefined {
-  const length = sealed.length - TAG_BYTES;
-  if (length < 0) return undefined;
-  const opening = decipher(aead, key, nonce).setAuthTag(sealed.subarray(length)).setAAD(aad);
-  try {
-    const plain = opening.update(sealed.subarray(0, length));
-    opening.final();
-    return plain;
-  } catch {
-    return undefined; // the tag: node:crypto has no other way to say so
-  }
+  const out = Buffer.allocUnsafe(Math.max(0, sealed.length - TAG_BYTES));
+  return openInto(out, CIPHERS[aead], key, nonce, aad, sealed) === undefined ? undefined : out;
 }
 
 /** Nonces of one key: IV xor counter, the counter in the last bytes (RFC 8446 5.3). */

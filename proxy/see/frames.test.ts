@@ -20,7 +20,8 @@ const NAMES: AeadName[] = ['AES-256-GCM', 'ChaCha20-Poly1305', 'AES-256-GCM-SIV'
 const secret = Buffer.alloc(32, 9);
 const sealerOf = (name: AeadName, from = secret) => new FrameSealer(name, frameKeys(from));
 const openerOf = (name: AeadName, from = secret) => new FrameOpener(name, frameKeys(from));
-const bytesOf = (frames: readonly Buffer[]): Buffer => Buffer.concat(frames);
+/** A frame of one's own, or several in a row. */
+const own = (...frames: readonly Buffer[]): Buffer => Buffer.concat(frames);
 
 /** Gives `wire` to the opener in pieces of `sizes`, from one buffer that is overwritten after each. */
 function pushInPieces(opener: FrameOpener, wire: Buffer, sizes: readonly number[]) {
@@ -30,8 +31,8 @@ function pushInPieces(opener: FrameOpener, wire: Buffer, sizes: readonly number[
   for (let at = 0, i = 0; at < wire.length; i += 1) {
     const size = sizes[i % sizes.length] ?? 1;
     const piece = shared.subarray(0, wire.copy(shared, 0, at, at + size));
-    failure ??= opener.push(piece, ({ type, pieces }: Frame) => {
-      frames.push({ type, data: Buffer.concat(pieces) });
+    failure ??= opener.push(piece, ({ type, data }: Frame) => {
+      frames.push({ type, data: own(data) });
     });
     shared.fill(0xee);
     at += size;
@@ -55,7 +56,7 @@ describe('FrameSealer and FrameOpener', () => {
         fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 6 }),
         (sent, sizes) => {
           const sealer = sealerOf(name);
-          const wire = bytesOf(sent.flatMap((f) => sealer.frame(f.type, f.data, f.padding)));
+          const wire = own(...sent.map((f) => own(sealer.frame(f.type, f.data, f.padding))));
           const opener = openerOf(name);
           const { frames, failure } = pushInPieces(opener, wire, sizes);
           expect(failure).toBeUndefined();
@@ -71,7 +72,7 @@ describe('FrameSealer and FrameOpener', () => {
     const data = Buffer.from([1, 0, 0, 0]);
     const { frames } = pushInPieces(
       openerOf(NAMES[0]!),
-      bytesOf(sealerOf(NAMES[0]!).frame(FRAME.data, data, 9)),
+      own(sealerOf(NAMES[0]!).frame(FRAME.data, data, 9)),
       [7],
     );
     expect(frames).toEqual([{ type: FRAME.data, data }]);
@@ -79,7 +80,7 @@ describe('FrameSealer and FrameOpener', () => {
 
   it.each(NAMES)('push() of %s delivers nothing of a frame with any one byte changed', (name) => {
     for (const type of Object.values(FRAME)) {
-      const wire = bytesOf(sealerOf(name).frame(type, Buffer.from('some data')));
+      const wire = own(sealerOf(name).frame(type, Buffer.from('some data')));
       for (let at = 0; at < wire.length; at += 1) {
         const bad = Buffer.from(wire);
         bad[at] = (bad[at] ?? 0) ^ (1 << (at % 8));
@@ -92,11 +93,11 @@ describe('FrameSealer and FrameOpener', () => {
 
   it('push() refuses reordered, repeated and dropped frames', () => {
     const sealer = sealerOf('AES-256-GCM');
-    const [one, two] = ['one', 'two'].map((t) => bytesOf(sealer.frame(FRAME.data, Buffer.from(t))));
+    const [one, two] = ['one', 'two'].map((t) => own(sealer.frame(FRAME.data, Buffer.from(t))));
     for (const wire of [[two, one], [one, one], [two]]) {
       const { frames, failure } = pushInPieces(
         openerOf('AES-256-GCM'),
-        bytesOf(wire as Buffer[]),
+        own(...(wire as Buffer[])),
         [999],
       );
       expect(failure === 'forged' || failure === 'length').toBe(true);
@@ -105,7 +106,7 @@ describe('FrameSealer and FrameOpener', () => {
   });
 
   it('push() refuses frames of another secret: other lane, direction or slot', () => {
-    const wire = bytesOf(
+    const wire = own(
       sealerOf('AES-256-GCM', Buffer.alloc(32, 1)).frame(FRAME.data, Buffer.alloc(99)),
     );
     const { frames } = pushInPieces(openerOf('AES-256-GCM'), Buffer.concat([wire, wire]), [999]);
@@ -115,7 +116,7 @@ describe('FrameSealer and FrameOpener', () => {
   it('push() refuses a length over the limit before reading on', () => {
     const keys = frameKeys(secret);
     const opener = new FrameOpener('AES-256-GCM', keys);
-    const sealed = bytesOf(sealerOf('AES-256-GCM').frame(FRAME.data, Buffer.alloc(0)));
+    const sealed = own(sealerOf('AES-256-GCM').frame(FRAME.data, Buffer.alloc(0)));
     sealed[0] = (sealed[0] ?? 0) ^ 0x80;
     expect(opener.push(sealed.subarray(0, 3), () => undefined)).toBe('length');
     expect(keys.key.every((byte) => byte === 0)).toBe(true);
@@ -123,31 +124,31 @@ describe('FrameSealer and FrameOpener', () => {
 
   it('push() refuses a plaintext of padding alone, which has no type', () => {
     const type = 0 as FrameType;
-    const wire = bytesOf(sealerOf('AES-256-GCM').frame(type, Buffer.alloc(0), 30));
+    const wire = own(sealerOf('AES-256-GCM').frame(type, Buffer.alloc(0), 30));
     expect(pushInPieces(openerOf('AES-256-GCM'), wire, [9]).failure).toBe('type');
   });
 
   it('push() refuses an unknown type', () => {
-    const wire = bytesOf(sealerOf('AES-256-GCM').frame(99 as FrameType, Buffer.alloc(5)));
+    const wire = own(sealerOf('AES-256-GCM').frame(99 as FrameType, Buffer.alloc(5)));
     expect(pushInPieces(openerOf('AES-256-GCM'), wire, [9]).failure).toBe('type');
   });
 
-  it('frame() refuses more than 512 KiB and takes exactly that', () => {
+  it('frame() refuses more than 64 KiB and takes exactly that', () => {
     const sealer = sealerOf('AES-256-GCM');
     expect(() => sealer.frame(FRAME.data, Buffer.alloc(MAX_FRAME_DATA + 1))).toThrow(RangeError);
-    const wire = bytesOf(sealerOf('AES-256-GCM').frame(FRAME.data, Buffer.alloc(MAX_FRAME_DATA)));
+    const wire = own(sealerOf('AES-256-GCM').frame(FRAME.data, Buffer.alloc(MAX_FRAME_DATA)));
     const { frames } = pushInPieces(openerOf('AES-256-GCM'), wire, [100_000]);
     expect(frames[0]?.data.length).toBe(MAX_FRAME_DATA);
   });
 
   it('rekey() reads on under the next secret from counter 0, within one chunk', () => {
     const next = Buffer.alloc(32, 3);
-    const first = sealerOf('AES-256-GCM').frame(FRAME.keyUpdate, Buffer.alloc(0));
+    const first = own(sealerOf('AES-256-GCM').frame(FRAME.keyUpdate, Buffer.alloc(0)));
     const second = sealerOf('ChaCha20-Poly1305', next).frame(FRAME.data, Buffer.from('after'));
     const opener = openerOf('AES-256-GCM');
     const seen: string[] = [];
-    const failure = opener.push(bytesOf([...first, ...second]), ({ type, pieces }) => {
-      seen.push(Buffer.concat(pieces).toString());
+    const failure = opener.push(own(first, second), ({ type, data }) => {
+      seen.push(data.toString());
       if (type === FRAME.keyUpdate) opener.rekey('ChaCha20-Poly1305', frameKeys(next));
     });
     expect(failure).toBeUndefined();
@@ -159,7 +160,7 @@ describe('FrameSealer and FrameOpener', () => {
     const sealed = sealerOf('AES-256-GCM').message(aad, Buffer.from('block'));
     expect(openerOf('AES-256-GCM').message(aad, sealed)?.toString()).toBe('block');
     const later = openerOf('AES-256-GCM');
-    later.push(bytesOf(sealerOf('AES-256-GCM').frame(FRAME.pad, Buffer.alloc(0))), () => undefined);
+    later.push(own(sealerOf('AES-256-GCM').frame(FRAME.pad, Buffer.alloc(0))), () => undefined);
     expect(later.message(aad, sealed)).toBeUndefined();
   });
 

@@ -18,8 +18,8 @@ export type FrameType = (typeof FRAME)[keyof typeof FRAME];
 const TYPES: ReadonlySet<number> = new Set(Object.values(FRAME));
 export const isFrameType = (n: number): n is FrameType => TYPES.has(n);
 
-/** Most application bytes in one frame. */
-export const MAX_FRAME_DATA = 512 << 10;
+/** Most application bytes in one frame: larger ones only make the receiver wait for their tag. */
+export const MAX_FRAME_DATA = 64 << 10;
 /** Largest `length`: data, type, padding and tag. A longer one ends the lane unread. */
 export const MAX_FRAME_LENGTH = MAX_FRAME_DATA + (1 << 10);
 /** Smallest `length`: a type and a tag. */

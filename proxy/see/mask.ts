@@ -1,20 +1,23 @@
 // The length mask (PROTOCOL 7): successive 3-byte pieces of an AES-256-CTR stream from counter 0.
 // Made in growing blocks, so that a short lane pays for one small block and a long one for none.
-import { createCipheriv, type Cipheriv } from 'node:crypto';
 import type { Bytes } from '#agent/base/bytes.ts';
+import { cipherOf, streamInto } from '#proxy/native/evp.ts';
 import { LENGTH_BYTES } from './frames.ts';
 
-const COUNTER_0 = Buffer.alloc(16);
-const ZEROS = Buffer.alloc(LENGTH_BYTES * 1024);
-const FIRST_BLOCK = LENGTH_BYTES * 16;
+const AES_256_CTR = cipherOf('AES-256-CTR');
+const AES_BLOCK_BYTES = 16;
+/** Both whole numbers of lengths and of AES blocks. */
+const FIRST_BYTES = LENGTH_BYTES * 16;
+const NEXT_BYTES = LENGTH_BYTES * 1024;
 
 export class LengthMask {
   readonly #key: Bytes;
-  #stream: Cipheriv | undefined;
+  /** Of the stream, from AES block `#from` on. */
   #block: Buffer = Buffer.alloc(0);
+  #from = 0;
   #at = 0;
 
-  /** `key` is the `hp` key, 32 bytes, read at the first use. */
+  /** `key` is the `hp` key, 32 bytes, read whenever more of the stream is needed. */
   constructor(key: Bytes) {
     this.#key = key;
   }
@@ -29,9 +32,11 @@ export class LengthMask {
   }
 
   #refill(): void {
-    const first = this.#stream === undefined;
-    this.#stream ??= createCipheriv('aes-256-ctr', this.#key, COUNTER_0);
-    this.#block = this.#stream.update(first ? ZEROS.subarray(0, FIRST_BLOCK) : ZEROS);
+    this.#from += this.#block.length / AES_BLOCK_BYTES;
+    this.#block = Buffer.allocUnsafe(this.#from === 0 && this.#at === 0 ? FIRST_BYTES : NEXT_BYTES);
+    const counter = Buffer.alloc(AES_BLOCK_BYTES);
+    counter.writeUInt32BE(this.#from, AES_BLOCK_BYTES - 4);
+    streamInto(this.#block, AES_256_CTR, this.#key, counter);
     this.#at = 0;
   }
 }

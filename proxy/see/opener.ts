@@ -1,9 +1,9 @@
 // Opening one direction of a lane (PROTOCOL 6 and 7), whatever pieces TCP delivers. Data of a frame
 // leave only after its tag; nothing a stranger sends makes it throw. Overwrites the keys it is given.
-import type { DecipherGCM } from 'node:crypto';
 import { wipe, type Bytes } from '#agent/base/bytes.ts';
 import type { AeadName } from '#proxy/chips/registry.ts';
-import { Nonces, TAG_BYTES, decipher, isStreaming, open } from './aead.ts';
+import { openInto } from '#proxy/native/evp.ts';
+import { Nonces, TAG_BYTES, cipherFor, open } from './aead.ts';
 import {
   LENGTH_BYTES,
   MAX_FRAME_LENGTH,
@@ -16,22 +16,22 @@ import {
 import type { FrameKeys } from './keys.ts';
 import { LengthMask } from './mask.ts';
 
-/** A frame whose tag was right; the pieces are the receiver's own memory. */
+/** A frame whose tag was right; `data` are valid until the one it is handed to returns. */
 export interface Frame {
   readonly type: FrameType;
-  readonly pieces: readonly Buffer[];
+  readonly data: Buffer;
 }
 
 /** Why a lane cannot be read on: a wrong tag, a length, an unknown type, a key used up. */
 export type FrameFailure = 'forged' | 'length' | 'type' | 'key-used-up';
 
-/** The frame being read. */
-interface Pending {
-  readonly decipher: DecipherGCM;
-  /** Opened so far, not yet authenticated; ciphertext where the AEAD cannot stream. */
-  readonly pieces: Buffer[];
-  bodyLeft: number;
-}
+/** Plaintext of one frame at a time. */
+const shared = Buffer.allocUnsafeSlow(MAX_FRAME_LENGTH);
+/** Memory for frames that come in pieces, when nobody needs it; a few serve most lanes. */
+const spare: Buffer[] = [];
+const MAX_SPARE = 8;
+/** Less than this comes from Node's pool. */
+const SMALL_BYTES = 2048;
 
 export class FrameOpener {
   #aead: AeadName;
@@ -39,11 +39,14 @@ export class FrameOpener {
   #nonces: Nonces;
   #mask: LengthMask;
   #bytes = 0;
+  /** The masked length of the frame being read, then the length itself. */
   readonly #prefix = Buffer.alloc(LENGTH_BYTES);
   #prefixFill = 0;
-  #pending: Pending | undefined;
-  readonly #tag = Buffer.alloc(TAG_BYTES);
-  #tagFill = 0;
+  /** What follows the prefix of the frame being read; undefined: the prefix is not complete. */
+  #length: number | undefined;
+  /** The beginning of a frame that came in more than one piece. */
+  #held: Buffer | undefined;
+  #heldFill = 0;
   #stopped = false;
 
   constructor(aead: AeadName, keys: FrameKeys) {
@@ -55,7 +58,7 @@ export class FrameOpener {
 
   /** True between two frames: a TCP end here cuts none in half. */
   get atBoundary(): boolean {
-    return this.#pending === undefined && this.#prefixFill === 0;
+    return this.#prefixFill === 0;
   }
 
   /** The open block or the reply under the next counter; undefined when its tag is wrong. */
@@ -71,23 +74,17 @@ export class FrameOpener {
   push(chunk: Bytes, onFrame: (frame: Frame) => void): FrameFailure | undefined {
     let rest = chunk;
     while (rest.length > 0 && !this.#stopped) {
-      if (this.#pending === undefined) {
+      if (this.#length === undefined) {
         rest = this.#takePrefix(rest);
         if (this.#prefixFill < LENGTH_BYTES) return undefined;
         const refused = this.#begin();
         if (refused) return this.#fail(refused);
-        continue;
       }
-      if (this.#pending.bodyLeft > 0) {
-        rest = this.#takeBody(this.#pending, rest);
-        continue;
-      }
-      const take = rest.subarray(0, TAG_BYTES - this.#tagFill);
-      this.#tag.set(take, this.#tagFill);
-      this.#tagFill += take.length;
-      rest = rest.subarray(take.length);
-      if (this.#tagFill < TAG_BYTES) return undefined;
-      const frame = this.#finish(this.#pending);
+      const length = this.#length ?? 0;
+      const sealed = this.#whole(rest, length);
+      if (!sealed) return undefined;
+      rest = rest.subarray(length - this.#heldFill);
+      const frame = this.#open(sealed);
       if (typeof frame === 'string') return this.#fail(frame);
       onFrame(frame);
     }
@@ -113,13 +110,20 @@ export class FrameOpener {
   /** Stops and overwrites the keys. */
   close(): void {
     this.#stopped = true;
+    this.#letGo();
     wipe(this.#keys.key, this.#keys.iv, this.#keys.hp);
   }
 
   #fail(failure: FrameFailure): FrameFailure {
     this.close();
-    this.#pending = undefined;
     return failure;
+  }
+
+  #letGo(): void {
+    if (this.#held && this.#held.length > SMALL_BYTES && spare.length < MAX_SPARE) {
+      spare.push(this.#held);
+    }
+    this.#held = undefined;
   }
 
   #takePrefix(chunk: Bytes): Bytes {
@@ -135,49 +139,44 @@ export class FrameOpener {
     if (length < MIN_FRAME_LENGTH || length > MAX_FRAME_LENGTH) return 'length';
     this.#bytes += length;
     if (this.#nonces.used >= MAX_KEY_FRAMES || this.#bytes > MAX_KEY_BYTES) return 'key-used-up';
-    this.#pending = {
-      decipher: decipher(this.#aead, this.#keys.key, this.#nonces.next()).setAAD(this.#prefix),
-      pieces: [],
-      bodyLeft: length - TAG_BYTES,
-    };
-    this.#tagFill = 0;
+    this.#length = length;
+    this.#heldFill = 0;
     return undefined;
   }
 
-  #takeBody(pending: Pending, chunk: Bytes): Bytes {
-    const take = chunk.subarray(0, pending.bodyLeft);
-    pending.bodyLeft -= take.length;
-    pending.pieces.push(
-      isStreaming(this.#aead) ? pending.decipher.update(take) : Buffer.from(take),
-    );
-    return chunk.subarray(take.length);
+  /** The frame of `length` bytes at the start of `rest`, after what is held; undefined: not all of it. */
+  #whole(rest: Bytes, length: number): Bytes | undefined {
+    if (!this.#held) {
+      if (rest.length >= length) return rest.subarray(0, length);
+      this.#held =
+        length <= SMALL_BYTES
+          ? Buffer.allocUnsafe(length)
+          : (spare.pop() ?? Buffer.allocUnsafeSlow(MAX_FRAME_LENGTH));
+    }
+    const missing = length - this.#heldFill;
+    this.#held.set(rest.length > missing ? rest.subarray(0, missing) : rest, this.#heldFill);
+    if (rest.length >= missing) return this.#held.subarray(0, length);
+    this.#heldFill += rest.length;
+    return undefined;
   }
 
-  #finish(pending: Pending): Frame | FrameFailure {
-    this.#pending = undefined;
+  #open(sealed: Bytes): Frame | FrameFailure {
+    this.#length = undefined;
     this.#prefixFill = 0;
-    let pieces = pending.pieces;
-    try {
-      pending.decipher.setAuthTag(this.#tag);
-      if (!isStreaming(this.#aead)) pieces = [pending.decipher.update(Buffer.concat(pieces))];
-      pending.decipher.final();
-    } catch {
-      return 'forged'; // a wrong tag; node:crypto has no other way to say so
-    }
-    const type = cutPadding(pieces);
-    return type !== undefined && isFrameType(type) ? { type, pieces } : 'type';
+    const { key } = this.#keys;
+    const nonce = this.#nonces.next();
+    const length = openInto(shared, cipherFor(this.#aead), key, nonce, this.#prefix, sealed);
+    this.#letGo();
+    if (length === undefined) return 'forged';
+    const end = endOf(shared, length);
+    const type = shared[end] ?? 0;
+    return isFrameType(type) ? { type, data: shared.subarray(0, end) } : 'type';
   }
 }
 
-/** Takes padding and type off the end (RFC 8446 5.4) and returns the type; undefined: no type. */
-function cutPadding(pieces: Buffer[]): number | undefined {
-  for (let last = pieces.pop(); last !== undefined; last = pieces.pop()) {
-    let end = last.length;
-    while (end > 0 && last[end - 1] === 0) end -= 1;
-    const type = last[end - 1];
-    if (type === undefined) continue;
-    if (end > 1) pieces.push(last.subarray(0, end - 1));
-    return type;
-  }
-  return undefined;
+/** Where the type is: the last byte that is not padding (RFC 8446 5.4); 0 at the start: there is none. */
+function endOf(plain: Bytes, length: number): number {
+  let end = length - 1;
+  while (end > 0 && plain[end] === 0) end -= 1;
+  return end;
 }

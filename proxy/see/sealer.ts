@@ -2,7 +2,8 @@
 // block or reply) that takes counter 0. Owns the frame keys of its secret and overwrites them.
 import { concat, wipe, type Bytes } from '#agent/base/bytes.ts';
 import type { AeadName } from '#proxy/chips/registry.ts';
-import { Nonces, TAG_BYTES, cipher, isStreaming, seal } from './aead.ts';
+import { sealInto } from '#proxy/native/evp.ts';
+import { Nonces, TAG_BYTES, cipherFor, isStreaming, seal } from './aead.ts';
 import {
   LENGTH_BYTES,
   MAX_FRAME_DATA,
@@ -14,8 +15,10 @@ import {
 import type { FrameKeys } from './keys.ts';
 import { LengthMask } from './mask.ts';
 
-/** Up to here one copy is cheaper than three buffers in a vectored write. */
-const SMALL = 8 << 10;
+/** Sealed frames, one after the other; whoever is given one reads it before the next is sealed. */
+const shared = Buffer.allocUnsafeSlow(LENGTH_BYTES + MAX_FRAME_LENGTH);
+/** The type of a frame that is not padded. */
+const ONE = Buffer.alloc(1);
 
 export class FrameSealer {
   readonly #aead: AeadName;
@@ -43,10 +46,10 @@ export class FrameSealer {
   }
 
   /**
-   * One frame as buffers to be written together; `data` is read before this returns and may be a
-   * shared buffer. Errors: RangeError over MAX_FRAME_DATA, or when the key is used up.
+   * One frame, in memory that all sealers of the thread share: valid until the next frame of any.
+   * Errors: RangeError over MAX_FRAME_DATA, or when the key is used up.
    */
-  frame(type: FrameType, data: Bytes, padding = 0): readonly Buffer[] {
+  frame(type: FrameType, data: Bytes, padding = 0): Buffer {
     const length = data.length + 1 + padding + TAG_BYTES;
     if (data.length > MAX_FRAME_DATA || length > MAX_FRAME_LENGTH) {
       throw new RangeError(`frame of ${data.length} bytes`);
@@ -55,21 +58,19 @@ export class FrameSealer {
     if (this.#nonces.used >= MAX_KEY_FRAMES || this.#bytes > MAX_KEY_BYTES) {
       throw new RangeError('traffic key used up');
     }
-    const prefix = Buffer.allocUnsafe(LENGTH_BYTES);
+    const frame = shared.subarray(0, LENGTH_BYTES + length);
+    const prefix = frame.subarray(0, LENGTH_BYTES);
     prefix.writeUIntBE(length, 0, LENGTH_BYTES);
-    const sealing = cipher(this.#aead, this.#keys.key, this.#nonces.next()).setAAD(prefix);
-    this.#mask.apply(prefix); // setAAD has read it
-    const tail = Buffer.alloc(1 + padding);
+    const tail = padding === 0 ? ONE : Buffer.alloc(1 + padding);
     tail[0] = type;
-    if (data.length <= SMALL || !isStreaming(this.#aead)) {
-      const body = sealing.update(concat(data, tail));
-      sealing.final();
-      return [concat(prefix, body, sealing.getAuthTag())];
-    }
-    const body = sealing.update(data);
-    const end = sealing.update(tail);
-    sealing.final();
-    return [prefix, body, concat(end, sealing.getAuthTag())];
+    const body = frame.subarray(LENGTH_BYTES);
+    const { key } = this.#keys;
+    const nonce = this.#nonces.next();
+    const cipher = cipherFor(this.#aead);
+    if (isStreaming(this.#aead)) sealInto(body, cipher, key, nonce, prefix, data, tail);
+    else sealInto(body, cipher, key, nonce, prefix, concat(data, tail));
+    this.#mask.apply(prefix); // which was authenticated unmasked
+    return frame;
   }
 
   /** Overwrites the keys; nothing can be sealed after. */
