@@ -39,8 +39,18 @@ const decryptFinal: Final = libc.func(
 const control: (ctx: Pointer, type: number, length: number, value: Uint8Array) => number =
   libc.func('int EVP_CIPHER_CTX_ctrl(void *ctx, int type, int length, void *value)');
 const clearErrors: () => void = libc.func('void ERR_clear_error()');
-const digest: (bytes: Uint8Array, length: number, out: Uint8Array) => Pointer = libc.func(
-  'void *SHA256(const void *bytes, size_t length, void *out)',
+const fetchDigest: (library: null, name: string, properties: null) => Pointer = libc.func(
+  'void *EVP_MD_fetch(void *library, const char *name, const char *properties)',
+);
+const digestContext: () => Pointer = libc.func('void *EVP_MD_CTX_new()');
+const digestInit: (ctx: Pointer, type: Pointer, engine: null) => number = libc.func(
+  'int EVP_DigestInit_ex(void *ctx, void *type, void *engine)',
+);
+const digestUpdate: (ctx: Pointer, bytes: Uint8Array, length: number) => number = libc.func(
+  'int EVP_DigestUpdate(void *ctx, const void *bytes, size_t length)',
+);
+const digestFinal: (ctx: Pointer, out: Uint8Array, length: null) => number = libc.func(
+  'int EVP_DigestFinal_ex(void *ctx, void *out, void *length)',
 );
 
 /** EVP_CTRL_AEAD_GET_TAG and EVP_CTRL_AEAD_SET_TAG of openssl/evp.h. */
@@ -53,26 +63,27 @@ const CTR_IV_BYTES = 16;
 const SHA256_BYTES = 32;
 export const TAG_BYTES = 16;
 
-/**
- * Contexts of this thread, each keyed anew for every message. What OpenSSL makes of the last key stays in
- * them until the next one: a few hundred bytes that cannot be told from freed memory of node:crypto.
- */
-const sealing = ctxNew();
-const opening = ctxNew();
 const written = Buffer.alloc(4);
 const nothing = Buffer.alloc(32);
+const sha256 = fetchDigest(null, 'SHA256', null);
+const sha256Context = digestContext();
 
-/** A cipher of OpenSSL, fetched once. */
+/**
+ * A cipher of OpenSSL with the contexts of this thread, keyed anew for every message. What it makes of the
+ * last key stays in them until the next one.
+ */
 export interface Cipher {
   readonly name: string;
   readonly type: Pointer;
+  readonly sealing: Pointer;
+  readonly opening: Pointer;
 }
 
 /** By OpenSSL's name, `AES-256-GCM`. Errors: Error when this OpenSSL has none of it. */
 export function cipherOf(name: string): Cipher {
   const type = fetchCipher(null, name, null);
   if (type === null) throw new Error(`OpenSSL has no ${name}`);
-  return { name, type };
+  return { name, type, sealing: ctxNew(), opening: ctxNew() };
 }
 
 /**
@@ -90,6 +101,7 @@ export function sealInto(
   tail: Uint8Array = nothing.subarray(0, 0),
 ): number {
   const length = plain.length + tail.length;
+  const { sealing } = cipher;
   check(cipher, key, nonce, out.length >= length + TAG_BYTES);
   demand(cipher, encryptInit(sealing, cipher.type, null, key, nonce));
   if (aad.length > 0) demand(cipher, encryptUpdate(sealing, null, written, aad, aad.length));
@@ -116,6 +128,7 @@ export function openInto(
   sealed: Uint8Array,
 ): number | undefined {
   const length = sealed.length - TAG_BYTES;
+  const { opening } = cipher;
   if (length < 0) return undefined;
   check(cipher, key, nonce, out.length >= length);
   demand(cipher, decryptInit(opening, cipher.type, null, key, nonce));
@@ -135,6 +148,7 @@ export function openInto(
 export function streamInto(out: Uint8Array, cipher: Cipher, key: Uint8Array, iv: Uint8Array): void {
   if (key.length !== KEY_BYTES || iv.length !== CTR_IV_BYTES) throw wrongLength(cipher);
   out.fill(0);
+  const { sealing } = cipher;
   demand(cipher, encryptInit(sealing, cipher.type, null, key, iv));
   demand(cipher, encryptUpdate(sealing, out, written, out, out.length));
 }
@@ -142,7 +156,11 @@ export function streamInto(out: Uint8Array, cipher: Cipher, key: Uint8Array, iv:
 /** SHA-256 (FIPS 180-4) of the first `length` of `bytes`, into the first 32 of `out`. */
 export function sha256Into(out: Uint8Array, bytes: Uint8Array, length = bytes.length): void {
   if (length > bytes.length || out.length < SHA256_BYTES) throw new RangeError('SHA-256: length');
-  digest(bytes, length, out);
+  const isDone =
+    digestInit(sha256Context, sha256, null) === 1 &&
+    digestUpdate(sha256Context, bytes, length) === 1 &&
+    digestFinal(sha256Context, out, null) === 1;
+  if (!isDone) throw new Error('OpenSSL refused SHA-256');
 }
 
 function check(cipher: Cipher, key: Uint8Array, nonce: Uint8Array, hasRoom: boolean): void {
