@@ -14,6 +14,7 @@ import type { ReplaySet } from './replay.ts';
 import type { Routes } from './routes.ts';
 import type { SocketPool } from './socketPool.ts';
 import type { Strangers } from './strangers.ts';
+import type { Wires } from './wires.ts';
 
 export interface Floor {
   /** This worker's index. */
@@ -28,6 +29,9 @@ export interface Floor {
   readonly maids: MaidDesk;
   readonly pool: SocketPool;
   readonly strangers: Strangers;
+  readonly wires: Wires;
+  /** Nothing new is begun. */
+  readonly isDraining: () => boolean;
   readonly counters: CounterRow;
   /** Cryptographic randomness. */
   readonly randomBytes: (length: number) => Buffer;

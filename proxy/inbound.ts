@@ -20,6 +20,13 @@ import type { Accepted } from '#proxy/native/stream.ts';
 import type { ReplayVerdict } from './replay.ts';
 import type { Standing } from './routes.ts';
 
+const NOBODY: LegOwner = {
+  data: () => undefined,
+  end: () => undefined,
+  drained: () => undefined,
+  closed: () => undefined,
+};
+
 /** How long a denied opener has to close before it is closed. */
 const LINGER_MS = 5000;
 
@@ -32,9 +39,14 @@ const REPLAY_REFUSALS: Readonly<Record<Exclude<ReplayVerdict, 'fresh'>, Refusal>
 
 /** Takes over a connection that was just accepted on the lane port. */
 export function acceptLane(floor: Floor, accepted: Accepted): void {
+  awaitOpening(floor, Leg.accepted(floor.reactor, accepted.fd, NOBODY), false);
+}
+
+/** Reads from `leg` until it is an opening or shows that it is none; `isKnown`: there was one before. */
+function awaitOpening(floor: Floor, leg: Leg, isKnown: boolean): void {
   const { strangers, ring, routes } = floor;
   let held: Buffer | undefined;
-  const owner: LegOwner = {
+  leg.owner = {
     data: (bytes) => {
       const all = held ? Buffer.concat([held, bytes]) : bytes;
       const attempt = tryOpening(ring, (ref) => routes().statements(ref), all);
@@ -44,16 +56,29 @@ export function acceptLane(floor: Floor, accepted: Accepted): void {
         new Newcomer(floor, leg, attempt.opened, all.subarray(attempt.opened.length)).judge();
         return;
       }
+      if (isKnown && attempt.kind !== 'incomplete') {
+        leg.destroy(); // nothing to hide from who has had a lane here
+        return;
+      }
       held = attempt.kind === 'incomplete' ? Buffer.from(all) : undefined;
       if (attempt.kind !== 'incomplete') strangers.ignore(stranger);
       strangers.count(stranger, bytes.length);
     },
-    end: () => strangers.ignore(stranger),
+    end: () => {
+      if (isKnown) leg.end();
+      else strangers.ignore(stranger);
+    },
     drained: () => undefined,
     closed: () => strangers.release(stranger),
   };
-  const leg = Leg.accepted(floor.reactor, accepted.fd, owner);
-  const stranger = strangers.add(leg);
+  const stranger = strangers.add(leg, isKnown);
+}
+
+/** A lane has ended on `wire` in order, and the next may open on it; `rest` is what it has sent of that. */
+function awaitNext(floor: Floor, wire: Leg, rest: Buffer): void {
+  awaitOpening(floor, wire, true);
+  if (rest.length > 0) wire.owner.data(rest);
+  if (floor.isDraining()) floor.strangers.dismiss();
 }
 
 /** The atomic test-and-set of PROTOCOL 6. What it does not know to be fresh is treated as noise. */
@@ -207,6 +232,7 @@ class Newcomer {
       standing,
       passage,
       clock: floor.clock,
+      ...(rule !== undefined && { free: (wire, rest) => awaitNext(floor, wire, rest) }),
       done: (how, detail) => {
         if (how === 'unanswered') leave(floor, lane);
         else closed(floor, lane, how, detail);

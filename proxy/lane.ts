@@ -49,6 +49,11 @@ export interface LaneParts {
   readonly passage: Passage;
   /** At the end that opened the lane: reads what comes before the receiving direction is open. */
   readonly reply?: (bytes: Buffer) => void;
+  /**
+   * Takes the wire over once both ends have said all, with what was read of it after that; undefined:
+   * it is closed then.
+   */
+  readonly free?: (wire: Leg, rest: Buffer) => void;
   /** Called once, when both legs are gone and the keys overwritten. */
   readonly done: (how: LaneEnd, detail: string) => void;
 }
@@ -64,6 +69,11 @@ export class Lane implements Conversation {
   #ending: LaneEnd | undefined;
   #detail = '';
   #cancelLinger: (() => void) | undefined;
+  #isReading = false;
+  /** All is said and written: the wire may carry the next lane. */
+  #isFree = false;
+  /** False once `free` has it. */
+  #hasWire = true;
 
   /** Takes both legs over. */
   constructor(parts: LaneParts) {
@@ -87,9 +97,7 @@ export class Lane implements Conversation {
   /** A client's lane was accepted: it goes on under `c2s` (PROTOCOL 7, kind 0). */
   accept(c2s: Buffer, receiver: LaneReceiver): void {
     this.begin(receiver);
-    // With what the application says next, if that is at once.
-    const { sender, wire, clock } = this.#parts;
-    sender.begin(c2s, (frame) => wire.writeSoon(clock, frame));
+    this.#parts.sender.begin(c2s);
   }
 
   /** Bytes that arrived before begin(). */
@@ -121,7 +129,7 @@ export class Lane implements Conversation {
     if (this.#ending) {
       // All is said, but somebody is slow to hear it: cut means now.
       this.#parts.app.reset();
-      this.#parts.wire.reset();
+      if (this.#hasWire) this.#parts.wire.reset();
     }
     this.#abort(why, CUT_CODES[why], '');
   }
@@ -130,7 +138,9 @@ export class Lane implements Conversation {
     return {
       data: (bytes) => this.send(bytes),
       end: () => this.#finish(),
-      drained: () => this.#parts.wire.resume(),
+      drained: () => {
+        if (this.#hasWire) this.#parts.wire.resume();
+      },
       closed: (failed) => {
         if (failed || !this.#finSent) this.#abort('application-reset', 'application', '');
         this.#settle();
@@ -166,8 +176,14 @@ export class Lane implements Conversation {
       this.#parts.reply?.(bytes);
       return;
     }
+    this.#isReading = true;
     const failure = this.#receiver.push(bytes, (frame) => this.#take(frame));
+    this.#isReading = false;
     if (failure === undefined) {
+      if (this.#isFree) {
+        this.#freeWire(bytes.subarray(bytes.length - this.#receiver.unread));
+        return;
+      }
       if (this.#parts.app.isFull) this.#parts.wire.pause();
       return;
     }
@@ -213,6 +229,12 @@ export class Lane implements Conversation {
   #maybeClose(): void {
     if (!this.#finSent || !this.#finReceived) return;
     this.#ending = 'clean';
+    if (this.#parts.free && this.#parts.wire.flush()) {
+      this.#isFree = true;
+      if (this.#isReading) this.#receiver?.stop();
+      else this.#freeWire(NOTHING);
+      return;
+    }
     // Who closes first keeps the port for a minute (TIME_WAIT, RFC 9293 3.6.1): the end that listens
     // has the same port for all lanes, the end that opened has a few ten thousand.
     if (this.#parts.reply) this.#awaitClose();
@@ -246,6 +268,15 @@ export class Lane implements Conversation {
     this.#parts.wire.reset();
   }
 
+  /** The application may still be reading what it was sent; the wire is not needed for that. */
+  #freeWire(rest: Buffer): void {
+    const { wire, free } = this.#parts;
+    this.#hasWire = false;
+    wire.resume();
+    free?.(wire, rest);
+    this.#settle();
+  }
+
   #closeWire(): void {
     // What the kernel has taken is delivered even if this end then closes without waiting.
     if (this.#ending !== 'clean') this.#linger();
@@ -265,7 +296,7 @@ export class Lane implements Conversation {
 
   #settle(): void {
     const { app, wire, sender, done } = this.#parts;
-    if (!app.isClosed || !wire.isClosed) return;
+    if (!app.isClosed || (this.#hasWire && !wire.isClosed)) return;
     this.#cancelLinger?.();
     sender.close();
     this.#receiver?.close();

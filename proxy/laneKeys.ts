@@ -52,6 +52,8 @@ export class LaneSender {
   #isUsed = true;
   /** False for a client until the reply: its early secret is replaced by kind 0 and nothing else. */
   #canUpdate: boolean;
+  /** Of a client between the reply and the next frame. */
+  #afterEarly: Buffer | undefined;
   readonly #updated: (chain: RingChain) => void;
 
   /** `sealer` has sealed the open block (`isEarly`) or the reply under `secret`, now its own. */
@@ -82,6 +84,7 @@ export class LaneSender {
    * False: the key is used up and stays so.
    */
   seal(type: FrameType, data: Bytes, write: Write): boolean {
+    this.#leaveEarly(write);
     this.update(write);
     if (this.#sealer.spent) return false;
     this.#isUsed = true;
@@ -89,11 +92,12 @@ export class LaneSender {
     return true;
   }
 
-  /** KEYUPDATE of kind 0, the first frame of a client after the reply. */
-  begin(secret: Buffer, write: Write): void {
-    write(this.#sealer.frame(FRAME.keyUpdate, encodeKeyUpdate({ kind: 0 })));
-    this.#canUpdate = true;
-    this.#replace(secret, this.#aead);
+  /**
+   * After the reply: `c2s` replaces the early secret, by a KEYUPDATE of kind 0 before whatever is sent next,
+   * at the next slot at the latest where the other end is still there to hear it.
+   */
+  begin(c2s: Buffer): void {
+    this.#afterEarly = c2s;
   }
 
   /**
@@ -102,7 +106,9 @@ export class LaneSender {
    */
   update(write: Write): void {
     const { spent } = this.#sealer;
-    if (!this.#canUpdate || (this.#ticks === this.#ring.ticks && !spent)) return;
+    if (this.#ticks === this.#ring.ticks && !spent) return;
+    this.#leaveEarly(write);
+    if (!this.#canUpdate) return;
     this.#ticks = this.#ring.ticks;
     const sending = this.#ring.sending(this.#peer);
     if ('refused' in sending) return; // goes on under the old secret until it is cut or used up
@@ -127,6 +133,16 @@ export class LaneSender {
   close(): void {
     this.#sealer.close();
     wipe(this.#secret);
+    if (this.#afterEarly) wipe(this.#afterEarly);
+  }
+
+  #leaveEarly(write: Write): void {
+    const secret = this.#afterEarly;
+    if (!secret) return;
+    this.#afterEarly = undefined;
+    write(this.#sealer.frame(FRAME.keyUpdate, encodeKeyUpdate({ kind: 0 })));
+    this.#canUpdate = true;
+    this.#replace(secret, this.#aead);
   }
 
   #isDue(basis: Basis): boolean {
@@ -211,6 +227,11 @@ export class LaneReceiver {
       this.#opener.stop();
     });
     return failure ?? this.#failure;
+  }
+
+  /** How many bytes at the end of the last chunk were not looked at, because stop() was called. */
+  get unread(): number {
+    return this.#opener.unread;
   }
 
   /** Ignores whatever follows. */

@@ -205,7 +205,7 @@ describe('LaneSender and LaneReceiver', () => {
     const { sender, receiver, c2s } = lane();
     const wire = written((write) => {
       sender.seal(FRAME.data, Buffer.from('early'), write);
-      sender.begin(c2s, write);
+      sender.begin(c2s);
       sender.seal(FRAME.data, Buffer.from('later'), write);
     });
     noted.length = 0;
@@ -223,7 +223,7 @@ describe('LaneSender and LaneReceiver', () => {
     const send = (isBegun: boolean, body: Buffer) => {
       const { sender, receiver, c2s } = lane();
       const wire = written((write) => {
-        if (isBegun) sender.begin(c2s, write);
+        if (isBegun) sender.begin(c2s);
         sender.seal(FRAME.keyUpdate, body, write);
       });
       return receiver.push(wire, () => undefined);
@@ -237,7 +237,7 @@ describe('LaneSender and LaneReceiver', () => {
   it('push() follows an update that lay unread for longer than its chain key was held', () => {
     const { near, far, sender, receiver, c2s } = lane();
     const wire = written((write) => {
-      sender.begin(c2s, write);
+      sender.begin(c2s);
       for (let slot = 1; slot <= 5; slot += 1) {
         near.tick(nowMs + slot * periodMs);
         sender.seal(FRAME.data, Buffer.from(`slot ${slot}`), write);
@@ -252,7 +252,7 @@ describe('LaneSender and LaneReceiver', () => {
   it('push() refuses an update of a slot ahead of the next', () => {
     const { near, sender, receiver, c2s } = lane();
     const wire = written((write) => {
-      sender.begin(c2s, write);
+      sender.begin(c2s);
       near.tick(nowMs + 2 * periodMs);
       sender.update(write);
     });
@@ -262,7 +262,7 @@ describe('LaneSender and LaneReceiver', () => {
   it('update() comes once a slot and only after a frame', () => {
     const { near, sender, c2s } = lane();
     const updates = (): boolean => written((write) => sender.update(write)).length > 0;
-    sender.begin(c2s, () => undefined);
+    sender.begin(c2s);
     expect(updates()).toBe(false); // same slot
     near.tick(nowMs + periodMs);
     expect(updates()).toBe(true);

@@ -32,6 +32,7 @@ import { Routes } from './routes.ts';
 import type { LocalPod, Snapshot } from './snapshot.ts';
 import { SocketPool } from './socketPool.ts';
 import { Strangers } from './strangers.ts';
+import { Wires } from './wires.ts';
 
 export interface LaneWorkerParts {
   /** Which worker of its data plane this is. */
@@ -62,6 +63,7 @@ export class LaneWorker {
   readonly #ring = new KeyRing();
   readonly #pool: SocketPool;
   readonly #strangers: Strangers;
+  readonly #wires: Wires;
   readonly #gate: EventGate;
   readonly #listeners = new Map<string, Acceptor>();
   readonly #conversations = new Set<Conversation>();
@@ -94,6 +96,7 @@ export class LaneWorker {
     this.#pool = new SocketPool(ask, clock);
     const random = (): number => randomBytes(4).readUInt32BE(0) / 2 ** 32;
     this.#strangers = new Strangers(clock, random, counters);
+    this.#wires = new Wires(clock);
     this.#floor = {
       worker: index,
       clock,
@@ -112,6 +115,8 @@ export class LaneWorker {
       }),
       pool: this.#pool,
       strangers: this.#strangers,
+      wires: this.#wires,
+      isDraining: () => this.#isDraining,
       nextNumber: () => {
         this.#passages += 1;
         return this.#passages;
@@ -173,6 +178,7 @@ export class LaneWorker {
     for (const key of this.#listeners.keys()) this.#unlisten(key);
     for (const conversation of this.#conversations) conversation.cut('shutdown');
     this.#strangers.close();
+    this.#wires.close();
     this.#pool.close();
     this.#ring.close();
     this.#frame?.fill(0);
@@ -275,6 +281,8 @@ export class LaneWorker {
   #drain(deadlineMs: number): void {
     this.#isDraining = true;
     for (const key of this.#listeners.keys()) this.#unlisten(key);
+    this.#strangers.dismiss();
+    this.#wires.close();
     this.#parts.clock.after(deadlineMs, () => {
       for (const conversation of this.#conversations) conversation.cut('shutdown');
     });

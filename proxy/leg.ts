@@ -106,8 +106,14 @@ export class Leg implements Watched, Task {
     return leg;
   }
 
+  /** True once its owner was told. */
   get isClosed(): boolean {
     return this.#isTold;
+  }
+
+  /** True as soon as the descriptor is given up, whether its owner knows or not. */
+  get isOver(): boolean {
+    return this.#isClosed;
   }
 
   /** True once end() was called. */
@@ -140,6 +146,13 @@ export class Leg implements Watched, Task {
     this.#soon.push(Buffer.from(bytes));
     this.#cancelSoon();
     this.#cancelSoon = clock.after(SOON_MS, () => this.#queueSoon());
+  }
+
+  /** Writes what waits now instead of at the end of the turn; false: the kernel does not take all of it. */
+  flush(): boolean {
+    if (this.#soon.length > 0) this.#queueSoon();
+    this.#flush();
+    return this.#waitingBytes === 0;
   }
 
   /** Reads no more than is being handed over. */

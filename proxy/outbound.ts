@@ -25,6 +25,8 @@ const MAX_EARLY_BYTES = 256 << 10;
 /** Dead peers are noticed by the kernel: idle lanes send nothing for long. */
 const KEEPALIVE_SECONDS = 60;
 
+const placeOf = ({ address, port }: Endpoint): string => `${address}:${port}`;
+
 type Remote = Extract<Route, { kind: 'remote' }>;
 
 /** Takes over a connection that pod `podUid` made and nftables redirected. */
@@ -138,6 +140,11 @@ class Caller {
       this.refuse('peer-unreachable', `${peer.address} is not an address`); // nor to be looked up
       return;
     }
+    const kept = this.#floor.wires.take(placeOf(peer));
+    if (kept) {
+      this.#openLane(route, kept);
+      return;
+    }
     this.#dial(peer, (wire) => {
       wire.keepAlive(KEEPALIVE_SECONDS);
       this.#openLane(route, wire);
@@ -184,6 +191,10 @@ class Caller {
       standing,
       passage,
       clock: floor.clock,
+      free: (freed, rest) => {
+        if (rest.length > 0) freed.destroy(); // the peer speaks out of turn
+        else floor.wires.keep(placeOf(peer), freed);
+      },
       reply: (bytes) => reader.take(lane, bytes),
       done: (how, detail) => {
         if (how !== 'unanswered' && reader.isAccepted) {

@@ -18,6 +18,8 @@ const AFTER_FIN_MS = 4000;
 /** A connection that has shown no key yet. */
 export interface Stranger {
   readonly leg: Leg;
+  /** A lane has ended on it: it is waited for like any other and not counted as a stranger. */
+  readonly isKnown: boolean;
   deadlineMs: number;
   bytesLeft: number;
 }
@@ -47,15 +49,16 @@ export class Strangers {
     this.#max = max;
   }
 
-  /** Draws deadline and limit of a connection that was just accepted. */
-  add(leg: Leg): Stranger {
+  /** Draws deadline and limit of a connection that was just accepted, or on which a lane has ended. */
+  add(leg: Leg, isKnown = false): Stranger {
     const stranger: Stranger = {
       leg,
+      isKnown,
       deadlineMs: this.#clock.monoMs() + this.#draw(DEADLINE_MS),
       bytesLeft: this.#draw(LIMIT_BYTES),
     };
     this.#open.add(stranger);
-    this.#counters.add('strangersOpen');
+    if (!isKnown) this.#counters.add('strangersOpen');
     const oldest = this.#open.size > this.#max.open ? first(this.#open) : undefined;
     if (oldest) this.#end(oldest);
     this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
@@ -64,9 +67,8 @@ export class Strangers {
 
   /** It has shown a key: the deadline no longer applies. */
   release(stranger: Stranger): void {
-    if (this.#open.delete(stranger) || this.#ending.delete(stranger)) {
-      this.#counters.add('strangersOpen', -1);
-    }
+    const isHeld = this.#open.delete(stranger) || this.#ending.delete(stranger);
+    if (isHeld && !stranger.isKnown) this.#counters.add('strangersOpen', -1);
   }
 
   /** It has shown that it holds none: reads and discards until the limit or the deadline. */
@@ -79,6 +81,11 @@ export class Strangers {
   count(stranger: Stranger, length: number): void {
     stranger.bytesLeft -= length;
     if (stranger.bytesLeft < 0) this.#end(stranger);
+  }
+
+  /** Ends all now, as their deadline would. */
+  dismiss(): void {
+    for (const stranger of this.#open) this.#end(stranger);
   }
 
   close(): void {

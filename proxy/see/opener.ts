@@ -48,12 +48,18 @@ export class FrameOpener {
   #held: Buffer | undefined;
   #heldFill = 0;
   #stopped = false;
+  #unread = 0;
 
   constructor(aead: AeadName, keys: FrameKeys) {
     this.#aead = aead;
     this.#keys = keys;
     this.#nonces = new Nonces(keys.iv);
     this.#mask = new LengthMask(keys.hp);
+  }
+
+  /** How many bytes at the end of the last chunk were not looked at, because stop() was called. */
+  get unread(): number {
+    return this.#unread;
   }
 
   /** True between two frames: a TCP end here cuts none in half. */
@@ -88,6 +94,7 @@ export class FrameOpener {
       if (typeof frame === 'string') return this.#fail(frame);
       onFrame(frame);
     }
+    this.#unread = rest.length;
     return undefined;
   }
 

@@ -1,0 +1,158 @@
+// Lanes that follow each other on one connection.
+import type { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { connectedLeg, testReactor } from './leg.fixture.ts';
+import { idle, onPath, readAll, until, world } from './lane.fixture.ts';
+import { SkippingClock } from './skippingClock.fixture.ts';
+import type { TwoNodes } from './twoNodes.fixture.ts';
+import { Wires } from './wires.ts';
+
+/** Connections between the nodes, each with what went from a to b. */
+async function counted(two: TwoNodes, batchMs = 0): Promise<Socket[]> {
+  const wires: Socket[] = [];
+  await onPath(two, (near, far) => {
+    wires.push(near);
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      const held: Buffer[] = [];
+      const pass = (): void => void (held.length > 0 && to.write(Buffer.concat(held.splice(0))));
+      from.on('data', (bytes: Buffer) => {
+        held.push(bytes);
+        setTimeout(pass, batchMs);
+      });
+      from.on('end', () => setTimeout(() => (pass(), to.end()), batchMs));
+      from.on('close', () => to.destroy());
+    }
+  });
+  return wires;
+}
+
+/** One connection of pod a that says `text` and gets it back. */
+async function exchange(
+  two: TwoNodes,
+  destination: { address: string; port: number },
+  text: string,
+) {
+  const app = await two.a.connect(destination);
+  app.end(text);
+  return String(await readAll(app));
+}
+
+describe('a wire', () => {
+  it.each([0, 15])('carries one lane after the other (%i ms of delay)', async (batchMs) => {
+    const two = await world();
+    const wires = await counted(two, batchMs);
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    for (let n = 0; n < 12; n += 1) {
+      expect(await exchange(two, destination, `text ${n}`)).toBe(`text ${n}`);
+    }
+    expect(wires.length).toBe(1);
+    expect(two.b.count('lanesOpenedIn')).toBe(12);
+    expect(two.b.count('strangers')).toBe(0);
+    await idle(two);
+  });
+
+  it('carries one lane at a time: those of the same moment have wires of their own', async () => {
+    const two = await world();
+    const wires = await counted(two);
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    for (let n = 0; n < 3; n += 1) {
+      const texts = Array.from({ length: 5 }, (_, i) => `text ${n}.${i}`);
+      const all = texts.map((text) => exchange(two, destination, text));
+      expect(await Promise.all(all)).toEqual(texts);
+      await idle(two);
+    }
+    expect(wires.length).toBe(5);
+  });
+
+  it('is not used after a lane that was cut, nor once its time is over', async () => {
+    const two = await world();
+    const wires = await counted(two);
+    const destination = await two.serve((socket) => {
+      socket.once('data', (bytes) =>
+        bytes.toString() === 'reset' ? socket.resetAndDestroy() : socket.end(bytes),
+      );
+    });
+    expect(await exchange(two, destination, 'one')).toBe('one');
+    expect(await exchange(two, destination, 'reset')).toBe('ECONNRESET');
+    expect(await exchange(two, destination, 'two')).toBe('two');
+    expect(wires.length).toBe(2);
+    await idle(two);
+    two.clock.skip(3000);
+    expect(await exchange(two, destination, 'three')).toBe('three');
+    expect(wires.length).toBe(3);
+  });
+
+  it('is closed by the end that listens, at the deadline of any connection there', async () => {
+    const two = await world();
+    const [wire, destination] = [await counted(two), await two.serve((s) => s.pipe(s))];
+    expect(await exchange(two, destination, 'one')).toBe('one');
+    await idle(two);
+    two.clock.skip(12_500);
+    await until(() => expect(wire[0]?.closed).toBe(true));
+  });
+
+  it('that brings noise after a lane is closed, and the node goes on', async () => {
+    const two = await world();
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const fars: Socket[] = [];
+    await onPath(two, (near, far) => {
+      fars.push(far);
+      near.pipe(far).pipe(near);
+    });
+    expect(await exchange(two, destination, 'one')).toBe('one');
+    await idle(two);
+    fars[0]?.write(Buffer.alloc(600, 7));
+    await until(() => expect(fars[0]?.closed).toBe(true));
+    expect(await exchange(two, destination, 'two')).toBe('two');
+    expect(fars.length).toBe(2);
+  });
+
+  it('is given up by a node that drains', async () => {
+    const two = await world();
+    const wires = await counted(two);
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    expect(await exchange(two, destination, 'one')).toBe('one');
+    await idle(two);
+    two.b.worker.handle({ type: 'drain', deadlineMs: 60_000 });
+    await until(() => expect(wires[0]?.closed).toBe(true));
+  });
+});
+
+describe('Wires', () => {
+  it('take() gives the newest of a place, once, and none that has gone', async () => {
+    const clock = new SkippingClock(true);
+    const reactor = testReactor();
+    const wires = new Wires(clock);
+    const [one, two, three] = await Promise.all([1, 2, 3].map(() => connectedLeg(reactor)));
+    if (!one || !two || !three) throw new Error('no legs');
+    wires.keep('here', one.leg);
+    wires.keep('there', two.leg);
+    wires.keep('here', three.leg);
+    three.leg.destroy();
+    expect(wires.take('here')).toBe(one.leg);
+    expect(wires.take('here')).toBeUndefined();
+    clock.skip(2501);
+    expect(wires.take('there')).toBeUndefined();
+    wires.close();
+    await until(() => expect(two.leg.isClosed).toBe(true));
+    wires.keep('here', one.leg);
+    await until(() => expect(one.leg.isClosed).toBe(true));
+  });
+
+  it('keep() closes what speaks out of turn, and what is beyond 256', async () => {
+    const reactor = testReactor();
+    const wires = new Wires(new SkippingClock(true));
+    const { leg, far } = await connectedLeg(reactor);
+    wires.keep('here', leg);
+    far.write('out of turn');
+    await until(() => expect(leg.isClosed).toBe(true));
+    expect(wires.take('here')).toBeUndefined();
+    const many = await Promise.all(Array.from({ length: 257 }, () => connectedLeg(reactor)));
+    for (const made of many) wires.keep('here', made.leg);
+    await until(() => expect(many.at(-1)?.leg.isClosed).toBe(true));
+    expect(many.filter((made) => made.leg.isClosed).length).toBe(1);
+  });
+});
