@@ -3,7 +3,7 @@
 import { wipe, type Bytes } from '#agent/base/bytes.ts';
 import type { AeadName } from '#proxy/chips/registry.ts';
 import { openInto } from '#proxy/native/evp.ts';
-import { Nonces, TAG_BYTES, cipherFor, open } from './aead.ts';
+import { Nonces, cipherFor, open } from './aead.ts';
 import {
   LENGTH_BYTES,
   MAX_FRAME_LENGTH,
