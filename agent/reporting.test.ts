@@ -22,10 +22,12 @@ let dir: string;
 let own: OwnStatement;
 let nowMs: number;
 let lines: string[];
+let made: Reporting[];
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tl-reporting-'));
   nowMs = NOW;
   lines = [];
+  made = [];
   own = await drawStatement({
     domain: 'example.org',
     cluster: 'test',
@@ -35,11 +37,14 @@ beforeEach(async () => {
     nonce: Buffer.alloc(16),
   });
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const reports of made) await reports.close(); // else it writes into what is being removed
+  await rm(dir, { recursive: true });
+});
 
 function reporting(directory = join(dir, 'reports')): Reporting {
   const clock: Clock = { wallMs: () => nowMs, monoMs: () => nowMs, after: () => () => undefined };
-  return new Reporting({
+  const reports = new Reporting({
     directory,
     domain: 'example.org',
     cluster: 'test',
@@ -51,6 +56,8 @@ function reporting(directory = join(dir, 'reports')): Reporting {
     clock,
     log: createLog({ level: 'debug', clock, write: (line) => void lines.push(line) }),
   });
+  made.push(reports);
+  return reports;
 }
 
 /** Evidence that speaks for `own`, as far as a report's maker looks at it. */

@@ -36,12 +36,12 @@ export const CRASH_POD = 'crash';
 export const POOL_POD = 'pool';
 export const POOL_TARGET = { host: '127.0.0.1', port: 15_099 } as const;
 
-const NOBODY: LegOwner = {
+const ownerOf = (closed: () => void): LegOwner => ({
   data: () => undefined,
   end: () => undefined,
   drained: () => undefined,
-  closed: () => undefined,
-};
+  closed,
+});
 
 const open: (path: string, flags: number) => number = libc.func(
   'int open(const char *path, int flags)',
@@ -64,6 +64,9 @@ class ProbeWorker {
   readonly #port: MessagePort;
   readonly #reactor = new Reactor();
   readonly #listeners = new Map<string, Acceptor>();
+  /** Connections accepted and not closed yet: a worker has drained when they are. */
+  readonly #live = new Set<Leg>();
+  #isDraining = false;
   #chainKey = '';
   #sockets = 0;
   readonly #verified: boolean[] = [];
@@ -95,7 +98,15 @@ class ProbeWorker {
           message.fd,
           (accepted) => {
             if (crash) throw new RangeError('told to crash');
-            const leg = Leg.accepted(this.#reactor, accepted.fd, NOBODY);
+            const leg = Leg.accepted(
+              this.#reactor,
+              accepted.fd,
+              ownerOf(() => {
+                this.#live.delete(leg);
+                this.#tellDrained();
+              }),
+            );
+            this.#live.add(leg);
             leg.write(Buffer.from(JSON.stringify(this.#answer())));
             leg.end();
           },
@@ -122,7 +133,8 @@ class ProbeWorker {
         }
         for (const fd of message.fds) {
           const to = encodeSockaddr(POOL_TARGET.host, POOL_TARGET.port);
-          const leg = Leg.connecting(this.#reactor, fd, to, NOBODY, () => {
+          const owner = ownerOf(() => undefined);
+          const leg = Leg.connecting(this.#reactor, fd, to, owner, () => {
             leg.write(Buffer.from(String(this.#init.index)));
             leg.end();
           });
@@ -144,7 +156,9 @@ class ProbeWorker {
         });
         return;
       case 'drain':
-        this.#say({ type: 'drained' });
+        this.#isDraining = true;
+        for (const listener of this.#listeners.values()) listener.close();
+        this.#tellDrained();
         return;
       case 'lanes':
         this.#say({ type: 'lanes', id: message.id, lanes: [], live: 0 });
@@ -153,6 +167,10 @@ class ProbeWorker {
       case 'canary':
         return;
     }
+  }
+
+  #tellDrained(): void {
+    if (this.#isDraining && this.#live.size === 0) this.#say({ type: 'drained' });
   }
 
   #answer(): ProbeAnswer {

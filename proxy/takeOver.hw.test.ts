@@ -170,8 +170,18 @@ const claim = (predecessor: Predecessor, port: number): number | undefined =>
 /** Descriptors of a process by what they are, sockets and pipes without their numbers. */
 const descriptorsOf = (pid: number): string[] =>
   readdirSync(`/proc/${pid}/fd`)
-    .map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/\[\d+\]/, ''))
+    .flatMap((fd) => targetOf(`/proc/${pid}/fd/${fd}`) ?? [])
+    .map((target) => target.replace(/\[\d+\]/, ''))
     .toSorted();
+
+/** Undefined where the descriptor has been closed meanwhile. */
+function targetOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
 
 /** Its descriptors once they have stood still: connections that have ended are let go a moment later. */
 async function settledDescriptors(pid: number): Promise<string[]> {

@@ -3,9 +3,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '#agent/base/run.ts';
 import { startNginx } from '#hwtest/rig/servers.ts';
-import { eventually, fetchFrom, pod, report, twoNodes, type TwoNodes } from './twoNodes.ts';
+import { eventually, fetchFrom, pod, report, SLACK, twoNodes, type TwoNodes } from './twoNodes.ts';
 
-const FOUND_WITHIN_MS = 5_000;
+const FOUND_WITHIN_MS = SLACK * 1_000;
 /** Fewer than what a namespace may print of a kind in half a second (heartbeat.bt). */
 const REQUESTS = 20;
 
