@@ -4,8 +4,12 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { cgroupPids } from '#hwtest/rig/cgroup.ts';
 import type { TwoNodes } from './twoNodes.ts';
 
-/** Counts by name; of memory, MiB. */
-export type Ledger = Readonly<Record<string, number>>;
+export interface Ledger {
+  /** Counts by name; of memory, MiB. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Command lines of the rig's processes, by pid. */
+  readonly processes: ReadonlyMap<number, string>;
+}
 
 export interface Holder {
   readonly name: string;
@@ -30,17 +34,31 @@ export async function takeLedger(both: TwoNodes, holders: readonly Holder[]): Pr
   const pids = groups.flatMap(cgroupPids);
   rows.push(['rig: processes', pids.length]);
   rows.push(['rig: network namespaces in use', new Set(pids.map(netnsOf)).size]);
-  return Object.fromEntries(rows);
+  const processes = new Map(pids.map((pid) => [pid, commandLine(pid)]));
+  return { counts: Object.fromEntries(rows), processes };
 }
 
 /** `before` and `after` as lines of a table. */
-export const ledgerTable = (before: Ledger, after: Ledger): string => {
+export const ledgerTable = ({ counts: before }: Ledger, { counts: after }: Ledger): string => {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return [
     line('', 'before', 'after'),
     ...names.map((name) => line(name, String(before[name] ?? 0), String(after[name] ?? 0))),
   ].join('\n');
 };
+
+/** Processes of one ledger only: an agent that was started again is among those gone and those new. */
+export const processChanges = (
+  { processes: before }: Ledger,
+  { processes: after }: Ledger,
+): string => [...missingIn(after, before, 'gone'), ...missingIn(before, after, 'new')].join('\n');
+
+type Processes = Ledger['processes'];
+
+const missingIn = (these: Processes, those: Processes, word: string): string[] =>
+  [...those].filter(([pid]) => !these.has(pid)).map(([pid, line]) => `${word}: ${pid} ${line}`);
+
+const MAX_COMMAND_CHARS = 200;
 
 /** State LISTEN of include/net/tcp_states.h, after the remote port. */
 const LISTENING = /:[0-9A-F]{4} 0A /g;
@@ -81,6 +99,16 @@ const inodesOf = (path: string): ReadonlySet<string> =>
 function residentMib(pid: number): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
   return Math.round(Number(kib) / 1024);
+}
+
+/** Arguments without their zeros, at a length that fits a line. */
+function commandLine(pid: number): string {
+  try {
+    const text = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+    return text.replaceAll('\0', ' ').trim().slice(0, MAX_COMMAND_CHARS);
+  } catch {
+    return 'it ended meanwhile';
+  }
 }
 
 const netnsOf = (pid: number): string => linkOf(`/proc/${pid}/ns/net`) ?? '';
