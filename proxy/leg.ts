@@ -196,7 +196,8 @@ export class Leg implements Watched, Task {
   ready(events: number): void {
     if (this.#isClosed) return;
     const isBroken = (events & (EPOLL.error | EPOLL.hangup)) !== 0;
-    if (this.#connected && (isBroken || events & EPOLL.out)) this.#concludeConnecting(isBroken ? connectError(this.#fd) : 0);
+    if (this.#connected && (isBroken || events & EPOLL.out))
+      this.#concludeConnecting(isBroken ? connectError(this.#fd) : 0);
     if (isBroken || events & (EPOLL.in | EPOLL.peerClosed)) this.#isReadable = true;
     if (isBroken || events & EPOLL.peerClosed) this.#isHungUp = true;
     if (events & EPOLL.out && this.#isBlocked) {
