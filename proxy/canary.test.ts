@@ -105,7 +105,7 @@ describe('a canary', () => {
 
 describe('the answering end of a canary', () => {
   const listening = () => {
-    const side = answerSide();
+    const side = answerSide(queueMicrotask);
     const heard: string[] = [];
     side.owner = {
       data: (bytes) => heard.push(`${bytes.length} bytes`),

@@ -8,7 +8,7 @@ import { MODE, SALT_BYTES, type OpenBlock } from '#proxy/see/opening.ts';
 import { enter, leave } from './carry.ts';
 import { dial } from './dial.ts';
 import type { Floor } from './floor.ts';
-import { InnerSide } from './innerSide.ts';
+import { InnerSide, type Defer } from './innerSide.ts';
 import { Lane } from './lane.ts';
 import { LaneSender } from './laneKeys.ts';
 import { sealOpening, type Opening } from './laneOpening.ts';
@@ -58,9 +58,9 @@ export function sendCanary(floor: Floor, node: NodeName, told: Told): void {
 }
 
 /** The end of a canary at the node that was asked: echoes as much as a canary has to say. */
-export function answerSide(): InnerSide {
+export function answerSide(defer: Defer): InnerSide {
   let heard = 0;
-  const side: InnerSide = new InnerSide({
+  const side: InnerSide = new InnerSide(defer, {
     data: (bytes) => {
       heard += bytes.length;
       if (heard <= SONG_BYTES) side.owner.data(bytes);
@@ -70,6 +70,12 @@ export function answerSide(): InnerSide {
   });
   return side;
 }
+
+/** At the end of the turn. */
+export const deferring =
+  ({ reactor }: Floor): Defer =>
+  (act) =>
+    reactor.late({ run: act });
 
 const NOBODY = { address: '0.0.0.0', port: 0 };
 const NOTHING = Buffer.alloc(0);
@@ -107,7 +113,7 @@ function sing(floor: Floor, wire: Leg, opening: Opening, ended: (failed?: string
   const song = floor.randomBytes(SONG_BYTES);
   let echo = NOTHING;
   let refusal = '';
-  const side: InnerSide = new InnerSide({
+  const side: InnerSide = new InnerSide(deferring(floor), {
     data: (bytes) => {
       echo = Buffer.concat([echo, bytes]).subarray(0, SONG_BYTES + 1);
       if (echo.length > SONG_BYTES) side.reset(); // a peer that sings on

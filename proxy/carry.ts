@@ -28,11 +28,16 @@ export function closed(
   leave(floor, conversation);
   if (!passage.isTraffic) return;
   passage.count(`closed.${reason}`);
-  floor.report(passage.closed(reason, detail));
+  floor.report('closed', () => passage.closed(reason, detail));
 }
 
 /** Counts and reports what was refused; `detail` is one clause for operators. */
 export function refused(floor: Floor, reason: Refusal, facts: Facts, detail: string): void {
   floor.counters.add(`refused.${reason}`);
-  floor.report({ ...facts, kind: 'refused', reason, detail: detail.slice(0, 200) });
+  floor.report('refused', () => ({
+    ...facts,
+    kind: 'refused',
+    reason,
+    detail: detail.slice(0, 200),
+  }));
 }

@@ -1,20 +1,13 @@
 import { expect, it } from 'vitest';
 import { EVENTS_PER_SECOND } from './control.ts';
 import { EventGate } from './eventGate.ts';
-import type { LaneEvent } from './facts.ts';
 
 it('EventGate.pass() lets so many a second through and tells how many it left out', () => {
   let nowMs = 0;
   const clock = { wallMs: () => 0, monoMs: () => nowMs, after: () => () => undefined };
   const gate = new EventGate(clock);
-  const event: LaneEvent = {
-    at: 0,
-    kind: 'refused',
-    direction: 'in',
-    reason: 'policy',
-  };
   const seen: number[] = [];
-  const pass = (): void => gate.pass(event, (_event, dropped) => seen.push(dropped));
+  const pass = (): void => gate.pass('refused', (dropped) => seen.push(dropped));
   for (let n = 0; n < EVENTS_PER_SECOND + 7; n += 1) pass();
   expect(seen).toEqual(Array<number>(EVENTS_PER_SECOND).fill(0));
   nowMs = 1000;

@@ -19,13 +19,13 @@ export class EventGate {
     this.#dropped += events;
   }
 
-  /** Calls `onward` with the event and how many were left out before it, or leaves this one out. */
-  pass(event: LaneEvent, onward: (event: LaneEvent, dropped: number) => void): void {
-    if (!this.#meters[event.kind].take()) {
+  /** Calls `onward` with how many were left out before this event, or leaves this one out too. */
+  pass(kind: LaneEvent['kind'], onward: (dropped: number) => void): void {
+    if (!this.#meters[kind].take()) {
       this.#dropped += 1;
       return;
     }
-    onward(event, this.#dropped);
+    onward(this.#dropped);
     this.#dropped = 0;
   }
 }

@@ -6,7 +6,7 @@ import type { Endpoint } from '#proxy/see/address.ts';
 import type { Family } from './control.ts';
 import type { Conversation } from './conversation.ts';
 import type { CounterRow } from './counters.ts';
-import type { LaneClosed, LaneRefused } from './facts.ts';
+import type { LaneClosed, LaneEvent, LaneRefused } from './facts.ts';
 import type { KeyRing } from './keyRing.ts';
 import type { MaidDesk } from './maidDesk.ts';
 import type { Reactor } from './reactor.ts';
@@ -39,8 +39,11 @@ export interface Floor {
   readonly originalDestination: (fd: number, family: Family) => Endpoint | undefined;
   /** The number of the next passage. */
   readonly nextNumber: () => number;
-  /** Says what happened; the time is added. */
-  readonly report: (event: Omit<LaneClosed, 'at'> | Omit<LaneRefused, 'at'>) => void;
+  /** Says what happened, unless too much did; the time is added. */
+  readonly report: (
+    kind: LaneEvent['kind'],
+    tell: () => Omit<LaneClosed, 'at'> | Omit<LaneRefused, 'at'>,
+  ) => void;
   /** From here on the conversation is judged under each snapshot, until it leaves. */
   readonly enter: (conversation: Conversation) => void;
   readonly leave: (conversation: Conversation) => void;

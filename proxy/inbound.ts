@@ -3,7 +3,7 @@
 import { slotAt } from '#agent/base/brands.ts';
 import { fromHex, wipe } from '#agent/base/bytes.ts';
 import { MODE, SALT_BYTES, type Denial } from '#proxy/see/opening.ts';
-import { answerSide, CANARY_MS, isCanaryBlock } from './canary.ts';
+import { answerSide, CANARY_MS, deferring, isCanaryBlock } from './canary.ts';
 import { closed, enter, leave, refused } from './carry.ts';
 import type { Refusal } from './counters.ts';
 import { deliver } from './delivery.ts';
@@ -155,7 +155,7 @@ class Newcomer {
       return;
     }
     const standing: Standing = { podUids: [], peer: start.peer.node };
-    const lane = this.#open(answerSide(), standing, undefined);
+    const lane = this.#open(answerSide(deferring(floor)), standing, undefined);
     if (!lane) return;
     floor.counters.add('canariesAnswered');
     floor.clock.after(CANARY_MS, () => lane.cut('shutdown'));

@@ -10,6 +10,9 @@ export interface Hearing {
   end(): void;
 }
 
+/** Does something after what is under way; a worker's Reactor.late, since no microtask runs there. */
+export type Defer = (act: () => void) => void;
+
 const NOBODY: LegOwner = {
   data: () => undefined,
   end: () => undefined,
@@ -21,11 +24,13 @@ export class InnerSide implements LaneSide {
   owner: LegOwner = NOBODY;
   readonly isFull = false;
   isClosed = false;
+  readonly #defer: Defer;
   readonly #hearing: Hearing;
   #hasFinished = false;
   #isHeard = false;
 
-  constructor(hearing: Hearing) {
+  constructor(defer: Defer, hearing: Hearing) {
+    this.#defer = defer;
     this.#hearing = hearing;
   }
 
@@ -68,7 +73,7 @@ export class InnerSide implements LaneSide {
   }
 
   #later(act: () => void): void {
-    queueMicrotask(() => {
+    this.#defer(() => {
       if (!this.isClosed) act();
     });
   }

@@ -121,10 +121,11 @@ export class LaneWorker {
         this.#passages += 1;
         return this.#passages;
       },
-      report: (event) =>
-        this.#gate.pass({ ...event, at: Math.floor(clock.wallMs()) }, (event, dropped) =>
-          post({ type: 'event', event, dropped }),
-        ),
+      report: (kind, tell) =>
+        this.#gate.pass(kind, (dropped) => {
+          const event = { ...tell(), at: Math.floor(clock.wallMs()) };
+          post({ type: 'event', event, dropped });
+        }),
       enter: (conversation) => this.#conversations.add(conversation),
       leave: (conversation) => this.#left(conversation),
     };

@@ -196,7 +196,8 @@ export class Leg implements Watched, Task {
   ready(events: number): void {
     if (this.#isClosed) return;
     const isBroken = (events & (EPOLL.error | EPOLL.hangup)) !== 0;
-    if (this.#connected && (isBroken || events & EPOLL.out)) this.#concludeConnecting();
+    if (this.#connected && (isBroken || events & EPOLL.out))
+      this.#concludeConnecting(isBroken ? connectError(this.#fd) : 0);
     if (isBroken || events & (EPOLL.in | EPOLL.peerClosed)) this.#isReadable = true;
     if (isBroken || events & EPOLL.peerClosed) this.#isHungUp = true;
     if (events & EPOLL.out && this.#isBlocked) {
@@ -216,8 +217,7 @@ export class Leg implements Watched, Task {
     this.#read();
   }
 
-  #concludeConnecting(): void {
-    const errno = connectError(this.#fd);
+  #concludeConnecting(errno: number): void {
     const connected = this.#connected;
     if (errno !== 0) {
       this.#fail(errno);
@@ -320,7 +320,7 @@ export class Leg implements Watched, Task {
 
   #finish(): void {
     this.#isFinished = true;
-    finish(this.#fd);
+    if (!this.#hasEnded) finish(this.#fd); // else close() says so
     this.#sent?.();
     this.#closeWhenOver();
   }

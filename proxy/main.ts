@@ -150,8 +150,8 @@ class PlaneLife {
         return;
       case 'event':
         this.#events.leftOut(message.dropped);
-        this.#events.pass(message.event, (event, dropped) =>
-          this.#say({ type: 'event', event, dropped }),
+        this.#events.pass(message.event.kind, (dropped) =>
+          this.#say({ type: 'event', event: message.event, dropped }),
         );
         return;
       case 'verify': {

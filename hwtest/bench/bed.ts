@@ -40,6 +40,8 @@ export interface Bed extends AsyncDisposable {
 export interface BedOptions {
   /** Threads or processes of each proxy. */
   readonly workers: number;
+  /** Whether the agents watch the kernel: every packet of the machine, so that all subjects pay. */
+  readonly probes: boolean;
   readonly log: (line: string) => void;
 }
 
@@ -71,7 +73,7 @@ const PODS = [
 const CAPTURED = new Set(['client', 'server']);
 
 /** Builds and starts all of it. Errors: ROOT_REQUIRED, RIG_PREREQUISITE, RIG_PROGRAM, those of `run`. */
-export async function makeBed({ workers, log }: BedOptions): Promise<Bed> {
+export async function makeBed({ workers, probes, log }: BedOptions): Promise<Bed> {
   const rig = await createRig({ nodes: ['node-a', 'node-b'], pods: PODS, log });
   try {
     for (const place of [...rig.nodes, ...rig.pods]) {
@@ -82,7 +84,7 @@ export async function makeBed({ workers, log }: BedOptions): Promise<Bed> {
     }
     for (const name of ['server', 'plain-server']) await serve(rig, rig.pod(name));
     log('agents');
-    const agents = await startAgents(rig, workers);
+    const agents = await startAgents(rig, { workers, probes });
     log('proxies to compare with');
     const certificates = await makeCertificates(`${rig.dir}/certificates`);
     const peers: Subject[] = [];
@@ -118,7 +120,10 @@ async function serve(rig: Rig, server: RigPod): Promise<void> {
   await waitListening(rig.spawn(server, iperf, { name: 'iperf3' }), BULK_PORT);
 }
 
-async function startAgents(rig: Rig, workers: number): Promise<readonly RigAgent[]> {
+async function startAgents(
+  rig: Rig,
+  { workers, probes }: Pick<BedOptions, 'workers' | 'probes'>,
+): Promise<readonly RigAgent[]> {
   const identity = (account: string): string => `spiffe://${DOMAIN}/${CLUSTER}/default/${account}`;
   const cluster = await createCluster(rig, {
     domain: DOMAIN,
@@ -140,7 +145,7 @@ async function startAgents(rig: Rig, workers: number): Promise<readonly RigAgent
         },
       },
     ],
-    overrides: { lanes: { workers } },
+    overrides: { lanes: { workers }, probes: { enabled: probes } },
   });
   await allowOneCipher(`${rig.dir}/owner`);
   for (const node of rig.nodes) await cluster.enrol(node);

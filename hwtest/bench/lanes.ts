@@ -46,6 +46,7 @@ interface Plan {
   readonly runs: number;
   readonly effort: Effort;
   readonly only: readonly string[];
+  readonly probes: boolean;
   readonly stop: AbortSignal;
   readonly log: (line: string) => void;
 }
@@ -59,6 +60,7 @@ export const lanes = defineVerb({
       type: 'boolean',
       help: 'one run of short measurements: whether it works, not how fast',
     },
+    probes: { type: 'boolean', help: "with the agents' probes, for which every subject pays" },
     only: { type: 'strings', value: 'SUBJECT', help: 'measure only this one; may be repeated' },
     out: { type: 'string', value: 'DIR', help: 'also write lanes.md and lanes.svg there' },
   },
@@ -70,6 +72,7 @@ export const lanes = defineVerb({
       runs: flags.quick && flags.runs === undefined ? 1 : runsOf(flags.runs),
       effort: flags.quick ? QUICK : FULL,
       only: flags.only,
+      probes: flags.probes,
       stop: terminal.stopSignal(),
       log: (line) => terminal.err(`${line}\n`),
     });
@@ -80,9 +83,9 @@ export const lanes = defineVerb({
 });
 
 /** Errors: ROOT_REQUIRED, RIG_PREREQUISITE, RIG_PROGRAM, USAGE for a subject that is none. */
-async function runLanes({ runs, effort, only, stop, log }: Plan): Promise<BenchResult> {
+async function runLanes({ runs, effort, only, probes, stop, log }: Plan): Promise<BenchResult> {
   await installPeers(log);
-  await using bed = await makeBed({ workers: WORKERS, log: (line) => log(`  ${line}`) });
+  await using bed = await makeBed({ workers: WORKERS, probes, log: (line) => log(`  ${line}`) });
   const machine = await machineOf(bed.rig);
   const subjects = chosen(bed.subjects, only);
   const samples: Sample[] = [];

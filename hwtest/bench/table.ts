@@ -27,7 +27,7 @@ export function benchPage(result: BenchResult, chart?: string): string {
     'machine; the load, the server and both proxies share its cores. All proxies get two threads or',
     'processes (stunnel: a thread a connection). Only the lanes pay for the redirect out of the pod: the',
     'client of every other proxy connects to it by itself. All namespaces have the same `tcp_tw_reuse=1`',
-    'and port range. Runs are interleaved; medians, with the smallest and largest run in parentheses.',
+    'and port range. The probes of the agents are off unless `--probes` was given. Runs are interleaved; medians, with the smallest and largest run in parentheses.',
     '',
     ...(chart === undefined ? [] : [`![Figures of each proxy](${chart})`, '']),
     '## Lanes over the best mutual-TLS proxy',
