@@ -122,6 +122,18 @@ it('a reset of the other end is a failure, after the data before it', async () =
   expect(leg.failure).toBe('ECONNRESET');
 });
 
+it('a reset is told of though nothing is read: while paused, and after the end', async () => {
+  leg.pause();
+  far.resetAndDestroy();
+  await until(() => expect(heard.said).toEqual(['<failed>']));
+  const after = hearing();
+  const half = await connectedLeg(reactor, after.owner);
+  half.far.end();
+  await until(() => expect(after.said).toEqual(['<end>']));
+  half.far.resetAndDestroy();
+  await until(() => expect(after.said).toEqual(['<end>', '<failed>']));
+});
+
 it('reset() sends a RST and tells of a close of its own', async () => {
   const code = once(far, 'error').then(([error]) => (error as NodeJS.ErrnoException).code);
   far.resume();

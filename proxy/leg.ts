@@ -7,8 +7,8 @@ import { EPOLL } from '#proxy/native/epoll.ts';
 import {
   FAILED,
   WOULD_BLOCK,
-  connectError,
   finish,
+  pendingError,
   receive,
   resetOnClose,
   setKeepAlive,
@@ -196,8 +196,12 @@ export class Leg implements Watched, Task {
   ready(events: number): void {
     if (this.#isClosed) return;
     const isBroken = (events & (EPOLL.error | EPOLL.hangup)) !== 0;
-    if (this.#connected && (isBroken || events & EPOLL.out))
-      this.#concludeConnecting(isBroken ? connectError(this.#fd) : 0);
+    if (this.#connected && (isBroken || events & EPOLL.out)) {
+      this.#concludeConnecting(isBroken ? pendingError(this.#fd) : 0);
+    } else if (events & EPOLL.error && (this.#isPaused || this.#hasEnded)) {
+      this.#fail(pendingError(this.#fd)); // no read would come upon it
+      return;
+    }
     if (isBroken || events & (EPOLL.in | EPOLL.peerClosed)) this.#isReadable = true;
     if (isBroken || events & EPOLL.peerClosed) this.#isHungUp = true;
     if (events & EPOLL.out && this.#isBlocked) {

@@ -71,8 +71,8 @@ export function acceptNext(listener: number): Accepted | undefined {
 export const startConnecting = (fd: number, to: Buffer): boolean =>
   connect(fd, to, to.length) === 0 || koffi.errno() === EINPROGRESS;
 
-/** How an attempt to connect went: 0, or the errno of its failure. */
-export function connectError(fd: number): number {
+/** The errno that the next call would fail with, or the attempt to connect did; 0: none. */
+export function pendingError(fd: number): number {
   const error = Buffer.alloc(4);
   const size = Buffer.of(4, 0, 0, 0);
   if (getsockopt(fd, SOL_SOCKET, SO_ERROR, error, size) < 0) return koffi.errno();
