@@ -32,8 +32,21 @@ export function decodeSockaddr(raw: Uint8Array): Endpoint | undefined {
   return { family: 6, address: addressText(bytes.subarray(8, 24)), port };
 }
 
-/** 4 or 16 bytes of a text address. Errors: RangeError when it is none. */
+/** Addresses that were read before, by their text: a node talks to the same few over and over. */
+const known = new Map<string, Buffer>();
+const MAX_KNOWN = 1024;
+
+/** 4 or 16 bytes of a text address, to be read only. Errors: RangeError when it is none. */
 export function addressBytes(address: string): Buffer {
+  const kept = known.get(address);
+  if (kept) return kept;
+  const bytes = parseAddress(address);
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(address, bytes);
+  return bytes;
+}
+
+function parseAddress(address: string): Buffer {
   if (isIPv4(address)) return Buffer.from(address.split('.').map(Number));
   if (!isIPv6(address) || address.includes('%')) throw new RangeError(`no IP address: ${address}`);
   const [head = '', tail] = hexGroups(address).split('::');
