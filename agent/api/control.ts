@@ -133,7 +133,8 @@ async function prepare(path: string): Promise<void> {
   await rm(path, { force: true }); // left behind by an agent that was killed
 }
 
-const isServed = (path: string): Promise<boolean> =>
+/** Whether a process takes connections on a unix socket. */
+export const isServed = (path: string): Promise<boolean> =>
   new Promise((resolve) => {
     const probe = createConnection(path);
     const done = (served: boolean): void => {

@@ -7,6 +7,7 @@ import { run } from '#agent/base/run.ts';
 import { openContext } from '#agent/doctor/context.ts';
 import { takeInventory } from '#agent/uninstall/inventory.ts';
 import { removeTraces, type Removed } from '#agent/uninstall/removal.ts';
+import { requireStopped } from '#agent/uninstall/stopped.ts';
 import { tracesText } from '#agent/uninstall/text.ts';
 import type { Trace } from '#agent/uninstall/trace.ts';
 import { CONFIG_FLAGS, configSources } from './configFlags.ts';
@@ -58,7 +59,8 @@ export const uninstall = defineVerb({
       );
       return EXIT.ok;
     }
-    requireStopped(before, flags.stop);
+    const { controlSocket } = (await context.config()).api;
+    await requireStopped({ traces: before, controlSocket, stop: flags.stop });
     requireConsent(before, flags.yes, flags['keep-state']);
     const removed = await removeTraces(before, { keepState: flags['keep-state'] });
     const left = flags.verify
@@ -85,19 +87,6 @@ function requireRoot(): void {
     op: 'uninstall',
     message: 'Cannot uninstall: not root',
     hint: 'Only root sees everything that could be left, and may remove it: run it with sudo.',
-  });
-}
-
-const isRunning = ({ kind, presence }: Trace): boolean =>
-  kind === 'process' && presence === 'there';
-
-function requireStopped(traces: readonly Trace[], stop: boolean): void {
-  const running = traces.filter(isRunning);
-  if (running.length === 0 || stop) return;
-  throw new TidelockError('AGENT_RUNNING', {
-    op: 'uninstall.stop',
-    message: `Cannot uninstall: an agent or its data plane runs on this node (${running.map(({ where }) => where).join(', ')})`,
-    hint: 'Stop its service first (systemctl stop, or delete the DaemonSet), or give --stop to end it here.',
   });
 }
 

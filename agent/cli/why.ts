@@ -15,9 +15,9 @@ export const why = defineVerb({
   operands: { form: '<pod> [to <pod>[:port]]', min: 1, max: 3 },
   flags: AGENT_FLAGS,
   about:
-    'Says why a pod of this node is carried or not: inventory, redirect, attestation, policy, keys, peer and last refusals, in the order in which one depends on the other, with the remedy for the first that is broken. A pod is NAMESPACE/NAME, a uid, an address or a SPIFFE ID. Exits 0 with the answer, whatever it is. It tries the lane port of the peer once. Needs root.',
+    'Says why a pod of this node is carried or not: inventory, redirect, attestation, policy, keys, peer and last refusals, in the order in which one depends on the other, with the remedy for the first that is broken. A pod is NAMESPACE/NAME, a uid, an address or a SPIFFE ID; other nodes announce all of it but the name. Exits 0 with the answer, whatever it is. It tries the lane port of the peer once. Needs root.',
   example:
-    'tidelock why shop/web-0\ntidelock why shop/web-0 to shop/db-0:5432\ntidelock why shop/web-0 to 198.19.2.10:5432 -o json',
+    'tidelock why shop/web-0\ntidelock why shop/web-0 to spiffe://example.org/prod/shop/db:5432\ntidelock why shop/web-0 to 198.19.2.10:5432 -o json',
   run: async (invocation) => {
     const [pod = '', word, destination] = invocation.operands;
     if (word !== undefined && (word !== 'to' || destination === undefined)) {
