@@ -210,6 +210,11 @@ describe('loadConfig()', () => {
     };
     await expect(load(minimal, { env })).resolves.toBeDefined();
   });
+
+  it('loadConfig() passes over the environment that hwtest/ci/rig prints', async () => {
+    const env = { TIDELOCK_RIG_ID: '1', TIDELOCK_RIG_NODE_A_ADDRESS: '198.18.0.11' };
+    await expect(load(minimal, { env })).resolves.toBeDefined();
+  });
 });
 
 describe('loadConfig() and any content', () => {

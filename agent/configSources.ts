@@ -45,6 +45,8 @@ const capitals = (key: string): string => key.replace(/[A-Z]/g, '_$&').toUpperCa
 
 /** What setup.js tells the program it starts; not a setting. */
 const PARENT_PID = 'TIDELOCK_PARENT_PID';
+/** What `hwtest/ci/rig up` tells a pipeline; not settings either. */
+const RIG_PREFIX = 'TIDELOCK_RIG_';
 /** What Kubernetes puts into a pod for a Service whose name begins with `tidelock`. */
 const SERVICE_LINK =
   /_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
@@ -59,6 +61,7 @@ export function fromEnvironment(
   const problems: Problem[] = [];
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith('TIDELOCK_') || text === undefined || name === PARENT_PID) continue;
+    if (name.startsWith(RIG_PREFIX)) continue;
     const leaf = leaves.find((candidate) => candidate.variable === name);
     if (leaf) {
       overrides.push({ path: leaf.path, value: valueOf(leaf, text, cwd), origin: name });

@@ -34,6 +34,19 @@ describe('run()', () => {
     expect(stdout.toString()).toBe('high\nin');
   });
 
+  it('run() starts a program in a session of its own when asked to', async () => {
+    // Field 6 of /proc/PID/stat (proc(5)); the name in field 2 has no space here.
+    const source = 'const s = fs.readFileSync("/proc/self/stat", "utf8"); console.log(s)';
+    const session = async (ownSession: boolean): Promise<boolean> => {
+      const [pid, , , , , sid] = (await script(source, { ownSession })).stdout
+        .toString()
+        .split(' ');
+      return pid === sid;
+    };
+    expect(await session(true)).toBe(true);
+    expect(await session(false)).toBe(false);
+  });
+
   it('run() takes a named exit code for an answer', async () => {
     expect((await script('process.exit(3)', { okCodes: [0, 3] })).code).toBe(3);
   });

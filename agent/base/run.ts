@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly signal?: AbortSignal;
+  /** Out of reach of the terminal: Ctrl-C goes to the caller alone (setsid(2)). */
+  readonly ownSession?: boolean;
   /** Exit codes that are an answer and not a failure. */
   readonly okCodes?: readonly number[];
 }
@@ -40,6 +42,7 @@ export const run: Run = (argv, options = {}) =>
       cwd: options.cwd,
       env: options.env ? { ...process.env, ...options.env } : process.env,
       signal: options.signal,
+      detached: options.ownSession ?? false,
       killSignal: 'SIGKILL',
     });
     let ended: 'timeout' | 'output' | undefined;

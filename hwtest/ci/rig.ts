@@ -97,7 +97,7 @@ async function exec(facts: Facts, [where, ...argv]: readonly string[]): Promise<
   const place = { netns, cgroup: found.cgroup, rigId: facts.id };
   const [program, ...rest]: Argv = inPlace(place, [command, ...args]);
   const env = { ...process.env, HWTEST_RIG: facts.id };
-  const child = spawn(program, rest, { stdio: 'inherit', env });
+  const child = spawn(program, rest, { stdio: 'inherit', env, detached: true });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => child.kill(signal));
   }

@@ -17,7 +17,6 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   nft: 'nftables',
   nsenter: 'util-linux',
   setpriv: 'util-linux',
-  setsid: 'util-linux',
   unshare: 'util-linux',
   swtpm: 'swtpm',
   swtpm_setup: 'swtpm-tools',

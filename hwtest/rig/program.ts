@@ -46,8 +46,9 @@ export interface Program {
 }
 
 /**
- * `argv` run inside `place`: joined to its cgroup before anything else, killed when we die, in a
- * session of its own so that Ctrl-C reaches only the owner of the rig, which ends things in order.
+ * `argv` run inside `place`: joined to its cgroup before anything else, killed when we die. To be
+ * started in a session of its own from its first instruction on, so that Ctrl-C reaches only the
+ * owner of the rig, which ends things in order.
  */
 export const inPlace = (place: Place, argv: Argv, uid?: number): Argv => [
   'sh',
@@ -55,7 +56,6 @@ export const inPlace = (place: Place, argv: Argv, uid?: number): Argv => [
   'echo 0 > "$1/cgroup.procs" && shift && exec "$@"',
   'sh',
   place.cgroup,
-  'setsid',
   'nsenter',
   `--net=${place.netns.path}`,
   '--',
@@ -70,6 +70,7 @@ export const inPlace = (place: Place, argv: Argv, uid?: number): Argv => [
 export const execIn = (place: Place, argv: Argv, options: RunOptions = {}): Promise<RunResult> =>
   run(inPlace(place, argv), {
     ...options,
+    ownSession: true,
     env: { ...options.env, HWTEST_RIG: place.rigId },
   });
 
@@ -79,6 +80,7 @@ export function spawnIn(place: Place, argv: Argv, options: ProgramOptions): Prog
   const [command, ...args] = inPlace(place, argv, options.uid);
   const child = spawn(command, args, {
     stdio: ['ignore', log, log],
+    detached: true,
     cwd: options.cwd,
     env: { ...process.env, ...options.env, HWTEST_RIG: place.rigId },
   });
