@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
-import { encodeFrame } from './channel.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { decodeFrame, encodeFrame, FrameReader } from './channel.ts';
+import { CONTROL_VERSION, MAX_DATA_FRAME_BYTES } from './control.ts';
 import { ControlLink } from './controlLink.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { sendFds } from '#proxy/native/fdpass.ts';
@@ -27,10 +28,28 @@ function linked(): Other {
   return { link, channel: new Socket({ fd: theirChannel }), fds: theirFds, frames, gone };
 }
 
+const HELLO = { type: 'hello', version: CONTROL_VERSION, workers: 1 } as const;
+
 describe('ControlLink', () => {
+  test('send() says nothing before the hello, and says so', async () => {
+    const { link, channel, fds } = linked();
+    const counts = { type: 'asymmetric', total: 1, tokens: 0 } as const;
+    const heard: unknown[] = [];
+    const reader = new FrameReader(MAX_DATA_FRAME_BYTES);
+    channel.on('data', (chunk: Buffer) =>
+      reader.push(chunk, (frame) => heard.push(decodeFrame(frame))),
+    );
+    expect(link.send(counts)).toBe(false);
+    expect(link.send(HELLO)).toBe(true);
+    expect(link.send(counts)).toBe(true);
+    await vi.waitFor(() => expect(heard).toEqual([HELLO, counts]));
+    channel.destroy();
+    closeFd(fds);
+  });
+
   test('gone() has no error when the control plane ends, even with messages unread', async () => {
     const { link, channel, fds, gone } = linked();
-    link.send({ type: 'ack', version: 1 });
+    link.send(HELLO);
     channel.destroy();
     expect(await gone).toBeUndefined();
     closeFd(fds);

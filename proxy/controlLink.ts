@@ -19,6 +19,7 @@ export interface LinkReports {
 export class ControlLink {
   readonly #channel: Channel<DataMessage>;
   readonly #fds: number;
+  #isGreeted = false;
 
   /** Owns both descriptors. */
   constructor({ channel, fds }: Omit<Ends, 'words'>, reports: LinkReports) {
@@ -35,8 +36,14 @@ export class ControlLink {
     });
   }
 
-  send(message: DataMessage): void {
-    this.#channel.send(message);
+  /**
+   * False before the hello, and nothing is sent: a control plane that takes this process over may come
+   * at any moment, and takes nothing of a process that has not said which version it speaks.
+   */
+  send(message: DataMessage): boolean {
+    this.#isGreeted ||= message.type === 'hello';
+    if (this.#isGreeted) this.#channel.send(message);
+    return this.#isGreeted;
   }
 
   /**

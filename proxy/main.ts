@@ -167,10 +167,7 @@ class PlaneLife {
   }
 
   #askForSockets(worker: number, asked: Extract<FromWorker, { type: 'poolLow' }>): void {
-    if (this.#link !== undefined) {
-      this.#link.send({ ...asked, worker });
-      return;
-    }
+    if (this.#link?.send({ ...asked, worker }) === true) return;
     // Nobody can make any: whoever waits is refused, and the worker asks again.
     const { podUid, family } = asked;
     systemClock.after(NO_SOCKETS_AFTER_MS, () =>
