@@ -175,5 +175,7 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: { out: { type: 'string', default: join(ROOT, 'dist') } },
   });
-  await bundle(resolve(values.out));
+  const out = resolve(values.out);
+  await bundle(out);
+  process.stdout.write(`${out} is whole; try: node ${join(out, 'tidelock.mjs')} version\n`);
 }

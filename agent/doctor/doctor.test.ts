@@ -225,6 +225,13 @@ describe('resultsText()', () => {
     ]);
   });
 
+  test('resultsText() keeps a finding of several lines in its column', () => {
+    const [first] = results;
+    if (first === undefined) throw new RangeError('there are results');
+    const lines = resultsText([{ ...first, id: 'config', observed: 'bad\n  a: b' }], false);
+    expect(lines.split('\n').slice(0, 2)).toEqual(['ok    config  bad', '                a: b']);
+  });
+
   test('resultsText() adds title and time when asked to be verbose', () => {
     expect(resultsText(results, true)).toContain('               looked at: first, 3 ms');
   });

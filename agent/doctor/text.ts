@@ -14,7 +14,7 @@ export function resultsText(results: readonly Result[], verbose: boolean): strin
   const width = Math.max(...results.map(({ id }) => id.length));
   const indent = ' '.repeat(MARK.pass.length + width + 4);
   const lines = results.flatMap(({ id, title, state, observed, cause, remedy, tookMs }) => [
-    `${MARK[state]}  ${id.padEnd(width)}  ${observed}`,
+    `${MARK[state]}  ${id.padEnd(width)}  ${observed.replaceAll('\n', `\n${indent}`)}`,
     ...(verbose ? [`${indent}looked at: ${title}, ${tookMs} ms`] : []),
     ...(cause === undefined ? [] : [`${indent}cause:  ${cause}`]),
     ...(remedy === undefined ? [] : [`${indent}remedy: ${remedy}`]),

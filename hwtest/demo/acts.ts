@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Status } from '#agent/api/status.ts';
 import { run } from '#agent/base/run.ts';
 import type { Capture } from '#hwtest/rig/capture.ts';
-import { createCluster, type RigAgent } from '#hwtest/rig/cluster.ts';
+import { controlSocketOf, createCluster, type RigAgent } from '#hwtest/rig/cluster.ts';
 import type { CaptureSearch } from '#hwtest/rig/pcap.ts';
 import type { Rig } from '#hwtest/rig/rig.ts';
 import { startNginx, startRedis } from '#hwtest/rig/servers.ts';
@@ -113,6 +113,7 @@ async function startAgents(rig: Rig, stage: Stage): Promise<readonly RigAgent[]>
     const ready = agent.until('open lanes', carriesLanes, READY_MS);
     const status = await unlessEnded(ready, ended);
     say(`  ${agent.node.name} is ${status.node.verdict} and in step with its peers`);
+    say(`    tidelock status --socket ${controlSocketOf(agent.node)}`);
   }
   return agents;
 }

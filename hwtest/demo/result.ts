@@ -162,8 +162,8 @@ export interface DemoCleaned {
   readonly leftovers: number;
 }
 
-/** The same for people. */
+/** The same for people; what remains has no owner on record that ended. */
 export const cleanedText = ({ removed, leftovers }: DemoCleaned): string =>
   removed.length === 0 && leftovers === 0
     ? 'nothing to remove'
-    : `removed ${removed.length} left over, ${leftovers} things remain`;
+    : `removed ${removed.length} left over, ${leftovers} things remain: in use from another container or chroot, or held by the kernel`;
