@@ -366,6 +366,7 @@ export async function runAgent(
     slots,
     clock,
     inventory,
+    policyProblem: () => access.problem(),
     startedAtMs,
     events,
     maxStalenessMs,

@@ -215,6 +215,19 @@ describe('whyOf()', () => {
     );
   });
 
+  it('whyOf() says when newer policy files are not in use, whatever the rules in force say', () => {
+    const policyProblem = { message: 'Cannot use policies', hint: 'correct them' };
+    const allowed = ask({ policyProblem }, 'uid-db:5432');
+    expect(allowed.verdict).toBe('holds');
+    expect(allowed.links.find((link) => link.id === 'policy')?.text).toMatch(
+      /by rule shop\/0, by the last good policies: Cannot use policies/,
+    );
+    expect(ask({ policyProblem }, 'uid-db:80')).toMatchObject({
+      answer: expect.stringMatching(/^no rule .* last good policies/),
+      remedy: 'correct them',
+    });
+  });
+
   it('whyOf() tells observe from allowed', () => {
     const observe = {
       policyMode: 'observe',

@@ -77,7 +77,17 @@ export function peerLink(peer: PeerFacts | undefined): Link {
 /** Port 0 stands in no rule: what it is allowed, every port is. */
 const ANY_PORT = 0;
 
+/** What the rules in force say, and whether the files say something else that cannot be read. */
 export function policyLink(facts: WhyFacts, from: SpiffeId, to: SpiffeId, port?: number): Link {
+  const link = ruled(facts, from, to, port);
+  const { policyProblem } = facts;
+  if (policyProblem === undefined) return link;
+  const text = `${link.text}, by the last good policies: ${policyProblem.message}`;
+  if (link.state === 'holds') return holds('policy', text);
+  return broken('policy', text, policyProblem.hint);
+}
+
+function ruled(facts: WhyFacts, from: SpiffeId, to: SpiffeId, port?: number): Link {
   const { policy } = facts;
   if (port !== undefined) return decided(facts, decide(policy, from, to, port), from, to, port);
   const all = decide(policy, from, to, ANY_PORT);

@@ -83,7 +83,10 @@ export interface WhyFacts {
     readonly admitted: boolean;
   };
   readonly peers: readonly PeerFacts[];
+  /** In force. */
   readonly policy: CompiledPolicy;
+  /** Why that is not what the policy files say now, if so. */
+  readonly policyProblem?: Problem | undefined;
   readonly policyMode: 'enforce' | 'observe';
   readonly unmeshed: 'refuse' | 'plain';
   readonly epochs: Pick<Epochs, 'state' | 'text'>;

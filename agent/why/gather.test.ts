@@ -105,6 +105,7 @@ function sources(change: Partial<WhySources> = {}): WhySources {
       defaultAction: 'DENY',
       rules: [{ name: 'shop/0', from: web, to: db, ports: [] }],
     }),
+    policyProblem: () => undefined,
     dataPlane: () => ({ state: 'running', pid: 7, restarts: 0 }),
     lanes: async () => ({ lanes: [], omitted: 0, silent: 0, draining: 0 }),
     memory: new ConnectionMemory(),

@@ -32,6 +32,7 @@ export interface WhySources extends EpochsSources {
   readonly captures: Pick<Captures, 'pods' | 'rules'>;
   readonly attestor: Pick<Attestor, 'state'>;
   readonly policy: () => CompiledPolicy;
+  readonly policyProblem: () => TidelockError | undefined;
   readonly dataPlane: () => Pick<DataPlaneStatus, 'state' | 'pid' | 'restarts'>;
   readonly lanes: DataPlane['lanes'];
   readonly memory: Pick<ConnectionMemory, 'recall'>;
@@ -78,6 +79,7 @@ async function gather(from: WhySources, question: Question): Promise<WhyFacts> {
     },
     peers,
     policy: policy(),
+    policyProblem: problemOf(from.policyProblem()),
     policyMode: config.policy.mode,
     unmeshed: config.lanes.unmeshed,
     epochs: { state: epochState, text },
