@@ -78,7 +78,7 @@ function awaitOpening(floor: Floor, leg: Leg, isKnown: boolean): void {
 function awaitNext(floor: Floor, wire: Leg, rest: Buffer): void {
   awaitOpening(floor, wire, true);
   if (rest.length > 0) wire.owner.data(rest);
-  if (floor.isDraining()) floor.strangers.dismiss();
+  else if (floor.isDraining()) wire.end();
 }
 
 /** The atomic test-and-set of PROTOCOL 6. What it does not know to be fresh is treated as noise. */
@@ -242,6 +242,7 @@ class Newcomer {
     passage.count('lanesOpenedIn');
     enter(floor, lane);
     lane.begin(new LaneReceiver(floor.ring, start, { secret, opener, afterEarly: reply.c2s }));
+    wipe(start.pair); // the receiver has its own
     lane.hear(this.#early);
     if (!app.isFull) this.#wire.resume();
     return lane;

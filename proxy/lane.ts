@@ -84,9 +84,10 @@ export class Lane implements Conversation {
     parts.wire.owner = this.#wireOwner();
   }
 
-  /** Undefined before the reply, and while a slow application leaves KEYUPDATEs unread. */
+  /** Undefined before the reply, after the other end's FIN, and while a slow application leaves KEYUPDATEs unread. */
   get heardUnder(): string | undefined {
-    return this.#parts.app.isFull ? undefined : this.#receiver?.peerSid;
+    if (this.#parts.app.isFull || this.#finReceived) return undefined;
+    return this.#receiver?.peerSid;
   }
 
   /** Opens the receiving direction: from here on frames arrive. */
@@ -120,8 +121,9 @@ export class Lane implements Conversation {
     if (this.#parts.wire.isFull) this.#parts.app.pause();
   }
 
+  /** After its FIN a direction has no more keys: the other end may use the wire for another lane. */
   refresh(): void {
-    if (this.#ending) return;
+    if (this.#ending || this.#finSent) return;
     this.#parts.sender.update(this.#put);
   }
 
@@ -237,8 +239,8 @@ export class Lane implements Conversation {
     }
     // Who closes first keeps the port for a minute (TIME_WAIT, RFC 9293 3.6.1): the end that listens
     // has the same port for all lanes, the end that opened has a few ten thousand.
-    if (this.#parts.reply) this.#awaitClose();
-    else this.#closeWire();
+    if (this.#parts.reply && this.#parts.wire.flush()) this.#awaitClose();
+    else this.#closeWire(); // a slow pod has all the time it needs to read what still waits
   }
 
   #write(type: FrameType, data: Buffer): void {
@@ -270,8 +272,10 @@ export class Lane implements Conversation {
 
   /** The application may still be reading what it was sent; the wire is not needed for that. */
   #freeWire(rest: Buffer): void {
-    const { wire, free } = this.#parts;
+    const { wire, free, sender } = this.#parts;
     this.#hasWire = false;
+    sender.close();
+    this.#receiver?.close();
     wire.resume();
     free?.(wire, rest);
     this.#settle();

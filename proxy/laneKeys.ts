@@ -1,6 +1,6 @@
 // The key schedule of an open lane (PROTOCOL 7): each end replaces the secret it sends under and
 // follows the other's KEYUPDATEs. Pure: frames go in and out as bytes, sockets are lane.ts.
-import type { NodeName, Sid, Slot } from '#agent/base/brands.ts';
+import type { ChainId, NodeName, Sid, Slot } from '#agent/base/brands.ts';
 import { wipe, type Bytes } from '#agent/base/bytes.ts';
 import type { AeadName } from '#proxy/chips/registry.ts';
 import {
@@ -167,6 +167,9 @@ export class LaneSender {
 /** Why a lane cannot be read on; `update`: a KEYUPDATE that is out of place or names unknown keys. */
 export type ReadFailure = FrameFailure | 'update';
 
+/** A sender updates within a slot only when a key is used up. */
+const MAX_REPEATS = 4;
+
 /** The receiving direction of a lane. */
 export class LaneReceiver {
   readonly #ring: KeyRing;
@@ -180,6 +183,10 @@ export class LaneReceiver {
   #ownSid: Sid;
   #peerSid: Sid;
   #failure: ReadFailure | undefined;
+  /** What the last KEYUPDATE of kind 1 named, and how often in a row. */
+  #lastChain: ChainId | undefined;
+  #lastSlot: Slot | undefined;
+  #repeats = 0;
 
   /**
    * `opener` has opened the open block or the reply under `secret`, now its own; `pair` is copied.
@@ -257,6 +264,7 @@ export class LaneReceiver {
     // The sender's own statement is this end's peer, and the other way round.
     const [ownSid, peerSid] = [update.peerSid, update.ownSid];
     const isSame = ownSid === this.#ownSid && peerSid === this.#peerSid;
+    if (this.#isRepeated(update.chainId, update.slot, isSame)) return false;
     const pair = isSame ? this.#pair : this.#ring.pair(ownSid, peerSid);
     const chain = this.#ring.chain(update.chainId);
     const updateKey = chain?.window.updateKey(update.slot);
@@ -267,6 +275,15 @@ export class LaneReceiver {
     this.#peerSid = peerSid;
     this.#replace(next, chain.aead);
     return true;
+  }
+
+  /** Whether the same keys were named too often in a row: each costs a derivation, and none is needed. */
+  #isRepeated(chainId: ChainId, slot: Slot, isSame: boolean): boolean {
+    const isAnother = !isSame || chainId !== this.#lastChain || slot !== this.#lastSlot;
+    this.#lastChain = chainId;
+    this.#lastSlot = slot;
+    this.#repeats = isAnother ? 0 : this.#repeats + 1;
+    return this.#repeats > MAX_REPEATS;
   }
 
   #replace(secret: Buffer, aead: AeadName): void {

@@ -168,9 +168,14 @@ function refuse(opened: Opened): Attempt {
 }
 
 /** Overwrites what an opening that leads to no lane has derived. */
-export function abandon({ secret, opener, ls }: Pick<Opened, 'secret' | 'opener' | 'ls'>): void {
+export function abandon({
+  secret,
+  opener,
+  ls,
+  start,
+}: Pick<Opened, 'secret' | 'opener' | 'ls' | 'start'>): void {
   opener.close();
-  wipe(secret, ls);
+  wipe(secret, ls, start.pair);
 }
 
 function openFrom(
@@ -202,7 +207,7 @@ function openFrom(
   if (block) {
     return { start, peer, kid, salt, header, block, secret, opener, ls, transcript, length };
   }
-  abandon({ secret, opener, ls });
+  abandon({ secret, opener, ls, start });
   return undefined;
 }
 

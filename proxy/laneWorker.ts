@@ -111,7 +111,15 @@ export class LaneWorker {
       maids: new MaidDesk((check, answer) => {
         this.#verifications += 1;
         this.#verifying.set(this.#verifications, answer);
-        post({ type: 'verify', id: this.#verifications, ...check });
+        // Memory of their own: a message takes all of what its arrays are views of along, and that is a
+        // snapshot with its keys, or a pool in which secrets lie.
+        post({
+          type: 'verify',
+          id: this.#verifications,
+          key: Uint8Array.from(check.key),
+          message: Uint8Array.from(check.message),
+          signature: Uint8Array.from(check.signature),
+        });
       }),
       pool: this.#pool,
       strangers: this.#strangers,
@@ -282,7 +290,6 @@ export class LaneWorker {
   #drain(deadlineMs: number): void {
     this.#isDraining = true;
     for (const key of this.#listeners.keys()) this.#unlisten(key);
-    this.#strangers.dismiss();
     this.#wires.close();
     this.#parts.clock.after(deadlineMs, () => {
       for (const conversation of this.#conversations) conversation.cut('shutdown');

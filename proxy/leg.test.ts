@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { connectedLeg, hearing, testReactor, type Heard } from './leg.fixture.ts';
 import { Leg } from './leg.ts';
+import { fdOf } from '#proxy/native/handle.ts';
+import { libc } from '#proxy/native/libc.ts';
 import { encodeSockaddr } from '#proxy/native/sockaddr.ts';
 import { tcpSocket } from '#proxy/native/socket.ts';
 import type { Reactor } from './reactor.ts';
@@ -132,6 +134,24 @@ it('a reset is told of though nothing is read: while paused, and after the end',
   await until(() => expect(after.said).toEqual(['<end>']));
   half.far.resetAndDestroy();
   await until(() => expect(after.said).toEqual(['<end>', '<failed>']));
+});
+
+it('reads what follows urgent data, at which a read stops short', async () => {
+  const send: (fd: number, bytes: Buffer, length: number, flags: number) => number = libc.func(
+    'int64_t send(int fd, const void *bytes, size_t length, int flags)',
+  );
+  const MSG_OOB = 1;
+  leg.pause();
+  for (const [text, flags] of [
+    ['before', 0],
+    ['!', MSG_OOB],
+    ['behind', 0],
+  ] as const) {
+    send(fdOf(far), Buffer.from(text), text.length, flags);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 20)); // all of it has arrived
+  leg.resume();
+  await until(() => expect(heard.said.join('')).toBe('beforebehind'));
 });
 
 it('reset() sends a RST and tells of a close of its own', async () => {

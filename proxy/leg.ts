@@ -55,9 +55,13 @@ export class Leg implements Watched, Task {
   #isPaused = false;
   /** The kernel may have something to read; false: the next event will say so. */
   #isReadable = false;
+  /** To be run in the next turn. */
+  #isListed = false;
   /** Nothing more will arrive than what waits in the kernel. */
   #isHungUp = false;
   #hasEnded = false;
+  /** A read stops at urgent data (tcp(7)), so that a short one does not mean that nothing is left. */
+  #readsShort = false;
   /** Own memory. */
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
@@ -111,9 +115,9 @@ export class Leg implements Watched, Task {
     return this.#isTold;
   }
 
-  /** True as soon as the descriptor is given up, whether its owner knows or not. */
-  get isOver(): boolean {
-    return this.#isClosed;
+  /** True while both directions are open, as far as the kernel has told. */
+  get isWhole(): boolean {
+    return !this.#isClosed && !this.#isEnding && !this.#isHungUp;
   }
 
   /** True once end() was called. */
@@ -152,7 +156,7 @@ export class Leg implements Watched, Task {
   flush(): boolean {
     if (this.#soon.length > 0) this.#queueSoon();
     this.#flush();
-    return this.#waitingBytes === 0;
+    return this.#waitingBytes === 0 && !this.#isClosed;
   }
 
   /** Reads no more than is being handed over. */
@@ -163,7 +167,7 @@ export class Leg implements Watched, Task {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    if (this.#isReadable) this.#reactor.again(this);
+    if (this.#isReadable) this.#readOn();
   }
 
   /** FIN after what is queued; `sent` is called when the kernel has all of it. */
@@ -202,7 +206,8 @@ export class Leg implements Watched, Task {
       this.#fail(pendingError(this.#fd)); // no read would come upon it
       return;
     }
-    if (isBroken || events & (EPOLL.in | EPOLL.peerClosed)) this.#isReadable = true;
+    if (isBroken || events & (EPOLL.in | EPOLL.urgent | EPOLL.peerClosed)) this.#isReadable = true;
+    if (events & EPOLL.urgent) this.#readsShort = true;
     if (isBroken || events & EPOLL.peerClosed) this.#isHungUp = true;
     if (events & EPOLL.out && this.#isBlocked) {
       this.#isBlocked = false;
@@ -213,6 +218,7 @@ export class Leg implements Watched, Task {
 
   /** Called by the reactor: reads on, writes what is due, or tells that it has closed. */
   run(): void {
+    this.#isListed = false;
     if (this.#isClosed) {
       this.#tellClosed();
       return;
@@ -252,9 +258,15 @@ export class Leg implements Watched, Task {
       return;
     }
     // Less than was asked for is all there was, unless an end waits behind it (epoll(7), "edge").
-    if (length < READ_BYTES && !this.#isHungUp) this.#isReadable = false;
+    if (length < READ_BYTES && !this.#isHungUp && !this.#readsShort) this.#isReadable = false;
     this.owner.data(shared.subarray(0, length));
-    if (this.#isReadable && !this.#isPaused) this.#reactor.again(this);
+    if (this.#isReadable && !this.#isPaused) this.#readOn();
+  }
+
+  #readOn(): void {
+    if (this.#isListed) return;
+    this.#isListed = true;
+    this.#reactor.again(this);
   }
 
   #queueSoon(): void {

@@ -50,7 +50,7 @@ export class Reactor {
    * Errors: SYSCALL_FAILED.
    */
   watch(fd: number, watched: Watched): void {
-    this.#epoll.add(fd, EPOLL.in | EPOLL.out | EPOLL.peerClosed | EPOLL.edge);
+    this.#epoll.add(fd, EPOLL.in | EPOLL.urgent | EPOLL.out | EPOLL.peerClosed | EPOLL.edge);
     this.#watched[fd] = watched;
   }
 

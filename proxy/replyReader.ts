@@ -8,6 +8,8 @@ import type { Lane } from './lane.ts';
 import { LaneReceiver } from './laneKeys.ts';
 import { openReply, type Opening } from './laneOpening.ts';
 
+const NOTHING = Buffer.alloc(0);
+
 /** What becomes of an opening; one of the two is called, or neither when the application left. */
 export interface Outcome {
   accepted(): void;
@@ -18,7 +20,7 @@ export class ReplyReader {
   readonly #floor: Floor;
   readonly #opening: Opening;
   readonly #outcome: Outcome;
-  #held: Buffer = Buffer.alloc(0);
+  #held: Buffer = NOTHING;
   #state: 'waiting' | 'accepted' | 'refused' = 'waiting';
   #cancelDeadline: () => void = () => undefined;
 
@@ -64,7 +66,9 @@ export class ReplyReader {
     if (reply.confirmed) ring.confirm(start.peer, reply.confirmed);
     this.#outcome.accepted();
     lane.accept(c2s, receiver);
-    lane.hear(this.#held.subarray(REPLY_BYTES));
+    const rest = this.#held.subarray(REPLY_BYTES);
+    this.#held = NOTHING; // a lane may live long
+    lane.hear(rest);
   }
 
   /** The lane is gone, whatever ended it. */

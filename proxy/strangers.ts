@@ -83,11 +83,6 @@ export class Strangers {
     if (stranger.bytesLeft < 0) this.#end(stranger);
   }
 
-  /** Ends all now, as their deadline would. */
-  dismiss(): void {
-    for (const stranger of this.#open) this.#end(stranger);
-  }
-
   close(): void {
     this.#cancelSweep?.();
     for (const { leg } of [...this.#open, ...this.#ending]) leg.destroy();

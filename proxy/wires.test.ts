@@ -1,4 +1,5 @@
 // Lanes that follow each other on one connection.
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { connectedLeg, testReactor } from './leg.fixture.ts';
@@ -110,14 +111,90 @@ describe('a wire', () => {
     expect(fars.length).toBe(2);
   });
 
+  it('is free of the old lane: no KEYUPDATE follows a FIN, though a slot begins', async () => {
+    const two = await world();
+    two.clock.skip(10_000 - (two.clock.wallMs() % 10_000) - 2000); // near the end of a slot
+    two.tell();
+    let isHeld = false;
+    const held: (() => void)[] = [];
+    await onPath(two, (near, far) => {
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        from.on('data', (bytes: Buffer) => {
+          if (isHeld) held.push(() => to.write(bytes));
+          else to.write(bytes);
+        });
+        from.on('close', () => to.destroy());
+      }
+    });
+    const destination = await two.serve((socket) =>
+      socket.once('data', () => socket.end('banner')),
+    );
+    const first = await two.a.connect(destination);
+    first.write('q');
+    expect(String(await readAll(first))).toBe('banner'); // the other end has said all
+    isHeld = true;
+    first.end();
+    await until(() => expect(two.a.count('active')).toBe(0));
+    const second = await two.a.connect(destination);
+    second.write('q');
+    await until(() => expect(held.length).toBeGreaterThan(1));
+    two.clock.skip(3000);
+    isHeld = false;
+    for (const pass of held.splice(0)) pass();
+    expect(String(await readAll(second))).toBe('banner');
+    expect(two.a.count('refused.peer-silent')).toBe(0);
+  });
+
+  it('is not let go while a slow pod still has to read what waits for it', async () => {
+    const two = await world();
+    let slow: Socket | undefined;
+    const destination = await two.serve((socket) => {
+      slow = socket.pause();
+      socket.end('x');
+    });
+    // More than all buffers of the kernel hold, less than those and the queue of a leg.
+    const fill = await two.a.connect(destination);
+    await once(fill.resume(), 'end');
+    fill.write(Buffer.alloc(64 << 20));
+    const takenBy = async (): Promise<number> => {
+      for (let last = -1; ;) {
+        const taken = two.a.count('bytesOut');
+        if (taken === last) return taken;
+        last = taken;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    };
+    const room = await takenBy();
+    fill.destroy();
+    slow?.destroy();
+    await idle(two);
+    const app = await two.a.connect(destination);
+    await once(app.resume(), 'end');
+    const sent = Buffer.alloc(room - (300 << 10), 1);
+    app.end(sent);
+    await until(() => expect(two.a.count('bytesOut')).toBe(room + sent.length));
+    two.clock.skip(5001);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    if (!slow) throw new Error('no pod');
+    expect(((await readAll(slow.resume())) as Buffer).length).toBe(sent.length);
+  });
+
   it('is given up by a node that drains', async () => {
     const two = await world();
     const wires = await counted(two);
     const destination = await two.serve((socket) => socket.pipe(socket));
     expect(await exchange(two, destination, 'one')).toBe('one');
     await idle(two);
+    const app = await two.a.connect(destination);
+    app.write('two');
+    await once(app, 'data');
     two.b.worker.handle({ type: 'drain', deadlineMs: 60_000 });
+    app.end();
     await until(() => expect(wires[0]?.closed).toBe(true));
+    expect(wires.length).toBe(1);
   });
 });
 
@@ -142,7 +219,7 @@ describe('Wires', () => {
     await until(() => expect(one.leg.isClosed).toBe(true));
   });
 
-  it('keep() closes what speaks out of turn, and what is beyond 256', async () => {
+  it('keep() closes what speaks out of turn, and the oldest beyond 256', async () => {
     const reactor = testReactor();
     const wires = new Wires(new SkippingClock(true));
     const { leg, far } = await connectedLeg(reactor);
@@ -152,7 +229,7 @@ describe('Wires', () => {
     expect(wires.take('here')).toBeUndefined();
     const many = await Promise.all(Array.from({ length: 257 }, () => connectedLeg(reactor)));
     for (const made of many) wires.keep('here', made.leg);
-    await until(() => expect(many.at(-1)?.leg.isClosed).toBe(true));
+    await until(() => expect(many[0]?.leg.isClosed).toBe(true));
     expect(many.filter((made) => made.leg.isClosed).length).toBe(1);
   });
 });

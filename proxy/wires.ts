@@ -5,10 +5,11 @@ import type { Leg } from './leg.ts';
 
 /** Less than the shortest deadline that a peer draws for the next opening (strangers.ts). */
 const USE_WITHIN_MS = 2500;
-/** Per worker; more are closed. */
+/** Per worker; beyond it the oldest is closed, so that a peer which closes none keeps nobody out. */
 const MAX_KEPT = 256;
 
 interface Kept {
+  readonly place: string;
   readonly wire: Leg;
   readonly sinceMs: number;
 }
@@ -16,7 +17,8 @@ interface Kept {
 export class Wires {
   readonly #clock: Clock;
   readonly #kept = new Map<string, Kept[]>();
-  #count = 0;
+  /** The same, in the order of their keeping. */
+  readonly #order = new Set<Kept>();
   #isClosed = false;
 
   constructor(clock: Clock) {
@@ -25,20 +27,21 @@ export class Wires {
 
   /** Takes over a connection to `place`, an address and port, on which nothing is under way. */
   keep(place: string, wire: Leg): void {
-    if (this.#isClosed || this.#count >= MAX_KEPT) {
+    if (this.#isClosed || !wire.isWhole) {
       wire.destroy();
       return;
     }
-    const kept: Kept = { wire, sinceMs: this.#clock.monoMs() };
+    if (this.#order.size >= MAX_KEPT) this.#dropOldest();
+    const kept: Kept = { place, wire, sinceMs: this.#clock.monoMs() };
     const all = this.#kept.get(place);
     if (all) all.push(kept);
     else this.#kept.set(place, [kept]);
-    this.#count += 1;
+    this.#order.add(kept);
     wire.owner = {
       data: () => wire.destroy(), // out of turn
       end: () => wire.end(), // not used any more
       drained: () => undefined,
-      closed: () => this.#forget(place, kept),
+      closed: () => this.#forget(kept),
     };
   }
 
@@ -47,22 +50,29 @@ export class Wires {
     const last = this.#kept.get(place)?.at(-1);
     // Later ones wait for their peer to close them, so that the ports in TIME_WAIT are its own.
     if (!last || this.#clock.monoMs() - last.sinceMs > USE_WITHIN_MS) return undefined;
-    this.#forget(place, last);
-    return last.wire.isEnding || last.wire.isOver ? this.take(place) : last.wire;
+    this.#forget(last);
+    if (last.wire.isWhole) return last.wire;
+    last.wire.destroy();
+    return this.take(place);
   }
 
   /** Closes all, and what is kept from now on. */
   close(): void {
     this.#isClosed = true;
-    for (const all of this.#kept.values()) for (const { wire } of all) wire.destroy();
+    for (const { wire } of this.#order) wire.destroy();
   }
 
-  #forget(place: string, kept: Kept): void {
-    const all = this.#kept.get(place);
-    const at = all?.lastIndexOf(kept) ?? -1;
-    if (!all || at < 0) return;
-    all.splice(at, 1);
-    this.#count -= 1;
-    if (all.length === 0) this.#kept.delete(place);
+  #dropOldest(): void {
+    const [oldest] = this.#order;
+    if (!oldest) return;
+    this.#forget(oldest);
+    oldest.wire.destroy();
+  }
+
+  #forget(kept: Kept): void {
+    if (!this.#order.delete(kept)) return;
+    const all = this.#kept.get(kept.place) ?? [];
+    all.splice(all.lastIndexOf(kept), 1);
+    if (all.length === 0) this.#kept.delete(kept.place);
   }
 }

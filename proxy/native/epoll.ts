@@ -17,9 +17,10 @@ const EPOLL_CTL_DEL = 2;
 const EVENT = process.arch === 'x64' ? { bytes: 12, data: 4 } : { bytes: 16, data: 8 };
 const MAX_EVENTS = 256;
 
-/** Event bits; `peerClosed` is EPOLLRDHUP, `edge` EPOLLET. */
+/** Event bits; `urgent` is EPOLLPRI, `peerClosed` EPOLLRDHUP, `edge` EPOLLET. */
 export const EPOLL = {
   in: 0x0001,
+  urgent: 0x0002,
   out: 0x0004,
   error: 0x0008,
   hangup: 0x0010,

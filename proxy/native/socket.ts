@@ -90,7 +90,8 @@ export function originalDestination(fd: number, family: 4 | 6): Endpoint | undef
   return destination === undefined || isLoopback(destination.address) ? undefined : destination;
 }
 
-const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
+/** Loopback, or an address that stands for it when connected to, IPv4 in IPv6 included. */
+const isLoopback = (address: string): boolean => /^((::ffff:)?(127|0)\.|::1?$)/i.test(address);
 
 /** Two connected Unix sockets, non-blocking. Errors: SYSCALL_FAILED. */
 export function socketPair(type: 'stream' | 'seqpacket'): readonly [number, number] {
