@@ -12,20 +12,13 @@ import type { Floor } from './floor.ts';
 import { Lane, type LaneSide } from './lane.ts';
 import { LaneReceiver, LaneSender } from './laneKeys.ts';
 import { abandon, sealReply, tryOpening, type Opened } from './laneOpening.ts';
-import { Leg, type LegOwner } from './leg.ts';
+import { Leg, NOBODY } from './leg.ts';
 import type { MaidToken } from './maid.ts';
 import type { MaidAnswer } from './maidDesk.ts';
 import { Passage } from './passage.ts';
 import type { Accepted } from '#proxy/native/stream.ts';
 import type { ReplayVerdict } from './replay.ts';
 import type { Standing } from './routes.ts';
-
-const NOBODY: LegOwner = {
-  data: () => undefined,
-  end: () => undefined,
-  drained: () => undefined,
-  closed: () => undefined,
-};
 
 /** How long a denied opener has to close before it is closed. */
 const LINGER_MS = 5000;

@@ -1,7 +1,7 @@
 // A side of a lane that has no socket: what stands where the application's connection would be when an
 // agent itself speaks. What it is told comes a turn later, as it would from a socket.
 import type { LaneSide } from './lane.ts';
-import type { LegOwner } from './leg.ts';
+import { NOBODY, type LegOwner } from './leg.ts';
 
 /** What comes over the lane. */
 export interface Hearing {
@@ -12,13 +12,6 @@ export interface Hearing {
 
 /** Does something after what is under way; a worker's Reactor.late, since no microtask runs there. */
 export type Defer = (act: () => void) => void;
-
-const NOBODY: LegOwner = {
-  data: () => undefined,
-  end: () => undefined,
-  drained: () => undefined,
-  closed: () => undefined,
-};
 
 export class InnerSide implements LaneSide {
   owner: LegOwner = NOBODY;

@@ -3,7 +3,7 @@
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { Acceptor } from '#proxy/acceptor.ts';
 import { dial } from '#proxy/dial.ts';
-import { Leg, type LegOwner } from '#proxy/leg.ts';
+import { Leg, NOBODY } from '#proxy/leg.ts';
 import { createEventfd } from '#proxy/native/eventfd.ts';
 import { dupFd } from '#proxy/native/fd.ts';
 import { tcpListener } from '#proxy/native/socket.ts';
@@ -14,13 +14,6 @@ interface Hop {
   readonly to: string;
   readonly port: number;
 }
-
-const ignored: LegOwner = {
-  data: () => undefined,
-  end: () => undefined,
-  drained: () => undefined,
-  closed: () => undefined,
-};
 
 /** Bytes of `from` go to `to`; half-close as half-close, reset as reset. */
 function pump(from: Leg, to: Leg): void {
@@ -42,7 +35,7 @@ function pump(from: Leg, to: Leg): void {
 }
 
 function relay(reactor: Reactor, fd: number, { to, port }: Hop): void {
-  const near = Leg.accepted(reactor, fd, ignored);
+  const near = Leg.accepted(reactor, fd, NOBODY);
   near.pause();
   dial(
     reactor,

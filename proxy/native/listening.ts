@@ -3,37 +3,19 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { closeFd } from './fd.ts';
 import { libc } from './libc.ts';
+import { getsockopt, IPPROTO_TCP, setsockopt, SO_LINGER, SOL_SOCKET } from './sockopt.ts';
 import { decodeSockaddr, type Endpoint } from './sockaddr.ts';
 
 const getsockname: (fd: number, address: Buffer, length: Buffer) => number = libc.func(
   'int getsockname(int fd, void *address, void *length)',
 );
-const getsockopt: (
-  fd: number,
-  level: number,
-  option: number,
-  value: Buffer,
-  length: Buffer,
-) => number = libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)');
-const setsockopt: (
-  fd: number,
-  level: number,
-  option: number,
-  value: Buffer,
-  length: number,
-) => number = libc.func(
-  'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
-);
 const ioctl: (fd: number, request: number) => number = libc.func(
   'int ioctl(int fd, unsigned long request)',
 );
 
-const SOL_SOCKET = 1;
-const SO_LINGER = 13;
 const SO_ACCEPTCONN = 30;
 const SO_PROTOCOL = 38;
 const SO_COOKIE = 57;
-const IPPROTO_TCP = 6;
 /** linux/sockios.h: a descriptor of the socket's network namespace. */
 const SIOCGSKNS = 0x894c;
 

@@ -2,6 +2,7 @@
 // Node's net cannot ask of a socket. Everything here returns at once: sockets are non-blocking.
 import { closeFd } from './fd.ts';
 import { checked, libc } from './libc.ts';
+import { getsockopt, setsockopt, SOL_SOCKET } from './sockopt.ts';
 import { AF_INET, AF_INET6, decodeSockaddr, encodeSockaddr, type Endpoint } from './sockaddr.ts';
 
 const socket: (domain: number, type: number, protocol: number) => number = libc.func(
@@ -13,22 +14,6 @@ const bind: (fd: number, address: Buffer, length: number) => number = libc.func(
 const listen: (fd: number, backlog: number) => number = libc.func(
   'int listen(int fd, int backlog)',
 );
-const setsockopt: (
-  fd: number,
-  level: number,
-  option: number,
-  value: Buffer,
-  length: number,
-) => number = libc.func(
-  'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
-);
-const getsockopt: (
-  fd: number,
-  level: number,
-  option: number,
-  value: Buffer,
-  length: Buffer,
-) => number = libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)');
 const socketpair: (domain: number, type: number, protocol: number, pair: Buffer) => number =
   libc.func('int socketpair(int domain, int type, int protocol, void *pair)');
 
@@ -37,7 +22,6 @@ const SOCK_STREAM = 1;
 const SOCK_SEQPACKET = 5;
 /** SOCK_NONBLOCK and SOCK_CLOEXEC of socket(2). */
 const SOCK_FLAGS = 0o4000 | 0o2000000;
-const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;
 const SO_SNDBUFFORCE = 32;

@@ -2,6 +2,7 @@
 // things is a value here: a wait is WOULD_BLOCK, whatever ends a connection is FAILED.
 import koffi from 'koffi';
 import { checked, libc, wouldBlock } from './libc.ts';
+import { getsockopt, IPPROTO_TCP, setsockopt, SO_LINGER, SOL_SOCKET } from './sockopt.ts';
 import { decodeSockaddr, type Endpoint } from './sockaddr.ts';
 
 const accept4: (fd: number, address: Buffer, length: Buffer, flags: number) => number = libc.func(
@@ -17,21 +18,14 @@ const recv: (fd: number, bytes: Uint8Array, length: number, flags: number) => nu
   'int64_t recv(int fd, void *bytes, size_t length, int flags)',
 );
 const shutdown: (fd: number, how: number) => number = libc.func('int shutdown(int fd, int how)');
-const setsockopt: (fd: number, level: number, name: number, value: Buffer, size: number) => number =
-  libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t size)');
-const getsockopt: (fd: number, level: number, name: number, value: Buffer, size: Buffer) => number =
-  libc.func('int getsockopt(int fd, int level, int name, void *value, void *size)');
 
 /** SOCK_NONBLOCK and SOCK_CLOEXEC of socket(2). */
 const SOCKET_FLAGS = 0o4000 | 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_MORE = 0x8000;
 const SHUT_WR = 1;
-const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SO_KEEPALIVE = 9;
-const SO_LINGER = 13;
-const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const TCP_KEEPIDLE = 4;
 const EINPROGRESS = koffi.os.errno['EINPROGRESS'];
