@@ -24,6 +24,7 @@ import type { Floor } from './floor.ts';
 import { acceptLane } from './inbound.ts';
 import { Inheritance } from './inheritance.ts';
 import { KeyRing } from './keyRing.ts';
+import { LinkedList } from './linked.ts';
 import { MaidDesk } from './maidDesk.ts';
 import { acceptPod } from './outbound.ts';
 import type { ReplaySet } from './replay.ts';
@@ -66,7 +67,7 @@ export class LaneWorker {
   readonly #wires: Wires;
   readonly #gate: EventGate;
   readonly #listeners = new Map<string, Acceptor>();
-  readonly #conversations = new Set<Conversation>();
+  readonly #conversations = new LinkedList<Conversation>();
   /** Since when a lane is heard under a statement that is no longer its peer's, monotonic ms. */
   readonly #outdated = new WeakMap<Conversation, number>();
   readonly #verifying = new Map<number, (valid: boolean) => void>();
@@ -185,7 +186,7 @@ export class LaneWorker {
     this.#isClosed = true;
     this.#cancelTick();
     for (const key of this.#listeners.keys()) this.#unlisten(key);
-    for (const conversation of this.#conversations) conversation.cut('shutdown');
+    for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
     this.#strangers.close();
     this.#wires.close();
     this.#pool.close();
@@ -212,7 +213,9 @@ export class LaneWorker {
     this.#frame = frame;
     const isPolicyNew = snapshot.policy.version !== this.#policyVersion;
     this.#policyVersion = snapshot.policy.version;
-    for (const conversation of this.#conversations) this.#judge(conversation, isPolicyNew);
+    for (const conversation of this.#conversations.toArray())
+      this.#judge(conversation, isPolicyNew);
+    this.#strangers.reconsider();
     this.#refreshAll();
     this.#armTick();
     this.#parts.post({ type: 'ack', version: snapshot.version });
@@ -224,7 +227,7 @@ export class LaneWorker {
     let live = 0;
     let last = after;
     let next: number | undefined;
-    for (const { passage } of this.#conversations) {
+    for (const { passage } of this.#conversations.toArray()) {
       if (!passage.isTraffic) continue;
       live += 1;
       if (passage.number <= after) continue;
@@ -292,7 +295,7 @@ export class LaneWorker {
     for (const key of this.#listeners.keys()) this.#unlisten(key);
     this.#wires.close();
     this.#parts.clock.after(deadlineMs, () => {
-      for (const conversation of this.#conversations) conversation.cut('shutdown');
+      for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
     });
     if (this.#conversations.size === 0) this.#parts.post({ type: 'drained' });
   }
@@ -309,6 +312,7 @@ export class LaneWorker {
     const untilMs = Math.min(...periods.map((periodMs) => this.#slots.untilNextMs(periodMs)));
     this.#cancelTick = this.#parts.clock.after(Math.ceil(untilMs), () => {
       this.#ring.tick(this.#slots.timeMs());
+      this.#strangers.reconsider();
       this.#refreshAll();
       this.#armTick();
     });
@@ -317,7 +321,7 @@ export class LaneWorker {
   /** Lets every conversation renew its keys, a batch at a time so that none waits long for a turn. */
   #refreshAll(): void {
     const isRunning = this.#refreshing.length > 0;
-    this.#refreshing = [...this.#conversations];
+    this.#refreshing = this.#conversations.toArray();
     if (!isRunning && this.#refreshing.length > 0) this.#refreshBatch();
   }
 

@@ -263,14 +263,15 @@ export class TwoNodes {
     this.tell();
   }
 
-  /** Gives both workers a snapshot of the present view. */
-  tell(change: Partial<WorldView> = {}): void {
+  /** Gives both workers a snapshot of the present view; with `only`, that node's worker alone. */
+  tell(change: Partial<WorldView> = {}, only?: TestNode): void {
     this.view = { ...this.view, ...change };
     this.#version += 1;
     for (const [own, other] of [
       [this.a, this.b],
       [this.b, this.a],
     ] as const) {
+      if (only && own !== only) continue;
       const snapshot = this.snapshot(own, other);
       own.worker.handle({ type: 'snapshot', frame: encodeFrame({ type: 'snapshot', snapshot }) });
     }
