@@ -135,6 +135,7 @@ class Newcomer {
     // The client waits one slot for its reply; after two it is gone, seen or not.
     this.#cancelDeadline = floor.clock.after(2 * start.chain.periodMs, () => this.#giveUp());
     floor.ring.confirm(start.peer, start.chain.id);
+    floor.opening(1);
   }
 
   judge(): void {
@@ -288,6 +289,7 @@ class Newcomer {
 
   #conclude(): void {
     this.#isOver = true;
+    this.#floor.opening(-1);
     this.#cancelDeadline();
   }
 

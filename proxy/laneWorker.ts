@@ -84,6 +84,8 @@ export class LaneWorker {
   #cancelTick: () => void = () => undefined;
   #refreshing: Conversation[] = [];
   #isDraining = false;
+  /** Connections that are not yet a conversation. */
+  #openings = 0;
   #isClosed = false;
 
   constructor(parts: LaneWorkerParts) {
@@ -135,6 +137,10 @@ export class LaneWorker {
           const event = { ...tell(), at: Math.floor(clock.wallMs()) };
           post({ type: 'event', event, dropped });
         }),
+      opening: (change) => {
+        this.#openings += change;
+        if (change < 0) this.#maybeDrained();
+      },
       enter: (conversation) => this.#conversations.add(conversation),
       leave: (conversation) => this.#left(conversation),
     };
@@ -297,12 +303,23 @@ export class LaneWorker {
     this.#parts.clock.after(deadlineMs, () => {
       for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
     });
-    if (this.#conversations.size === 0) this.#parts.post({ type: 'drained' });
+    this.#maybeDrained();
   }
 
   #left(conversation: Conversation): void {
     this.#conversations.delete(conversation);
-    if (this.#isDraining && this.#conversations.size === 0) this.#parts.post({ type: 'drained' });
+    this.#maybeDrained();
+  }
+
+  /** Looks at the end of the turn: what stops being an opening then may be a conversation. */
+  #maybeDrained(): void {
+    if (!this.#isDraining) return;
+    this.#parts.reactor.late({
+      run: () => {
+        const isDrained = this.#conversations.size === 0 && this.#openings === 0;
+        if (isDrained) this.#parts.post({ type: 'drained' });
+      },
+    });
   }
 
   #armTick(): void {
