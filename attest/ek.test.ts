@@ -43,7 +43,7 @@ it('parseEkCertificate() ends in one error on any bytes', () => {
 it('trustEk() trusts nothing without authorities', () => {
   expect(trustEk(parseEkCertificate(bytes), [], WHEN)).toEqual({
     trusted: false,
-    why: 'its issuer "CN=swtpm-localca" is not among the 0 EK authorities',
+    why: 'its issuer "CN=swtpm-localca" is not among the 0 authorities',
   });
 });
 
@@ -75,7 +75,7 @@ describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {
   it('trustEk() refuses the same certificates under other makers’ roots', async () => {
     expect(await judge('ek/st_ecdsa_ek.der', 'ek/roots/gcp', WHEN)).toEqual({
       trusted: false,
-      why: 'its issuer "C=CH, O=STMicroelectronics NV, CN=STM TPM ECC Intermediate CA 01" is not among the 5 EK authorities',
+      why: 'its issuer "C=CH, O=STMicroelectronics NV, CN=STM TPM ECC Intermediate CA 01" is not among the 5 authorities',
     });
   });
 

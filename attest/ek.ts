@@ -3,16 +3,15 @@
 import { X509Certificate } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { certificateSignedBy } from '#agent/base/asymmetric.ts';
 import { hex, sha256, type Bytes } from '#agent/base/bytes.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import { malformed } from './cursor.ts';
 import { derElement, subjectPublicKeyInfo } from './der.ts';
+import { chainTo, oneLine } from '#attest/x509/chain.ts';
 
 /** No EK certificate is near this; NV could not hold it. */
 export const MAX_CERTIFICATE_BYTES = 8192;
 const MAX_ROOT_FILE_BYTES = 4 << 20;
-const MAX_DEPTH = 5;
 /** tcg-kp-EKCertificate (TCG EK Credential Profile 2.5, 3.5.16). */
 const EK_PURPOSE = '2.23.133.8.1';
 
@@ -56,49 +55,11 @@ export function trustEk(
   if (purposes !== undefined && !purposes.includes(EK_PURPOSE)) {
     return { trusted: false, why: `the certificate is for ${purposes.join(', ')}, not for an EK` };
   }
-  return chainTo(x509, authorities, nowMs, []);
+  const chain = chainTo(x509, authorities, nowMs);
+  return chain.trusted
+    ? { trusted: true, chain: chain.issuers.map(({ subject }) => oneLine(subject)) }
+    : chain;
 }
-
-function chainTo(
-  certificate: X509Certificate,
-  authorities: readonly X509Certificate[],
-  nowMs: number,
-  chain: readonly string[],
-): EkTrust {
-  const date = outOfDate(certificate, nowMs);
-  if (date !== undefined) return { trusted: false, why: date };
-  if (chain.length > 0 && isSelfSigned(certificate)) return { trusted: true, chain };
-  if (chain.length === MAX_DEPTH) return { trusted: false, why: `more than ${MAX_DEPTH} issuers` };
-  const named = authorities.filter((ca) => ca.ca && certificate.checkIssued(ca));
-  const issuers = named.filter((ca) => certificateSignedBy(certificate, ca));
-  let refusal = issuerMissing(certificate, named.length > 0, authorities.length);
-  for (const issuer of issuers) {
-    const found = chainTo(issuer, authorities, nowMs, [...chain, oneLine(issuer.subject)]);
-    if (found.trusted) return found; // the same CA may be there twice, cross-signed or renewed
-    refusal = found.why;
-  }
-  return { trusted: false, why: refusal };
-}
-
-const isSelfSigned = (certificate: X509Certificate): boolean =>
-  certificate.subject === certificate.issuer && certificateSignedBy(certificate, certificate);
-
-function issuerMissing(certificate: X509Certificate, named: boolean, count: number): string {
-  const issuer = oneLine(certificate.issuer);
-  return named
-    ? `the signature of "${issuer}" does not verify`
-    : `its issuer "${issuer}" is not among the ${count} EK authorities`;
-}
-
-function outOfDate(certificate: X509Certificate, nowMs: number): string | undefined {
-  const { validFrom, validTo, validFromDate, validToDate } = certificate;
-  const name = oneLine(certificate.subject) || 'the certificate';
-  if (nowMs < validFromDate.getTime()) return `"${name}" is not valid before ${validFrom}`;
-  if (nowMs > validToDate.getTime()) return `"${name}" expired ${validTo}`;
-  return undefined;
-}
-
-const oneLine = (name: string | undefined): string => (name ?? '').replaceAll('\n', ', ');
 
 export interface EkAuthorities {
   readonly certificates: readonly X509Certificate[];

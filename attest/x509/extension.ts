@@ -1,0 +1,50 @@
+// Extensions of a certificate by object identifier (RFC 5280 4.2), for those that OpenSSL does not
+// decode: what AMD, Intel and Google write about the chip or machine that a key belongs to.
+import type { Bytes } from '#agent/base/bytes.ts';
+import { derChildren, derElement, type DerElement } from '#attest/der.ts';
+import { Cursor } from '#attest/cursor.ts';
+
+const OBJECT_IDENTIFIER = 0x06;
+const OCTET_STRING = 0x04;
+/** [3] EXPLICIT Extensions of a TBSCertificate. */
+const EXTENSIONS = 0xa3;
+
+/** The contents of extnValue of each extension, by dotted object identifier. Errors: EVIDENCE_MALFORMED. */
+export function extensionsOf(certificate: Bytes): ReadonlyMap<string, Buffer> {
+  const what = 'certificate extensions';
+  const [tbs] = derChildren(derElement(certificate, what), what);
+  const fields = tbs === undefined ? [] : derChildren(tbs, what);
+  const wrapped = fields.find(({ tag }) => tag === EXTENSIONS);
+  const found = new Map<string, Buffer>();
+  if (wrapped === undefined) return found;
+  const [list] = derChildren(wrapped, what);
+  for (const extension of list === undefined ? [] : derChildren(list, what)) {
+    const parts = derChildren(extension, what); // extnID, critical (optional), extnValue
+    const [id, value] = [parts[0], parts.at(-1)];
+    if (id === undefined || value?.tag !== OCTET_STRING) {
+      return new Cursor(extension.raw, what).fail('an extension without a value');
+    }
+    found.set(objectIdentifier(id), value.content);
+  }
+  return found;
+}
+
+/** `1.3.6.1.4.1.3704.1.1` (X.690 8.19). Errors: EVIDENCE_MALFORMED. */
+export function objectIdentifier({ tag, content, raw }: DerElement): string {
+  const cursor = new Cursor(content, 'object identifier');
+  if (tag !== OBJECT_IDENTIFIER || content.length === 0 || raw.length > 64) {
+    return cursor.fail('it is none');
+  }
+  const arcs: number[] = [];
+  for (let arc = 0; cursor.remaining > 0;) {
+    const octet = cursor.u8();
+    arc = arc * 128 + (octet & 0x7f);
+    if (arc > Number.MAX_SAFE_INTEGER / 128) cursor.fail('an arc too long');
+    if (octet >= 0x80) continue;
+    arcs.push(arc);
+    arc = 0;
+  }
+  const [first = 0, ...rest] = arcs;
+  const top = Math.min(2, Math.floor(first / 40));
+  return [top, first - top * 40, ...rest].join('.');
+}
