@@ -1,13 +1,6 @@
 // Makes X.509 certificates and revocation lists with keys of its own (RFC 5280), for what real samples
 // cannot show: expired, revoked, of another root, of another chip. Nothing of the product imports it.
-import {
-  constants,
-  generateKeyPairSync,
-  sign,
-  X509Certificate,
-  type KeyObject,
-  type KeyPairKeyObjectResult,
-} from 'node:crypto';
+import { constants, generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import type { Bytes } from '#agent/base/bytes.ts';
 import {
   der,
@@ -23,10 +16,15 @@ import {
   derUtf8,
 } from './derWrite.ts';
 
+export interface KeyPair {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+
 export type KeyKind = 'P-256' | 'P-384' | 'RSA';
 
 /** A new key pair; RSA has 2,048 bits. */
-export const makeKeys = (kind: KeyKind): KeyPairKeyObjectResult =>
+export const makeKeys = (kind: KeyKind): KeyPair =>
   kind === 'RSA'
     ? generateKeyPairSync('rsa', { modulusLength: 2048 })
     : generateKeyPairSync('ec', { namedCurve: kind });
@@ -54,12 +52,12 @@ export interface CertificateExtension {
 /** Who signs: a certificate made here with its keys. */
 export interface Issuer {
   readonly subject: Name;
-  readonly keys: KeyPairKeyObjectResult;
+  readonly keys: KeyPair;
 }
 
 export interface CertificateSpec {
   readonly subject: Name;
-  readonly keys: KeyPairKeyObjectResult;
+  readonly keys: KeyPair;
   /** Absent: self-signed. */
   readonly issuer?: Issuer;
   readonly serial?: number | bigint;
