@@ -1,0 +1,27 @@
+// Certificates out of files and evidence, each read once and bounded in number. Whether one is to be
+// trusted is for chain.ts; what it says of a machine is for extension.ts.
+import { X509Certificate } from 'node:crypto';
+import type { Bytes } from '#agent/base/bytes.ts';
+import { malformed } from '#attest/cursor.ts';
+
+const PEM = /-----BEGIN CERTIFICATE-----[\s\S]{1,20000}?-----END CERTIFICATE-----/g;
+
+/** One certificate, DER or PEM. Errors: EVIDENCE_MALFORMED, naming `what`. */
+export function parseCertificate(bytes: Bytes | string, what: string): X509Certificate {
+  try {
+    return new X509Certificate(bytes);
+  } catch (cause) {
+    throw malformed(what, 'OpenSSL cannot read it as a certificate', cause);
+  }
+}
+
+/**
+ * The distinct certificates of PEM text in their order, at most `most`: a search for a path among them
+ * tries every combination. Errors: EVIDENCE_MALFORMED, naming `what`.
+ */
+export function pemCertificates(text: string, what: string, most: number): X509Certificate[] {
+  const blocks = new Set(text.match(PEM));
+  if (blocks.size === 0) throw malformed(what, 'it holds no certificate in PEM');
+  if (blocks.size > most) throw malformed(what, `${blocks.size} certificates, at most ${most}`);
+  return Array.from(blocks, (block) => parseCertificate(block, what));
+}

@@ -1,0 +1,120 @@
+// Certificate revocation lists (RFC 5280 5): which serial numbers a CA took back, until when the list
+// counts, and whether that CA signed it. It fetches nothing and knows no CA by itself.
+import type { X509Certificate } from 'node:crypto';
+import { verifyDerEcdsa } from '#agent/base/asymmetric.ts';
+import { hex, type Bytes } from '#agent/base/bytes.ts';
+import { Cursor, malformed } from '#attest/cursor.ts';
+import { derChildren, derElement, type DerElement } from '#attest/der.ts';
+import { objectIdentifier } from './extension.ts';
+
+const INTEGER = 0x02;
+const BIT_STRING = 0x03;
+const UTC_TIME = 0x17;
+const GENERALIZED_TIME = 0x18;
+const SEQUENCE = 0x30;
+
+/** RFC 5758 3.2: what makers of processors sign their lists with. */
+const HASHES: Readonly<Record<string, string>> = {
+  '1.2.840.10045.4.3.2': 'sha256',
+  '1.2.840.10045.4.3.3': 'sha384',
+};
+
+const WHAT = 'certificate revocation list';
+
+export interface RevocationList {
+  /** Unix milliseconds. */
+  readonly thisUpdateMs: number;
+  /** Unix milliseconds; undefined where the CA promises no next list. */
+  readonly nextUpdateMs: number | undefined;
+  /** Serial numbers, hex without leading zeros. */
+  readonly revoked: ReadonlySet<string>;
+  /** The TBSCertList as it was signed. */
+  readonly signed: Buffer;
+  readonly hash: string;
+  /** DER ECDSA signature. */
+  readonly signature: Buffer;
+}
+
+/** Reads a DER CertificateList signed with ECDSA. Errors: EVIDENCE_MALFORMED. */
+export function parseCrl(bytes: Bytes): RevocationList {
+  const whole = derElement(bytes, WHAT);
+  if (whole.raw.length !== bytes.length) refuse(whole, 'bytes follow it');
+  const [tbs, algorithm, signature, ...more] = derChildren(whole, WHAT);
+  const bits = signature?.tag === BIT_STRING && signature.content[0] === 0 ? signature : undefined;
+  if (whole.tag !== SEQUENCE || !tbs || !algorithm || !bits || more.length > 0) {
+    return refuse(whole, 'it is no CertificateList');
+  }
+  const fields = fieldsOf(tbs);
+  if (fields.algorithm?.raw.equals(algorithm.raw) !== true) {
+    return refuse(tbs, 'it names two signature algorithms');
+  }
+  return {
+    ...listed(fields),
+    signed: tbs.raw,
+    hash: hashOf(algorithm),
+    signature: bits.content.subarray(1), // after the count of unused bits
+  };
+}
+
+/** Whether the key of `issuer` signed the list. */
+export const crlSignedBy = (crl: RevocationList, issuer: X509Certificate): boolean =>
+  verifyDerEcdsa(issuer.publicKey, crl.hash, crl.signed, crl.signature);
+
+/** Whether the list takes back this certificate; the list must be one of its issuer. */
+export const isRevoked = (crl: RevocationList, certificate: X509Certificate): boolean =>
+  crl.revoked.has(serial(certificate.serialNumber));
+
+const serial = (text: string): string => text.toLowerCase().replace(/^0+/, '');
+
+interface Fields {
+  readonly algorithm: DerElement | undefined;
+  /** From thisUpdate on. */
+  readonly dated: readonly DerElement[];
+}
+
+function fieldsOf(tbs: DerElement): Fields {
+  const fields = derChildren(tbs, WHAT);
+  const [algorithm, , ...dated] = fields[0]?.tag === INTEGER ? fields.slice(1) : fields;
+  return { algorithm, dated };
+}
+
+function listed({
+  dated: [thisUpdate, next, ...rest],
+}: Fields): Pick<RevocationList, 'thisUpdateMs' | 'nextUpdateMs' | 'revoked'> {
+  const nextUpdate = next !== undefined && isTime(next) ? next : undefined;
+  const entries = nextUpdate === undefined ? next : rest[0];
+  return {
+    thisUpdateMs: timeOf(thisUpdate),
+    nextUpdateMs: nextUpdate && timeOf(nextUpdate),
+    revoked: new Set(entries?.tag === SEQUENCE ? derChildren(entries, WHAT).map(serialOf) : []),
+  };
+}
+
+function serialOf(entry: DerElement): string {
+  const number = derElement(entry.content, WHAT);
+  return number.tag === INTEGER
+    ? serial(hex(number.content))
+    : refuse(entry, 'an entry of no serial');
+}
+
+function hashOf(algorithm: DerElement): string {
+  const oid = objectIdentifier(derElement(algorithm.content, WHAT));
+  return HASHES[oid] ?? refuse(algorithm, `signature algorithm ${oid} is not ECDSA with SHA-2`);
+}
+
+const isTime = ({ tag }: DerElement): boolean => tag === UTC_TIME || tag === GENERALIZED_TIME;
+
+/** RFC 5280 5.1.2.4: always UTC, always with seconds; two-digit years are 1950 to 2049. */
+function timeOf(element: DerElement | undefined): number {
+  if (element === undefined || !isTime(element)) throw malformed(WHAT, 'it has no date');
+  const digits = element.content.toString('latin1');
+  const century = Number(digits.slice(0, 2)) < 50 ? '20' : '19';
+  const full = element.tag === UTC_TIME ? `${century}${digits}` : digits;
+  const iso = full.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z');
+  const ms = Date.parse(iso);
+  if (iso === full || !Number.isFinite(ms)) return refuse(element, 'a date that is none');
+  return ms;
+}
+
+const refuse = (element: DerElement, state: string): never =>
+  new Cursor(element.raw, WHAT).fail(state);
