@@ -1,5 +1,6 @@
 // The trustworthiness vector of an appraisal (AR4SI, draft-ietf-rats-ar4si 2.3): per claim the worst that
-// a check about it leaves possible. A claim that no check is about is left out: nothing is said of it.
+// a check about it leaves possible. A claim that no check is about is left out: nothing is said of it; one
+// whose checks were all left undone is 0: no claim is made.
 import { verdictOf, type Check, type TrustClaim, type Verdict } from './check.ts';
 
 /** AR4SI 2.3.1: the generic value of each tier. */
@@ -20,6 +21,12 @@ export function trustVector(checks: readonly Check[]): TrustVector {
       claims.set(check.claim, [...(claims.get(check.claim) ?? []), check]);
   }
   return Object.fromEntries(
-    Array.from(claims, ([claim, about]) => [claim, TIER[verdictOf(about)]]),
+    Array.from(claims, ([claim, about]) => [
+      claim,
+      TIER[isJudged(about) ? verdictOf(about) : 'none'],
+    ]),
   );
 }
+
+const isJudged = (checks: readonly Check[]): boolean =>
+  checks.some(({ result }) => result !== 'not checked');

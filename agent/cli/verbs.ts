@@ -83,6 +83,31 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./verify.ts')).verify),
   },
   {
+    name: 'evidence nitro',
+    summary: 'judge the attestation document of an AWS Nitro enclave, offline',
+    load: async () => runnable((await import('./evidence/nitro.ts')).evidenceNitro),
+  },
+  {
+    name: 'evidence ek',
+    summary: 'judge the certificate of a TPM’s key under the roots of its maker, offline',
+    load: async () => runnable((await import('./evidence/ek.ts')).evidenceEk),
+  },
+  {
+    name: 'roots list',
+    summary: 'list the roots and intermediates of TPM makers, and where they came from',
+    load: async () => runnable((await import('./rootsList.ts')).rootsList),
+  },
+  {
+    name: 'roots add',
+    summary: 'add certificates of TPM makers to a bundle',
+    load: async () => runnable((await import('./rootsAdd.ts')).rootsAdd),
+  },
+  {
+    name: 'roots check',
+    summary: 'say what is wrong with roots: expired, weak, twice there, without a root',
+    load: async () => runnable((await import('./rootsCheck.ts')).rootsCheck),
+  },
+  {
     name: 'uninstall',
     summary: 'remove what tidelock made on this host, and prove it',
     load: async () => runnable((await import('./uninstall.ts')).uninstall),
