@@ -18,3 +18,11 @@ test('trustVector() gives each claim the worst of its checks and says nothing of
     'instance-identity': 2,
   });
 });
+
+test('trustVector() makes no claim where nothing about it was checked, however little that matters', () => {
+  const undone = about('executables', notChecked('measurements', 'no policy'));
+  expect(trustVector([undone])).toEqual({ executables: 0 });
+  expect(trustVector([undone, about('executables', pass('log', 'whole'))])).toEqual({
+    executables: 2,
+  });
+});

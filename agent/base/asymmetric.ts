@@ -16,6 +16,7 @@ import {
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
 import { XWing } from '@hpke/hybridkem-x-wing';
 import { b64url, concat, sha256, truncate, utf8, type Bytes } from './bytes.ts';
+import { jwaFits, jwaParameters, type JwaName } from './jwa.ts';
 
 /** What an operation was for: node statements and their pairs, MAID tokens, or anything else. */
 export type Purpose = 'statements' | 'tokens' | 'other';
@@ -298,63 +299,13 @@ export function verifyTpmSignature(
   }
 }
 
-/** Signature algorithms of JOSE and COSE (RFC 7518 3.1, RFC 8037 3.1, draft-ietf-cose-dilithium). */
-const JWA = {
-  ES256: { type: 'ec', curve: 'prime256v1', hash: 'sha256' },
-  ES384: { type: 'ec', curve: 'secp384r1', hash: 'sha384' },
-  ES512: { type: 'ec', curve: 'secp521r1', hash: 'sha512' },
-  RS256: { type: 'rsa', hash: 'sha256', padding: constants.RSA_PKCS1_PADDING },
-  RS384: { type: 'rsa', hash: 'sha384', padding: constants.RSA_PKCS1_PADDING },
-  RS512: { type: 'rsa', hash: 'sha512', padding: constants.RSA_PKCS1_PADDING },
-  PS256: { type: 'rsa', hash: 'sha256', padding: constants.RSA_PKCS1_PSS_PADDING },
-  PS384: { type: 'rsa', hash: 'sha384', padding: constants.RSA_PKCS1_PSS_PADDING },
-  PS512: { type: 'rsa', hash: 'sha512', padding: constants.RSA_PKCS1_PSS_PADDING },
-  EdDSA: { type: 'ed25519' },
-  Ed25519: { type: 'ed25519' },
-  'ML-DSA-65': { type: 'ml-dsa-65' },
-} as const satisfies Record<string, JwaParameters>;
-
-interface JwaParameters {
-  readonly type: string;
-  readonly curve?: string;
-  readonly hash?: string;
-  readonly padding?: number;
-}
-
-export type JwaName = keyof typeof JWA;
-
-/** Whether `name` is a signature algorithm of this table: neither `none` nor a MAC is. */
-export const isJwaName = (name: string): name is JwaName => Object.hasOwn(JWA, name);
-
-const MIN_RSA_BITS = 2048; // RFC 7518 3.3
-
-/** Whether `key` is of the kind, the curve or the size that `alg` is for. */
-export function jwaFits(key: KeyObject, alg: JwaName): boolean {
-  const { type, curve }: JwaParameters = JWA[alg];
-  const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
-  if (key.type !== 'public' || key.asymmetricKeyType !== type) return false;
-  return type === 'rsa' ? modulusLength >= MIN_RSA_BITS : curve === namedCurve;
-}
-
 /** Verifies a JWS or COSE signature, ECDSA as raw r || s; false also for a key that does not fit `alg`. */
 export function verifyJwa(key: KeyObject, alg: JwaName, message: Bytes, signature: Bytes): boolean {
   counts.other += 1;
   if (!jwaFits(key, alg)) return false;
-  const { hash, padding }: JwaParameters = JWA[alg];
+  const { hash, ...options } = jwaParameters(alg);
   try {
-    return nodeVerify(
-      hash ?? null,
-      message,
-      {
-        key,
-        dsaEncoding: 'ieee-p1363',
-        ...(padding === undefined ? {} : { padding }),
-        ...(padding === constants.RSA_PKCS1_PSS_PADDING
-          ? { saltLength: constants.RSA_PSS_SALTLEN_DIGEST } // RFC 7518 3.5
-          : {}),
-      },
-      signature,
-    );
+    return nodeVerify(hash ?? null, message, { ...options, key }, signature);
   } catch {
     return false; // a signature of the wrong length is not valid
   }

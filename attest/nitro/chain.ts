@@ -1,6 +1,6 @@
 // Whether the key that signed a Nitro document is certified by the root that AWS publishes: order,
 // signatures, path lengths and the root's fingerprint. It does not look at the document.
-import type { X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { certificateSignedBy } from '#agent/base/asymmetric.ts';
 import { equal, hex, sha256, type Bytes } from '#agent/base/bytes.ts';
 import { about, fail, pass, type Check } from '#attest/check.ts';
@@ -16,17 +16,32 @@ export const AWS_NITRO_ROOT = '641a0321a3e244efe456463195d606317ed7cdcc3c1756e09
 /** The certificate of a document and its issuers, the root first as in `cabundle`. */
 export interface NitroCertificates {
   readonly leaf: X509Certificate;
+  /** The key of `leaf`. */
+  readonly key: KeyObject;
   readonly bundle: readonly X509Certificate[];
 }
 
 /** Errors: EVIDENCE_MALFORMED. */
-export const readCertificates = (from: {
+export function readCertificates(from: {
   readonly certificate: Bytes;
   readonly cabundle: readonly Bytes[];
-}): NitroCertificates => ({
-  leaf: x509('certificate', from.certificate),
-  bundle: from.cabundle.map((der, i) => x509(`cabundle ${i}`, der)),
-});
+}): NitroCertificates {
+  const leaf = x509('certificate', from.certificate);
+  return {
+    leaf,
+    key: keyOf(leaf),
+    bundle: from.cabundle.map((der, i) => x509(`cabundle ${i}`, der)),
+  };
+}
+
+/** OpenSSL reads the key only when it is asked for, and throws when it is none. */
+function keyOf(leaf: X509Certificate): KeyObject {
+  try {
+    return leaf.publicKey;
+  } catch (cause) {
+    throw malformed('certificate of the Nitro attestation document', 'its key is none', cause);
+  }
+}
 
 const SEQUENCE = 0x30;
 

@@ -64,7 +64,7 @@ export function judgeNitro(bytes: Bytes, terms: NitroTerms): NitroAppraisal {
 /** COSE algorithm ES384 (RFC 9053 2.1). */
 const ES384 = -35;
 
-function signatureCheck({ envelope }: NitroMessage, { leaf }: NitroCertificates): Check {
+function signatureCheck({ envelope }: NitroMessage, { key }: NitroCertificates): Check {
   const name = 'document signature';
   const { alg, toBeSigned, signature } = envelope;
   if (alg !== ES384) {
@@ -73,7 +73,7 @@ function signatureCheck({ envelope }: NitroMessage, { leaf }: NitroCertificates)
   }
   return about(
     'instance-identity',
-    verifyJwa(leaf.publicKey, 'ES384', toBeSigned, signature)
+    verifyJwa(key, 'ES384', toBeSigned, signature)
       ? pass(name, 'ES384 verifies under the certificate of the document.')
       : fail(name, 'ES384 does not verify: a byte changed, or another key signed.'),
   );
