@@ -52,7 +52,8 @@ function issuerMissing(certificate: X509Certificate, named: boolean, count: numb
     : `its issuer "${issuer}" is not among the ${count} authorities`;
 }
 
-function outOfDate(certificate: X509Certificate, atMs: number): string | undefined {
+/** Why a certificate does not count at `atMs` (Unix milliseconds); undefined when it does. */
+export function outOfDate(certificate: X509Certificate, atMs: number): string | undefined {
   const { validFrom, validTo, validFromDate, validToDate } = certificate;
   const name = oneLine(certificate.subject) || 'the certificate';
   if (atMs < validFromDate.getTime()) return `"${name}" is not valid before ${validFrom}`;

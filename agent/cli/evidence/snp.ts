@@ -1,0 +1,66 @@
+// `tidelock evidence snp`: judges an attestation report of AMD SEV-SNP, offline. It reads files and prints;
+// attest/snp/ judges.
+import type { X509Certificate } from 'node:crypto';
+import { defineVerb } from '#agent/cli/verb.ts';
+import { readCertificates } from '#attest/snp/certificates.ts';
+import { readSnpPolicy } from '#attest/snp/policy.ts';
+import { verifySnpReport } from '#attest/snp/verify.ts';
+import { readInput } from './input.ts';
+import { printJudged } from './judged.ts';
+import { readMoment } from './moment.ts';
+
+const VERB = 'evidence snp';
+/** A report and four pages of certificates are under 24 KiB. */
+const MAX_REPORT_BYTES = 64 << 10;
+const MAX_CHAIN_BYTES = 64 << 10;
+const MAX_POLICY_BYTES = 1 << 20;
+
+/** `tidelock evidence snp`. */
+export const evidenceSnp = defineVerb({
+  name: VERB,
+  operands: { form: '<report>', min: 1, max: 1 },
+  flags: {
+    vek: {
+      type: 'string',
+      value: 'FILE',
+      help: 'certificate of the VCEK or VLEK, PEM or DER; the chain may follow it',
+    },
+    chain: {
+      type: 'strings',
+      value: 'FILE',
+      help: 'ASK or ASVK and ARK, PEM or DER, as AMD’s cert_chain; may be repeated',
+    },
+    policy: { type: 'string', value: 'FILE', help: 'reference values, floors and flags, JSON' },
+    at: {
+      type: 'string',
+      value: 'TIME',
+      help: 'judge it as of this time, 2026-01-31T12:00:00Z or Unix seconds; now by default',
+    },
+  },
+  about:
+    'Checks an SEV-SNP attestation report, versions 2 to 5, alone or with the certificate table of an extended report: form, signature, chain up to AMD’s own root, chip and TCB of the key, debug mode, and what the policy asks for. Without a policy the verdict is warning at best: nothing says what the guest should be.',
+  example:
+    'tidelock evidence snp report.bin --vek vcek.der --chain cert_chain.pem\ntidelock evidence snp report.bin --vek vcek.der --chain cert_chain.pem --policy snp-policy.json -o json',
+  run: async (invocation) => {
+    const { flags, operands, terminal } = invocation;
+    const { cwd } = terminal;
+    const atMs = readMoment(flags.at, VERB);
+    const certificates: X509Certificate[] = [];
+    for (const path of [flags.vek ?? [], ...flags.chain].flat()) {
+      const from = { cwd, path, what: 'certificates' };
+      certificates.push(...readCertificates(await readInput(from, MAX_CHAIN_BYTES), from.what));
+    }
+    const { policy: path } = flags;
+    const policy =
+      path === undefined
+        ? undefined
+        : readSnpPolicy(await readInput({ cwd, path, what: 'SNP policy' }, MAX_POLICY_BYTES));
+    const from = { cwd, path: operands[0] ?? '', what: 'SNP report' };
+    const report = await readInput(from, MAX_REPORT_BYTES);
+    return printJudged(
+      invocation,
+      'SnpEvidence',
+      verifySnpReport({ report, certificates, policy, atMs }),
+    );
+  },
+});
