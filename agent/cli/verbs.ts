@@ -108,6 +108,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./rootsCheck.ts')).rootsCheck),
   },
   {
+    name: 'evidence snp',
+    summary: 'judge an attestation report of AMD SEV-SNP, offline',
+    load: async () => runnable((await import('./evidence/snp.ts')).evidenceSnp),
+  },
+  {
     name: 'uninstall',
     summary: 'remove what tidelock made on this host, and prove it',
     load: async () => runnable((await import('./uninstall.ts')).uninstall),
