@@ -3,13 +3,12 @@
 import { resolve } from 'node:path';
 import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import { systemClock } from '#agent/base/clock.ts';
-import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import type { Bytes } from '#agent/base/bytes.ts';
 import { readOwnerPublic } from '#agent/owner.ts';
-import { readEkAuthorities } from '#attest/ek.ts';
 import type { Moment } from '#attest/reportAge.ts';
 import { verifyReport, type ReportAppraisal, type ReportQuestion } from '#attest/reportVerify.ts';
 import { usage } from './arguments.ts';
+import { readAuthorities } from './roots.ts';
 import type { Terminal } from './terminal.ts';
 import type { Flags, FlagValues } from './verb.ts';
 
@@ -22,8 +21,8 @@ export const TERMS_FLAGS = {
   },
   roots: {
     type: 'string',
-    value: 'DIR',
-    help: 'roots and intermediates of TPM makers, PEM or DER',
+    value: 'DIR|BUNDLE',
+    help: 'roots and intermediates of TPM makers: a directory of PEM and DER, or a bundle',
   },
   at: {
     type: 'string',
@@ -42,11 +41,15 @@ export async function termsOf(
     terminal,
   }: { readonly flags: FlagValues<typeof TERMS_FLAGS>; readonly terminal: Terminal },
 ): Promise<ReportTerms> {
+  const { cwd } = terminal;
   const owners: SigningPublic[] = [];
-  for (const file of flags.owner) owners.push(await readOwnerPublic(resolve(terminal.cwd, file)));
+  for (const file of flags.owner) owners.push(await readOwnerPublic(resolve(cwd, file)));
   return {
     owners,
-    authorities: await authoritiesIn(flags.roots && resolve(terminal.cwd, flags.roots)),
+    authorities:
+      flags.roots === undefined
+        ? undefined
+        : (await readAuthorities(resolve(cwd, flags.roots))).certificates,
     at: momentOf(verb, flags.at ?? 'now'),
   };
 }
@@ -54,20 +57,6 @@ export async function termsOf(
 /** Judges the bytes of a report. Errors: DOCUMENT_MALFORMED. */
 export const judgeReport = (bytes: Bytes, terms: ReportTerms): ReportAppraisal =>
   verifyReport({ ...terms, bytes, nowMs: systemClock.wallMs() });
-
-async function authoritiesIn(directory: string | undefined): Promise<ReportTerms['authorities']> {
-  if (directory === undefined) return undefined;
-  try {
-    return (await readEkAuthorities(directory)).certificates;
-  } catch (cause) {
-    throw new TidelockError('FILE_UNREADABLE', {
-      op: 'report.roots',
-      message: `Cannot read the roots in ${directory}: ${messageOf(cause)}`,
-      hint: 'Name a directory with the root and intermediate certificates of TPM makers, PEM or DER.',
-      cause,
-    });
-  }
-}
 
 /** RFC 3339 with seconds optional: a moment that means the same to every reader. */
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;

@@ -108,6 +108,16 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./rootsCheck.ts')).rootsCheck),
   },
   {
+    name: 'evidence ima',
+    summary: 'replay an IMA list, and find the part that a register confirms',
+    load: async () => runnable((await import('./evidence/ima.ts')).evidenceIma),
+  },
+  {
+    name: 'evidence quote',
+    summary: 'check a TPM quote offline, with its event log and IMA list',
+    load: async () => runnable((await import('./evidence/quote.ts')).evidenceQuote),
+  },
+  {
     name: 'evidence snp',
     summary: 'judge an attestation report of AMD SEV-SNP, offline',
     load: async () => runnable((await import('./evidence/snp.ts')).evidenceSnp),
