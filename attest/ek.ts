@@ -1,9 +1,10 @@
 // Endorsement certificates: the raw DER, the digest that identifies the TPM, and whether the chain ends
 // at a root that the owners trust. What the EK can do is for credential activation to show.
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { hex, sha256, type Bytes } from '#agent/base/bytes.ts';
 import { Cursor, malformed } from './cursor.ts';
 import { derElement, subjectPublicKeyInfo } from './der.ts';
+import { parseCertificate } from '#attest/x509/certificate.ts';
 import { chainTo, oneLine } from '#attest/x509/chain.ts';
 
 /** No EK certificate is near this; NV could not hold it. */
@@ -36,15 +37,13 @@ export function parseEkCertificate(bytes: Bytes): EkCertificate {
 
 /** A certificate whose key and dates can be read as well. */
 function readable(der: Buffer, what: string): X509Certificate {
-  let x509: X509Certificate;
-  let dates: Date[];
+  const x509 = parseCertificate(der, what);
   try {
-    x509 = new X509Certificate(der);
-    dates = [x509.validFromDate, x509.validToDate];
     void x509.publicKey; // decoded only when it is asked for
   } catch (cause) {
-    throw malformed(what, 'OpenSSL cannot read it', cause);
+    throw malformed(what, 'OpenSSL cannot read its key', cause);
   }
+  const dates = [x509.validFromDate, x509.validToDate];
   if (dates.some((date) => Number.isNaN(date.getTime()))) throw malformed(what, 'it has no dates');
   return x509;
 }

@@ -4,8 +4,8 @@ import type { X509Certificate } from 'node:crypto';
 import { malformed } from './cursor.ts';
 import { derChildren, derElement, type DerElement } from './der.ts';
 import type { EkCertificate } from './ek.ts';
-import { oneLine } from './x509/chain.ts';
-import { extensionsOf, objectIdentifier } from './x509/extension.ts';
+import { oneLine } from '#attest/x509/chain.ts';
+import { extensionsOf, objectIdentifier } from '#attest/x509/extension.ts';
 
 const WHAT = 'EK certificate';
 

@@ -1,7 +1,7 @@
 // Where a certificate departs from DER (X.690 10 and 11). Some makers of TPMs write such certificates, and
 // their signatures cover exactly those bytes: it is said, and nothing is ever rewritten.
 import { derChildren, derElement, type DerElement } from './der.ts';
-import { extensionsOf } from './x509/extension.ts';
+import { extensionsOf } from '#attest/x509/extension.ts';
 
 const WHAT = 'EK certificate';
 const MAX_DEPTH = 24;

@@ -6,7 +6,7 @@ import { about, fail, notChecked, pass, type Check } from './check.ts';
 import type { EkCertificate } from './ek.ts';
 import { ekClaims, readKeyCertificate, type KeyCertificate, type KeyUsage } from './ekClaims.ts';
 import { departuresFromDer } from './ekForm.ts';
-import { chainTo, isSelfSigned, oneLine } from './x509/chain.ts';
+import { chainTo, isSelfSigned, oneLine } from '#attest/x509/chain.ts';
 
 export interface EkJudgement {
   readonly checks: readonly Check[];

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { EXIT } from '#agent/base/codes.ts';
 import { checkAuthorities } from '#attest/roots/check.ts';
-import { readMoment } from './evidence/moment.ts';
+import { readMoment } from '#agent/cli/evidence/moment.ts';
 import { printResult } from './output.ts';
 import { readAuthorities } from './roots.ts';
 import { defineVerb } from './verb.ts';

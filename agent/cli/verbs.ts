@@ -85,12 +85,12 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: 'evidence nitro',
     summary: 'judge the attestation document of an AWS Nitro enclave, offline',
-    load: async () => runnable((await import('./evidence/nitro.ts')).evidenceNitro),
+    load: async () => runnable((await import('#agent/cli/evidence/nitro.ts')).evidenceNitro),
   },
   {
     name: 'evidence ek',
     summary: 'judge the certificate of a TPM’s key under the roots of its maker, offline',
-    load: async () => runnable((await import('./evidence/ek.ts')).evidenceEk),
+    load: async () => runnable((await import('#agent/cli/evidence/ek.ts')).evidenceEk),
   },
   {
     name: 'roots list',
@@ -110,17 +110,17 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: 'evidence ima',
     summary: 'replay an IMA list, and find the part that a register confirms',
-    load: async () => runnable((await import('./evidence/ima.ts')).evidenceIma),
+    load: async () => runnable((await import('#agent/cli/evidence/ima.ts')).evidenceIma),
   },
   {
     name: 'evidence quote',
     summary: 'check a TPM quote offline, with its event log and IMA list',
-    load: async () => runnable((await import('./evidence/quote.ts')).evidenceQuote),
+    load: async () => runnable((await import('#agent/cli/evidence/quote.ts')).evidenceQuote),
   },
   {
     name: 'evidence snp',
     summary: 'judge an attestation report of AMD SEV-SNP, offline',
-    load: async () => runnable((await import('./evidence/snp.ts')).evidenceSnp),
+    load: async () => runnable((await import('#agent/cli/evidence/snp.ts')).evidenceSnp),
   },
   {
     name: 'uninstall',

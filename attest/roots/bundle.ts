@@ -1,6 +1,5 @@
 // The roots bundle: authorities in one JSON document, each with its DER, where it came from and when it
 // was added. What it states of a certificate must be what the certificate says.
-import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { b64url, fromB64url, type Bytes } from '#agent/base/bytes.ts';
 import { messageOf } from '#agent/base/errors.ts';
@@ -8,6 +7,7 @@ import { b64TextMax, parseAs } from '#agent/base/schema.ts';
 import { malformed } from '#attest/cursor.ts';
 import { MAX_CERTIFICATE_BYTES } from '#attest/ek.ts';
 import { hexText, unixMs } from '#attest/owned.ts';
+import { parseCertificate } from '#attest/x509/certificate.ts';
 import { authorityFacts, type Authority } from './authority.ts';
 
 /** All makers of TPMs together have some 300 authorities. */
@@ -50,7 +50,7 @@ export function readBundle(bytes: Bytes): Authority[] {
   });
   return roots.map((entry) => {
     const { der, source, addedAt, ...stated } = entry;
-    const certificate = certificateOf(fromB64url(der), entry.name);
+    const certificate = parseCertificate(fromB64url(der), `roots bundle: ${entry.name}`);
     const facts = authorityFacts(certificate);
     for (const key of Object.keys(facts) as (keyof typeof facts)[]) {
       if (facts[key] === stated[key]) continue;
@@ -87,13 +87,5 @@ function jsonOf(bytes: Bytes): unknown {
     return JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (cause) {
     throw malformed('roots bundle', messageOf(cause), cause);
-  }
-}
-
-function certificateOf(der: Buffer, name: string): X509Certificate {
-  try {
-    return new X509Certificate(der);
-  } catch (cause) {
-    throw malformed('roots bundle', `${name}: OpenSSL cannot read the certificate`, cause);
   }
 }

@@ -1,9 +1,10 @@
 // Reads the authorities that somebody trusts: a directory of certificates, one file of them, or a bundle.
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '#agent/base/errors.ts';
 import { malformed } from '#attest/cursor.ts';
+import { parseCertificate } from '#attest/x509/certificate.ts';
 import type { Authority } from './authority.ts';
 import { looksLikeBundle, readBundle } from './bundle.ts';
 
@@ -20,7 +21,7 @@ export interface EkAuthorities {
 /**
  * Every root and intermediate in a file, or in a directory and below: PEM (several a file), DER, bundles.
  * A directory may hold other files; a file that is named itself must hold authorities.
- * Errors: those of reading (ENOENT, EACCES); EVIDENCE_MALFORMED and those of OpenSSL for a file.
+ * Errors: those of reading (ENOENT, EACCES); EVIDENCE_MALFORMED for a file.
  */
 export async function readEkAuthorities(path: string): Promise<EkAuthorities> {
   if (!(await stat(path)).isDirectory()) {
@@ -62,8 +63,8 @@ function authoritiesOf(contents: Buffer, file: string): Authority[] {
 const PEM =
   /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]{1,20000}?-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
-/** The certificates in PEM (several in a row) or DER. Errors: those of OpenSSL. */
+/** The certificates in PEM (several in a row) or DER. Errors: EVIDENCE_MALFORMED. */
 export function certificatesOf(contents: Buffer): X509Certificate[] {
   const blocks = contents.toString('latin1').match(PEM);
-  return (blocks ?? [contents]).map((block) => new X509Certificate(block));
+  return (blocks ?? [contents]).map((block) => parseCertificate(block, 'EK authority'));
 }
