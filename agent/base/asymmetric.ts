@@ -134,16 +134,15 @@ function verifyRaw(
 ): boolean {
   counts[purpose] += 1;
   try {
-    const key = createPublicKey({
-      key: Buffer.from(publicKey),
-      format: 'raw-public',
-      asymmetricKeyType: type,
-    });
-    return nodeVerify(null, message, key, signature);
+    return nodeVerify(null, message, publicKeyFromRaw(type, publicKey), signature);
   } catch {
     return false; // a public key or signature of the wrong shape verifies nothing
   }
 }
+
+/** A raw public half as a key. Errors: Error when it is of the wrong length. */
+export const publicKeyFromRaw = (type: 'ed25519' | 'ml-dsa-65', raw: Bytes): KeyObject =>
+  createPublicKey({ key: Buffer.from(raw), format: 'raw-public', asymmetricKeyType: type });
 
 /** An Ed25519 workload key (PROTOCOL 9): it signs MAID tokens and never leaves the agent. */
 export interface WorkloadKey {

@@ -88,6 +88,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('#agent/cli/evidence/nitro.ts')).evidenceNitro),
   },
   {
+    name: 'evidence ear',
+    summary: 'judge an attestation result (EAR) that a verifier signed, offline',
+    load: async () => runnable((await import('./evidence/ear.ts')).evidenceEar),
+  },
+  {
     name: 'evidence ek',
     summary: 'judge the certificate of a TPM’s key under the roots of its maker, offline',
     load: async () => runnable((await import('#agent/cli/evidence/ek.ts')).evidenceEk),

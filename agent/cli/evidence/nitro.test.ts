@@ -52,7 +52,7 @@ it('evidence nitro prints verdict, vector, checks and claims', async () => {
 it('evidence nitro ends with 3 for another root, nonce or time, and says which', async () => {
   const { exit, out } = await evidence('document.cbor', '--at', '2026-01-31T12:00:00Z');
   expect(exit).toBe(3);
-  expect(out).toMatch(/fail {4} {2}certificate root/);
+  expect(out).toMatch(/fail +certificate root/);
   expect((await evidence(...GOOD, '--nonce', '00ff')).exit).toBe(3);
   expect((await evidence(...GOOD.slice(0, 3))).exit).toBe(3);
 });

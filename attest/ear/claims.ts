@@ -1,0 +1,115 @@
+// The claims of an EAT attestation result (draft-ietf-rats-ear 3), in the labels of the drafts, those that
+// Veraison and Trustee write among them. It reads; what a result is worth is for judge.ts.
+import type { TrustClaim, Verdict } from '#attest/check.ts';
+import { problemsOf } from '#agent/base/schema.ts';
+import { z } from 'zod';
+import type { JsonObject } from './jws.ts';
+
+/** draft-fv-rats-ear; Veraison, Trustee since 2024 and draft-ietf-rats-ear until 02; from 03 on. */
+export const VERAISON_PROFILE = 'tag:github.com,2023:veraison/ear';
+const KNOWN_PROFILES: readonly string[] = [
+  VERAISON_PROFILE,
+  'tag:github.com,2024:confidential-containers/Trustee',
+  'tag:ietf.org,2026:rats/ear#03',
+];
+
+export interface Submodule {
+  readonly name: string;
+  readonly status: Verdict;
+  /** Values of AR4SI, -128 to 127, of the claims that are there. */
+  readonly vector: ReadonlyMap<TrustClaim, number>;
+}
+
+export interface EarClaims {
+  readonly profile: string;
+  readonly profileKnown: boolean;
+  readonly verifier: string;
+  /** Unix milliseconds. */
+  readonly issuedMs: number;
+  readonly expiresMs: number | undefined;
+  readonly notBeforeMs: number | undefined;
+  /** Of the whole; undefined where only the submodules have one. */
+  readonly status: Verdict | undefined;
+  readonly submodules: readonly Submodule[];
+}
+
+const MAX_SUBMODULES = 256;
+
+/** Names in JSON, and the integers that stand for them in CBOR and in older tokens. */
+const status = z.union([
+  z.enum(['none', 'affirming', 'warning', 'contraindicated']),
+  z.literal([0, 2, 32, 96]).transform((tier): Verdict => TIER_NAMES[tier]),
+]);
+const TIER_NAMES = { 0: 'none', 2: 'affirming', 32: 'warning', 96: 'contraindicated' } as const;
+
+const value = z.int().min(-128).max(127).optional();
+const vector = z.strictObject({
+  'instance-identity': value,
+  configuration: value,
+  executables: value,
+  'file-system': value,
+  hardware: value,
+  'runtime-opaque': value,
+  'storage-opaque': value,
+  'sourced-data': value,
+});
+
+/** Seconds since 1970 as far as a Date goes; floating point is an error (draft-ietf-rats-ear 3). */
+const seconds = z.int().min(0).max(8_640_000_000_000);
+
+const submodule = z.looseObject({
+  ear_status: status,
+  ear_trustworthiness_vector: vector.optional(),
+});
+
+const ear = z.looseObject({
+  eat_profile: z.string().min(1).max(512),
+  iat: seconds,
+  exp: seconds.optional(),
+  nbf: seconds.optional(),
+  ear_verifier_id: z.looseObject({ developer: z.string().max(512), build: z.string().max(512) }),
+  ear_status: status.optional(),
+  submods: z
+    .record(z.string(), z.preprocess(renamed, submodule))
+    .refine((submods) => Object.keys(submods).length > 0, 'has no submodule')
+    .refine((submods) => Object.keys(submods).length <= MAX_SUBMODULES, 'has too many submodules'),
+});
+
+/** `ear.verifier-id` of the older drafts is `ear_verifier_id` of the newer. */
+function renamed(object: unknown): unknown {
+  if (typeof object !== 'object' || object === null || Array.isArray(object)) return object;
+  return Object.fromEntries(
+    Object.entries(object).map(([name, member]) => [
+      name.startsWith('ear.') ? name.replaceAll(/[.-]/g, '_') : name,
+      member,
+    ]),
+  );
+}
+
+/** The result that `payload` is, or every way in which it is none. Never throws. */
+export function readEarClaims(payload: JsonObject): EarClaims | { readonly problems: string[] } {
+  const read = ear.safeParse(renamed(payload));
+  if (!read.success) return { problems: problemsOf(read.error) };
+  const { eat_profile, iat, exp, nbf, ear_verifier_id, ear_status, submods } = read.data;
+  return {
+    profile: eat_profile,
+    profileKnown: KNOWN_PROFILES.includes(eat_profile),
+    verifier: `${ear_verifier_id.build} by ${ear_verifier_id.developer}`,
+    issuedMs: iat * 1000,
+    expiresMs: exp === undefined ? undefined : exp * 1000,
+    notBeforeMs: nbf === undefined ? undefined : nbf * 1000,
+    status: ear_status,
+    submodules: Object.entries(submods).map(([name, submod]) => ({
+      name,
+      status: submod.ear_status,
+      vector: vectorOf(submod.ear_trustworthiness_vector ?? {}),
+    })),
+  };
+}
+
+const vectorOf = (claims: z.infer<typeof vector>): Submodule['vector'] =>
+  new Map(
+    Object.entries(claims).flatMap(([claim, claimed]) =>
+      claimed === undefined ? [] : [[claim as TrustClaim, claimed] as const],
+    ),
+  );
