@@ -128,6 +128,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('#agent/cli/evidence/snp.ts')).evidenceSnp),
   },
   {
+    name: 'evidence tdx',
+    summary: 'judge a quote of an Intel TDX trust domain, offline',
+    load: async () => runnable((await import('#agent/cli/evidence/tdx.ts')).evidenceTdx),
+  },
+  {
     name: 'uninstall',
     summary: 'remove what tidelock made on this host, and prove it',
     load: async () => runnable((await import('./uninstall.ts')).uninstall),

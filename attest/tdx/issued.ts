@@ -1,0 +1,60 @@
+// Whether Intel signed a piece of collateral: by the issuer chain that came with it, which must end at the
+// root, or by the known key of Intel's TCB signers where no chain came.
+import { verifyJwa } from '#agent/base/asymmetric.ts';
+import { fail, pass, type Check } from '#attest/check.ts';
+import { chainTo } from '#attest/x509/chain.ts';
+import { isRevoked } from '#attest/x509/crl.ts';
+import { keyDigest, type TdxAnchors } from './anchors.ts';
+import type { Collateral } from './collateral.ts';
+import { day, listOf } from './revocation.ts';
+import { commonName } from './signatureChecks.ts';
+import type { SignedText } from './signedText.ts';
+
+/** Judges the signature of `signed`, which `name` names (PCS API v4, TCB-Info-Issuer-Chain). */
+export function issuedCheck(
+  name: string,
+  { text, signature }: SignedText,
+  { certificates, lists }: Collateral,
+  { anchors, atMs }: { readonly anchors: TdxAnchors; readonly atMs: number },
+): Check {
+  const message = Buffer.from(text);
+  const signers = certificates.filter(({ ca }) => !ca);
+  const signer = signers.find(({ publicKey }) => verifyJwa(publicKey, 'ES256', message, signature));
+  if (signer === undefined) {
+    if (verifyJwa(anchors.tcbSigner, 'ES256', message, signature)) {
+      return pass(
+        name,
+        'Signed by the key of Intel SGX TCB Signing; no issuer chain came with it.',
+      );
+    }
+    const text =
+      'Its signature verifies neither under a certificate of the collateral nor under the key of Intel SGX TCB Signing: a character changed, or it was reformatted. Fetch it again and keep it as it comes.';
+    return fail(name, text);
+  }
+  const chain = chainTo(signer, certificates, atMs);
+  const who = commonName(signer.subject);
+  if (!chain.trusted)
+    return fail(name, `Signed by ${who}, whose chain does not hold: ${chain.why}.`);
+  const root = chain.issuers.at(-1);
+  if (root === undefined || keyDigest(root) !== anchors.rootKey) {
+    return fail(name, `Signed by ${who}, whose chain does not end at the Intel SGX Root CA.`);
+  }
+  const list = listOf(root, lists);
+  if (list !== undefined && isRevoked(list, signer)) {
+    return fail(name, `Signed by ${who}, which the root CA took back. Fetch it again.`);
+  }
+  return pass(name, `Signed by ${who}, whose chain ends at the Intel SGX Root CA.`);
+}
+
+/** Whether a document still counts at `atMs`; a newer one than `atMs` does: it knows more, not less. */
+export const dateCheck = (
+  name: string,
+  { issueDate, nextUpdate }: { readonly issueDate: number; readonly nextUpdate: number },
+  atMs: number,
+): Check =>
+  atMs <= nextUpdate
+    ? pass(name, `Issued ${day(issueDate)}, counts until ${day(nextUpdate)}.`)
+    : fail(
+        name,
+        `Issued ${day(issueDate)}, counted until ${day(nextUpdate)} and is stale at ${day(atMs)}: fetch it again, or judge as of an earlier time with --at.`,
+      );
