@@ -55,9 +55,9 @@ const enclaveClaims = ({ certification: { report } }: TdxQuote): Record<string, 
 
 const standingClaims = (standing: TcbStanding): Record<string, unknown> => ({
   tcb_status: standing.status,
-  tcb_date: standing.date,
+  ...(standing.date === undefined ? {} : { tcb_date: standing.date }),
   tcb_evaluation_data_number: standing.evaluation,
   advisory_ids: standing.advisories,
-  module_status: standing.moduleStatus,
-  qe_status: standing.qeStatus,
+  ...(standing.moduleStatus === undefined ? {} : { module_status: standing.moduleStatus }),
+  ...(standing.qeStatus === undefined ? {} : { qe_status: standing.qeStatus }),
 });

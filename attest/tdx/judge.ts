@@ -52,14 +52,13 @@ export function judgeTdx(question: TdxQuestion): TdxJudgement {
   const tcb = standingOf(question, quote, chain, collateral);
   const all = [
     ...checks,
-    ...revocation,
+    ...revocation.checks,
     ...tcb.checks,
     ...domainChecks(quote.report, question.policy ?? NO_POLICY),
     about('executables', logCheck(quote, question.replayed)),
   ];
-  const isRevoked = revocation.some(({ result }) => result === 'fail');
   const { standing } = tcb;
-  const claims = isRevoked ? {} : claimsOf({ quote, platform: chain.platform, standing });
+  const claims = revocation.revoked ? {} : claimsOf({ quote, platform: chain.platform, standing });
   return { checks: all, claims };
 }
 

@@ -40,8 +40,6 @@ const TD_QE = 'TD_QE';
 /** Each way in which the enclave is not the one of the identity, in words; none when it is. */
 export function departures(identity: QeIdentity, report: EnclaveReport): string[] {
   const { attributes, attributesMask, miscselect, miscselectMask } = identity;
-  const differs = (name: string, is: string, needed: string): string[] =>
-    is === needed ? [] : [`${name} is ${is}, not ${needed}`];
   return [
     ...differs('the identity', identity.id, TD_QE),
     ...differs('MRSIGNER', hex(report.mrSigner), identity.mrsigner),
@@ -58,3 +56,6 @@ export function departures(identity: QeIdentity, report: EnclaveReport): string[
     ),
   ];
 }
+
+const differs = (name: string, is: string, needed: string): string[] =>
+  is === needed ? [] : [`${name} is ${is}, not ${needed}`];

@@ -135,7 +135,6 @@ interface PckAnswer {
 function pckChecks({ quote, anchors, certificates, atMs }: SignatureQuestion): PckAnswer {
   const name = 'PCK chain';
   const { pckChain, kind } = quote.certification;
-  const refused = (check: Check): PckAnswer => ({ checks: [about('hardware', check)] });
   if (pckChain === undefined) {
     const text = `The quote names its PCK by certification data of type ${kind} instead of carrying the chain (type 5): which processor signed is not known. Have the quote made with a PCK chain cached on the host.`;
     return refused(notChecked(name, text, 'none'));
@@ -165,6 +164,8 @@ function pckChecks({ quote, anchors, certificates, atMs }: SignatureQuestion): P
     chain: { leaf, issuers, platform },
   };
 }
+
+const refused = (check: Check): PckAnswer => ({ checks: [about('hardware', check)] });
 
 function rootCheck(root: X509Certificate | undefined, { rootKey }: TdxAnchors): Check {
   const name = 'Intel root';

@@ -101,7 +101,7 @@ function platformAnswer(question: TcbQuestion): PlatformAnswer {
       'No TCB info was given: whether microcode, firmware and TDX module are up to date is not known. Give it with --collateral.';
     return { checks: [notChecked('TCB info', text, 'warning')] };
   }
-  const issued = issuedCheck('TCB info', collateral.tcbInfo, collateral, question);
+  const issued = issuedCheck('TCB info signature', collateral.tcbInfo, collateral, question);
   if (issued.result !== 'pass') return { checks: [issued] };
   const info = parseTcbInfo(collateral.tcbInfo.text);
   if ('otherKind' in info) {
@@ -220,7 +220,7 @@ function enclaveAnswer(question: TcbQuestion): EnclaveAnswer {
       'No QE identity was given: whether the quoting enclave is Intel’s newest is not known. Give it with --collateral.';
     return { checks: [notChecked('QE identity', text, 'warning')] };
   }
-  const issued = issuedCheck('QE identity', collateral.qeIdentity, collateral, question);
+  const issued = issuedCheck('QE identity signature', collateral.qeIdentity, collateral, question);
   if (issued.result !== 'pass') return { checks: [issued] };
   const identity = parseQeIdentity(collateral.qeIdentity.text);
   const checks = [issued, dateCheck('QE identity date', identity, atMs)];

@@ -117,7 +117,7 @@ function short(tee: string, index: number, is = 0, needed: Component): string[] 
     category === 'BIOS'
       ? 'update the firmware of the host'
       : category === 'OS/VMM'
-        ? 'update microcode and TDX module from the host’s operating system'
+        ? 'update microcode, SEAM loader and TDX module on the host'
         : 'update the firmware';
   return [`${tee} component ${index + 1}${named} is ${is}, needs ${needed.svn}: ${remedy}`];
 }
