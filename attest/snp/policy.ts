@@ -22,7 +22,8 @@ const oneOf = (lenBytes: number) =>
 
 const level = z.int().min(0).max(255).optional();
 
-const snpPolicySchema = z.strictObject({
+/** The policy of a reader, as it is written; flags that are left out have their defaults. */
+export const snpPolicySchema = z.strictObject({
   v: z.literal(1),
   /** SHA-256 of root certificates that are trusted besides AMD's own. */
   roots: oneOf(32),

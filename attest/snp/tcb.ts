@@ -35,11 +35,13 @@ export interface Shortfall {
   readonly needed: number;
 }
 
-/** Components of `tcb` below those of `floor`; what `floor` leaves out is not asked. */
+/** Components of `tcb` below those of `floor`; what either leaves out is not compared. */
 export const shortfalls = (tcb: Tcb, floor: Tcb): Shortfall[] =>
   TCB_COMPONENTS.flatMap((component) => {
-    const [level = 0, needed = 0] = [tcb[component], floor[component]];
-    return level < needed ? [{ component, level, needed }] : [];
+    const [level, needed] = [tcb[component], floor[component]];
+    return level !== undefined && needed !== undefined && level < needed
+      ? [{ component, level, needed }]
+      : [];
   });
 
 export const sameTcb = (a: Tcb, b: Tcb): boolean =>

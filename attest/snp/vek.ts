@@ -2,9 +2,10 @@
 // says the key belongs to (AMD 57230 3.1 and 3.2). Whether AMD says so at all is for endorsement.ts.
 import type { X509Certificate } from 'node:crypto';
 import type { Bytes } from '#agent/base/bytes.ts';
-import { messageOf } from '#agent/base/errors.ts';
+import { TidelockError } from '#agent/base/errors.ts';
 import { Cursor, malformed } from '#attest/cursor.ts';
 import { derElement } from '#attest/der.ts';
+import { oneLine } from '#attest/x509/chain.ts';
 import { extensionsOf } from '#attest/x509/extension.ts';
 import { productOfName, type SnpProduct } from './product.ts';
 import type { SigningKeyKind } from './report.ts';
@@ -41,9 +42,13 @@ export interface Vek {
   readonly cspId: string | undefined;
 }
 
+/** The common name of a subject, or the whole of it where there is none. */
+export const commonName = ({ subject }: Pick<X509Certificate, 'subject'>): string =>
+  /^CN=(.*)$/m.exec(subject)?.[1] ?? oneLine(subject);
+
 /** The kind of key that a certificate names as its subject; undefined when it is none of AMD's. */
 export const vekKindOf = (certificate: X509Certificate): VekKind | undefined =>
-  KINDS[/^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? ''];
+  KINDS[commonName(certificate)];
 
 /** What a VEK certificate says of its key, or why it says nothing. */
 export function readVek(
@@ -53,18 +58,18 @@ export function readVek(
   try {
     return vekOf(extensionsOf(certificate.raw), kind);
   } catch (error) {
-    return { why: messageOf(error) };
+    if (error instanceof TidelockError) return { why: error.message };
+    throw error;
   }
 }
 
 function vekOf(extensions: ReadonlyMap<string, Bytes>, kind: VekKind): Vek {
   const productName = ia5Of(extensions, PRODUCT_NAME);
   const product = productOfName(productName);
-  if (product === undefined)
-    throw malformed(
-      'VEK certificate',
-      `product ${JSON.stringify(productName.slice(0, 40))} is unknown`,
-    );
+  if (product === undefined) {
+    const name = JSON.stringify(productName.slice(0, 40));
+    throw malformed('VEK certificate', `product ${name} is unknown`);
+  }
   const arcs = product === 'Turin' ? SPL_TURIN : SPL_UP_TO_GENOA;
   const rawTcb = Buffer.from(arcs.map((arc) => patchLevel(extensions, `${AMD}.3.${arc}`)));
   return {

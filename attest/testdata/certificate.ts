@@ -125,6 +125,10 @@ export function makeRevocationList({ issuer, revoked, ...dates }: RevocationList
   return signed(tbs, issuer.keys.privateKey);
 }
 
+/** An ECDSA signature as raw r || s (IEEE P1363), hashed as the curve asks. */
+export const ecdsaSignature = (message: Bytes, key: KeyObject): Buffer =>
+  sign(hashFor(key), message, { key, dsaEncoding: 'ieee-p1363' });
+
 /** RFC 7468. */
 export const pemOf = (label: string, bytes: Bytes): string =>
   `-----BEGIN ${label}-----\n${Buffer.from(bytes).toString('base64').replaceAll(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`;
@@ -154,8 +158,10 @@ const curveOf = (key: KeyObject): string => key.asymmetricKeyDetails?.namedCurve
 function signatureOf(tbs: Bytes, key: KeyObject): Buffer {
   return key.asymmetricKeyType === 'rsa'
     ? sign('sha384', tbs, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 48 })
-    : sign(curveOf(key) === 'secp384r1' ? 'sha384' : 'sha256', tbs, key);
+    : sign(hashFor(key), tbs, key);
 }
+
+const hashFor = (key: KeyObject): string => (curveOf(key) === 'secp384r1' ? 'sha384' : 'sha256');
 
 const SHA384 = derSequence(derOid('2.16.840.1.101.3.4.2.2'), der(0x05));
 
