@@ -83,6 +83,16 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./verify.ts')).verify),
   },
   {
+    name: 'evidence eventlog',
+    summary: 'check a firmware event log offline and say what it measured',
+    load: async () => runnable((await import('#agent/cli/evidence/eventlog.ts')).evidenceEventlog),
+  },
+  {
+    name: 'evidence ccel',
+    summary: 'check the event log of a TDX guest offline and replay its RTMRs',
+    load: async () => runnable((await import('#agent/cli/evidence/ccel.ts')).evidenceCcel),
+  },
+  {
     name: 'evidence nitro',
     summary: 'judge the attestation document of an AWS Nitro enclave, offline',
     load: async () => runnable((await import('#agent/cli/evidence/nitro.ts')).evidenceNitro),

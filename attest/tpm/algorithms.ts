@@ -50,16 +50,22 @@ export interface Curve {
   readonly id: number;
   /** JWK name (RFC 7518 6.2.1.1). */
   readonly name: 'P-256' | 'P-384' | 'P-521';
+  /** `asymmetricKeyDetails.namedCurve` of node:crypto. */
+  readonly openSslName: string;
   readonly sizeBytes: number;
 }
 
 const CURVES: readonly Curve[] = [
-  { id: 0x0003, name: 'P-256', sizeBytes: 32 },
-  { id: 0x0004, name: 'P-384', sizeBytes: 48 },
-  { id: 0x0005, name: 'P-521', sizeBytes: 66 },
+  { id: 0x0003, name: 'P-256', openSslName: 'prime256v1', sizeBytes: 32 },
+  { id: 0x0004, name: 'P-384', openSslName: 'secp384r1', sizeBytes: 48 },
+  { id: 0x0005, name: 'P-521', openSslName: 'secp521r1', sizeBytes: 66 },
 ];
 
 export const curveById = (id: number): Curve | undefined => CURVES.find((curve) => curve.id === id);
+
+/** By the name that OpenSSL has for it. */
+export const curveByOpenSslName = (name: string): Curve | undefined =>
+  CURVES.find(({ openSslName }) => openSslName === name);
 
 /** `0x0023`, for error texts. */
 export const algText = (id: number): string => `0x${id.toString(16).padStart(4, '0')}`;
