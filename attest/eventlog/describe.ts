@@ -40,7 +40,7 @@ function wordsOf({ type, pcr, decoded, data }: ReadEvent): string {
     case 'tables':
       return `firmware tables ${decoded.description || decoded.tables.join(', ')}`;
     case 'command':
-      return `${COMMAND_ROLES[decoded.label] ?? decoded.label} ${decoded.text}`;
+      return `${COMMAND_ROLES.get(decoded.label) ?? decoded.label} ${decoded.text}`;
     case 'tag':
       return decoded.text === decoded.name ? decoded.name : `${decoded.name} ${decoded.text}`;
     case 'text':
@@ -60,12 +60,13 @@ const VARIABLE_ROLES: Readonly<Record<string, string>> = {
   EV_EFI_VARIABLE_BOOT2: 'boot variable',
 };
 
-const COMMAND_ROLES: Readonly<Record<string, string>> = {
-  kernel_cmdline: 'kernel command line',
-  module_cmdline: 'module command line',
-  grub_cmd: 'GRUB command',
-  td_payload_info: 'kernel command line',
-};
+/** By label, which is the log's own text. */
+const COMMAND_ROLES: ReadonlyMap<string, string> = new Map([
+  ['kernel_cmdline', 'kernel command line'],
+  ['module_cmdline', 'module command line'],
+  ['grub_cmd', 'GRUB command'],
+  ['td_payload_info', 'kernel command line'],
+]);
 
 function imageWords(type: string, { file, path }: Extract<Decoded, { kind: 'image' }>): string {
   const role = type === 'EV_EFI_BOOT_SERVICES_APPLICATION' ? 'boot loader' : 'driver';

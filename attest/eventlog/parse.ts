@@ -27,9 +27,13 @@ export interface EventLog {
   readonly format: 'crypto-agile' | 'legacy';
   /** Banks that the log speaks for and Tidelock knows, in the order of its header. */
   readonly banks: readonly HashName[];
+  /** TPM_ALG_ID of the banks that Tidelock does not know: they are skipped. */
+  readonly unknownAlgorithms: readonly number[];
   readonly events: readonly LogEvent[];
   /** Bytes after the last event: padding of 00 or ff, or too few for an event. */
   readonly trailingBytes: number;
+  /** True when these are all 00 or all ff. */
+  readonly padded: boolean;
   /** Locality that started PCR 0, when the log states it. */
   readonly startupLocality: number | undefined;
 }
@@ -53,8 +57,10 @@ export function parseEventLog(bytes: Bytes): EventLog {
   return {
     format: crypto ? 'crypto-agile' : 'legacy',
     banks: crypto ? algorithms.flatMap(({ id }) => hashById(id)?.name ?? []) : ['sha1'],
+    unknownAlgorithms: (algorithms ?? []).map(({ id }) => id).filter((id) => !hashById(id)),
     events,
     trailingBytes: cursor.remaining,
+    padded: isPadding(cursor.peekRest()),
     startupLocality: localityOf(events),
   };
 }
@@ -145,8 +151,11 @@ function specIdOf({ type, data }: LogEvent): readonly DeclaredAlgorithm[] | unde
 /** Smallest event: PCR, type, digest count and size; or PCR, type, SHA-1 digest and size. */
 function isTail(cursor: Cursor, crypto: boolean): boolean {
   const smallest = crypto ? 16 : 32;
-  if (cursor.remaining < smallest) return true;
-  const rest = cursor.peekRest();
+  return cursor.remaining < smallest || isPadding(cursor.peekRest());
+}
+
+/** Memory that firmware set aside for the log and did not use. */
+function isPadding(rest: Buffer): boolean {
   const [byte] = rest;
   return (byte === 0x00 || byte === 0xff) && rest.every((other) => other === byte);
 }

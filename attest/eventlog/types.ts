@@ -52,6 +52,9 @@ const NUMBERS: ReadonlyMap<string, number> = new Map(
 export const eventTypeName = (type: number): string =>
   NAMES.get(type) ?? `0x${type.toString(16).padStart(8, '0')}`;
 
+/** True for a type that the profile lists. */
+export const isListedType = (type: number): boolean => NAMES.has(type);
+
 /** Inverse of eventTypeName for listed types. Errors: RangeError. */
 export function eventTypeNumber(name: string): number {
   const number = NUMBERS.get(name);
