@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { hex } from '#agent/base/bytes.ts';
 import type { Verdict } from '#attest/check.ts';
+import { trustVector } from '#attest/trustVector.ts';
 import { makeCertificate, makeKeys } from '#attest/testdata/certificate.ts';
 import { flipped } from '#attest/testdata/hostile.ts';
 import { MADE_CHIP, MADE_TCB, makeSnpReport } from '#attest/testdata/snp.ts';
@@ -34,10 +35,11 @@ describe('judgeEndorsement()', () => {
     ['the chain', [vek]],
     ['the root', [vek, ask]],
   ])('knows nothing without %s', (_, certificates) => {
-    const { claims, failed, verdict } = judgedWith(certificates);
+    const { checks, claims, failed, verdict } = judgedWith(certificates);
     expect(claims).toEqual({});
     expect(failed).toEqual([]);
     expect(verdict).toBe('none');
+    expect(trustVector(checks)).toEqual({ hardware: 0 });
   });
 
   it('fails a chain of another product, and one with a link missing among others', () => {

@@ -5,6 +5,7 @@ import { noVectors, truths, vector } from '#attest/testdata/vectors.ts';
 import { readCertificates } from './certificates.ts';
 import { NO_SNP_POLICY, type SnpPolicy } from './policy.ts';
 import { AMD_ROOTS } from './product.ts';
+import { SNP_REPORT_BYTES } from './report.ts';
 import { verifySnpReport } from './verify.ts';
 
 /** What TRUTH.json says of a report. */
@@ -56,6 +57,8 @@ const tcb = ({ bl, tee, snp, ucode }: TruthTcb) => ({
   microcode: ucode,
 });
 
+/** Before the report in what the HCL writes. */
+const HCL_HEADER_BYTES = 32;
 const AT = Date.UTC(2026, 10, 1);
 const chain = () => readCertificates(vector('snp/ark_ask_milan_chain.pem'), 'chain');
 const vekOf = (path: string) =>
@@ -109,6 +112,22 @@ describe.skipIf(noVectors)(`verifySnpReport() on real reports ${noVectors ?? ''}
     const { failed, claims } = judge(report, path);
     expect(failed).toEqual(expect.arrayContaining([...failing]));
     expect(claims).toEqual({});
+  });
+
+  it('reads the report inside the HCL report of an Azure machine, with the chain after its VCEK', () => {
+    const hcl = vector('tpm-quote/azure-snp/hcl-report.bin');
+    const { claims, checks } = verifySnpReport({
+      report: hcl.subarray(HCL_HEADER_BYTES, HCL_HEADER_BYTES + SNP_REPORT_BYTES),
+      certificates: readCertificates(vector('tpm-quote/azure-snp/vcek.pem'), 'VEK'),
+      atMs: AT,
+    });
+    const [[, truth] = []] = truths<{ snp: SnpTruth }>('tpm-quote/azure-snp');
+    expect(claims).toMatchObject({
+      report_data: truth?.snp.report.report_data,
+      measurement: truth?.snp.report.measurement,
+      chip_id: truth?.snp.report.chip_id,
+    });
+    expect(verdictOf(checks)).toBe('warning');
   });
 
   it('is affirming when the policy names what the report holds', () => {

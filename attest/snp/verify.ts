@@ -2,7 +2,7 @@
 // the guest was launched, and what it holds. Pure: bytes and a moment in, checks and claims out.
 import type { X509Certificate } from 'node:crypto';
 import type { Bytes } from '#agent/base/bytes.ts';
-import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
+import { fail, notChecked, pass, type Check } from '#attest/check.ts';
 import { bindingChecks } from './binding.ts';
 import { policyFault } from './bits.ts';
 import { parseSnpEvidence } from './certificates.ts';
@@ -39,18 +39,15 @@ export function verifySnpReport(question: SnpQuestion): SnpAppraisal {
     roots: policy.roots ?? [],
     atMs,
   });
-  const form = formCheck(report);
-  if (vek === undefined) return { checks: [form, ...checks, NOT_AUTHENTIC], claims: {} };
-  const bound = [form, ...checks, ...bindingChecks(report, vek)];
-  if (!authentic) return { checks: [...bound, NOT_AUTHENTIC], claims: {} };
-  return {
-    checks: [
-      ...bound,
-      ...guestChecks(report, vek, policy),
-      ...referenceChecks(report, vek, policy),
-    ],
-    claims: snpClaims(report, vek),
-  };
+  const before = [formCheck(report), ...checks];
+  if (vek === undefined) return { checks: [...before, NOT_AUTHENTIC], claims: {} };
+  const bound = bindingChecks(report, vek);
+  if (!authentic) {
+    const contradictions = bound.filter(({ result }) => result === 'fail');
+    return { checks: [...before, ...contradictions, NOT_AUTHENTIC], claims: {} };
+  }
+  const guest = [...guestChecks(report, vek, policy), ...referenceChecks(report, vek, policy)];
+  return { checks: [...before, ...bound, ...guest], claims: snpClaims(report, vek) };
 }
 
 const NOT_AUTHENTIC = notChecked(
@@ -62,10 +59,7 @@ const NOT_AUTHENTIC = notChecked(
 function formCheck(report: SnpReport): Check {
   const faults = [...report.faults, policyFault(report.policy) ?? []].flat();
   const name = 'report format';
-  return about(
-    'hardware',
-    faults.length === 0
-      ? pass(name, `A report of version ${report.version}, as AMD 56860 lays it out.`)
-      : fail(name, `No firmware writes such a report: ${faults.join('; ')}.`),
-  );
+  return faults.length === 0
+    ? pass(name, `A report of version ${report.version}, as AMD 56860 lays it out.`)
+    : fail(name, `No firmware writes such a report: ${faults.join('; ')}.`);
 }
