@@ -13,6 +13,7 @@ import type { ReportBody } from './report.ts';
 import { asOf, freshnessCheck, MAX_SKEW_MS, type AsOf, type Moment } from './reportAge.ts';
 import { openReport, type Signed } from './reportOpen.ts';
 import { ownersWord, type OwnersWord } from './reportOwned.ts';
+import { withClaim } from './reportVector.ts';
 import { verifyEvidence, type Appraisal } from './verify.ts';
 
 export interface ReportQuestion {
@@ -44,6 +45,8 @@ export interface Told extends Signed {
   readonly enrolment: Enrolment | undefined;
   /** Key id of the owner who vouches for enrolment and policy, if one of the reader's does. */
   readonly owner: string | undefined;
+  /** SHA-256 of the policy document, hex; undefined when the report holds none. */
+  readonly policyHash: string | undefined;
   /** Index to hex value, as the TPM signed them; empty when no quote held. */
   readonly pcrs: Readonly<Record<string, string>>;
   /** Subjects from the EK's issuer to its root; empty unless that was checked. */
@@ -73,10 +76,11 @@ export function verifyReport(question: ReportQuestion): ReportAppraisal {
     chain.check,
     freshnessCheck({ ...body, ...signed.stated }, word.policy?.lifetimeMs, moment, nowMs),
     ...said(body, word),
-  ];
+  ].map(withClaim);
   const { pcrs } = evidence;
-  const { enrolment, owner } = word;
-  const told = { ...signed, asOf: moment, enrolment, owner, pcrs, ekChain: chain.ekChain };
+  const { enrolment, owner, policyHash } = word;
+  const { ekChain } = chain;
+  const told = { ...signed, asOf: moment, enrolment, owner, policyHash, pcrs, ekChain };
   return { verdict: verdictOf(checks), checks, digest, told };
 }
 

@@ -1,5 +1,5 @@
 // A JSON Web Signature in its compact form (RFC 7515 7.1), taken apart strictly. It verifies nothing and
-// trusts nothing: which algorithm is acceptable and whose key it must be is for judge.ts.
+// trusts nothing: which algorithm is acceptable and whose key it must be is for signature.ts.
 import { b64url, fromB64url, utf8, type Bytes } from '#agent/base/bytes.ts';
 import type { Json } from '#agent/base/jcs.ts';
 import { malformed } from '#attest/cursor.ts';
@@ -13,14 +13,14 @@ export type JsonObject = { readonly [name: string]: Json | undefined };
 
 export interface Jws {
   readonly header: JsonObject;
-  readonly payload: JsonObject;
+  readonly payload: Buffer;
   /** ASCII of header, dot, payload (RFC 7515 5.2): what was signed. */
   readonly signed: Uint8Array;
   /** Empty where the token has none. */
   readonly signature: Buffer;
 }
 
-/** Reads a token whose payload is a JSON object, as that of a JWT is. Errors: EVIDENCE_MALFORMED. */
+/** Takes a token apart. Errors: EVIDENCE_MALFORMED. */
 export function parseJws(token: string): Jws {
   const parts = token.split('.', 4);
   const [header, payload, signature] = parts;
@@ -28,8 +28,8 @@ export function parseJws(token: string): Jws {
     throw malformed(WHAT, 'not three parts with a dot between them');
   }
   return {
-    header: jsonPart('header', decoded('header', header), MAX_HEADER_BYTES),
-    payload: jsonPart('payload', decoded('payload', payload), MAX_PAYLOAD_BYTES),
+    header: jsonObject('header', decoded('header', header), MAX_HEADER_BYTES),
+    payload: decoded('payload', payload),
     signed: utf8(`${header}.${payload}`),
     signature: decoded('signature', signature ?? ''),
   };
@@ -42,7 +42,11 @@ function decoded(part: string, text: string): Buffer {
   throw malformed(WHAT, `its ${part} is no base64url without padding`);
 }
 
-function jsonPart(part: string, bytes: Bytes, maxBytes: number): JsonObject {
+/** The claims set that the payload of a JWT is (RFC 7519 4). Errors: EVIDENCE_MALFORMED. */
+export const claimsSetOf = ({ payload }: Jws): JsonObject =>
+  jsonObject('payload', payload, MAX_PAYLOAD_BYTES);
+
+function jsonObject(part: string, bytes: Bytes, maxBytes: number): JsonObject {
   const json = readBounded(bytes, maxBytes);
   if ('why' in json) throw malformed(WHAT, `its ${part} is ${json.why}`);
   if (isObject(json.value)) return json.value;

@@ -61,8 +61,11 @@ const SIGNING_TYPES: readonly unknown[] = ['EC', 'RSA', 'OKP', 'AKP'];
 /** Members that only a private or a shared key has. */
 const SECRET_MEMBERS = ['d', 'k', 'priv'] as const;
 
-const isForSigning = ({ kty, use }: JsonObject): boolean =>
-  SIGNING_TYPES.includes(kty) && (use === undefined || use === 'sig');
+/** `use` and `key_ops` are optional (RFC 7517 4.2 and 4.3). */
+const isForSigning = ({ kty, use, key_ops: operations }: JsonObject): boolean =>
+  SIGNING_TYPES.includes(kty) &&
+  (use === undefined || use === 'sig') &&
+  (!Array.isArray(operations) || operations.includes('verify'));
 
 function jwkKey(jwk: JsonObject): EarKey {
   if (SECRET_MEMBERS.some((member) => jwk[member] !== undefined)) {

@@ -42,9 +42,12 @@ export const evidenceEar = defineVerb({
   },
 });
 
+/** `owner.pub`; and `owner.key`, whose reader says that it is the wrong half. */
+const OWNER_FILE = /"kind"\s*:\s*"Owner(?:Public)?Key"/;
+
 async function keysIn({ cwd }: Terminal, path: string): Promise<EarKey[]> {
   const bytes = await readInput({ cwd, path, what: 'verification key' }, MAX_KEY_BYTES);
-  return bytes.includes('OwnerPublicKey')
+  return OWNER_FILE.test(bytes.toString('latin1'))
     ? keysOfSigner(await readOwnerPublic(resolve(cwd, path)))
     : parseKeys(bytes);
 }
