@@ -8,6 +8,7 @@ import { checkImaList } from '#attest/ima/check.ts';
 import { verifyQuote, type PcrValues } from '#attest/quote.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
 import { parseAttest, type PcrSelection } from '#attest/tpm/attest.ts';
+import { judgeHcl, type HclEvidence } from './hclCheck.ts';
 import { keyChecks } from './keyCheck.ts';
 import type { AttestationKey } from './key.ts';
 import type { PcrBanks } from './pcrs.ts';
@@ -29,6 +30,8 @@ export interface QuoteEvidence {
   readonly pcrs: PcrBanks;
   readonly eventLog?: Bytes | undefined;
   readonly imaList?: Bytes | undefined;
+  /** What vouches for the key on Azure. */
+  readonly hcl?: HclEvidence | undefined;
 }
 
 export interface QuoteAppraisal {
@@ -54,13 +57,18 @@ export function judgeQuote(evidence: QuoteEvidence): QuoteAppraisal {
     pcrs,
   });
   const signed = answer.attest && quoteStatement(answer.attest);
-  const checks = [...keyChecks(key, evidence.akName), ...answer.checks];
-  if (signed === undefined) return { checks, claims: {}, attest: null };
+  const hcl = evidence.hcl && judgeHcl(evidence.hcl, key);
+  const checks = [...keyChecks(key, evidence.akName), ...(hcl?.checks ?? []), ...answer.checks];
+  if (signed === undefined) return { checks, claims: { ...hcl?.claims }, attest: null };
   const more = answer.confirmsPcrs
     ? [firmwareCheck(bank, pcrs), restCheck(evidence, pcrs), ...measured(evidence, pcrs)]
     : [confusionCheck(bank, selections), ...unmeasured(evidence)];
-  const claims = answer.confirmsPcrs ? { pcrs: { [bank]: valuesInHex(pcrs) } } : {};
-  return { checks: [...checks, ...more], claims, attest: signed };
+  const confirmed = answer.confirmsPcrs ? { pcrs: { [bank]: valuesInHex(pcrs) } } : {};
+  return {
+    checks: [...checks, ...more],
+    claims: { ...confirmed, ...hcl?.claims },
+    attest: signed,
+  };
 }
 
 /**
