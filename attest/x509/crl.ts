@@ -1,7 +1,7 @@
 // Certificate revocation lists (RFC 5280 5): which serial numbers a CA took back, until when the list
 // counts, and whether that CA signed it. It fetches nothing and knows no CA by itself.
 import type { X509Certificate } from 'node:crypto';
-import { verifyDerEcdsa } from '#agent/base/asymmetric.ts';
+import { verifyDerEcdsa, verifyJwa } from '#agent/base/asymmetric.ts';
 import { hex, type Bytes } from '#agent/base/bytes.ts';
 import { Cursor, malformed } from '#attest/cursor.ts';
 import { derChildren, derElement, type DerElement } from '#attest/der.ts';
@@ -13,11 +13,20 @@ const UTC_TIME = 0x17;
 const GENERALIZED_TIME = 0x18;
 const SEQUENCE = 0x30;
 
-/** RFC 5758 3.2: what makers of processors sign their lists with. */
-const HASHES: Readonly<Record<string, string>> = {
+/** ECDSA (RFC 5758 3.2), with which Intel signs its lists. */
+const ECDSA: Readonly<Record<string, string>> = {
   '1.2.840.10045.4.3.2': 'sha256',
   '1.2.840.10045.4.3.3': 'sha384',
 };
+/** RSASSA-PSS (RFC 4055 3.1), with which AMD does; the hash is the first of its parameters. */
+const RSASSA_PSS = '1.2.840.113549.1.1.10';
+const HASH_ALGORITHM = 0xa0;
+const PSS: Readonly<Record<string, 'PS256' | 'PS384'>> = {
+  '2.16.840.1.101.3.4.2.1': 'PS256',
+  '2.16.840.1.101.3.4.2.2': 'PS384',
+};
+
+type Scheme = { readonly ecdsa: string } | { readonly pss: 'PS256' | 'PS384' };
 
 const WHAT = 'certificate revocation list';
 
@@ -30,12 +39,13 @@ export interface RevocationList {
   readonly revoked: ReadonlySet<string>;
   /** The TBSCertList as it was signed. */
   readonly signed: Buffer;
-  readonly hash: string;
-  /** DER ECDSA signature. */
+  /** ECDSA with this hash, or RSASSA-PSS as JWA names it. */
+  readonly scheme: Scheme;
+  /** ECDSA in DER; RSASSA-PSS as it is. */
   readonly signature: Buffer;
 }
 
-/** Reads a DER CertificateList signed with ECDSA. Errors: EVIDENCE_MALFORMED. */
+/** Reads a DER CertificateList signed with ECDSA or RSASSA-PSS. Errors: EVIDENCE_MALFORMED. */
 export function parseCrl(bytes: Bytes): RevocationList {
   const whole = derElement(bytes, WHAT);
   if (whole.raw.length !== bytes.length) refuse(whole, 'bytes follow it');
@@ -51,14 +61,19 @@ export function parseCrl(bytes: Bytes): RevocationList {
   return {
     ...listed(fields),
     signed: tbs.raw,
-    hash: hashOf(algorithm),
+    scheme: schemeOf(algorithm),
     signature: bits.content.subarray(1), // after the count of unused bits
   };
 }
 
 /** Whether the key of `issuer` signed the list. */
-export const crlSignedBy = (crl: RevocationList, issuer: X509Certificate): boolean =>
-  verifyDerEcdsa(issuer.publicKey, crl.hash, crl.signed, crl.signature);
+export const crlSignedBy = (
+  { scheme, signed, signature }: RevocationList,
+  { publicKey }: X509Certificate,
+): boolean =>
+  'ecdsa' in scheme
+    ? verifyDerEcdsa(publicKey, scheme.ecdsa, signed, signature)
+    : verifyJwa(publicKey, scheme.pss, signed, signature);
 
 /** Whether the list takes back this certificate; the list must be one of its issuer. */
 export const isRevoked = (crl: RevocationList, certificate: X509Certificate): boolean =>
@@ -97,9 +112,21 @@ function serialOf(entry: DerElement): string {
     : refuse(entry, 'an entry of no serial');
 }
 
-function hashOf(algorithm: DerElement): string {
-  const oid = objectIdentifier(derElement(algorithm.content, WHAT));
-  return HASHES[oid] ?? refuse(algorithm, `signature algorithm ${oid} is not ECDSA with SHA-2`);
+function schemeOf(algorithm: DerElement): Scheme {
+  const [id, parameters] = derChildren(algorithm, WHAT);
+  const oid = id === undefined ? '' : objectIdentifier(id);
+  const ecdsa = ECDSA[oid];
+  if (ecdsa !== undefined) return { ecdsa };
+  const pss = oid === RSASSA_PSS && parameters !== undefined ? PSS[pssHash(parameters)] : undefined;
+  return pss === undefined
+    ? refuse(algorithm, `signature algorithm ${oid} is neither ECDSA nor RSASSA-PSS with SHA-2`)
+    : { pss };
+}
+
+function pssHash(parameters: DerElement): string {
+  const tagged = derChildren(parameters, WHAT).find(({ tag }) => tag === HASH_ALGORITHM);
+  if (tagged === undefined) return '';
+  return objectIdentifier(derElement(derElement(tagged.content, WHAT).content, WHAT));
 }
 
 const isTime = ({ tag }: DerElement): boolean => tag === UTC_TIME || tag === GENERALIZED_TIME;
