@@ -22,6 +22,8 @@ export interface LogTruth {
   readonly events: number;
   readonly trailing_bytes: number;
   readonly startup_locality: number | null;
+  /** Contents of the SecureBoot variable as logged, hex; null when it is not. */
+  readonly secureboot_var: string | null;
   readonly pcrs: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly digest_ne_hash_of_data: readonly (readonly [event: number, pcr: number])[];
   readonly error?: string;
@@ -46,6 +48,12 @@ export interface QuoteTruth {
   readonly nonce_matches: boolean;
   readonly pcr_digest_matches?: boolean;
   readonly ak_name?: string;
+}
+
+/** What the origin's own tests say of a file, where they say anything. */
+export function statedOf<T>(path: string): T | undefined {
+  const all = JSON.parse(vectorText('TRUTH.json')) as Record<string, { readonly stated?: T }>;
+  return all[path]?.stated;
 }
 
 interface TruthEntry<T> {
