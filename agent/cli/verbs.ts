@@ -108,6 +108,26 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('#agent/cli/evidence/ek.ts')).evidenceEk),
   },
   {
+    name: 'policy from-evidence',
+    summary: 'make a reference policy out of golden nodes’ event logs, or add to one',
+    load: async () => runnable((await import('./policyFromEvidence.ts')).policyFromEvidence),
+  },
+  {
+    name: 'policy diff',
+    summary: 'say what a new node or an update would change of a reference policy',
+    load: async () => runnable((await import('./policyDiff.ts')).policyDiff),
+  },
+  {
+    name: 'policy sign',
+    summary: 'sign a reference policy as an owner',
+    load: async () => runnable((await import('./policySign.ts')).policySign),
+  },
+  {
+    name: 'policy check',
+    summary: 'hold the boot of a node against a reference policy',
+    load: async () => runnable((await import('./policyCheck.ts')).policyCheck),
+  },
+  {
     name: 'roots list',
     summary: 'list the roots and intermediates of TPM makers, and where they came from',
     load: async () => runnable((await import('./rootsList.ts')).rootsList),

@@ -1,4 +1,4 @@
-// The value of `--at`: the moment as of which an evidence verb judges. It means the same to every reader:
+// The value of `--at`: the moment as of which an evidence verb judges, and of flags like it. It means the same to every reader:
 // without an offset it is UTC, and a number counts from 1970.
 import { systemClock } from '#agent/base/clock.ts';
 import { usage } from '#agent/cli/arguments.ts';
@@ -11,9 +11,9 @@ const FIRST_MS = 1e11;
 
 /**
  * Unix milliseconds of `2026-01-31`, `2026-01-31T12:00:00Z`, Unix seconds or Unix milliseconds; now when
- * `text` is undefined. Errors: USAGE, naming `verb`.
+ * `text` is undefined. Errors: USAGE, naming `verb` and `flag`.
  */
-export function readMoment(text: string | undefined, verb: string): number {
+export function readMoment(text: string | undefined, verb: string, flag = 'at'): number {
   if (text === undefined) return systemClock.wallMs();
   if (UNIX.test(text)) return Number(text) < FIRST_MS ? Number(text) * 1000 : Number(text);
   const [, day, time = '00:00', offset = 'Z'] = ISO.exec(text) ?? [];
@@ -22,6 +22,6 @@ export function readMoment(text: string | undefined, verb: string): number {
   const given = JSON.stringify(text.slice(0, 80));
   throw usage(
     verb,
-    `--at is ${given} and must be a time such as 2026-01-31T12:00:00Z or Unix seconds`,
+    `--${flag} is ${given} and must be a time such as 2026-01-31T12:00:00Z or Unix seconds`,
   );
 }
