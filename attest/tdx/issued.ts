@@ -10,6 +10,9 @@ import { day, listOf } from './revocation.ts';
 import { commonName } from './signatureChecks.ts';
 import type { SignedText } from './signedText.ts';
 
+/** A PCK chains to the root too, but must not speak for Intel: the signer is known by its name. */
+const TCB_SIGNER = 'Intel SGX TCB Signing';
+
 /** Judges the signature of `signed`, which `name` names (PCS API v4, TCB-Info-Issuer-Chain). */
 export function issuedCheck(
   name: string,
@@ -18,32 +21,26 @@ export function issuedCheck(
   { anchors, atMs }: { readonly anchors: TdxAnchors; readonly atMs: number },
 ): Check {
   const message = Buffer.from(text);
-  const signers = certificates.filter(({ ca }) => !ca);
+  const signers = certificates.filter(({ subject }) => commonName(subject) === TCB_SIGNER);
   const signer = signers.find(({ publicKey }) => verifyJwa(publicKey, 'ES256', message, signature));
   if (signer === undefined) {
     if (verifyJwa(anchors.tcbSigner, 'ES256', message, signature)) {
-      return pass(
-        name,
-        'Signed by the key of Intel SGX TCB Signing; no issuer chain came with it.',
-      );
+      return pass(name, `Signed by the key of ${TCB_SIGNER}; no certificate of it came with it.`);
     }
-    const text =
-      'Its signature verifies neither under a certificate of the collateral nor under the key of Intel SGX TCB Signing: a character changed, or it was reformatted. Fetch it again and keep it as it comes.';
+    const text = `Its signature does not verify under a key of ${TCB_SIGNER}: a character changed, or it was reformatted. Fetch it again and keep it as it comes.`;
     return fail(name, text);
   }
   const chain = chainTo(signer, certificates, atMs);
-  const who = commonName(signer.subject);
-  if (!chain.trusted)
-    return fail(name, `Signed by ${who}, whose chain does not hold: ${chain.why}.`);
+  if (!chain.trusted) return fail(name, `The chain of its signer does not hold: ${chain.why}.`);
   const root = chain.issuers.at(-1);
   if (root === undefined || keyDigest(root) !== anchors.rootKey) {
-    return fail(name, `Signed by ${who}, whose chain does not end at the Intel SGX Root CA.`);
+    return fail(name, 'The chain of its signer does not end at the Intel SGX Root CA.');
   }
   const list = listOf(root, lists);
   if (list !== undefined && isRevoked(list, signer)) {
-    return fail(name, `Signed by ${who}, which the root CA took back. Fetch it again.`);
+    return fail(name, 'The root CA took back the certificate of its signer. Fetch it again.');
   }
-  return pass(name, `Signed by ${who}, whose chain ends at the Intel SGX Root CA.`);
+  return pass(name, `Signed by ${TCB_SIGNER}, whose chain ends at the Intel SGX Root CA.`);
 }
 
 /** Whether a document still counts at `atMs`; a newer one than `atMs` does: it knows more, not less. */

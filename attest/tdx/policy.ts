@@ -1,9 +1,9 @@
 // What owners ask of a trust domain and of the platform under it: reference values and floors, as a JSON
 // document. docs/evidence/tdx.md shows one. A value that it does not name is a claim not checked.
-import { problemsOf } from '#agent/base/schema.ts';
-import { malformed } from '#attest/cursor.ts';
+import type { Bytes } from '#agent/base/bytes.ts';
+import { parseAs } from '#agent/base/schema.ts';
 import { z } from 'zod';
-import { hexText, parseJson } from './signedText.ts';
+import { hexText } from './signedText.ts';
 import { TCB_STATUSES } from './tcbStatus.ts';
 
 /** A policy of some hundred alternatives is far below it. */
@@ -41,10 +41,20 @@ export type TdxPolicy = z.infer<typeof tdxPolicySchema>;
 /** Asks for nothing in particular. */
 export const NO_POLICY: TdxPolicy = tdxPolicySchema.parse({ v: 1 });
 
-/** Errors: EVIDENCE_MALFORMED, with every problem. */
-export function parseTdxPolicy(text: string): TdxPolicy {
-  const what = 'TDX policy';
-  const read = tdxPolicySchema.safeParse(parseJson(text, what));
-  if (read.success) return read.data;
-  throw malformed(what, problemsOf(read.error).join('; '));
+/** Reads a policy, JSON. Errors: POLICY_INVALID with every problem. */
+export const readTdxPolicy = (bytes: Bytes): TdxPolicy =>
+  parseAs(tdxPolicySchema, jsonOf(bytes), {
+    code: 'POLICY_INVALID',
+    op: 'evidence.policy',
+    what: 'TDX policy',
+    hint: 'It is {"v":1,"mr_td":["<hex>"],"accept_tcb_status":["SWHardeningNeeded"]}; docs/evidence/tdx.md describes each field.',
+  });
+
+/** Undefined, which fits no schema, where it is no JSON. */
+function jsonOf(bytes: Bytes): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch {
+    return undefined;
+  }
 }

@@ -10,6 +10,7 @@ import { departures, parseQeIdentity, type QeIdentity } from './qeIdentity.ts';
 import {
   moduleOf,
   moduleSvn,
+  moduleVersion,
   parseTcbInfo,
   reachedLevel,
   reachedSvn,
@@ -118,7 +119,7 @@ function platformAnswer(question: TcbQuestion): PlatformAnswer {
     return { checks: [...checks, fail('FMSPC', text)] };
   }
   checks.push(pass('FMSPC', `The TCB info is for this kind of processor, ${info.fmspc}.`));
-  const level = levelAnswer(info, { pck: platform, teeTcbSvn: report.teeTcbSvn }, report);
+  const level = levelAnswer(info, { pck: platform, teeTcbSvn: report.teeTcbSvn });
   const module = moduleAnswer(info, report);
   return {
     checks: [...checks, level.check, module.check],
@@ -145,7 +146,7 @@ interface PartAnswer {
   readonly status: Reached | null | undefined;
 }
 
-function levelAnswer(info: TcbInfo, platform: PlatformTcb, report: TdReport): PartAnswer {
+function levelAnswer(info: TcbInfo, platform: PlatformTcb): PartAnswer {
   const name = 'TCB level';
   const level = reachedLevel(info, platform);
   const [newest] = info.tcbLevels;
@@ -165,16 +166,9 @@ function levelAnswer(info: TcbInfo, platform: PlatformTcb, report: TdReport): Pa
   const reached = `Level ${level.tcbStatus} of ${level.tcbDate}`;
   const behind = missing.length === 0 ? '' : ` Short of the newest: ${missing.join('; ')}.`;
   return {
-    check: pass(name, `${reached}.${behind}${relaunch(info, platform, report)}`),
+    check: pass(name, `${reached}.${behind}`),
     status: level,
   };
-}
-
-/** TDX 1.5: the host's module was updated since the domain was started, and a start would help. */
-function relaunch(info: TcbInfo, { pck }: PlatformTcb, { teeTcbSvn, later }: TdReport): string {
-  if (later === undefined || later.teeTcbSvn2.equals(teeTcbSvn)) return '';
-  const now = reachedLevel(info, { pck, teeTcbSvn: later.teeTcbSvn2 });
-  return ` The host runs another TDX module than when the domain was started, of level ${now?.tcbStatus ?? 'none'}: start the domain again to have it count.`;
 }
 
 function moduleAnswer(info: TcbInfo, report: TdReport): PartAnswer {
@@ -194,11 +188,9 @@ function moduleAnswer(info: TcbInfo, report: TdReport): PartAnswer {
     };
   }
   const svn = moduleSvn(report.teeTcbSvn);
-  const [newest] = identity.tcbLevels;
+  const needed = identity.tcbLevels[0]?.tcb.isvsvn ?? 0;
   const short =
-    newest !== undefined && svn < newest.tcb.isvsvn
-      ? ` Its SVN is ${svn}, needs ${newest.tcb.isvsvn}: update the TDX module.`
-      : '';
+    svn < needed ? ` Its SVN is ${svn}, needs ${needed}: ${moduleRemedy(report, needed)}.` : '';
   const level = reachedSvn(identity.tcbLevels, svn);
   return level === undefined
     ? { check: fail(name, `${identity.id} reaches no level.${short}`), status: null }
@@ -206,6 +198,15 @@ function moduleAnswer(info: TcbInfo, report: TdReport): PartAnswer {
         check: pass(name, `${identity.id} SVN ${svn} is ${level.tcbStatus}.${short}`),
         status: level,
       };
+}
+
+/** From TDX 1.5 on the host can change the module under a running domain, which keeps the old SVN. */
+function moduleRemedy({ teeTcbSvn, later }: TdReport, needed: number): string {
+  const now = later?.teeTcbSvn2 ?? teeTcbSvn;
+  const isThere = moduleVersion(now) === moduleVersion(teeTcbSvn) && moduleSvn(now) >= needed;
+  return isThere
+    ? `the host runs SVN ${moduleSvn(now)} by now, start the domain again`
+    : 'update the TDX module of the host';
 }
 
 interface EnclaveAnswer {

@@ -40,6 +40,8 @@ const PACKAGES = /^(@hpke\/|mlkem|@noble\/(curves|post-quantum)|@nats-io\/nkeys)
 const PARSING_ONLY: Readonly<Record<string, readonly string[]>> = {
   // Parses certificates in evidence, once per appraisal.
   'attest/x509/certificate.ts': ['X509Certificate'],
+  // Makes the TDX quotes and the collateral of tests; nothing of the product imports it.
+  'attest/testdata/tdx.ts': ['sign'],
   // Makes the certificates of tests; nothing of the product imports it.
   'attest/testdata/certificate.ts': ['generateKeyPairSync', 'sign', 'X509Certificate'],
   // Makes the Nitro documents of tests; nothing of the product imports it.

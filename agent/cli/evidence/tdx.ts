@@ -5,7 +5,7 @@ import { defineVerb } from '#agent/cli/verb.ts';
 import { replayRtmrs } from '#attest/eventlog/ccel.ts';
 import { MAX_COLLATERAL_BYTES, readCollateral, type Collateral } from '#attest/tdx/collateral.ts';
 import { judgeTdx } from '#attest/tdx/judge.ts';
-import { MAX_POLICY_BYTES, parseTdxPolicy } from '#attest/tdx/policy.ts';
+import { MAX_POLICY_BYTES, readTdxPolicy } from '#attest/tdx/policy.ts';
 import { MAX_QUOTE_BYTES } from '#attest/tdx/quote.ts';
 import { readInput } from './input.ts';
 import { printJudged } from './judged.ts';
@@ -46,7 +46,7 @@ export const evidenceTdx = defineVerb({
       policy:
         flags.policy === undefined
           ? undefined
-          : parseTdxPolicy((await file(flags.policy, 'TDX policy', MAX_POLICY_BYTES)).toString()),
+          : readTdxPolicy(await file(flags.policy, 'TDX policy', MAX_POLICY_BYTES)),
       replayed:
         flags.ccel === undefined
           ? undefined
