@@ -5,6 +5,7 @@ import { certificateSignedBy } from '#agent/base/asymmetric.ts';
 import { hex, sha256 } from '#agent/base/bytes.ts';
 import { fail, notChecked, pass, type Check } from '#attest/check.ts';
 import { isSelfSigned, outOfDate } from '#attest/x509/chain.ts';
+import { crlSignedBy, isRevoked, type RevocationList } from '#attest/x509/crl.ts';
 import { AMD_ROOTS } from './product.ts';
 import { commonName, type Vek } from './vek.ts';
 
@@ -12,6 +13,8 @@ export interface ChainTerms {
   readonly certificates: readonly X509Certificate[];
   /** SHA-256 in hex of root certificates that are trusted besides AMD's own. */
   readonly roots: readonly string[];
+  /** AMD's revocation lists, those of other products among them. */
+  readonly revocationLists: readonly RevocationList[];
   /** Unix milliseconds as of which certificates must be valid. */
   readonly atMs: number;
 }
@@ -19,19 +22,27 @@ export interface ChainTerms {
 const CHAIN = 'certificate chain';
 const ROOT = 'AMD root';
 
-/** Checks from the certificate of `vek` up to the root; all of them pass when it can be relied on. */
-export function chainChecks(leaf: X509Certificate, vek: Vek, terms: ChainTerms): Check[] {
+export interface ChainAnswer {
+  readonly checks: readonly Check[];
+  /** True when it ends at a trusted root, is valid, and nothing given takes it back. */
+  readonly holds: boolean;
+}
+
+/** Judges the chain from `leaf`, the certificate of `vek`, up to its root. */
+export function judgeChain(leaf: X509Certificate, vek: Vek, terms: ChainTerms): ChainAnswer {
   const authorities = terms.certificates.filter(({ ca }) => ca);
   const ask = issuerOf(leaf, authorities);
-  if ('check' in ask) return [ask.check];
+  if ('check' in ask) return { checks: [ask.check], holds: false };
   const ark = issuerOf(ask.issuer, authorities);
-  if ('check' in ark) return [ark.check];
+  if ('check' in ark) return { checks: [ark.check], holds: false };
   const [intermediate, root] = [commonName(ask.issuer), commonName(ark.issuer)];
-  return [
+  const checks = [
     pass(CHAIN, `${commonName(leaf)} is certified by ${intermediate}, that by ${root}.`),
     rootCheck(ark.issuer, vek, terms.roots),
     validityCheck([leaf, ask.issuer, ark.issuer], terms.atMs),
+    revocationCheck(ask.issuer, ark.issuer, terms),
   ];
+  return { checks, holds: checks.every(({ result }) => result !== 'fail') };
 }
 
 function issuerOf(
@@ -83,4 +94,31 @@ function validityCheck(path: readonly X509Certificate[], atMs: number): Check {
   const at = new Date(atMs).toISOString();
   const remedy = 'Get the current one, or judge an archived report as of its time with --at.';
   return fail(name, `At ${at} ${why}. ${remedy}`);
+}
+
+/** AMD takes back intermediate keys by a list of its root; a VEK is superseded by a new TCB instead. */
+function revocationCheck(ask: X509Certificate, ark: X509Certificate, terms: ChainTerms): Check {
+  const name = 'revocation';
+  const { revocationLists: lists, atMs } = terms;
+  const [intermediate, root] = [commonName(ask), commonName(ark)];
+  if (lists.length === 0) {
+    return notChecked(
+      name,
+      `No revocation list is given (--crl): whether AMD took back ${intermediate} is not known.`,
+    );
+  }
+  const list = lists.find((each) => crlSignedBy(each, ark));
+  if (list === undefined)
+    return fail(name, `No list given is signed by ${root}: get the one of this product.`);
+  if (isRevoked(list, ask))
+    return fail(name, `AMD took back ${intermediate}: nothing under it counts.`);
+  return list.nextUpdateMs !== undefined && atMs > list.nextUpdateMs
+    ? fail(
+        name,
+        `The list of ${root} was due for renewal ${new Date(list.nextUpdateMs).toISOString()}: get the current one.`,
+      )
+    : pass(
+        name,
+        `${intermediate} is not on the list of ${root} of ${new Date(list.thisUpdateMs).toISOString()}.`,
+      );
 }

@@ -3,12 +3,21 @@ import { describe, expect, it } from 'vitest';
 import { hex } from '#agent/base/bytes.ts';
 import type { Verdict } from '#attest/check.ts';
 import { trustVector } from '#attest/trustVector.ts';
-import { makeCertificate, makeKeys } from '#attest/testdata/certificate.ts';
+import {
+  makeCertificate,
+  makeKeys,
+  makeRevocationList,
+  type Issuer,
+} from '#attest/testdata/certificate.ts';
 import { flipped } from '#attest/testdata/hostile.ts';
 import { MADE_CHIP, MADE_TCB, makeSnpReport } from '#attest/testdata/snp.ts';
-import { judgeSnp } from '#attest/testdata/snpJudge.ts';
+import { judgeSnp, SNP_WHEN } from '#attest/testdata/snpJudge.ts';
+import { parseCrl } from '#attest/x509/crl.ts';
 import type { SnpPolicy } from './policy.ts';
 import { SNP_REPORT_BYTES } from './report.ts';
+
+const DAY_MS = 86_400_000;
+const ASK_SERIAL = 1;
 
 describe('judgeEndorsement()', () => {
   const made = makeSnpReport();
@@ -71,6 +80,23 @@ describe('judgeEndorsement()', () => {
       expect(claims).toEqual({});
       expect(text('certificate chain')).toContain('does not verify');
     }
+  });
+
+  it.each<[string, Issuer, number, readonly number[], readonly string[]]>([
+    ['accepts an intermediate that is not on the list', made.ark, 1, [ASK_SERIAL + 1], []],
+    ['fails one that AMD took back', made.ark, 1, [ASK_SERIAL], ['revocation']],
+    ['fails a list that is due for renewal', made.ark, -1, [], ['revocation']],
+    ['fails a list of another root', other.ark, 1, [], ['revocation']],
+  ])('%s', (_, issuer, days, revoked, failing) => {
+    const list = makeRevocationList({
+      issuer,
+      thisUpdateMs: SNP_WHEN - 30 * DAY_MS,
+      nextUpdateMs: SNP_WHEN + days * DAY_MS,
+      revoked,
+    });
+    const { failed, claims } = judgeSnp(made, {}, [parseCrl(list)]);
+    expect(failed).toEqual(failing);
+    expect(Object.keys(claims).length === 0).toBe(failing.length > 0);
   });
 
   it('takes the certificates in any order, and the VEK that signed among several', () => {

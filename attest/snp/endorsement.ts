@@ -3,7 +3,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { verifyJwa } from '#agent/base/asymmetric.ts';
 import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
-import { chainChecks, type ChainTerms } from './chain.ts';
+import { judgeChain, type ChainTerms } from './chain.ts';
 import { whereToGetVek } from './kds.ts';
 import type { SnpReport } from './report.ts';
 import { commonName, readVek, vekKindOf, type Vek } from './vek.ts';
@@ -25,20 +25,14 @@ export function judgeEndorsement(report: SnpReport, terms: ChainTerms): Endorsem
     return { checks: [about('hardware', found.check)], vek: undefined, authentic: false };
   }
   const { certificate, vek, signed } = found;
-  const chain = chainChecks(certificate, vek, terms);
-  const signature = signatureCheck(signed, vek);
-  const checks = [keyCheck(vek), ...chain, REVOCATION, signature];
+  const chain = judgeChain(certificate, vek, terms);
+  const checks = [keyCheck(vek), ...chain.checks, signatureCheck(signed, vek)];
   return {
     checks: checks.map((check) => about('hardware', check)),
     vek,
-    authentic: [...chain, signature].every(({ result }) => result === 'pass'),
+    authentic: chain.holds && signed,
   };
 }
-
-const REVOCATION = notChecked(
-  'revocation',
-  'No revocation list is read: whether AMD took back the intermediate key is not known.',
-);
 
 type Signer =
   | { readonly certificate: X509Certificate; readonly vek: Vek; readonly signed: boolean }

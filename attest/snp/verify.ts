@@ -3,6 +3,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Bytes } from '#agent/base/bytes.ts';
 import { fail, notChecked, pass, type Check } from '#attest/check.ts';
+import type { RevocationList } from '#attest/x509/crl.ts';
 import { bindingChecks } from './binding.ts';
 import { policyFault } from './bits.ts';
 import { parseSnpEvidence } from './certificates.ts';
@@ -18,6 +19,8 @@ export interface SnpQuestion {
   readonly report: Bytes;
   /** VEK, ASK or ASVK and ARK, in any order; those of the table are added. */
   readonly certificates: readonly X509Certificate[];
+  /** AMD's revocation lists; none: whether AMD took back a key is said not to be known. */
+  readonly revocationLists?: readonly RevocationList[];
   /** Undefined: genuine hardware, no debugging, no migration agent, and nothing compared. */
   readonly policy?: SnpPolicy | undefined;
   /** Unix milliseconds. */
@@ -37,6 +40,7 @@ export function verifySnpReport(question: SnpQuestion): SnpAppraisal {
   const { checks, vek, authentic } = judgeEndorsement(report, {
     certificates: [...question.certificates, ...certificates],
     roots: policy.roots ?? [],
+    revocationLists: question.revocationLists ?? [],
     atMs,
   });
   const before = [formCheck(report), ...checks];

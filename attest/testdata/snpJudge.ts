@@ -2,6 +2,7 @@
 import { verdictOf } from '#attest/check.ts';
 import { NO_SNP_POLICY, type SnpPolicy } from '#attest/snp/policy.ts';
 import { verifySnpReport } from '#attest/snp/verify.ts';
+import type { RevocationList } from '#attest/x509/crl.ts';
 import type { MadeSnp } from './snp.ts';
 
 /** When every made certificate is valid. */
@@ -11,11 +12,13 @@ export const SNP_WHEN = Date.UTC(2026, 0, 1);
 export function judgeSnp(
   { report, certificates, root }: Pick<MadeSnp, 'report' | 'certificates' | 'root'>,
   policy: Partial<SnpPolicy> = {},
+  revocationLists: readonly RevocationList[] = [],
 ) {
   const appraisal = verifySnpReport({
     report,
     certificates,
     policy: { ...NO_SNP_POLICY, roots: [root], ...policy },
+    revocationLists,
     atMs: SNP_WHEN,
   });
   const failed = appraisal.checks.filter(({ result }) => result === 'fail').map(({ name }) => name);

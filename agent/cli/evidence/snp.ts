@@ -5,6 +5,7 @@ import { defineVerb } from '#agent/cli/verb.ts';
 import { readCertificates } from '#attest/snp/certificates.ts';
 import { readSnpPolicy } from '#attest/snp/policy.ts';
 import { verifySnpReport } from '#attest/snp/verify.ts';
+import { parseCrl, type RevocationList } from '#attest/x509/crl.ts';
 import { readInput } from './input.ts';
 import { printJudged } from './judged.ts';
 import { readMoment } from './moment.ts';
@@ -13,6 +14,7 @@ const VERB = 'evidence snp';
 /** A report and four pages of certificates are under 24 KiB. */
 const MAX_REPORT_BYTES = 64 << 10;
 const MAX_CHAIN_BYTES = 64 << 10;
+const MAX_CRL_BYTES = 1 << 20;
 const MAX_POLICY_BYTES = 1 << 20;
 
 /** `tidelock evidence snp`. */
@@ -30,6 +32,11 @@ export const evidenceSnp = defineVerb({
       value: 'FILE',
       help: 'ASK or ASVK and ARK, PEM or DER, as AMD’s cert_chain; may be repeated',
     },
+    crl: {
+      type: 'strings',
+      value: 'FILE',
+      help: 'AMD’s revocation list of the product, DER; may be repeated',
+    },
     policy: { type: 'string', value: 'FILE', help: 'reference values, floors and flags, JSON' },
     at: {
       type: 'string',
@@ -43,24 +50,27 @@ export const evidenceSnp = defineVerb({
     'tidelock evidence snp report.bin --vek vcek.der --chain cert_chain.pem\ntidelock evidence snp report.bin --vek vcek.der --chain cert_chain.pem --policy snp-policy.json -o json',
   run: async (invocation) => {
     const { flags, operands, terminal } = invocation;
-    const { cwd } = terminal;
+    const read = (path: string, what: string, maxBytes: number): Promise<Buffer> =>
+      readInput({ cwd: terminal.cwd, path, what }, maxBytes);
     const atMs = readMoment(flags.at, VERB);
     const certificates: X509Certificate[] = [];
     for (const path of [flags.vek ?? [], ...flags.chain].flat()) {
-      const from = { cwd, path, what: 'certificates' };
-      certificates.push(...readCertificates(await readInput(from, MAX_CHAIN_BYTES), from.what));
+      const what = 'certificates';
+      certificates.push(...readCertificates(await read(path, what, MAX_CHAIN_BYTES), what));
     }
-    const { policy: path } = flags;
+    const revocationLists: RevocationList[] = [];
+    for (const path of flags.crl) {
+      revocationLists.push(parseCrl(await read(path, 'revocation list', MAX_CRL_BYTES)));
+    }
     const policy =
-      path === undefined
+      flags.policy === undefined
         ? undefined
-        : readSnpPolicy(await readInput({ cwd, path, what: 'SNP policy' }, MAX_POLICY_BYTES));
-    const from = { cwd, path: operands[0] ?? '', what: 'SNP report' };
-    const report = await readInput(from, MAX_REPORT_BYTES);
+        : readSnpPolicy(await read(flags.policy, 'SNP policy', MAX_POLICY_BYTES));
+    const report = await read(operands[0] ?? '', 'SNP report', MAX_REPORT_BYTES);
     return printJudged(
       invocation,
       'SnpEvidence',
-      verifySnpReport({ report, certificates, policy, atMs }),
+      verifySnpReport({ report, certificates, revocationLists, policy, atMs }),
     );
   },
 });
