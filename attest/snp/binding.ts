@@ -4,7 +4,7 @@ import { hex } from '#agent/base/bytes.ts';
 import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
 import { productOfCpu } from './product.ts';
 import { isZero, type SnpReport } from './report.ts';
-import { hasUnknownTcb, readTcb, shortfalls, shortfallText, tcbText } from './tcb.ts';
+import { hasUnknownTcb, readTcb, shortfalls, tcbText } from './tcb.ts';
 import type { Vek } from './vek.ts';
 
 /** Compares `report` with what AMD certified of its key. */
@@ -29,7 +29,7 @@ function productCheck({ cpu, version }: SnpReport, vek: Vek): Check {
     ? pass(name, `The processor is a ${product}: ${words}.`)
     : fail(
         name,
-        `The processor is ${product === undefined ? 'of no known product' : `a ${product}`} (${words}), its key of a ${vek.productName}.`,
+        `The processor is ${product ?? 'of no known product'} (${words}), its key of a ${vek.productName}.`,
       );
 }
 
@@ -70,7 +70,7 @@ function certifiedTcb({ reportedTcb }: SnpReport, { product, rawTcb, tcb, kind }
 
 /**
  * The reported TCB may be below the committed one, never above the current; what is committed is not
- * above what runs (AMD 56860 3.3).
+ * above what runs (AMD 56860, SNP_CONFIG and SNP_COMMIT).
  */
 function tcbOrder(report: SnpReport, { product }: Vek): Check {
   const name = 'TCB order';
@@ -85,9 +85,10 @@ function tcbOrder(report: SnpReport, { product }: Vek): Check {
   ] as const) {
     const short = shortfalls(current, readTcb(below, product));
     if (short.length > 0) {
+      const names = short.map(({ component }) => component).join(', ');
       return fail(
         name,
-        `The current TCB is below the ${words} one, which firmware never writes: ${shortfallText(short)}.`,
+        `The current TCB, ${tcbText(current)}, is below the ${words} one in ${names}: firmware never writes that.`,
       );
     }
   }

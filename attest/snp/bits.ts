@@ -1,5 +1,5 @@
 // The bit fields of an SNP report by the names of the specification: what the guest's owner asked of the
-// platform (GUEST_POLICY, AMD 56860 Table 10) and how the platform is set up (PLATFORM_INFO, Table 24).
+// platform (GUEST_POLICY, AMD 56860 4.3) and how the platform is set up (PLATFORM_INFO, 7.3).
 
 const POLICY_BITS = {
   smt: 16,

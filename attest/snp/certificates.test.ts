@@ -41,6 +41,10 @@ it('parseSnpEvidence() refuses a table that points outside itself or holds no ce
   );
 });
 
+it('readCertificates() refuses an empty file', () => {
+  expect(outcome((bytes) => readCertificates(bytes, 'VEK'), Buffer.alloc(0))).toBe('malformed');
+});
+
 it('parseSnpEvidence() and readCertificates() end in one error on any bytes', () => {
   const table = withTable([[GUIDS[0], made.vek.der]]);
   fc.assert(fc.property(hostile(table), (bytes) => void outcome(parseSnpEvidence, bytes)));

@@ -1,5 +1,5 @@
 // The certificates that come with an SNP report: as files, PEM or DER, or in the table that the host
-// appends to an extended report (GHCB, AMD 56421 4.1.8.1). It reads them and trusts none.
+// appends to an extended report (GHCB, AMD 56421). It reads them and trusts none.
 import type { X509Certificate } from 'node:crypto';
 import { fromHex, hex, type Bytes } from '#agent/base/bytes.ts';
 import { Cursor, malformed } from '#attest/cursor.ts';
@@ -39,6 +39,7 @@ export function parseSnpEvidence(bytes: Bytes): SnpEvidence {
 export function readCertificates(bytes: Bytes, what: string): X509Certificate[] {
   const text = Buffer.from(bytes).toString('latin1');
   if (text.includes('-----BEGIN')) return pemCertificates(text, what, MAX_CERTIFICATES);
+  if (bytes.length === 0) throw malformed(what, 'it is empty');
   const certificates: X509Certificate[] = [];
   for (let rest = bytes; rest.length > 0;) {
     const { raw } = derElement(rest, what);
@@ -69,11 +70,8 @@ function tableCertificates(table: Bytes): X509Certificate[] {
 /** The first three fields of a GUID with their bytes reversed (RFC 9562 4). */
 function mixedEndian(guid: string): string {
   const bytes = fromHex(guid);
-  for (const [start, end] of [
-    [0, 4],
-    [4, 6],
-    [6, 8],
-  ])
-    bytes.subarray(start, end).reverse();
+  bytes.subarray(0, 4).reverse();
+  bytes.subarray(4, 6).reverse();
+  bytes.subarray(6, 8).reverse();
   return hex(bytes);
 }

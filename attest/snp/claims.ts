@@ -1,4 +1,4 @@
-// What an authentic report says, under the names of the specification (AMD 56860, Table 23). Who calls
+// What an authentic report says, under the names of the specification (AMD 56860 1.58, Table 23). Who calls
 // this has verified the bytes.
 import { hex } from '#agent/base/bytes.ts';
 import { guestPolicy, platformInfo } from './bits.ts';

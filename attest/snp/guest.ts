@@ -3,7 +3,7 @@
 import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
 import { guestPolicy, platformInfo, unknownPlatformBits, type PolicyFlag } from './bits.ts';
 import type { SnpPolicy } from './policy.ts';
-import type { FirmwareVersion, SnpReport } from './report.ts';
+import { HOST_VMPL, type FirmwareVersion, type SnpReport } from './report.ts';
 import { readTcb, sameTcb } from './tcb.ts';
 import type { Vek } from './vek.ts';
 
@@ -67,6 +67,10 @@ function launchCheck(report: SnpReport, policy: SnpPolicy): Check {
 
 function privilegeCheck({ vmpl }: SnpReport, { max_vmpl: most }: SnpPolicy): Check {
   const name = 'VMPL';
+  if (vmpl === HOST_VMPL) {
+    const text = 'The host asked for the report, not the guest: it answers no challenge.';
+    return fail(name, text, 'warning');
+  }
   const found = `The report was asked for at VMPL ${vmpl}`;
   if (most === undefined) return notChecked(name, `${found}; the policy sets no max_vmpl.`);
   return vmpl <= most

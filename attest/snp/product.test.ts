@@ -10,8 +10,8 @@ it.each([
   [0x19, 0xa0, 'Genoa'],
   [0x19, 0xaf, 'Genoa'],
   [0x1a, 0x00, 'Turin'],
-  [0x1a, 0x11, 'Turin'],
-  [0x1a, 0x12, undefined],
+  [0x1a, 0x1f, 'Turin'],
+  [0x1a, 0x20, undefined],
   [0x17, 0x01, undefined],
 ])('productOfCpu() takes family %i model %i for %s', (family, model, product) => {
   expect(productOfCpu({ family, model, stepping: 0 })).toBe(product);

@@ -8,7 +8,7 @@ export const SNP_PRODUCTS = ['Milan', 'Genoa', 'Turin'] as const satisfies reado
 
 /**
  * SHA-256 of the DER of each AMD root key certificate (ARK), as the Key Distribution Service gives it
- * out at /vcek/v1/<product>/cert_chain (AMD 57230 3.4) and as other verifiers carry it.
+ * out at /vcek/v1/<product>/cert_chain (AMD 57230 2) and as other verifiers carry it.
  */
 export const AMD_ROOTS: Readonly<Record<string, SnpProduct>> = {
   '69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd': 'Milan',
@@ -16,12 +16,12 @@ export const AMD_ROOTS: Readonly<Record<string, SnpProduct>> = {
   '1f084161a44bb6d93778a904877d4819cafa5d05ef4193b2ded9dd9c73dd3f6a': 'Turin',
 };
 
-/** Combined family, first and last combined model; Bergamo and Siena are certified as Genoa. */
+/** Combined family, first and last combined model (AMD 57230, Table 4); Siena is certified as Genoa. */
 const MODELS: readonly (readonly [family: number, first: number, last: number, SnpProduct])[] = [
   [0x19, 0x00, 0x0f, 'Milan'],
   [0x19, 0x10, 0x1f, 'Genoa'],
   [0x19, 0xa0, 0xaf, 'Genoa'],
-  [0x1a, 0x00, 0x11, 'Turin'],
+  [0x1a, 0x00, 0x1f, 'Turin'],
 ];
 
 /** The product of a processor; undefined when it is none that is known. */

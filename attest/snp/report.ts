@@ -1,4 +1,4 @@
-// The attestation report of AMD SEV-SNP, versions 2 to 5, field by field (AMD 56860, Table 23). It reads
+// The attestation report of AMD SEV-SNP, versions 2 to 5, field by field (AMD 56860 1.58, Table 23). It reads
 // what stands there and notes what the specification forbids; whether any of it is true is for verify.ts.
 import type { Bytes } from '#agent/base/bytes.ts';
 import { Cursor } from '#attest/cursor.ts';
@@ -6,12 +6,16 @@ import { Cursor } from '#attest/cursor.ts';
 export const SNP_REPORT_BYTES = 1184;
 const SIGNED_BYTES = 0x2a0;
 const [OLDEST_VERSION, NEWEST_VERSION] = [2, 5];
-/** ECDSA P-384 with SHA-384 (AMD 56860, Table 139). */
+/** ECDSA P-384 with SHA-384 (AMD 56860 1.58, Table 139). */
 const ECDSA_P384_SHA384 = 1;
-/** R and S are little-endian integers of 72 bytes each (AMD 56860, Table 141); P-384 needs 48. */
+/** R and S are little-endian integers of 72 bytes each (AMD 56860 1.58, Table 141); P-384 needs 48. */
 const [INTEGER_BYTES, SCALAR_BYTES] = [72, 48];
-/** SIGNING_KEY (AMD 56860, Table 23, offset 48h). */
+/** SIGNING_KEY, at offset 48h. */
 const SIGNING_KEYS: Readonly<Record<number, SigningKeyKind>> = { 0: 'VCEK', 1: 'VLEK', 7: 'none' };
+
+/** VMPL of a report that the host asked for (SNP_HV_REPORT_REQ): its report data is zero. */
+export const HOST_VMPL = 0xffff_ffff;
+const LEAST_PRIVILEGED = 3;
 
 export type SigningKeyKind = 'VCEK' | 'VLEK' | 'none';
 
@@ -81,8 +85,8 @@ export function parseSnpReport(bytes: Bytes): SnpReport {
   const faults: string[] = [];
   const reserved = (lenBytes: number): void => {
     const at = cursor.offset;
-    if (!isZero(cursor.take(lenBytes)))
-      faults.push(`reserved bytes at ${offsetText(at)} are not zero`);
+    if (isZero(cursor.take(lenBytes))) return;
+    faults.push(`reserved bytes at 0x${at.toString(16)} are not zero`);
   };
   const firmware = (): FirmwareVersion => {
     const [build, minor, major] = [cursor.u8(), cursor.u8(), cursor.u8()];
@@ -130,9 +134,10 @@ export function parseSnpReport(bytes: Bytes): SnpReport {
   }
   if (keyInfo >>> 5 !== 0) faults.push('reserved bits of the key information are set');
   if (signingKey === 'reserved') faults.push('its signing key is of a reserved kind');
-  if (vmpl > 3) faults.push(`VMPL ${vmpl} does not exist`);
-  if (signatureAlgo !== ECDSA_P384_SHA384)
+  if (vmpl > LEAST_PRIVILEGED && vmpl !== HOST_VMPL) faults.push(`VMPL ${vmpl} does not exist`);
+  if (signatureAlgo !== ECDSA_P384_SHA384) {
     faults.push(`signature algorithm ${signatureAlgo} is not ECDSA P-384 with SHA-384`);
+  }
   return {
     version,
     guestSvn,
@@ -177,5 +182,3 @@ function readSignature(cursor: Cursor): Buffer | undefined {
     scalars.map((integer) => Buffer.from(integer.subarray(0, SCALAR_BYTES)).reverse()),
   );
 }
-
-const offsetText = (offset: number): string => `0x${offset.toString(16)}`;

@@ -1,5 +1,5 @@
-// TCB_VERSION: the security patch levels of a processor's firmware and microcode (AMD 56860 2.2 and, for
-// Turin, its Table 5), compared component by component, and what to do about one that is too low.
+// TCB_VERSION: the security patch levels of a processor's firmware and microcode (AMD 56860 2.2; Turin has a
+// layout of its own), compared component by component, and what to do about one that is too low.
 import type { Bytes } from '#agent/base/bytes.ts';
 import type { SnpProduct } from './product.ts';
 

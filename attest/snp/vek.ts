@@ -1,5 +1,5 @@
 // The certificate of a versioned endorsement key, VCEK or VLEK: which processor, provider and TCB AMD
-// says the key belongs to (AMD 57230 3.1 and 3.2). Whether AMD says so at all is for endorsement.ts.
+// says the key belongs to (AMD 57230 3). Whether AMD says so at all is for endorsement.ts.
 import type { X509Certificate } from 'node:crypto';
 import type { Bytes } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';

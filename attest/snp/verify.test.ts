@@ -282,6 +282,13 @@ describe('verifySnpReport() on what is wrong', () => {
     expect(migration).toMatchObject({ failed: [], verdict: 'affirming' });
   });
 
+  it('warns of a report that the host asked for', () => {
+    const { failed, verdict } = judgeMade({
+      patch: (report) => report.writeUInt32LE(0xffff_ffff, 0x30),
+    });
+    expect([failed, verdict]).toEqual([['VMPL'], 'warning']);
+  });
+
   it('warns of platform bits that no specification known here names', () => {
     const { failed, verdict } = judgeMade({ patch: (report) => report.writeUInt8(0x40, 0x40) });
     expect([failed, verdict]).toEqual([['platform'], 'warning']);
