@@ -15,8 +15,8 @@ export interface Walk {
   readonly complete: boolean;
   /** The first measurement that no way got past; meaningful for one sequence alone. */
   readonly furthest: number;
-  /** What could have stood there; empty when nothing more was to come. */
-  readonly expected: readonly PolicyEvent[];
+  /** What could have stood there; undefined when nothing more was to come. */
+  readonly expected: PolicyEvent | undefined;
 }
 
 export interface Terms {
@@ -39,11 +39,10 @@ export const isInEffect = ({ notBefore }: PolicyAlternative, atMs: number): bool
 /** Walks the sequences through the components; those of other registers do not matter. */
 export function walk(sequences: readonly Sequence[], { components, bank, atMs }: Terms): Walk {
   let furthest = 0;
-  let expected: PolicyEvent[] = [];
+  let expected: PolicyEvent | undefined;
   const blocked = (position: number, event: PolicyEvent): void => {
-    if (position < furthest) return;
-    expected = position > furthest ? [event] : [...expected, event];
-    furthest = position;
+    if (position < furthest || (position === furthest && expected !== undefined)) return;
+    [furthest, expected] = [position, event];
   };
   let ways: readonly Way[] = [sequences.map(() => 0)];
   for (const { alternatives } of components) {
@@ -60,10 +59,10 @@ export function walk(sequences: readonly Sequence[], { components, bank, atMs }:
   }
   const isDone = (way: Way): boolean =>
     sequences.every(({ digests }, i) => way[i] === digests.length);
-  if (ways.some(isDone)) return { complete: true, furthest, expected: [] };
+  if (ways.some(isDone)) return { complete: true, furthest, expected: undefined };
   const end = Math.max(0, ...ways.map(([used = 0]) => used));
   return end > furthest
-    ? { complete: false, furthest: end, expected: [] }
+    ? { complete: false, furthest: end, expected: undefined }
     : { complete: false, furthest, expected };
 }
 

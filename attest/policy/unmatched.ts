@@ -73,12 +73,12 @@ function placeText(
   measured: readonly Measured[],
   { furthest, expected }: Walk,
 ): string {
-  const [wanted] = expected;
   const at = measured[furthest];
   if (at === undefined) {
-    return `PCR ${pcr}: the log ends after ${measured.length} events, before ${wanted?.about ?? 'what is enrolled'}`;
+    return `PCR ${pcr}: the log ends after ${measured.length} events, before ${expected?.about ?? 'what is enrolled'}`;
   }
-  const instead = wanted === undefined ? 'after all that is enrolled' : `where ${wanted.about} is`;
+  const instead =
+    expected === undefined ? 'after all that is enrolled' : `where ${expected.about} is`;
   return `${eventText(at)} is enrolled, but not at this place: it stands ${instead}`;
 }
 
