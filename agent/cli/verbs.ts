@@ -100,7 +100,12 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: 'evidence ear',
     summary: 'judge an attestation result (EAR) that a verifier signed, offline',
-    load: async () => runnable((await import('./evidence/ear.ts')).evidenceEar),
+    load: async () => runnable((await import('#agent/cli/evidence/ear.ts')).evidenceEar),
+  },
+  {
+    name: 'evidence corim',
+    summary: 'show the reference values in a CoRIM or CoMID, offline',
+    load: async () => runnable((await import('#agent/cli/evidence/corim.ts')).evidenceCorim),
   },
   {
     name: 'evidence ek',

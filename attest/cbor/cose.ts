@@ -1,6 +1,7 @@
 // COSE_Sign1 (RFC 9052 4.2): its parts, and the bytes that its signature is over. Which algorithm and
 // whose key it must be is for the reader of each kind of message to say.
 import { concat, u16, u32, utf8, type Bytes } from '#agent/base/bytes.ts';
+import type { JwaName } from '#agent/base/jwa.ts';
 import { malformed } from '#attest/cursor.ts';
 import { CborTag, decodeCbor, type CborMap, type CborValue } from './decode.ts';
 
@@ -19,9 +20,12 @@ export interface CoseSign1 {
   readonly toBeSigned: Buffer;
 }
 
-/** `what` names the message in errors. Errors: EVIDENCE_MALFORMED. */
-export function parseSign1(bytes: Bytes, what: string): CoseSign1 {
-  const read = decodeCbor(bytes, what);
+/** The message that `bytes` are; `what` names it in errors. Errors: EVIDENCE_MALFORMED. */
+export const parseSign1 = (bytes: Bytes, what: string): CoseSign1 =>
+  sign1Of(decodeCbor(bytes, what), what);
+
+/** The message that a decoded item is, with its tag or without. Errors: EVIDENCE_MALFORMED. */
+export function sign1Of(read: CborValue, what: string): CoseSign1 {
   const message = read instanceof CborTag && read.tag === SIGN1_TAG ? read.value : read;
   if (!Array.isArray(message) || message.length !== 4) throw malformed(what, 'no COSE_Sign1');
   const [header, unprotected, payload, signature] = message as readonly CborValue[];
@@ -40,6 +44,26 @@ export function parseSign1(bytes: Bytes, what: string): CoseSign1 {
     toBeSigned: sigStructure(header, payload),
   };
 }
+
+/** COSE algorithms of one signature (RFC 9053 2, RFC 8812 2, RFC 9864 2, draft-ietf-cose-dilithium). */
+const ALGORITHMS: Readonly<Record<number, JwaName>> = {
+  [-7]: 'ES256',
+  [-8]: 'EdDSA',
+  [-19]: 'Ed25519',
+  [-35]: 'ES384',
+  [-36]: 'ES512',
+  [-37]: 'PS256',
+  [-38]: 'PS384',
+  [-39]: 'PS512',
+  [-49]: 'ML-DSA-65',
+  [-257]: 'RS256',
+  [-258]: 'RS384',
+  [-259]: 'RS512',
+};
+
+/** The name in JOSE of a COSE algorithm; undefined for one that is not accepted. */
+export const coseJwa = (alg: CoseSign1['alg']): JwaName | undefined =>
+  typeof alg === 'number' ? ALGORITHMS[alg] : undefined;
 
 /** An empty header may be an empty string (RFC 9052 3). */
 function headerOf(header: Buffer, what: string): CborMap {

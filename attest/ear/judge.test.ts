@@ -11,7 +11,7 @@ import { hasVector, noVectors, vector } from '#attest/testdata/vectors.ts';
 import { trustVector } from '#attest/trustVector.ts';
 import { judgeEar, type EarAppraisal } from './judge.ts';
 import { claimsSetOf, parseJws, type JsonObject } from './jws.ts';
-import { keysOfSigner } from './key.ts';
+import { keysOfSigner } from '#attest/verificationKey.ts';
 import { earClaims, signEar } from './make.ts';
 
 const signer = generateSigningKey();

@@ -7,7 +7,7 @@ import { readBounded } from '#attest/reportText.ts';
 import { worstOf } from '#attest/trustVector.ts';
 import { readEarClaims } from './claims.ts';
 import { claimsSetOf, isObject, parseJws, type Jws, type JsonObject } from './jws.ts';
-import type { EarKey } from './key.ts';
+import type { VerificationKey } from '#attest/verificationKey.ts';
 import { resultChecks } from './result.ts';
 import { SIGNATURE, signatureCheck } from './signature.ts';
 
@@ -16,7 +16,7 @@ export const MAX_EAR_BYTES = 8 << 20;
 
 export interface EarTerms {
   /** Keys of verifiers that the reader trusts. */
-  readonly keys: readonly EarKey[];
+  readonly keys: readonly VerificationKey[];
   /** Unix milliseconds as of which it is judged. */
   readonly atMs: number;
 }

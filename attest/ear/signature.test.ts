@@ -5,7 +5,11 @@ import { generateSigningKey } from '#agent/base/asymmetric.ts';
 import { b64url, utf8 } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { noVectors, wycheproof } from '#agent/base/vectors.ts';
-import { keysOfSigner, parseKeys, type EarKey } from './key.ts';
+import {
+  keysOfSigner,
+  parseVerificationKeys,
+  type VerificationKey,
+} from '#attest/verificationKey.ts';
 import { parseJws } from './jws.ts';
 import { signatureCheck } from './signature.ts';
 
@@ -18,7 +22,7 @@ interface Case {
 }
 
 /** Refused as malformed counts as refused. */
-function isAccepted(token: string, keys: () => readonly EarKey[]): boolean {
+function isAccepted(token: string, keys: () => readonly VerificationKey[]): boolean {
   try {
     return signatureCheck(parseJws(token), keys()).result === 'pass';
   } catch (error) {
@@ -27,7 +31,7 @@ function isAccepted(token: string, keys: () => readonly EarKey[]): boolean {
   }
 }
 
-const jwk = (key: object) => () => parseKeys(utf8(JSON.stringify(key)));
+const jwk = (key: object) => () => parseVerificationKeys(utf8(JSON.stringify(key)));
 
 /** Published as valid, though `alg` of the key is PS256 or ES521 and that of the token another. */
 const KEY_FOR_ANOTHER_ALGORITHM: readonly number[] = [346, 347, 350, 351];

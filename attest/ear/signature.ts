@@ -4,13 +4,16 @@ import { verifyJwa } from '#agent/base/asymmetric.ts';
 import { isJwaName, jwaFits, type JwaName } from '#agent/base/jwa.ts';
 import { fail, pass, type Check } from '#attest/check.ts';
 import type { Jws, JsonObject } from './jws.ts';
-import type { EarKey } from './key.ts';
+import type { VerificationKey } from '#attest/verificationKey.ts';
 
 /** Name of the check. */
 export const SIGNATURE = 'token signature';
 
 /** Whether one of `keys` made the signature by an algorithm that fits it (RFC 7515 5.2, RFC 8725 3). */
-export function signatureCheck({ header, signed, signature }: Jws, keys: readonly EarKey[]): Check {
+export function signatureCheck(
+  { header, signed, signature }: Jws,
+  keys: readonly VerificationKey[],
+): Check {
   const { alg, crit, kid } = header;
   if (crit !== undefined || header['b64'] !== undefined) {
     return fail(SIGNATURE, 'Its header has extensions that must be understood; none is known.');
@@ -31,7 +34,7 @@ export function signatureCheck({ header, signed, signature }: Jws, keys: readonl
 }
 
 /** RFC 8725 3.1: the algorithm is the reader's choice, by the key, and not the token's. */
-const fits = ({ key, alg: only }: EarKey, alg: JwaName): boolean =>
+const fits = ({ key, alg: only }: VerificationKey, alg: JwaName): boolean =>
   jwaFits(key, alg) && (only === undefined || only === alg || isEdDsa(only, alg));
 
 /** RFC 9864 2.2 gives Ed25519 a name of its own, which older tokens call EdDSA. */

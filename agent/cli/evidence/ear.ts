@@ -5,7 +5,12 @@ import { readOwnerPublic } from '#agent/owner.ts';
 import type { Terminal } from '#agent/cli/terminal.ts';
 import { defineVerb } from '#agent/cli/verb.ts';
 import { judgeEar, MAX_EAR_BYTES } from '#attest/ear/judge.ts';
-import { keysOfSigner, MAX_KEY_BYTES, parseKeys, type EarKey } from '#attest/ear/key.ts';
+import {
+  keysOfSigner,
+  MAX_KEY_BYTES,
+  parseVerificationKeys,
+  type VerificationKey,
+} from '#attest/verificationKey.ts';
 import { readInput } from './input.ts';
 import { printJudged } from './judged.ts';
 import { readMoment } from './moment.ts';
@@ -45,9 +50,9 @@ export const evidenceEar = defineVerb({
 /** `owner.pub`; and `owner.key`, whose reader says that it is the wrong half. */
 const OWNER_FILE = /"kind"\s*:\s*"Owner(?:Public)?Key"/;
 
-async function keysIn({ cwd }: Terminal, path: string): Promise<EarKey[]> {
+async function keysIn({ cwd }: Terminal, path: string): Promise<VerificationKey[]> {
   const bytes = await readInput({ cwd, path, what: 'verification key' }, MAX_KEY_BYTES);
   return OWNER_FILE.test(bytes.toString('latin1'))
     ? keysOfSigner(await readOwnerPublic(resolve(cwd, path)))
-    : parseKeys(bytes);
+    : parseVerificationKeys(bytes);
 }

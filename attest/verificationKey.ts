@@ -1,4 +1,4 @@
-// Public keys that attestation results are verified by: PEM, a JWK, a JWK set, or the two halves of a
+// Public keys that results and manifests are verified by: PEM, a JWK, a JWK set, or the two halves of a
 // signing key of ours. Secrets are refused, so that nobody gets used to handing them about.
 import type { KeyObject } from 'node:crypto';
 import {
@@ -9,22 +9,22 @@ import {
 } from '#agent/base/asymmetric.ts';
 import type { Bytes } from '#agent/base/bytes.ts';
 import { messageOf } from '#agent/base/errors.ts';
-import { malformed } from '#attest/cursor.ts';
-import { readBounded } from '#attest/reportText.ts';
-import { isObject, type JsonObject } from './jws.ts';
+import { malformed } from './cursor.ts';
+import { readBounded } from './reportText.ts';
+import { isObject, type JsonObject } from '#attest/ear/jws.ts';
 
 export const MAX_KEY_BYTES = 256 << 10;
 const MAX_KEYS = 64;
 const WHAT = 'verification key';
 
-export interface EarKey {
+export interface VerificationKey {
   readonly key: KeyObject;
   /** The one algorithm that the key says it is for (RFC 7517 4.4). */
   readonly alg?: string;
 }
 
 /** The keys in PEM (SPKI or certificate), a JWK or a JWK set (RFC 7517). Errors: EVIDENCE_MALFORMED. */
-export function parseKeys(bytes: Bytes): EarKey[] {
+export function parseVerificationKeys(bytes: Bytes): VerificationKey[] {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString().trim();
   if (text.startsWith('-----BEGIN')) return [{ key: pemKey(text) }];
   const json = readBounded(bytes, MAX_KEY_BYTES);
@@ -40,7 +40,7 @@ export function parseKeys(bytes: Bytes): EarKey[] {
 }
 
 /** Both halves of a signing key of ours, each for its own algorithm. */
-export const keysOfSigner = ({ ed25519, mldsa65 }: SigningPublic): EarKey[] => [
+export const keysOfSigner = ({ ed25519, mldsa65 }: SigningPublic): VerificationKey[] => [
   { key: publicKeyFromRaw('ed25519', ed25519) },
   { key: publicKeyFromRaw('ml-dsa-65', mldsa65) },
 ];
@@ -67,7 +67,7 @@ const isForSigning = ({ kty, use, key_ops: operations }: JsonObject): boolean =>
   (use === undefined || use === 'sig') &&
   (!Array.isArray(operations) || operations.includes('verify'));
 
-function jwkKey(jwk: JsonObject): EarKey {
+function jwkKey(jwk: JsonObject): VerificationKey {
   if (SECRET_MEMBERS.some((member) => jwk[member] !== undefined)) {
     throw malformed(WHAT, 'it is a private or a shared key; give the public one');
   }

@@ -4,15 +4,16 @@ import { utf8 } from '#agent/base/bytes.ts';
 import { makeCertificate, makeKeys } from '#attest/testdata/certificate.ts';
 import { hostile, outcome } from '#attest/testdata/hostile.ts';
 import * as fc from 'fast-check';
-import { parseKeys } from './key.ts';
+import { parseVerificationKeys } from './verificationKey.ts';
 
 const { publicKey, privateKey } = makeKeys('P-256');
 const jwk = publicKey.export({ format: 'jwk' });
 const spki = publicKey.export({ type: 'spki', format: 'pem' });
 const json = (value: object): Uint8Array => utf8(JSON.stringify(value));
-const kinds = (bytes: Uint8Array) => parseKeys(bytes).map(({ key }) => key.asymmetricKeyType);
+const kinds = (bytes: Uint8Array) =>
+  parseVerificationKeys(bytes).map(({ key }) => key.asymmetricKeyType);
 
-describe('parseKeys()', () => {
+describe('parseVerificationKeys()', () => {
   it('reads PEM, a certificate, a JWK and the signing keys of a set', () => {
     const certificate = makeCertificate({ subject: { CN: 'x' }, keys: { publicKey, privateKey } });
     const ed = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
@@ -21,7 +22,7 @@ describe('parseKeys()', () => {
     expect(kinds(json(jwk))).toEqual(['ec']);
     const set = [{ ...jwk, use: 'enc' }, { kty: 'oct', k: 'AA' }, jwk, { ...ed, use: 'sig' }];
     expect(kinds(json({ keys: set }))).toEqual(['ec', 'ed25519']);
-    expect(parseKeys(json({ ...jwk, alg: 'ES256' }))[0]?.alg).toBe('ES256');
+    expect(parseVerificationKeys(json({ ...jwk, alg: 'ES256' }))[0]?.alg).toBe('ES256');
   });
 
   it.each<[string, Uint8Array]>([
@@ -37,13 +38,13 @@ describe('parseKeys()', () => {
     ['PEM of nothing', utf8('-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----')],
     ['text', utf8('key')],
   ])('refuses %s', (_what, bytes) => {
-    expect(outcome(parseKeys, bytes)).toBe('malformed');
+    expect(outcome(parseVerificationKeys, bytes)).toBe('malformed');
   });
 
   it('reads hostile bytes or refuses them, and does nothing else', () => {
     fc.assert(
       fc.property(fc.oneof(hostile(json(jwk)), hostile(utf8(spki))), (bytes) => {
-        outcome(parseKeys, bytes);
+        outcome(parseVerificationKeys, bytes);
       }),
     );
   });
