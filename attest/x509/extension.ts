@@ -6,6 +6,9 @@ import { Cursor } from '#attest/cursor.ts';
 
 const OBJECT_IDENTIFIER = 0x06;
 const OCTET_STRING = 0x04;
+/** Set in every octet of an arc but its last. */
+const CONTINUES = 0x80;
+const MAX_OID_BYTES = 64;
 /** [3] EXPLICIT Extensions of a TBSCertificate. */
 const EXTENSIONS = 0xa3;
 
@@ -24,7 +27,11 @@ export function extensionsOf(certificate: Bytes): ReadonlyMap<string, Buffer> {
     if (id === undefined || value?.tag !== OCTET_STRING) {
       return new Cursor(extension.raw, what).fail('an extension without a value');
     }
-    found.set(objectIdentifier(id), value.content);
+    const name = objectIdentifier(id);
+    if (found.has(name)) {
+      new Cursor(extension.raw, what).fail(`extension ${name} stands there twice`);
+    }
+    found.set(name, value.content);
   }
   return found;
 }
@@ -32,7 +39,8 @@ export function extensionsOf(certificate: Bytes): ReadonlyMap<string, Buffer> {
 /** `1.3.6.1.4.1.3704.1.1` (X.690 8.19). Errors: EVIDENCE_MALFORMED. */
 export function objectIdentifier({ tag, content, raw }: DerElement): string {
   const cursor = new Cursor(content, 'object identifier');
-  if (tag !== OBJECT_IDENTIFIER || content.length === 0 || raw.length > 64) {
+  const last = content.at(-1) ?? CONTINUES;
+  if (tag !== OBJECT_IDENTIFIER || last >= CONTINUES || raw.length > MAX_OID_BYTES) {
     return cursor.fail('it is none');
   }
   const arcs: number[] = [];
@@ -40,7 +48,7 @@ export function objectIdentifier({ tag, content, raw }: DerElement): string {
     const octet = cursor.u8();
     arc = arc * 128 + (octet & 0x7f);
     if (arc > Number.MAX_SAFE_INTEGER / 128) cursor.fail('an arc too long');
-    if (octet >= 0x80) continue;
+    if (octet >= CONTINUES) continue;
     arcs.push(arc);
     arc = 0;
   }
