@@ -140,10 +140,12 @@ function firmware(data: Buffer, described: boolean): Decoded {
 /** GRUB writes `label: text`, everybody else the text, systemd in UTF-16. */
 function line(data: Buffer): Decoded {
   const label = labelOf(data);
-  const text = textOf(data.subarray(label.length));
-  if (text === undefined) return shownBytes('bytes', data);
-  if (label === '') return { kind: 'text', text };
-  return { kind: 'command', label: label.replace(/^grub_(?!cmd)|:? $/g, ''), text };
+  if (label !== '') {
+    const text = utf8Text(data.subarray(label.length));
+    return { kind: 'command', label: label.replace(/^grub_(?!cmd)|:? $/g, ''), text };
+  }
+  const text = textOf(data);
+  return text === undefined ? shownBytes('bytes', data) : { kind: 'text', text };
 }
 
 /** td-shim's block: its name, then the text in it, which is what is measured. */

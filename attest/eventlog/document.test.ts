@@ -3,7 +3,7 @@ import { isGood } from '#attest/finding.ts';
 import { concat, utf8 } from '#agent/base/bytes.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { COMMAND_LINE, UEFI_BOOT } from '#attest/testdata/uefi.ts';
-import { noVectors, statedOf, truths, vector, type LogTruth } from '#attest/testdata/vectors.ts';
+import { noVectors, logStated, truths, vector, type LogTruth } from '#attest/testdata/vectors.ts';
 import { eventDocuments, logDocument, readLog } from './document.ts';
 import { writeEventLog } from './write.ts';
 
@@ -112,7 +112,7 @@ describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {
 
   it.each(all)('logDocument() finds the boot loaders and command line of %s', (path) => {
     const { boot } = logDocument(readLog(vector(path)));
-    const stated = statedOf<StatedLog>(path) ?? {};
+    const stated = logStated(path);
     for (const [bank, digests] of Object.entries(stated.efi_app_digests ?? {})) {
       const found = boot.efiApplications.map((application) => application.digests[bank as 'sha1']);
       expect(found).toEqual(digests);
@@ -138,8 +138,3 @@ describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {
     );
   });
 });
-
-interface StatedLog {
-  readonly efi_app_digests?: Readonly<Record<string, readonly string[]>>;
-  readonly kernel_cmdline?: string;
-}

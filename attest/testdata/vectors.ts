@@ -50,10 +50,22 @@ export interface QuoteTruth {
   readonly ak_name?: string;
 }
 
-/** What the origin's own tests say of a file, where they say anything. */
-export function statedOf<T>(path: string): T | undefined {
-  const all = JSON.parse(vectorText('TRUTH.json')) as Record<string, { readonly stated?: T }>;
-  return all[path]?.stated;
+/** What the origin's own tests say of an event log, each where they say it. */
+export interface LogStated {
+  /** Hex by bank, in the order of the boot. */
+  readonly efi_app_digests?: Readonly<Record<string, readonly string[]>>;
+  /** As a Go string literal, without its quotes. */
+  readonly kernel_cmdline?: string;
+  readonly rtmr?: Readonly<Record<string, string>>;
+}
+
+/** Stated truth of an event log; empty where the origin states none. */
+export function logStated(path: string): LogStated {
+  const all = JSON.parse(vectorText('TRUTH.json')) as Record<
+    string,
+    { readonly stated?: LogStated }
+  >;
+  return all[path]?.stated ?? {};
 }
 
 interface TruthEntry<T> {
