@@ -5,6 +5,8 @@ import { equal, fromB64url, fromHex, hex, sha256, type Bytes } from '#agent/base
 import { messageOf } from '#agent/base/errors.ts';
 import { problemsOf } from '#agent/base/schema.ts';
 import { checkEventLog } from '#attest/eventlog/check.ts';
+import { bootChecks } from '#attest/policy/boot.ts';
+import { registersOf, type ReferencePolicy } from '#attest/policy/document.ts';
 import type { TpmClock } from '#attest/tpm/attest.ts';
 import {
   ATTESTATION_KEY,
@@ -37,6 +39,8 @@ export interface AppraisalRequest {
   /** Undefined when the owners enrolled no such node. */
   readonly enrolment: Enrolment | undefined;
   readonly policy: AttestationPolicy;
+  /** What the owners expect of a boot; it stands in for enrolled values of the registers that it names. */
+  readonly reference?: ReferencePolicy | undefined;
   /** Whether a challenge on this record or policy hash (hex) is recent enough. */
   readonly acceptableBases: (basis: string) => boolean;
   /** Unix milliseconds, noted in the result. */
@@ -187,12 +191,51 @@ function appraiseQuote(
   const checks = [
     ...quoteChecks,
     bankCheck(policy.bank, pcrs),
-    ...referenceChecks(policy, enrolment.reference, pcrs, log.replayed),
+    ...referenceChecks(
+      unnamedBy(request.reference, policy),
+      enrolment.reference,
+      pcrs,
+      log.replayed,
+    ),
+    ...referencePolicyChecks(request, evidence, pcrs, answer.attest.firmwareVersion),
     ...log.checks,
     ...UNCHECKED,
   ];
   const bound = before.every(({ result }) => result !== 'fail');
   return conclude(request, checks, bound ? { pcrs, clock: answer.attest.clock } : undefined);
+}
+
+/** What is left for enrolled values to decide. */
+function unnamedBy(
+  reference: ReferencePolicy | undefined,
+  { bank, enforce, warn }: AttestationPolicy,
+): Pick<AttestationPolicy, 'bank' | 'enforce' | 'warn'> {
+  const isUnnamed = (pcr: number): boolean => !(String(pcr) in (reference?.registers ?? {}));
+  return { bank, enforce: enforce.filter(isUnnamed), warn: warn.filter(isUnnamed) };
+}
+
+/** A register that the policy enforces stays enforced, whatever the reference policy says of it. */
+function referencePolicyChecks(
+  { reference, policy, nowMs }: AppraisalRequest,
+  { eventLog }: Evidence,
+  quoted: PcrValues,
+  firmwareVersion: string,
+): Check[] {
+  if (reference === undefined) return [];
+  const registers = Object.fromEntries(
+    registersOf(reference).map(([pcr, mode]) => [
+      String(pcr),
+      policy.enforce.includes(pcr) ? 'enforce' : mode,
+    ]),
+  );
+  return bootChecks({
+    policy: { ...reference, registers },
+    eventLog: fromB64url(eventLog),
+    bank: policy.bank,
+    quoted,
+    firmwareVersion,
+    atMs: nowMs,
+  });
 }
 
 /** The values claimed for the registers that the policy asks for; one left out fails the digest. */
