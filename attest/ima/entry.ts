@@ -23,7 +23,7 @@ export interface ImaEntry {
 export const PCR_COUNT = 24;
 /** IMA_EVENT_NAME_LEN_MAX + 1: the room that a name has under the template hash of `ima`. */
 export const FIXED_NAME_BYTES = 256;
-/** The digest of template `ima` is SHA-1 or MD5, padded. */
+/** The digest of template `ima` is SHA-1. */
 export const FIXED_DIGEST_BYTES = 20;
 
 const LISTED_BY: ReadonlyMap<number, HashName> = new Map([

@@ -25,7 +25,6 @@ export const imaFormOf = (bytes: Bytes): ImaForm =>
  */
 export function imaEntries(bytes: Bytes, firstIndex = 0): Generator<ImaEntry, void> {
   const list = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (list.length === 0 && firstIndex === 0) throw malformed('IMA list', 'it is empty');
   if (list.length > MAX_IMA_LIST_BYTES) throw malformed('IMA list', `${list.length} bytes`);
   const form = imaFormOf(list);
   return form === 'binary' ? binaryEntries(list, firstIndex) : asciiEntries(list, firstIndex);
@@ -53,4 +52,5 @@ function* asciiEntries(list: Buffer, firstIndex: number): Generator<ImaEntry, vo
     yield asciiEntry(line, index, Math.min(start, list.length));
     index += 1;
   }
+  if (index === 0) throw malformed('IMA list', 'it is empty');
 }

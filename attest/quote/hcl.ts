@@ -32,8 +32,10 @@ export interface HclReport {
   readonly kind: 'SNP' | 'TDX';
   /** SNP report or TDREPORT. */
   readonly hardware: Buffer;
-  /** True when the hardware report was made over the runtime data. */
-  readonly isBound: boolean;
+  /** What the guest had the hardware report be over, 64 bytes. */
+  readonly reportData: Buffer;
+  /** What that must be for this runtime data: its digest, then zeros. */
+  readonly runtimeDigest: Buffer;
   readonly key: AttestationKey;
   /** JSON of the runtime data: keys, configuration of the machine, user data. */
   readonly runtime: Readonly<Record<string, unknown>>;
@@ -66,7 +68,8 @@ export function parseHclReport(bytes: Bytes): HclReport {
   return {
     kind,
     hardware,
-    isBound: reportData.equals(zeroPadded(hash(algorithm, data, 'buffer'))),
+    reportData,
+    runtimeDigest: zeroPadded(hash(algorithm, data, 'buffer')),
     key: jwkKey(JSON.stringify(ak ?? cursor.fail(`no key ${AK_ID} in the runtime data`))),
     runtime,
   };

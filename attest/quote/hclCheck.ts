@@ -1,7 +1,9 @@
 // Judges the HCL report that came with a quote: that it speaks for the key which signed the quote, and
 // that real hardware made it, as far as certificates are there to tell.
 import type { X509Certificate } from 'node:crypto';
+import { equal, hex } from '#agent/base/bytes.ts';
 import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
+import { NO_SNP_POLICY } from '#attest/snp/policy.ts';
 import { verifySnpReport } from '#attest/snp/verify.ts';
 import type { HclReport } from './hcl.ts';
 import type { AttestationKey } from './key.ts';
@@ -31,7 +33,8 @@ export function judgeHcl(evidence: HclEvidence, signer: AttestationKey): HclAppr
     };
   }
   const { certificates, atMs } = evidence;
-  const hardware = verifySnpReport({ report: report.hardware, certificates, atMs });
+  const policy = { ...NO_SNP_POLICY, report_data: [hex(report.runtimeDigest)] };
+  const hardware = verifySnpReport({ report: report.hardware, certificates, policy, atMs });
   const checks = hardware.checks.map((check) => ({ ...check, name: `SNP ${check.name}` }));
   const isAuthentic = Object.keys(hardware.claims).length > 0;
   if (!isAuthentic || bound.result !== 'pass') return { checks: [bound, ...checks], claims: {} };
@@ -41,9 +44,10 @@ export function judgeHcl(evidence: HclEvidence, signer: AttestationKey): HclAppr
   };
 }
 
-function bindingCheck({ isBound, key, kind }: HclReport, signer: AttestationKey): Check {
+function bindingCheck(report: HclReport, signer: AttestationKey): Check {
   const name = 'HCL report';
-  if (!isBound) {
+  const { key, kind } = report;
+  if (!equal(report.reportData, report.runtimeDigest)) {
     const text = `The runtime data is not what the ${kind} report was made over: it was changed, or is of another boot.`;
     return fail(name, text);
   }
