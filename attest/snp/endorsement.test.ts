@@ -26,7 +26,7 @@ describe('judgeEndorsement()', () => {
   const judgedWith = (certificates: readonly X509Certificate[], policy?: Partial<SnpPolicy>) =>
     judgeSnp({ ...made, certificates }, policy);
 
-  it('knows nothing without a certificate, and says where to get it', () => {
+  it('knows nothing without a certificate, and says where to get it once (trap 10)', () => {
     const { verdict, claims, text } = judgedWith([]);
     expect([verdict, claims]).toEqual(['none', {}]);
     expect(text('endorsement key')).toContain(
@@ -105,7 +105,7 @@ describe('judgeEndorsement()', () => {
     expect(judgedWith([vek, stale.vek.x509, ask, ark]).failed).toEqual([]);
   });
 
-  it('states no claim of a report with one bit flipped anywhere', () => {
+  it('states no claim of a report with one bit flipped anywhere (trap 6)', () => {
     const survivors: number[] = [];
     for (let index = 0; index < SNP_REPORT_BYTES; index += 1) {
       const { verdict, claims } = judgeSnp({

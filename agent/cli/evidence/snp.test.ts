@@ -93,18 +93,21 @@ describe('tidelock evidence snp', () => {
 
   it.skipIf(noVectors)(`judges real reports ${noVectors ?? ''}`, async () => {
     const shared = resolve(vectorDirectory('snp'));
-    const judge = (name: string) =>
+    const judge = (name: string, chain = 'ark_ask_milan_chain.pem') =>
       evidenceSnp(
         join(shared, `${name}.report.bin`),
         '--vek',
         join(shared, `${name}.vek.der`),
         '--chain',
-        join(shared, 'ark_ask_milan_chain.pem'),
+        join(shared, chain),
         '--at',
         '2026-06-01',
       );
     expect(await judge('virtee-milan')).toMatchObject({ exit: 0, verdict: 'warning' });
-    expect(await judge('coco-milan')).toMatchObject({ exit: 0, verdict: 'warning' });
+    expect(await judge('coco-milan', 'certs')).toMatchObject({ exit: 0, verdict: 'warning' });
+    const foreign = await judge('virtee-milan', 'certs/genoa_ark.der');
+    expect(foreign).toMatchObject({ exit: 3, verdict: 'contraindicated', claims: {} });
+    expect(failed(foreign)).toEqual(['certificate chain']);
     const debug = await judge('gosev-milan');
     expect(debug).toMatchObject({ exit: 3, verdict: 'contraindicated' });
     expect(failed(debug)).toEqual(['debug']);

@@ -1,7 +1,10 @@
 // `tidelock evidence snp`: judges an attestation report of AMD SEV-SNP, offline. It reads files and prints;
 // attest/snp/ judges.
 import type { X509Certificate } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { defineVerb } from '#agent/cli/verb.ts';
+import { malformed } from '#attest/cursor.ts';
 import { readCertificates } from '#attest/snp/certificates.ts';
 import { readSnpPolicy } from '#attest/snp/policy.ts';
 import { verifySnpReport } from '#attest/snp/verify.ts';
@@ -11,6 +14,8 @@ import { printJudged } from './judged.ts';
 import { readMoment } from './moment.ts';
 
 const VERB = 'evidence snp';
+const CERTIFICATE_FILE = /\.(?:der|pem|crt|cer)$/;
+const MAX_CHAIN_FILES = 64;
 /** A report and four pages of certificates are under 24 KiB. */
 const MAX_REPORT_BYTES = 64 << 10;
 const MAX_CHAIN_BYTES = 64 << 10;
@@ -29,8 +34,8 @@ export const evidenceSnp = defineVerb({
     },
     chain: {
       type: 'strings',
-      value: 'FILE',
-      help: 'ASK or ASVK and ARK, PEM or DER, as AMD’s cert_chain; may be repeated',
+      value: 'FILE|DIR',
+      help: 'ASK or ASVK and ARK, PEM or DER, as AMD’s cert_chain, or a directory of them; may be repeated',
     },
     crl: {
       type: 'strings',
@@ -54,7 +59,10 @@ export const evidenceSnp = defineVerb({
       readInput({ cwd: terminal.cwd, path, what }, maxBytes);
     const atMs = readMoment(flags.at, VERB);
     const certificates: X509Certificate[] = [];
-    for (const path of [flags.vek ?? [], ...flags.chain].flat()) {
+    const chain = await Promise.all(
+      flags.chain.map((path) => filesAt(resolve(terminal.cwd, path))),
+    );
+    for (const path of [flags.vek ?? [], ...chain].flat()) {
       const what = 'certificates';
       certificates.push(...readCertificates(await read(path, what, MAX_CHAIN_BYTES), what));
     }
@@ -74,3 +82,16 @@ export const evidenceSnp = defineVerb({
     );
   },
 });
+
+/** The certificate files of a directory; any other path by itself. Errors: EVIDENCE_MALFORMED over 64. */
+async function filesAt(path: string): Promise<string[]> {
+  let names: string[];
+  try {
+    names = await readdir(path);
+  } catch {
+    return [path]; // a file, or nothing at all: reading it tells
+  }
+  const files = names.filter((name) => CERTIFICATE_FILE.test(name)).sort();
+  if (files.length > MAX_CHAIN_FILES) throw malformed(path, `${files.length} certificate files`);
+  return files.map((name) => join(path, name));
+}
