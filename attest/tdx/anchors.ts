@@ -1,8 +1,9 @@
 // Whom a verifier of TDX quotes trusts: the root of Intel's SGX and TDX certificates, and the key of those
 // that sign TCB info, each by its public key. Certificates around a key are renewed; the keys are not.
 import type { KeyObject, X509Certificate } from 'node:crypto';
-import { publicKeyFromJwk } from '#agent/base/asymmetric.ts';
+import { publicKeyFromJwk, verifyJwa } from '#agent/base/asymmetric.ts';
 import { hex, sha256, type Bytes } from '#agent/base/bytes.ts';
+import { certificateKey } from '#attest/x509/certificate.ts';
 
 export interface TdxAnchors {
   /** Hex of SHA-256 of the root's SubjectPublicKeyInfo. */
@@ -30,9 +31,21 @@ export const INTEL: TdxAnchors = {
   enclaveSigner: 'dc9e2a7c6f948f17474e34a7fc43ed030f7c1563f1babddf6340c82e0e54a8c5',
 };
 
-/** Hex of SHA-256 of the SubjectPublicKeyInfo of a certificate. */
-export const keyDigest = ({ publicKey }: X509Certificate): string =>
-  hex(sha256(publicKey.export({ type: 'spki', format: 'der' })));
+/** Hex of SHA-256 of the SubjectPublicKeyInfo of a certificate; undefined for a key that is none. */
+export function keyDigest(certificate: X509Certificate): string | undefined {
+  const key = certificateKey(certificate);
+  return key && hex(sha256(key.export({ type: 'spki', format: 'der' })));
+}
+
+/** Whether an ECDSA P-256 signature, raw r || s, verifies under the key of a certificate. */
+export function signedUnder(
+  certificate: X509Certificate,
+  message: Bytes,
+  signature: Bytes,
+): boolean {
+  const key = certificateKey(certificate);
+  return key !== undefined && verifyJwa(key, 'ES256', message, signature);
+}
 
 /** The P-256 key of a raw point x || y; undefined for a point off the curve. */
 export function pointKey(point: Bytes): KeyObject | undefined {

@@ -4,7 +4,7 @@ import { verifyJwa } from '#agent/base/asymmetric.ts';
 import { fail, pass, type Check } from '#attest/check.ts';
 import { chainTo } from '#attest/x509/chain.ts';
 import { isRevoked } from '#attest/x509/crl.ts';
-import { keyDigest, type TdxAnchors } from './anchors.ts';
+import { keyDigest, signedUnder, type TdxAnchors } from './anchors.ts';
 import type { Collateral } from './collateral.ts';
 import { day, listOf } from './revocation.ts';
 import { commonName } from './signatureChecks.ts';
@@ -22,7 +22,7 @@ export function issuedCheck(
 ): Check {
   const message = Buffer.from(text);
   const signers = certificates.filter(({ subject }) => commonName(subject) === TCB_SIGNER);
-  const signer = signers.find(({ publicKey }) => verifyJwa(publicKey, 'ES256', message, signature));
+  const signer = signers.find((each) => signedUnder(each, message, signature));
   if (signer === undefined) {
     if (verifyJwa(anchors.tcbSigner, 'ES256', message, signature)) {
       return pass(name, `Signed by the key of ${TCB_SIGNER}; no certificate of it came with it.`);

@@ -8,7 +8,7 @@ import { messageOf } from '#agent/base/errors.ts';
 import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
 import { pemCertificates } from '#attest/x509/certificate.ts';
 import { chainTo, oneLine } from '#attest/x509/chain.ts';
-import { keyDigest, pointKey, type TdxAnchors } from './anchors.ts';
+import { keyDigest, pointKey, signedUnder, type TdxAnchors } from './anchors.ts';
 import { pckPlatform, type PckPlatform } from './pck.ts';
 import type { TdxQuote } from './quote.ts';
 import { shortValue } from './registers.ts';
@@ -117,7 +117,7 @@ function enclaveSignature({ certification }: TdxQuote, leaf: X509Certificate | u
   }
   return about(
     'hardware',
-    verifyJwa(leaf.publicKey, 'ES256', signed, signature)
+    signedUnder(leaf, signed, signature)
       ? pass(name, 'The PCK signed the report of the quoting enclave.')
       : fail(
           name,
@@ -169,7 +169,7 @@ const refused = (check: Check): PckAnswer => ({ checks: [about('hardware', check
 
 function rootCheck(root: X509Certificate | undefined, { rootKey }: TdxAnchors): Check {
   const name = 'Intel root';
-  const digest = root === undefined ? 'none' : keyDigest(root);
+  const digest = (root && keyDigest(root)) ?? 'none';
   return digest === rootKey
     ? pass(name, `The root has the public key of the Intel SGX Root CA, ${rootKey.slice(0, 16)}...`)
     : fail(

@@ -1,6 +1,6 @@
 // Certificates out of files and evidence, each read once and bounded in number. Whether one is to be
 // trusted is for chain.ts; what it says of a machine is for extension.ts.
-import { X509Certificate } from 'node:crypto';
+import { X509Certificate, type KeyObject } from 'node:crypto';
 import type { Bytes } from '#agent/base/bytes.ts';
 import { malformed } from '#attest/cursor.ts';
 
@@ -24,4 +24,13 @@ export function pemCertificates(text: string, what: string, most: number): X509C
   if (blocks.size === 0) throw malformed(what, 'it holds no certificate in PEM');
   if (blocks.size > most) throw malformed(what, `${blocks.size} certificates, at most ${most}`);
   return Array.from(blocks, (block) => parseCertificate(block, what));
+}
+
+/** The public key of a certificate; undefined where it is of a kind or in a form that OpenSSL cannot read. */
+export function certificateKey(certificate: X509Certificate): KeyObject | undefined {
+  try {
+    return certificate.publicKey;
+  } catch {
+    return undefined; // it was parsed, but nothing can verify under it
+  }
 }

@@ -5,6 +5,7 @@ import { verifyDerEcdsa, verifyJwa } from '#agent/base/asymmetric.ts';
 import { hex, type Bytes } from '#agent/base/bytes.ts';
 import { Cursor, malformed } from '#attest/cursor.ts';
 import { derChildren, derElement, type DerElement } from '#attest/der.ts';
+import { certificateKey } from './certificate.ts';
 import { objectIdentifier } from './extension.ts';
 
 const INTEGER = 0x02;
@@ -67,13 +68,16 @@ export function parseCrl(bytes: Bytes): RevocationList {
 }
 
 /** Whether the key of `issuer` signed the list. */
-export const crlSignedBy = (
+export function crlSignedBy(
   { scheme, signed, signature }: RevocationList,
-  { publicKey }: X509Certificate,
-): boolean =>
-  'ecdsa' in scheme
-    ? verifyDerEcdsa(publicKey, scheme.ecdsa, signed, signature)
-    : verifyJwa(publicKey, scheme.pss, signed, signature);
+  issuer: X509Certificate,
+): boolean {
+  const key = certificateKey(issuer);
+  if (key === undefined) return false;
+  return 'ecdsa' in scheme
+    ? verifyDerEcdsa(key, scheme.ecdsa, signed, signature)
+    : verifyJwa(key, scheme.pss, signed, signature);
+}
 
 /** Whether the list takes back this certificate; the list must be one of its issuer. */
 export const isRevoked = (crl: RevocationList, certificate: X509Certificate): boolean =>
