@@ -11,6 +11,20 @@ import { readSnpPolicy } from '#attest/snp/policy.ts';
 import { verifySnpReport } from '#attest/snp/verify.ts';
 import { readCollateral } from '#attest/tdx/collateral.ts';
 import { parseTdxQuote } from '#attest/tdx/quote.ts';
+import { judgeTdx } from '#attest/tdx/judge.ts';
+import { readTdxPolicy } from '#attest/tdx/policy.ts';
+import { parseQeIdentity } from '#attest/tdx/qeIdentity.ts';
+import { parseTcbInfo } from '#attest/tdx/tcbInfo.ts';
+import { parseHclReport } from '#attest/quote/hcl.ts';
+import {
+  anchors,
+  MADE_MS as TDX_MS,
+  qeIdentity,
+  tcbInfo,
+  tdxCollateral,
+  tdxQuote,
+} from '#attest/testdata/tdx.ts';
+import { ENROLLED } from '#attest/testdata/tdxJudged.ts';
 import { MADE_MS, nitroDocument, nitroRootDigest } from '#attest/testdata/nitro.ts';
 import { makeSnpReport } from '#attest/testdata/snp.ts';
 import { vectorsIn } from './samples.ts';
@@ -34,6 +48,12 @@ const trusted = (): X509Certificate[] => [
   ...vectorsIn('snp', /vek\.der$|chain\.pem$/).flatMap((each) => readCertificates(each, 'chain')),
 ];
 
+const tdxQuotes = (): Buffer[] => [tdxQuote(), ...vectorsIn('tdx', /\.dat$/)];
+const collaterals = (): Buffer[] => [tdxCollateral(), ...vectorsIn('tdx', /collateral\.json$/)];
+const tdxPolicy = Buffer.from(JSON.stringify({ v: 1, ...ENROLLED }));
+const ownQuote = tdxQuote();
+const ownCollateral = readCollateral([tdxCollateral()]);
+
 const nitroDocuments = (): Buffer[] => [nitroDocument(), ...vectorsIn('nitro', /cbor$/)];
 const nitroTerms = (root: Buffer, atMs: number) => ({
   root,
@@ -47,13 +67,24 @@ export const GUEST_TARGETS: readonly Target[] = [
   judge('SNP report, judged', snpReports, snpClaimed),
   parser('SNP certificates', snpCertificates, (bytes) => readCertificates(bytes, 'chain'), 2),
   parser('SNP policy', () => [snpPolicy], readSnpPolicy),
-  parser('TDX quote', () => vectorsIn('tdx', /\.dat$/), parseTdxQuote, 2),
+  parser('TDX quote', tdxQuotes, parseTdxQuote, 2),
+  judge('TDX quote, judged', tdxQuotes, tdxClaimed),
+  judge('TDX quote, collateral altered', collaterals, tdxClaimedBy),
+  parser('TDX policy', () => [tdxPolicy], readTdxPolicy),
   parser(
-    'TDX collateral',
-    () => vectorsIn('tdx', /collateral\.json$/),
-    (bytes) => readCollateral([bytes]),
+    'TCB info',
+    () => [Buffer.from(tcbInfo())],
+    (bytes) => parseTcbInfo(bytes.toString()),
     2,
   ),
+  parser(
+    'QE identity',
+    () => [Buffer.from(qeIdentity())],
+    (bytes) => parseQeIdentity(bytes.toString()),
+    5,
+  ),
+  parser('HCL report', () => vectorsIn('tpm-quote', /hcl-report\.bin$/), parseHclReport, 5),
+  parser('TDX collateral', collaterals, (bytes) => readCollateral([bytes]), 2),
   parser(
     'CBOR',
     () => [...nitroDocuments(), ...vectorsIn('rats', /cbor$/)],
@@ -76,6 +107,17 @@ function snpClaimed(report: Buffer): string | undefined {
       atMs: AT_MS,
     }).claims,
   );
+}
+
+/** Under Intel's root, and under that of the quote of our own making. */
+function tdxClaimed(quote: Buffer): string | undefined {
+  const own = judgeTdx({ quote, atMs: TDX_MS, anchors, collateral: ownCollateral });
+  return claimed({ ...judgeTdx({ quote, atMs: AT_MS }).claims, ...own.claims });
+}
+
+function tdxClaimedBy(bytes: Buffer): string | undefined {
+  const collateral = readCollateral([bytes]);
+  return claimed(judgeTdx({ quote: ownQuote, atMs: TDX_MS, anchors, collateral }).claims);
 }
 
 function nitroClaimed(bytes: Buffer): string | undefined {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fromB64url } from '#agent/base/bytes.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { fixture } from '#attest/testdata/fixture.ts';
+import { UEFI_BOOT } from '#attest/testdata/uefi.ts';
 import { noVectors, vectorDirectory } from '#attest/testdata/vectors.ts';
 import { writeEventLog } from '#attest/eventlog/write.ts';
 import { MAX_INPUT_BYTES } from './mutate.ts';
@@ -39,12 +40,13 @@ export const ekCertificates = (): Buffer[] => [
 ];
 export const eventLogs = (): Buffer[] => [
   writeEventLog(BOOT, ['sha1', 'sha256', 'sha384']),
+  writeEventLog(UEFI_BOOT, ['sha256', 'sha384']),
   ...vectorsIn(
     'eventlog',
     /\/(?:event|specid|arch|debian|rhel8|coreos|glinux|binary_bios|mb_log|short|sample)[^/]*(?<!yaml)$/,
   ),
 ];
 export const guestLogs = (): Buffer[] => [
-  writeEventLog(BOOT, ['sha384']),
+  writeEventLog(UEFI_BOOT, ['sha384']),
   ...vectorsIn('ccel', /CCEL_data[^/]*(?<!json)$/).map((log) => log.subarray(0, 24 << 10)),
 ];
