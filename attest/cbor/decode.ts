@@ -2,6 +2,7 @@
 // against what is there before anything is allocated. What an item means is for others to say.
 import type { Bytes } from '#agent/base/bytes.ts';
 import { Cursor } from '#attest/cursor.ts';
+import { printable } from '#attest/printable.ts';
 
 /** Nothing in attestation nests half as deep. */
 const MAX_DEPTH = 24;
@@ -164,7 +165,7 @@ function map(cursor: Cursor, info: number, depth: number): CborMap {
     if (typeof key !== 'number' && typeof key !== 'bigint' && typeof key !== 'string') {
       return cursor.fail('a map key that is neither an integer nor text');
     }
-    if (entries.has(key)) cursor.fail(`map key ${JSON.stringify(String(key))} stands twice`);
+    if (entries.has(key)) cursor.fail(`map key "${printable(String(key))}" stands twice`);
     entries.set(key, item(cursor, depth + 1));
   }
   return entries;

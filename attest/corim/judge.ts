@@ -8,11 +8,12 @@ import { coseJwa, sign1Of, type CoseSign1 } from '#attest/cbor/cose.ts';
 import { CborTag, decodeCbor } from '#attest/cbor/decode.ts';
 import { fail, notChecked, pass, type Check } from '#attest/check.ts';
 import { malformed } from '#attest/cursor.ts';
+import { printable } from '#attest/printable.ts';
 import type { VerificationKey } from '#attest/verificationKey.ts';
 import { TAG } from './labels.ts';
 import { readManifest } from './read.ts';
 
-export const MAX_CORIM_BYTES = 4 << 20;
+export const MAX_CORIM_BYTES = 1 << 20;
 
 export interface CorimAppraisal {
   readonly checks: readonly Check[];
@@ -61,7 +62,8 @@ function signatureCheck(
     return notChecked(SIGNATURE, text, 'none');
   }
   const jwa = coseJwa(alg);
-  if (jwa === undefined) return fail(SIGNATURE, `COSE algorithm ${alg ?? 'none'} is not accepted.`);
+  if (jwa === undefined)
+    return fail(SIGNATURE, `COSE algorithm ${printable(String(alg ?? 'none'))} is not accepted.`);
   const fitting = keys.filter(({ key }) => jwaFits(key, jwa));
   return fitting.some(({ key }) => verifyJwa(key, jwa, toBeSigned, signature))
     ? pass(SIGNATURE, `${jwa} verifies under the key that was given.`)

@@ -3,6 +3,7 @@
 import type { TrustClaim, Verdict } from '#attest/check.ts';
 import { problemsOf } from '#agent/base/schema.ts';
 import { z } from 'zod';
+import { dateClaims, type TokenDates } from './dates.ts';
 import type { JsonObject } from './jws.ts';
 
 /** draft-fv-rats-ear; Veraison, Trustee since 2024 and draft-ietf-rats-ear until 02; from 03 on. */
@@ -24,10 +25,7 @@ export interface EarClaims {
   readonly profile: string;
   readonly profileKnown: boolean;
   readonly verifier: string;
-  /** Unix milliseconds. */
-  readonly issuedMs: number;
-  readonly expiresMs: number | undefined;
-  readonly notBeforeMs: number | undefined;
+  readonly dates: TokenDates;
   /** Of the whole; undefined where only the submodules have one. */
   readonly status: Verdict | undefined;
   readonly submodules: readonly Submodule[];
@@ -54,9 +52,6 @@ const vector = z.strictObject({
   'sourced-data': value,
 });
 
-/** Seconds since 1970 as far as a Date goes; floating point is an error (draft-ietf-rats-ear 3). */
-const seconds = z.int().min(0).max(8_640_000_000_000);
-
 const submodule = z.looseObject({
   ear_status: status,
   ear_trustworthiness_vector: vector.optional(),
@@ -64,15 +59,13 @@ const submodule = z.looseObject({
 
 const ear = z.looseObject({
   eat_profile: z.string().min(1).max(512),
-  iat: seconds,
-  exp: seconds.optional(),
-  nbf: seconds.optional(),
+  ...dateClaims,
+  iat: dateClaims.iat.unwrap(),
   ear_verifier_id: z.looseObject({ developer: z.string().max(512), build: z.string().max(512) }),
   ear_status: status.optional(),
   submods: z
     .record(z.string(), z.preprocess(renamed, submodule))
-    .refine((submods) => Object.keys(submods).length > 0, 'has no submodule')
-    .refine((submods) => Object.keys(submods).length <= MAX_SUBMODULES, 'has too many submodules'),
+    .refine((submods) => Object.keys(submods).length > 0, 'has no submodule'),
 });
 
 /** `ear.verifier-id` of the older drafts is `ear_verifier_id` of the newer. */
@@ -88,6 +81,9 @@ function renamed(object: unknown): unknown {
 
 /** The result that `payload` is, or every way in which it is none. Never throws. */
 export function readEarClaims(payload: JsonObject): EarClaims | { readonly problems: string[] } {
+  if (Object.keys(payload['submods'] ?? {}).length > MAX_SUBMODULES) {
+    return { problems: [`submods: more than ${MAX_SUBMODULES}`] }; // before each is looked at
+  }
   const read = ear.safeParse(renamed(payload));
   if (!read.success) return { problems: problemsOf(read.error) };
   const { eat_profile, iat, exp, nbf, ear_verifier_id, ear_status, submods } = read.data;
@@ -95,9 +91,7 @@ export function readEarClaims(payload: JsonObject): EarClaims | { readonly probl
     profile: eat_profile,
     profileKnown: KNOWN_PROFILES.includes(eat_profile),
     verifier: `${ear_verifier_id.build} by ${ear_verifier_id.developer}`,
-    issuedMs: iat * 1000,
-    expiresMs: exp === undefined ? undefined : exp * 1000,
-    notBeforeMs: nbf === undefined ? undefined : nbf * 1000,
+    dates: { iat, nbf, exp },
     status: ear_status,
     submodules: Object.entries(submods).map(([name, submod]) => ({
       name,

@@ -111,6 +111,10 @@ describe('judgeEar()', () => {
     ['without a verifier', { 'ear.verifier-id': undefined }],
     ['about nobody', { submods: {} }],
     ['without attesters', { submods: undefined }],
+    [
+      'about more than 256',
+      { submods: Object.fromEntries(Array.from({ length: 257 }, (_, i) => [String(i), submod])) },
+    ],
     ['with an attester without status', { submods: { node: {} } }],
     ['with a status of no tier', { submods: { node: { 'ear.status': 'good' } } }],
     [
@@ -123,6 +127,33 @@ describe('judgeEar()', () => {
     ],
   ])('says that a signed token %s is no result', (_what, change) => {
     expect(failures(judge(change))).toEqual(['EAR claims']);
+  });
+
+  const eat = { iat: ISSUED_S, eat_nonce: 'AAAAAAAAAAA', ueid: 'AQAA', hwmodel: 'AA' } as const;
+
+  it('reads an EAT in which nobody appraised anything: its claims, and no verdict', () => {
+    const appraisal = judgeEar(token({ ...eat, dbgstat: 'disabled-since-boot' }), terms);
+    expect(verdict(appraisal)).toBe('none');
+    expect(failures(appraisal)).toEqual([]);
+    expect(appraisal.claims).toMatchObject(eat);
+    const nested = { ...eat, submods: { nested: { ueid: 'AQAA' } } };
+    expect(verdict(judgeEar(token(nested), terms))).toBe('none');
+  });
+
+  it.each<[string, JsonObject, string]>([
+    ['whose debug facilities are on', { dbgstat: 'enabled' }, 'debug status'],
+    ['whose debug facilities are on, as an integer', { dbgstat: 0 }, 'debug status'],
+    ['that has expired', { exp: ISSUED_S }, 'dates'],
+    ['with a debug status of no name', { dbgstat: 'maybe' }, 'EAT claims'],
+    ['with a fraction of a second', { iat: 0.5 }, 'EAT claims'],
+  ])('refuses an EAT %s', (_what, change, check) => {
+    const appraisal = judgeEar(token({ ...eat, ...change }), terms);
+    expect(failures(appraisal)).toEqual([check]);
+    expect(verdict(appraisal)).toBe('contraindicated');
+  });
+
+  it('refuses a signed token that has no claim of an EAT', () => {
+    expect(failures(judgeEar(token({ sub: 'somebody' }), terms))).toEqual(['EAR claims']);
   });
 
   it('gives no claims of a token that another key signed, or that was changed', () => {

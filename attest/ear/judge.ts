@@ -4,15 +4,17 @@ import type { Bytes } from '#agent/base/bytes.ts';
 import { fail, notChecked, pass, type Check } from '#attest/check.ts';
 import { malformed } from '#attest/cursor.ts';
 import { readBounded } from '#attest/reportText.ts';
+import { printable } from '#attest/printable.ts';
 import { worstOf } from '#attest/trustVector.ts';
 import { readEarClaims } from './claims.ts';
+import { eatChecks, isPlainEat } from './eat.ts';
 import { claimsSetOf, isObject, parseJws, type Jws, type JsonObject } from './jws.ts';
 import type { VerificationKey } from '#attest/verificationKey.ts';
 import { resultChecks } from './result.ts';
 import { SIGNATURE, signatureCheck } from './signature.ts';
 
 /** Raw evidence may be inside, an event log among it. */
-export const MAX_EAR_BYTES = 8 << 20;
+export const MAX_EAR_BYTES = 2 << 20;
 
 export interface EarTerms {
   /** Keys of verifiers that the reader trusts. */
@@ -79,11 +81,12 @@ export function readEar(bytes: Bytes): EarText {
 
 function claimChecks(payload: JsonObject, atMs: number): Check[] {
   const name = 'EAR claims';
+  if (isPlainEat(payload)) return eatChecks(payload, atMs);
   const result = readEarClaims(payload);
   if ('problems' in result) {
-    const problems = result.problems.slice(0, 5).join('; ').slice(0, 500);
+    const problems = printable(result.problems.slice(0, 5).join('; '), 500);
     return [fail(name, `It is no attestation result: ${problems}.`)];
   }
-  const text = `By verifier ${result.verifier}, about ${result.submodules.length} attesters.`;
+  const text = `By verifier ${printable(result.verifier)}; attesters in it: ${result.submodules.length}.`;
   return [pass(name, text), ...resultChecks(result, atMs)];
 }

@@ -7,7 +7,7 @@ import { readBounded } from '#attest/reportText.ts';
 
 const WHAT = 'JSON Web Signature';
 const MAX_HEADER_BYTES = 16 << 10;
-const MAX_PAYLOAD_BYTES = 4 << 20;
+const MAX_PAYLOAD_BYTES = 2 << 20;
 
 export type JsonObject = { readonly [name: string]: Json | undefined };
 

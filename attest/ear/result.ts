@@ -1,46 +1,25 @@
 // What an attestation result says, check by check: its profile and dates, and for each attester the
 // status and the trustworthiness vector, which must not contradict each other.
 import { about, fail, notChecked, pass, type Check, type Verdict } from '#attest/check.ts';
+import { printable } from '#attest/printable.ts';
 import { tierOf, worstOf } from '#attest/trustVector.ts';
 import type { EarClaims, Submodule } from './claims.ts';
+import { datesCheck } from './dates.ts';
 
 /** The checks of a result as of `atMs` (Unix milliseconds). */
 export const resultChecks = (result: EarClaims, atMs: number): Check[] => [
   profileCheck(result),
-  datesCheck(result, atMs),
+  datesCheck(result.dates, atMs),
   ...wholeCheck(result),
   ...result.submodules.flatMap(submoduleChecks),
 ];
 
 function profileCheck({ profile, profileKnown }: EarClaims): Check {
   const name = 'profile';
-  const quoted = JSON.stringify(profile.slice(0, 120));
+  const quoted = `"${printable(profile)}"`;
   return profileKnown
     ? pass(name, `${quoted}, an EAR.`)
     : fail(name, `${quoted} is not known; it was read as an EAR.`, 'warning');
-}
-
-/** Clocks of verifier and reader may differ by so much. */
-const MAX_SKEW_MS = 60_000;
-
-function datesCheck(
-  { issuedMs, notBeforeMs = issuedMs, expiresMs }: EarClaims,
-  atMs: number,
-): Check {
-  const name = 'dates';
-  const judged = `judged as of ${iso(atMs)}`;
-  if (Math.max(issuedMs, notBeforeMs) > atMs + MAX_SKEW_MS) {
-    const text = `Issued ${iso(issuedMs)}, valid from ${iso(notBeforeMs)}, ${judged}: it is not valid yet. A clock is wrong, or --at is.`;
-    return fail(name, text);
-  }
-  if (expiresMs === undefined) {
-    return notChecked(name, `Issued ${iso(issuedMs)}, ${judged}; the verifier set no end.`);
-  }
-  if (atMs >= expiresMs) {
-    const text = `It expired ${iso(expiresMs)}, ${judged}. Ask the verifier for a new one, or judge an archived one as of its own time: --at ${iso(issuedMs)}.`;
-    return fail(name, text);
-  }
-  return pass(name, `Issued ${iso(issuedMs)}, valid until ${iso(expiresMs)}, ${judged}.`);
 }
 
 /** The status of the whole may not be better than the worst of its parts (draft-ietf-rats-ear 3). */
@@ -81,8 +60,3 @@ const statusCheck = (name: string, subject: string, status: Verdict): Check =>
 
 const tierCheck = (name: string, text: string, tier: Verdict): Check =>
   tier === 'affirming' ? pass(name, text) : fail(name, text, tier);
-
-/** A name as it may be printed: the sender chose it. */
-const printable = (name: string): string => name.slice(0, 80).replaceAll(/\p{Control}/gu, '?');
-
-const iso = (unixMs: number): string => new Date(unixMs).toISOString();

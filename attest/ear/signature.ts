@@ -3,6 +3,7 @@
 import { verifyJwa } from '#agent/base/asymmetric.ts';
 import { isJwaName, jwaFits, type JwaName } from '#agent/base/jwa.ts';
 import { fail, pass, type Check } from '#attest/check.ts';
+import { printable } from '#attest/printable.ts';
 import type { Jws, JsonObject } from './jws.ts';
 import type { VerificationKey } from '#attest/verificationKey.ts';
 
@@ -24,7 +25,7 @@ export function signatureCheck(
     const kinds = keys.map(({ key }) => key.asymmetricKeyType).join(', ');
     return fail(SIGNATURE, `It is signed by ${alg}; no key that was given is for that (${kinds}).`);
   }
-  const named = typeof kid === 'string' ? ` It names key ${JSON.stringify(kid.slice(0, 80))}.` : '';
+  const named = typeof kid === 'string' ? ` It names key "${printable(kid)}".` : '';
   return fitting.some(({ key }) => verifyJwa(key, alg, signed, signature))
     ? pass(SIGNATURE, `${alg} verifies under the key that was given.${named}`)
     : fail(
@@ -43,7 +44,7 @@ const isEdDsa = (...names: readonly string[]): boolean =>
 
 function algorithmText(alg: JsonObject[string]): string {
   if (alg === 'none') return 'Its algorithm is none: nobody signed it.';
-  const name = JSON.stringify(alg ?? 'none given').slice(0, 80);
+  const name = printable(JSON.stringify(alg ?? 'none given'));
   return typeof alg === 'string' && alg.startsWith('HS')
     ? `Its algorithm is ${name}, a MAC: whoever can verify it can write it.`
     : `Its algorithm is ${name}, which is not accepted.`;

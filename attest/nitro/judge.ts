@@ -3,6 +3,7 @@
 import { equal, hex, type Bytes } from '#agent/base/bytes.ts';
 import { verifyJwa } from '#agent/base/asymmetric.ts';
 import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
+import { printable } from '#attest/printable.ts';
 import { oneLine } from '#attest/x509/chain.ts';
 import {
   chainCheck,
@@ -68,7 +69,7 @@ function signatureCheck({ envelope }: NitroMessage, { key }: NitroCertificates):
   const name = 'document signature';
   const { alg, toBeSigned, signature } = envelope;
   if (alg !== ES384) {
-    const text = `It names COSE algorithm ${alg ?? 'none'}; a Nitro hypervisor signs with ES384 (-35).`;
+    const text = `It names COSE algorithm ${printable(String(alg ?? 'none'))}; a Nitro hypervisor signs with ES384 (-35).`;
     return about('instance-identity', fail(name, text));
   }
   return about(
