@@ -2,8 +2,7 @@
 // this has verified the bytes.
 import { hex } from '#agent/base/bytes.ts';
 import { guestPolicy, platformInfo } from './bits.ts';
-import { firmwareText } from './guest.ts';
-import type { SnpReport } from './report.ts';
+import { firmwareText, type SnpReport } from './report.ts';
 import { readTcb } from './tcb.ts';
 import type { Vek } from './vek.ts';
 

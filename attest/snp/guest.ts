@@ -3,7 +3,7 @@
 import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
 import { guestPolicy, platformInfo, unknownPlatformBits, type PolicyFlag } from './bits.ts';
 import type { SnpPolicy } from './policy.ts';
-import { HOST_VMPL, type FirmwareVersion, type SnpReport } from './report.ts';
+import { firmwareOrder, firmwareText, HOST_VMPL, type SnpReport } from './report.ts';
 import { readTcb, sameTcb } from './tcb.ts';
 import type { Vek } from './vek.ts';
 
@@ -19,8 +19,9 @@ export const guestChecks = (report: SnpReport, { product }: Vek, policy: SnpPoli
 
 function debugCheck({ policy }: SnpReport, { allow_debug: allowed }: SnpPolicy): Check {
   const name = 'debug';
-  if (!guestPolicy(policy).debug)
+  if (!guestPolicy(policy).debug) {
     return pass(name, 'The host cannot decrypt the guest’s memory for debugging.');
+  }
   const text = 'The guest was launched with DEBUG: the host can read and write its memory.';
   return fail(
     name,
@@ -31,8 +32,9 @@ function debugCheck({ policy }: SnpReport, { allow_debug: allowed }: SnpPolicy):
 
 function migrationCheck({ policy }: SnpReport, { allow_migrate_ma: allowed }: SnpPolicy): Check {
   const name = 'migration agent';
-  if (!guestPolicy(policy).migrate_ma)
+  if (!guestPolicy(policy).migrate_ma) {
     return pass(name, 'No migration agent may take the guest elsewhere.');
+  }
   const text = 'The guest may be bound to a migration agent, which can copy its memory.';
   return allowed
     ? pass(name, `${text} The policy allows it.`)
@@ -117,10 +119,3 @@ function provisionalCheck(report: SnpReport, product: Vek['product'], policy: Sn
     ? pass(name, `${text} The policy does not forbid it.`)
     : fail(name, `${text} Commit it on the host (SNP_COMMIT).`);
 }
-
-const firmwareOrder = ({ major, minor, build }: FirmwareVersion): number =>
-  (major << 16) | (minor << 8) | build;
-
-/** `1.55.21`. */
-export const firmwareText = ({ major, minor, build }: FirmwareVersion): string =>
-  `${major}.${minor}.${build}`;

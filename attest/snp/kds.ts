@@ -17,7 +17,7 @@ const PARAMETERS: Readonly<Record<TcbComponent, string>> = {
 
 /** How to get the certificate of the key that signed `report`, and the chain above it. */
 export function whereToGetVek(report: SnpReport): string {
-  const product = report.cpu && productOfCpu(report.cpu);
+  const product = report.cpu === undefined ? productOfChip(report) : productOfCpu(report.cpu);
   const name = product ?? '<product>';
   if (report.signingKey === 'VLEK') {
     return `The cloud provider gives out its VLEK certificate, AMD the chain: ${SERVICE}/vlek/v1/${name}/cert_chain.`;
@@ -32,7 +32,10 @@ export function whereToGetVek(report: SnpReport): string {
 const chipText = ({ chipId }: SnpReport, product: SnpProduct | undefined): string =>
   hex(product === 'Turin' ? chipId.subarray(0, 8) : chipId);
 
-/** Version 2 came before Turin. */
+/** Version 2 does not name the processor; chip ids of 8 bytes are those of Turin. */
+const productOfChip = ({ chipId }: SnpReport): SnpProduct | undefined =>
+  isZero(chipId.subarray(8)) ? 'Turin' : undefined;
+
 const tcbQuery = ({ reportedTcb }: SnpReport, product: SnpProduct = 'Milan'): string =>
   Object.entries(readTcb(reportedTcb, product))
     .map(([component, level]) => `${PARAMETERS[component as TcbComponent]}=${level}`)

@@ -14,6 +14,8 @@ it('readSnpPolicy() fills in what is left out as if there were no policy', () =>
 });
 
 it.each<[string, unknown]>([
+  ['min_firmware', { v: 1, min_firmware: '1.55' }],
+  ['required_mit_vector', { v: 1, required_mit_vector: '3' }],
   ['measurement.0', { v: 1, measurement: ['AB'.repeat(48)] }],
   ['measurement.0', { v: 1, measurement: ['ab'.repeat(32)] }],
   ['measurement', { v: 1, measurement: [] }],

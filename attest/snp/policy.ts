@@ -21,6 +21,13 @@ const oneOf = (lenBytes: number) =>
     .optional();
 
 const level = z.int().min(0).max(255).optional();
+const tcbFloor = z.strictObject({
+  fmc: level,
+  boot_loader: level,
+  tee: level,
+  snp: level,
+  microcode: level,
+});
 
 /** The policy of a reader, as it is written; flags that are left out have their defaults. */
 export const snpPolicySchema = z.strictObject({
@@ -36,9 +43,19 @@ export const snpPolicySchema = z.strictObject({
   id_key_digest: oneOf(48),
   author_key_digest: oneOf(48),
   chip_id: oneOf(64),
-  /** Floors for the reported TCB, component by component. */
-  min_tcb: z
-    .strictObject({ fmc: level, boot_loader: level, tee: level, snp: level, microcode: level })
+  /** Floor for the reported TCB, component by component. */
+  min_tcb: tcbFloor.optional(),
+  /** Floor for the TCB at launch. */
+  min_launch_tcb: tcbFloor.optional(),
+  /** Floor for the firmware that runs, `1.55.21`. */
+  min_firmware: z
+    .string()
+    .regex(/^\d{1,3}\.\d{1,3}\.\d{1,3}$/, 'must be major.minor.build')
+    .optional(),
+  /** Bits of the mitigation vector that must be set at launch and now; version 5 alone has it. */
+  required_mit_vector: z
+    .string()
+    .regex(/^0x[0-9a-f]{1,16}$/, 'must be 0x and up to 16 hex digits')
     .optional(),
   min_guest_svn: z.int().min(0).max(0xffff_ffff).optional(),
   /** The least privileged level that may speak; 0 is the most privileged. */

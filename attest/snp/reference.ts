@@ -1,10 +1,9 @@
-// An authentic report beside the reference values of a policy: what was measured, who launched it, for
-// whom it speaks, and how old the TCB may be. A missing reference value is never a pass.
+// An authentic report beside the reference values of a policy: what was measured, who launched it, and for
+// whom it speaks. A missing reference value is never a pass.
 import { hex } from '#agent/base/bytes.ts';
 import { about, fail, notChecked, pass, type Check, type TrustClaim } from '#attest/check.ts';
 import type { SnpPolicy } from './policy.ts';
 import type { SnpReport } from './report.ts';
-import { readTcb, shortfalls, shortfallText, tcbText } from './tcb.ts';
 import type { Vek } from './vek.ts';
 
 interface Reference {
@@ -56,7 +55,6 @@ export function referenceChecks(report: SnpReport, vek: Vek, policy: SnpPolicy):
   );
   const left = REFERENCES.filter((each) => !asked.includes(each)).map(({ key }) => key);
   return [
-    about('hardware', floorCheck(report, vek, policy)),
     ...(policy.products === undefined
       ? []
       : [about('hardware', allowedProduct(vek, policy.products))]),
@@ -79,23 +77,6 @@ function referenceCheck(
   return accepted.includes(value)
     ? pass(name, `${value.slice(0, 16)}.., one of the ${accepted.length} that the policy names.`)
     : fail(name, `${value} is not among the ${accepted.length} that the policy names.`);
-}
-
-function floorCheck(
-  { reportedTcb }: SnpReport,
-  { product }: Vek,
-  { min_tcb: floor }: SnpPolicy,
-): Check {
-  const name = 'TCB floor';
-  const tcb = readTcb(reportedTcb, product);
-  if (floor === undefined) {
-    const text = `The policy sets no min_tcb: whether ${tcbText(tcb)} is stale is not known.`;
-    return notChecked(name, text, 'warning');
-  }
-  const short = shortfalls(tcb, floor);
-  return short.length === 0
-    ? pass(name, `The reported TCB, ${tcbText(tcb)}, reaches the policy’s floor.`)
-    : fail(name, `The reported TCB is stale: ${shortfallText(short)}.`);
 }
 
 const allowedProduct = ({ product }: Vek, accepted: NonNullable<SnpPolicy['products']>): Check =>

@@ -172,6 +172,14 @@ export function parseSnpReport(bytes: Bytes): SnpReport {
   };
 }
 
+/** Rises with the version. */
+export const firmwareOrder = ({ major, minor, build }: FirmwareVersion): number =>
+  (major << 16) | (minor << 8) | build;
+
+/** `1.55.21`. */
+export const firmwareText = ({ major, minor, build }: FirmwareVersion): string =>
+  `${major}.${minor}.${build}`;
+
 /** True when every byte is zero. */
 export const isZero = (bytes: Bytes): boolean => bytes.every((byte) => byte === 0);
 

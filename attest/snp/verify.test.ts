@@ -261,6 +261,9 @@ describe('verifySnpReport() on what is wrong', () => {
     ['guest policy', { require_rapl_dis: true }],
     ['guest policy', { require_page_swap_disable: true }],
     ['platform', { require_alias_check: true }],
+    ['launch TCB floor', { min_launch_tcb: { snp: 23 } }],
+    ['firmware floor', { min_firmware: '1.55.22' }],
+    ['mitigations', { required_mit_vector: '0x1' }],
   ])('fails %s when the policy asks %o', (name, policy) => {
     const made = makeSnpReport({
       patch: (report) => {
@@ -270,6 +273,21 @@ describe('verifySnpReport() on what is wrong', () => {
     });
     expect(judgeSnp(made).failed).toEqual([]);
     expect(judgeSnp(made, policy)).toMatchObject({ failed: [name], verdict: 'contraindicated' });
+  });
+
+  it.each<[string, Partial<SnpPolicy>]>([
+    ['launch TCB floor', { min_launch_tcb: { snp: 22 } }],
+    ['firmware floor', { min_firmware: '1.55.21' }],
+    ['mitigations', { required_mit_vector: '0x3' }],
+  ])('passes %s when the report reaches %o', (name, policy) => {
+    const { checks } = judgeMade({ version: 5 }, policy);
+    expect(checks).toContainEqual(expect.objectContaining({ name, result: 'pass' }));
+  });
+
+  it('names the mitigations that are missing at launch or now', () => {
+    const { failed, text } = judgeMade({ version: 5 }, { required_mit_vector: '0xd' });
+    expect(failed).toEqual(['mitigations']);
+    expect(text('mitigations')).toContain('0xc');
   });
 
   it('takes a debug guest for a warning, and a migration agent, where the policy allows them', () => {

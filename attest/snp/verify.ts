@@ -9,6 +9,7 @@ import { policyFault } from './bits.ts';
 import { parseSnpEvidence } from './certificates.ts';
 import { snpClaims } from './claims.ts';
 import { judgeEndorsement } from './endorsement.ts';
+import { floorChecks } from './floors.ts';
 import { guestChecks } from './guest.ts';
 import { NO_SNP_POLICY, type SnpPolicy } from './policy.ts';
 import { referenceChecks } from './reference.ts';
@@ -50,7 +51,9 @@ export function verifySnpReport(question: SnpQuestion): SnpAppraisal {
     const contradictions = bound.filter(({ result }) => result === 'fail');
     return { checks: [...before, ...contradictions, NOT_AUTHENTIC], claims: {} };
   }
-  const guest = [...guestChecks(report, vek, policy), ...referenceChecks(report, vek, policy)];
+  const guest = [guestChecks, floorChecks, referenceChecks].flatMap((judge) =>
+    judge(report, vek, policy),
+  );
   return { checks: [...before, ...bound, ...guest], claims: snpClaims(report, vek) };
 }
 
