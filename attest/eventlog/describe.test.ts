@@ -25,7 +25,7 @@ it('describeEvent() says what a boot measured in words of the trade', () => {
     'boot loader \\EFI\\debian\\shimx64.efi',
     'machine owner keys MokList',
     'Secure Boot authority SbatLevel: sbat,1,2024\\x0a',
-    'boot loader loaded from memory',
+    'boot loader (loaded from memory)',
     'file (hd0,gpt1)/grub.cfg',
     `GRUB command linux ${COMMAND_LINE}`,
     `kernel command line ${COMMAND_LINE}`,

@@ -70,7 +70,7 @@ const COMMAND_ROLES: ReadonlyMap<string, string> = new Map([
 
 function imageWords(type: string, { file, path }: Extract<Decoded, { kind: 'image' }>): string {
   const role = type === 'EV_EFI_BOOT_SERVICES_APPLICATION' ? 'boot loader' : 'driver';
-  return `${role} ${file ?? path ?? 'loaded from memory'}`;
+  return `${role} ${file ?? path ?? '(loaded from memory)'}`;
 }
 
 function valueWords(value: VariableValue): string {

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { concat, utf8 } from '#agent/base/bytes.ts';
 import {
@@ -154,4 +156,18 @@ it('findings: a boot that nothing ends, and firmware that says it is open', () =
   expect(said('UEFI Debug Mode')).toEqual(['DEBUG_MODE warning 1']);
   expect(said('DMA Protection Disabled')).toEqual(['DMA_PROTECTION_DISABLED warning 1']);
   expect(said('constructor')).toEqual([]);
+});
+
+it('findings: every code is documented, and every documented code exists', () => {
+  const sources = readdirSync(import.meta.dirname).filter((name) => /(?<!\.test)\.ts$/.test(name));
+  const code = sources
+    .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
+    .join('\n')
+    .matchAll(/'(?!EV_|EVIDENCE_)([A-Z]+(?:_[A-Z]+)+|PADDING)'/g);
+  const docs = ['eventlog.md', 'ccel.md']
+    .map((name) => readFileSync(join('docs/evidence', name), 'utf8'))
+    .join('\n')
+    .matchAll(/^\| ((?:[A-Z_]{5,}(?:, )?)+) \|/gm);
+  const documented = [...docs].flatMap(([, codes = '']) => codes.split(', '));
+  expect(documented.toSorted()).toEqual([...new Set([...code].map(([, name]) => name))].toSorted());
 });

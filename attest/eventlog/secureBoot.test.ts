@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
 import { utf8 } from '#agent/base/bytes.ts';
-import { flipped } from '#attest/testdata/hostile.ts';
+import { flipped, outcome } from '#attest/testdata/hostile.ts';
 import { secureBoot, separator, UEFI_BOOT } from '#attest/testdata/uefi.ts';
 import { readEvents } from './decode.ts';
 import { parseEventLog } from './parse.ts';
 import { PCRS, RTMRS } from './registers.ts';
+import { replay } from './replay.ts';
 import { secureBootOf } from './secureBoot.ts';
 import { writeEventLog, type EventToWrite } from './write.ts';
 
@@ -97,4 +98,18 @@ it('secureBootOf() reads RTMR0 of a TDX guest, which stands for PCR 7', () => {
   const guest = [secureBoot(1), separator(7)].map((event) => ({ ...event, pcr: 1 }));
   expect(stateOf(guest, undefined, RTMRS)).toEqual([true]);
   expect(stateOf(guest)).toEqual([null, 'SECURE_BOOT_MISSING info']);
+});
+
+it('secureBootOf() never says otherwise while PCR 7 stays, whichever bit of the log is flipped', () => {
+  for (const value of [0, 1]) {
+    const log = writeEventLog([secureBoot(value), separator(7)], ['sha256']);
+    const pcr7 = replay(parseEventLog(log), 'sha256').get(7);
+    for (let bit = 0; bit < log.length * 8; bit += 1) {
+      const edited = outcome(parseEventLog, flipped(log, bit >> 3, bit & 7));
+      if (edited === 'malformed') continue;
+      const { enabled } = secureBootOf(readEvents(edited), PCRS);
+      const moved = pcr7 === undefined || !replay(edited, 'sha256').get(7)?.equals(pcr7);
+      expect(moved || enabled === null || enabled === (value === 1)).toBe(true);
+    }
+  }
 });

@@ -11,7 +11,7 @@ import { readInput } from './input.ts';
 import { eventsText, logText } from './logText.ts';
 
 /** Firmware sets aside 64 KiB to 1 MiB. */
-const MAX_LOG_BYTES = 4 << 20;
+const MAX_LOG_BYTES = 2 << 20;
 const MAX_TABLE_BYTES = 4096;
 
 /** `tidelock evidence ccel`. */

@@ -21,7 +21,7 @@ beforeAll(async () => {
   await writeFile(join(dir, 'log'), log);
   await writeFile(join(dir, 'edited'), flipped(log, log.indexOf(data) + data.length - 1));
   await writeFile(join(dir, 'cut'), log.subarray(0, 1000));
-  await writeFile(join(dir, 'long'), Buffer.alloc((4 << 20) + 1));
+  await writeFile(join(dir, 'long'), Buffer.alloc((2 << 20) + 1));
   await writeFile(join(dir, 'guest'), guest);
 });
 afterAll(() => rm(dir, { recursive: true }));

@@ -9,7 +9,7 @@ import { readInput } from './input.ts';
 import { eventsText, logText } from './logText.ts';
 
 /** Linux gives out at most 1 MiB; real logs have 10 to 100 KiB. */
-const MAX_LOG_BYTES = 4 << 20;
+const MAX_LOG_BYTES = 2 << 20;
 
 /** `tidelock evidence eventlog`. */
 export const evidenceEventlog = defineVerb({

@@ -6,7 +6,7 @@ export function logText(document: LogDocument, registers: readonly string[]): st
   const { format, algorithms, events, secureBoot, boot, findings } = document;
   const state = secureBoot === null ? 'not known' : secureBoot ? 'on' : 'off';
   const applications = boot.efiApplications.map(
-    ({ path, measured }) => `  ${path ?? 'loaded from memory'}${measured ? '' : ' (not proven)'}`,
+    ({ path, measured }) => `  ${path ?? '(loaded from memory)'}${measured ? '' : ' (not proven)'}`,
   );
   return [
     `format       ${format}, ${algorithms.join(', ')}`,
