@@ -1,13 +1,12 @@
 // The flags by which a person says under what a report is to be judged, the same for every verb that
 // judges one, and the judgement itself.
 import { resolve } from 'node:path';
-import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import { systemClock } from '#agent/base/clock.ts';
 import type { Bytes } from '#agent/base/bytes.ts';
-import { readOwnerPublic } from '#agent/owner.ts';
 import type { Moment } from '#attest/reportAge.ts';
 import { verifyReport, type ReportAppraisal, type ReportQuestion } from '#attest/reportVerify.ts';
 import { usage } from './arguments.ts';
+import { readOwners, readSignedPolicy } from './policyFiles.ts';
 import { readAuthorities } from './roots.ts';
 import type { Terminal } from './terminal.ts';
 import type { Flags, FlagValues } from './verb.ts';
@@ -24,6 +23,11 @@ export const TERMS_FLAGS = {
     value: 'DIR|BUNDLE',
     help: 'roots and intermediates of TPM makers: a directory of PEM and DER, or a bundle',
   },
+  reference: {
+    type: 'string',
+    value: 'POLICY',
+    help: 'reference policy of such an owner, in place of what was enrolled',
+  },
   at: {
     type: 'string',
     value: 'TIME',
@@ -31,7 +35,7 @@ export const TERMS_FLAGS = {
   },
 } as const satisfies Flags;
 
-type ReportTerms = Pick<ReportQuestion, 'owners' | 'authorities' | 'at'>;
+type ReportTerms = Pick<ReportQuestion, 'owners' | 'authorities' | 'reference' | 'at'>;
 
 /** Errors: USAGE, OWNER_KEY_INVALID, FILE_UNREADABLE. */
 export async function termsOf(
@@ -42,14 +46,17 @@ export async function termsOf(
   }: { readonly flags: FlagValues<typeof TERMS_FLAGS>; readonly terminal: Terminal },
 ): Promise<ReportTerms> {
   const { cwd } = terminal;
-  const owners: SigningPublic[] = [];
-  for (const file of flags.owner) owners.push(await readOwnerPublic(resolve(cwd, file)));
+  const owners = await readOwners(cwd, flags.owner);
   return {
     owners,
     authorities:
       flags.roots === undefined
         ? undefined
         : (await readAuthorities(resolve(cwd, flags.roots))).certificates,
+    reference:
+      flags.reference === undefined
+        ? undefined
+        : await readSignedPolicy(cwd, flags.reference, owners),
     at: momentOf(verb, flags.at ?? 'now'),
   };
 }

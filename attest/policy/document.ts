@@ -1,7 +1,7 @@
 // The reference policy: what owners expect a node to have measured while it booted, as ordered components
 // with alternatives, like systemd-pcrlock's. It is data; match.ts holds a boot against it.
 import type { SigningKey, SigningPublic } from '#agent/base/asymmetric.ts';
-import { parseAs } from '#agent/base/schema.ts';
+import { parseAs, problemsOf } from '#agent/base/schema.ts';
 import { signDocument, type SignedDocument } from '#agent/base/signed.ts';
 import { IMA_PCR, pcrIndex, policyBank, readOwned, shortName, unixMs } from '#attest/owned.ts';
 import { snpPolicySchema } from '#attest/snp/policy.ts';
@@ -40,7 +40,16 @@ const componentSchema = z.strictObject({
   alternatives: z.array(alternativeSchema).min(1).max(256),
 });
 
-export const referencePolicySchema = z
+/** JSON that `schema` takes, kept as it was written and signed. */
+const fitting = (schema: z.ZodType) =>
+  z.json().superRefine((value, context) => {
+    const { error } = schema.safeParse(value);
+    for (const message of error === undefined ? [] : problemsOf(error)) {
+      context.addIssue({ code: 'custom', message });
+    }
+  });
+
+const referencePolicySchema = z
   .strictObject({
     v: z.literal(1),
     name: shortName,
@@ -59,8 +68,8 @@ export const referencePolicySchema = z
       .max(256)
       .optional(),
     /** What is asked of SEV-SNP and TDX guests: TCB floors, measurements. */
-    snp: snpPolicySchema.optional(),
-    tdx: tdxPolicySchema.optional(),
+    snp: fitting(snpPolicySchema).optional(),
+    tdx: fitting(tdxPolicySchema).optional(),
   })
   .superRefine(({ bank, components }, context) => {
     const complain = (message: string): void => context.addIssue({ code: 'custom', message });

@@ -5,6 +5,8 @@ import { bankCheck } from '#attest/bank.ts';
 import { fail, notChecked, type Check } from '#attest/check.ts';
 import { checkEventLog } from '#attest/eventlog/check.ts';
 import { checkImaList } from '#attest/ima/check.ts';
+import { bootChecks } from '#attest/policy/boot.ts';
+import type { ReferencePolicy } from '#attest/policy/document.ts';
 import { verifyQuote, type PcrValues } from '#attest/quote.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
 import { parseAttest, type PcrSelection } from '#attest/tpm/attest.ts';
@@ -30,6 +32,8 @@ export interface QuoteEvidence {
   readonly pcrs: PcrBanks;
   readonly eventLog?: Bytes | undefined;
   readonly imaList?: Bytes | undefined;
+  /** What an owner expects of the boot, as of a moment in Unix milliseconds. */
+  readonly reference?: { readonly policy: ReferencePolicy; readonly atMs: number } | undefined;
   /** What vouches for the key on Azure. */
   readonly hcl?: HclEvidence | undefined;
 }
@@ -61,7 +65,11 @@ export function judgeQuote(evidence: QuoteEvidence): QuoteAppraisal {
   const checks = [...keyChecks(key, evidence.akName), ...(hcl?.checks ?? []), ...answer.checks];
   if (signed === undefined) return { checks, claims: { ...hcl?.claims }, attest: null };
   const more = answer.confirmsPcrs
-    ? [firmwareCheck(bank, pcrs), restCheck(evidence, pcrs), ...measured(evidence, pcrs)]
+    ? [
+        firmwareCheck(bank, pcrs),
+        ...referenced(evidence, pcrs, signed.firmwareVersion),
+        ...measured(evidence, pcrs),
+      ]
     : [confusionCheck(bank, selections), ...unmeasured(evidence)];
   const confirmed = answer.confirmsPcrs ? { pcrs: { [bank]: valuesInHex(pcrs) } } : {};
   return {
@@ -108,6 +116,14 @@ function firmwareCheck(bank: HashName, pcrs: PcrValues): Check {
   if (firmware.result === 'fail' || bank !== 'sha1') return firmware;
   const text = 'Bank sha1: two boots can be made that measure alike (SHA-1 collides). Use sha256.';
   return fail(BANK, text, 'warning');
+}
+
+/** What was measured against what an owner expects; without that, what is left unsaid. */
+function referenced(evidence: QuoteEvidence, quoted: PcrValues, firmwareVersion: string): Check[] {
+  const { reference, eventLog = Buffer.alloc(0), bank } = evidence;
+  return reference === undefined
+    ? [restCheck(evidence, quoted)]
+    : bootChecks({ ...reference, eventLog, bank, quoted, firmwareVersion });
 }
 
 /** Which of the claimed values the quote says nothing about. */

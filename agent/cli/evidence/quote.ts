@@ -1,6 +1,8 @@
 // `tidelock evidence quote`: judges a TPM quote, offline. It reads files and prints; attest/quote/ judges.
 import type { X509Certificate } from 'node:crypto';
 import { usage } from '#agent/cli/arguments.ts';
+import { systemClock } from '#agent/base/clock.ts';
+import { readOwners, readSignedPolicy } from '#agent/cli/policyFiles.ts';
 import { defineVerb } from '#agent/cli/verb.ts';
 import { MAX_EVENT_LOG_BYTES } from '#attest/evidence.ts';
 import { MAX_IMA_LIST_BYTES } from '#attest/ima/list.ts';
@@ -55,6 +57,16 @@ export const evidenceQuote = defineVerb({
     },
     bank: { ...BANK_FLAG, help: 'bank that must be quoted; sha256 by default' },
     eventlog: { type: 'string', value: 'FILE', help: 'firmware event log of the boot' },
+    reference: {
+      type: 'string',
+      value: 'POLICY',
+      help: 'reference policy that the boot must fit; needs --eventlog and --owner',
+    },
+    owner: {
+      type: 'strings',
+      value: 'FILE',
+      help: 'owner.pub that may have signed the reference policy; may be repeated',
+    },
     ima: { type: 'string', value: 'FILE', help: 'IMA list, ascii or binary; may have grown since' },
     hcl: {
       type: 'string',
@@ -69,7 +81,7 @@ export const evidenceQuote = defineVerb({
     at: { type: 'string', value: 'TIME', help: 'when those must be valid; now by default' },
   },
   about:
-    'Checks a TPM quote: signature and key, that it is a quote of the right bank and registers, that it answers the nonce, and that the register values are those of the TPM; then replays the event log and the IMA list against them. An empty nonce is never fresh. The values are not compared with references: that is for a policy.',
+    'Checks a TPM quote: signature and key, that it is a quote of the right bank and registers, that it answers the nonce, and that the register values are those of the TPM; then replays the event log and the IMA list against them. An empty nonce is never fresh. With --reference the boot is held against an owner’s reference policy; without, the values are compared with nothing.',
   example:
     'tidelock evidence quote --message quote.msg --signature quote.sig --ak ak.tpm2b_public --nonce "$(cat nonce.hex)" --pcrs pcrs.json\ntidelock evidence quote --message quote.msg --signature quote.sig --ak ak.pem --nonce "$(cat nonce.hex)" --pcrs pcrs.json --eventlog binary_bios_measurements --ima ascii_runtime_measurements -o json',
   run: async (invocation) => {
@@ -93,6 +105,7 @@ export const evidenceQuote = defineVerb({
       nonce,
       bank,
       pcrs: readPcrBanks(await read(flags.pcrs, 'PCR values', MAX_PCRS_BYTES)),
+      reference: await referenceOf(flags.reference, flags.owner, terminal.cwd),
       eventLog: await readAny(flags.eventlog, 'event log', MAX_EVENT_LOG_BYTES),
       imaList: await readAny(flags.ima, 'IMA list', MAX_IMA_LIST_BYTES),
       hcl,
@@ -125,4 +138,10 @@ interface HclFlags {
 
 function noKey(): never {
   throw usage(VERB, '--ak FILE is missing, and no --hcl stands for it');
+}
+
+async function referenceOf(path: string | undefined, owners: readonly string[], cwd: string) {
+  if (path === undefined) return undefined;
+  const policy = await readSignedPolicy(cwd, path, await readOwners(cwd, owners));
+  return { policy, atMs: systemClock.wallMs() };
 }
