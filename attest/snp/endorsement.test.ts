@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hex } from '#agent/base/bytes.ts';
 import type { Verdict } from '#attest/check.ts';
@@ -9,10 +10,11 @@ import {
   makeRevocationList,
   type Issuer,
 } from '#attest/testdata/certificate.ts';
-import { flipped } from '#attest/testdata/hostile.ts';
+import { flipped, hostile, outcome } from '#attest/testdata/hostile.ts';
 import { MADE_CHIP, MADE_TCB, makeSnpReport } from '#attest/testdata/snp.ts';
 import { judgeSnp, SNP_WHEN } from '#attest/testdata/snpJudge.ts';
 import { parseCrl } from '#attest/x509/crl.ts';
+import { readCertificates } from './certificates.ts';
 import type { SnpPolicy } from './policy.ts';
 import { SNP_REPORT_BYTES } from './report.ts';
 
@@ -103,6 +105,19 @@ describe('judgeEndorsement()', () => {
     const stale = makeSnpReport({ certified: { tcb: { ...MADE_TCB, microcode: 1 } } });
     expect(judgedWith([ark, ask, vek]).failed).toEqual([]);
     expect(judgedWith([vek, stale.vek.x509, ask, ark]).failed).toEqual([]);
+  });
+
+  it('trusts no certificate that was altered, whichever of the chain', () => {
+    for (const [index, { der }] of [made.vek, made.ask, made.ark].entries()) {
+      fc.assert(
+        fc.property(hostile(der), (bytes) => {
+          const altered = outcome((each) => readCertificates(each, 'chain'), bytes);
+          if (altered === 'malformed' || altered[0]?.raw.equals(der) === true) return;
+          const chain = made.certificates.flatMap((each, at) => (at === index ? altered : [each]));
+          expect(judgedWith(chain).claims).toEqual({});
+        }),
+      );
+    }
   });
 
   it('states no claim of a report with one bit flipped anywhere (trap 6)', () => {

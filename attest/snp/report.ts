@@ -174,7 +174,7 @@ export function parseSnpReport(bytes: Bytes): SnpReport {
 
 /** Rises with the version. */
 export const firmwareOrder = ({ major, minor, build }: FirmwareVersion): number =>
-  (major << 16) | (minor << 8) | build;
+  (major * 1000 + minor) * 1000 + build;
 
 /** `1.55.21`. */
 export const firmwareText = ({ major, minor, build }: FirmwareVersion): string =>
