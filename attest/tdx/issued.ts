@@ -6,19 +6,25 @@ import { chainTo } from '#attest/x509/chain.ts';
 import { isRevoked } from '#attest/x509/crl.ts';
 import { keyDigest, signedUnder, type TdxAnchors } from './anchors.ts';
 import type { Collateral } from './collateral.ts';
-import { day, listOf } from './revocation.ts';
+import { day, type SortedLists } from './revocation.ts';
 import { commonName } from './signatureChecks.ts';
 import type { SignedText } from './signedText.ts';
 
 /** A PCK chains to the root too, but must not speak for Intel: the signer is known by its name. */
 const TCB_SIGNER = 'Intel SGX TCB Signing';
 
+export interface IssueQuestion {
+  readonly collateral: Collateral;
+  readonly lists: SortedLists;
+  readonly anchors: TdxAnchors;
+  readonly atMs: number;
+}
+
 /** Judges the signature of `signed`, which `name` names (PCS API v4, TCB-Info-Issuer-Chain). */
 export function issuedCheck(
   name: string,
   { text, signature }: SignedText,
-  { certificates, lists }: Collateral,
-  { anchors, atMs }: { readonly anchors: TdxAnchors; readonly atMs: number },
+  { collateral: { certificates }, lists, anchors, atMs }: IssueQuestion,
 ): Check {
   const message = Buffer.from(text);
   const signers = certificates.filter(({ subject }) => commonName(subject) === TCB_SIGNER);
@@ -27,16 +33,15 @@ export function issuedCheck(
     if (verifyJwa(anchors.tcbSigner, 'ES256', message, signature)) {
       return pass(name, `Signed by the key of ${TCB_SIGNER}; no certificate of it came with it.`);
     }
-    const text = `Its signature does not verify under a key of ${TCB_SIGNER}: a character changed, or it was reformatted. Fetch it again and keep it as it comes.`;
-    return fail(name, text);
+    const state = `Its signature does not verify under a key of ${TCB_SIGNER}: a character changed, or it was reformatted. Fetch it again and keep it as it comes.`;
+    return fail(name, state);
   }
-  const chain = chainTo(signer, certificates, atMs);
-  if (!chain.trusted) return fail(name, `The chain of its signer does not hold: ${chain.why}.`);
-  const root = chain.issuers.at(-1);
-  if (root === undefined || keyDigest(root) !== anchors.rootKey) {
-    return fail(name, 'The chain of its signer does not end at the Intel SGX Root CA.');
+  const roots = certificates.filter((each) => keyDigest(each) === anchors.rootKey);
+  const chain = chainTo(signer, roots, atMs);
+  if (!chain.trusted) {
+    return fail(name, `Its signer does not chain to the Intel SGX Root CA: ${chain.why}.`);
   }
-  const list = listOf(root, lists);
+  const list = lists.byKey.get(anchors.rootKey);
   if (list !== undefined && isRevoked(list, signer)) {
     return fail(name, 'The root CA took back the certificate of its signer. Fetch it again.');
   }

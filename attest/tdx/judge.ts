@@ -10,9 +10,9 @@ import { domainChecks } from './domainChecks.ts';
 import { NO_POLICY, type TdxPolicy } from './policy.ts';
 import { parseTdxQuote, type TdxQuote } from './quote.ts';
 import { rtmrsOf, shortValue } from './registers.ts';
-import { revocationChecks } from './revocation.ts';
-import { signatureChecks, type PckChain } from './signatureChecks.ts';
-import { tcbChecks, type TcbAnswer } from './tcbChecks.ts';
+import { revocationChecks, sortLists } from './revocation.ts';
+import { signatureChecks } from './signatureChecks.ts';
+import { tcbChecks } from './tcbChecks.ts';
 
 export interface TdxQuestion {
   readonly quote: Bytes;
@@ -41,24 +41,29 @@ const NO_COLLATERAL: Collateral = {
 
 /** Errors: EVIDENCE_MALFORMED, for bytes that are no TDX quote and signed collateral that is none. */
 export function judgeTdx(question: TdxQuestion): TdxJudgement {
-  const { collateral = NO_COLLATERAL, anchors = INTEL, atMs } = question;
+  const { collateral = NO_COLLATERAL, policy = NO_POLICY, anchors = INTEL, atMs } = question;
   const quote = parseTdxQuote(question.quote);
   const { certificates } = collateral;
   const signed = signatureChecks({ quote, anchors, certificates, atMs });
   const checks = [formCheck(quote), ...signed.checks];
   const { chain } = signed;
   if (chain === undefined) return { checks: [...checks, UNJUDGED], claims: {} };
-  const revocation = revocationChecks(chain, collateral, atMs);
-  const tcb = standingOf(question, quote, chain, collateral);
+  const lists = sortLists(chain, collateral);
+  const revocation = revocationChecks(chain, lists, atMs);
+  const { platform } = chain;
+  const { accept_tcb_status: accepted, min_tcb_evaluation_data_number: minEvaluation } = policy;
+  const terms = { collateral, lists, anchors, atMs, accepted, minEvaluation };
+  const enclave = quote.certification.report;
+  const tcb = tcbChecks({ report: quote.report, enclave, platform, ...terms });
   const all = [
     ...checks,
     ...revocation.checks,
     ...tcb.checks,
-    ...domainChecks(quote.report, question.policy ?? NO_POLICY),
+    ...domainChecks(quote.report, policy),
     about('executables', logCheck(quote, question.replayed)),
   ];
   const { standing } = tcb;
-  const claims = revocation.revoked ? {} : claimsOf({ quote, platform: chain.platform, standing });
+  const claims = revocation.revoked ? {} : claimsOf({ quote, platform, standing });
   return { checks: all, claims };
 }
 
@@ -74,23 +79,6 @@ function formCheck({ header, report, bodyType, trailingBytes }: TdxQuote): Check
   const tail = trailingBytes === 0 ? '' : ` ${trailingBytes} bytes follow it, which nothing signs.`;
   return pass('quote form', `Version ${header.version}${body}, ${tdx} report.${tail}`);
 }
-
-const standingOf = (
-  { anchors = INTEL, atMs, policy = NO_POLICY }: TdxQuestion,
-  { report, certification }: TdxQuote,
-  { platform }: PckChain,
-  collateral: Collateral,
-): TcbAnswer =>
-  tcbChecks({
-    report,
-    enclave: certification.report,
-    platform,
-    collateral,
-    anchors,
-    atMs,
-    accepted: policy.accept_tcb_status,
-    minEvaluation: policy.min_tcb_evaluation_data_number,
-  });
 
 /** A log tells what was measured only where it accounts for every register that was quoted. */
 function logCheck({ report }: TdxQuote, replayed: TdxQuestion['replayed']): Check {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { makeCertificate, makeKeys } from '#attest/testdata/certificate.ts';
+import { makeCertificate, makeKeys, pemOf } from '#attest/testdata/certificate.ts';
 import { flipped } from '#attest/testdata/hostile.ts';
 import { anchors, MADE_MS, pck, pckCa, tdxQuote, tdxRoot } from '#attest/testdata/tdx.ts';
 import { judged } from '#attest/testdata/tdxJudged.ts';
@@ -44,6 +44,15 @@ describe('judgeTdx(), who signed', () => {
     const many = Array.from({ length: 5 }, () => pck().pem).join('');
     expect(judged({ quote: tdxQuote({ chain: many }) }).text('PCK chain')).toContain('at most 4');
     expect(judged({ quote: tdxQuote({ chain: 'nothing' }) }).failing).toEqual(['PCK chain']);
+  });
+
+  it('refuses a PCK whose key is no point of its curve', () => {
+    const { der, x509 } = pck();
+    const point = der.indexOf(x509.publicKey.export({ type: 'spki', format: 'der' }).subarray(-64));
+    const chain = [flipped(der, point), pckCa.der, tdxRoot.der];
+    const pem = chain.map((each) => pemOf('CERTIFICATE', each)).join('');
+    const outcome = judged({ quote: tdxQuote({ chain: pem }) });
+    expect(outcome.failing).toEqual(['QE report signature', 'PCK chain']);
   });
 
   it('knows nothing where the quote only names its PCK', () => {

@@ -39,6 +39,19 @@ describe('judgeTdx(), TCB', () => {
     expect(withCollateral({ signer: pck() }).failing).toEqual(failing);
   });
 
+  it('refuses collateral whose signer chains to another root', () => {
+    const subject = { CN: 'Intel SGX Root CA' };
+    const root = makeCertificate({ subject, keys: makeKeys('P-256'), ca: true });
+    const signer = makeCertificate({
+      subject: { CN: 'Intel SGX TCB Signing' },
+      keys: makeKeys('P-256'),
+      issuer: root,
+    });
+    const outcome = withCollateral({ signer });
+    expect(outcome.failing).toEqual(['TCB info signature', 'QE identity signature']);
+    expect(outcome.text('TCB info signature')).toContain('does not chain to the Intel SGX Root');
+  });
+
   it('refuses TCB info with a character changed', () => {
     const members = JSON.parse(tdxCollateral().toString()) as Record<string, string>;
     members['tcb_info'] = (members['tcb_info'] ?? '').replace('"UpToDate"', '"UpToDatE"');

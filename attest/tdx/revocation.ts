@@ -3,11 +3,34 @@
 import type { X509Certificate } from 'node:crypto';
 import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
 import { crlSignedBy, isRevoked, type RevocationList } from '#attest/x509/crl.ts';
+import { keyDigest } from './anchors.ts';
 import type { Collateral } from './collateral.ts';
 import { commonName, type PckChain } from './signatureChecks.ts';
 
+/** Revocation lists by who signed them, each signature verified once. */
+export interface SortedLists {
+  /** The newest of each CA, by the digest of the CA's key. */
+  readonly byKey: ReadonlyMap<string, RevocationList>;
+  /** How many nobody signed that is known here. */
+  readonly strays: number;
+}
+
+/** Sorts the lists of collateral by the CAs of a chain and of the collateral itself. */
+export function sortLists({ issuers }: PckChain, { lists, certificates }: Collateral): SortedLists {
+  const authorities = [...issuers, ...certificates.filter(({ ca }) => ca)];
+  const byKey = new Map<string, RevocationList>();
+  let strays = 0;
+  for (const list of lists) {
+    const signer = authorities.find((ca) => crlSignedBy(list, ca));
+    const key = signer && keyDigest(signer);
+    if (key === undefined) strays += 1;
+    else if ((byKey.get(key)?.thisUpdateMs ?? -Infinity) < list.thisUpdateMs) byKey.set(key, list);
+  }
+  return { byKey, strays };
+}
+
 export interface RevocationAnswer {
-  /** One per CA of the chain, and one for lists that no CA signed which is known here. */
+  /** One per CA of the chain, and one where there are stray lists. */
   readonly checks: readonly Check[];
   /** True when a CA took back a certificate of the chain. */
   readonly revoked: boolean;
@@ -16,40 +39,24 @@ export interface RevocationAnswer {
 /** Judges every certificate of a chain by the lists of its issuers. */
 export function revocationChecks(
   { leaf, issuers }: PckChain,
-  { lists, certificates }: Pick<Collateral, 'lists' | 'certificates'>,
+  { byKey, strays }: SortedLists,
   atMs: number,
 ): RevocationAnswer {
   const pairs = issuers.map((ca, index) => ({
     ca,
     subject: issuers[index - 1] ?? leaf,
-    list: listOf(ca, lists),
+    list: byKey.get(keyDigest(ca) ?? ''),
   }));
-  const authorities = [...issuers, ...certificates.filter(({ ca }) => ca)];
-  const stray = lists.filter((list) => !authorities.some((ca) => crlSignedBy(list, ca)));
-  const checks = [...pairs.map((pair) => caCheck(pair, atMs)), ...strayChecks(stray, lists)];
+  const checks = pairs.map((pair) => caCheck(pair, atMs));
+  if (strays > 0) {
+    const text = `${strays} of the revocation lists are signed by no CA of the PCK chain: altered, or of another CA (platform and processor have one each). Fetch them again.`;
+    checks.push(fail('revocation lists', text));
+  }
   return {
     checks: checks.map((check) => about('hardware', check)),
     revoked: pairs.some(({ list, subject }) => list !== undefined && isRevoked(list, subject)),
   };
 }
-
-function strayChecks(stray: readonly RevocationList[], all: readonly RevocationList[]): Check[] {
-  if (stray.length === 0) return [];
-  const text = `${stray.length} of ${all.length} revocation lists are signed by no CA of the PCK chain: altered, or of another CA (platform and processor have one each). Fetch them again.`;
-  return [fail('revocation lists', text)];
-}
-
-/** The newest list of `ca` that is signed by it; undefined when there is none. */
-export const listOf = (
-  ca: X509Certificate,
-  lists: readonly RevocationList[],
-): RevocationList | undefined =>
-  lists
-    .filter((list) => crlSignedBy(list, ca))
-    .reduce<RevocationList | undefined>(
-      (newest, list) => (newest && newest.thisUpdateMs >= list.thisUpdateMs ? newest : list),
-      undefined,
-    );
 
 interface Pair {
   readonly ca: X509Certificate;

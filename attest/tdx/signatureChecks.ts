@@ -150,7 +150,7 @@ function pckChecks({ quote, anchors, certificates, atMs }: SignatureQuestion): P
   const [leaf, ...others] = certified;
   if (leaf === undefined) return refused(fail(name, 'It holds no certificate.'));
   const known = certificates.filter((each) => keyDigest(each) === anchors.rootKey);
-  const found = chainTo(leaf, [...others, ...known.slice(0, 1)], atMs);
+  const found = chainTo(leaf, [...others, ...known], atMs);
   if (!found.trusted) {
     const text = `The chain of the PCK does not hold: ${found.why}.`;
     return { leaf, checks: [about('hardware', fail(name, text))] };

@@ -1,10 +1,8 @@
 // How a platform stands against what Intel asks of it: TCB level, TDX module and quoting enclave, each
 // status by itself and all of them together. It looks only at collateral whose signature holds.
 import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
-import type { TdxAnchors } from './anchors.ts';
-import type { Collateral } from './collateral.ts';
 import type { EnclaveReport } from './enclaveReport.ts';
-import { dateCheck, issuedCheck } from './issued.ts';
+import { dateCheck, issuedCheck, type IssueQuestion } from './issued.ts';
 import type { PckPlatform } from './pck.ts';
 import { departures, parseQeIdentity, type QeIdentity } from './qeIdentity.ts';
 import {
@@ -21,13 +19,10 @@ import {
 import { ceilingOf, converge, remedyOf, type TcbStatus } from './tcbStatus.ts';
 import type { TdReport } from './tdReport.ts';
 
-export interface TcbQuestion {
+export interface TcbQuestion extends IssueQuestion {
   readonly report: TdReport;
   readonly enclave: EnclaveReport;
   readonly platform: PckPlatform;
-  readonly collateral: Collateral;
-  readonly anchors: TdxAnchors;
-  readonly atMs: number;
   /** Statuses that the owners accept. */
   readonly accepted: readonly TcbStatus[];
   /** TCB info of an earlier evaluation than this is refused. */
@@ -102,7 +97,7 @@ function platformAnswer(question: TcbQuestion): PlatformAnswer {
       'No TCB info was given: whether microcode, firmware and TDX module are up to date is not known. Give it with --collateral.';
     return { checks: [notChecked('TCB info', text, 'warning')] };
   }
-  const issued = issuedCheck('TCB info signature', collateral.tcbInfo, collateral, question);
+  const issued = issuedCheck('TCB info signature', collateral.tcbInfo, question);
   if (issued.result !== 'pass') return { checks: [issued] };
   const info = parseTcbInfo(collateral.tcbInfo.text);
   if ('otherKind' in info) {
@@ -221,7 +216,7 @@ function enclaveAnswer(question: TcbQuestion): EnclaveAnswer {
       'No QE identity was given: whether the quoting enclave is Intel’s newest is not known. Give it with --collateral.';
     return { checks: [notChecked('QE identity', text, 'warning')] };
   }
-  const issued = issuedCheck('QE identity signature', collateral.qeIdentity, collateral, question);
+  const issued = issuedCheck('QE identity signature', collateral.qeIdentity, question);
   if (issued.result !== 'pass') return { checks: [issued] };
   const identity = parseQeIdentity(collateral.qeIdentity.text);
   const checks = [issued, dateCheck('QE identity date', identity, atMs)];
