@@ -92,7 +92,10 @@ it('judgeIma() says which part leads to a register, or that none does', () => {
 describe('judgeIma() with the event log of the boot', () => {
   const eventLog = writeEventLog(BOOT, ['sha256']);
   const replayed = replay(parseEventLog(eventLog), 'sha256');
-  const registers = Array.from({ length: 10 }, (_, pcr) => replayed.get(pcr) ?? Buffer.alloc(32));
+  const registers = Array.from(
+    { length: 10 },
+    (_, pcr): Buffer => replayed.get(pcr) ?? Buffer.alloc(32),
+  );
   const listOver = (aggregate: Buffer): Buffer =>
     asciiList([fileEntry('boot_aggregate', aggregate), ...entries.slice(1)]);
 

@@ -13,7 +13,7 @@ const readAll = (bytes: Uint8Array) => [...imaEntries(bytes)];
 
 it('imaEntries() reads the same entries out of both forms', () => {
   expect([imaFormOf(ascii), imaFormOf(binary)]).toEqual(['ascii', 'binary']);
-  const told = (bytes: Buffer) => readAll(bytes).map(({ endOffset: _, ...entry }) => entry);
+  const told = (bytes: Buffer) => readAll(bytes).map((entry) => ({ ...entry, endOffset: 0 }));
   expect(told(ascii)).toEqual(told(binary));
   expect(told(ascii).map(({ template }) => template)).toEqual(ALL_TEMPLATES.map(([name]) => name));
 });

@@ -31,13 +31,9 @@ export function readAttestationKey(bytes: Bytes): AttestationKey {
   const label = PEM.exec(text)?.[1];
   if (label === 'CERTIFICATE') {
     const [certificate] = pemCertificates(text, WHAT, 16);
-    if (certificate) return bare('PEM certificate', certificate.publicKey);
+    if (certificate) return bare('PEM certificate', () => certificate.publicKey);
   }
-  if (label !== undefined)
-    return bare(
-      'PEM public key',
-      keyFrom(() => publicKeyFromPem(text)),
-    );
+  if (label !== undefined) return bare('PEM public key', () => publicKeyFromPem(text));
   if (text.trimStart().startsWith('{')) return jwkKey(text);
   if (bytes[0] === SEQUENCE) return derKey(bytes);
   const area = parsePublic(bytes);
@@ -45,10 +41,8 @@ export function readAttestationKey(bytes: Bytes): AttestationKey {
 }
 
 /** The key in a JSON Web Key (RFC 7517), as text. Errors: EVIDENCE_MALFORMED. */
-export function jwkKey(text: string): AttestationKey {
-  const key = keyFrom(() => publicKeyFromJwk(JSON.parse(text) as JsonWebKeyInput['key']));
-  return bare('JWK', key);
-}
+export const jwkKey = (text: string): AttestationKey =>
+  bare('JWK', () => publicKeyFromJwk(JSON.parse(text) as JsonWebKeyInput['key']));
 
 /** A TBSCertificate comes first in a certificate, an AlgorithmIdentifier in a SubjectPublicKeyInfo. */
 function derKey(bytes: Bytes): AttestationKey {
@@ -56,35 +50,30 @@ function derKey(bytes: Bytes): AttestationKey {
   const [first] = derChildren(element, WHAT);
   const isCertificate =
     first !== undefined && derChildren(first, WHAT)[0]?.tag !== OBJECT_IDENTIFIER;
-  if (isCertificate) return bare('DER certificate', parseCertificate(element.raw, WHAT).publicKey);
+  if (isCertificate) {
+    const certificate = parseCertificate(element.raw, WHAT);
+    return bare('DER certificate', () => certificate.publicKey);
+  }
   const pem = `-----BEGIN PUBLIC KEY-----\n${element.raw.toString('base64')}\n-----END PUBLIC KEY-----\n`;
-  return bare(
-    'DER public key',
-    keyFrom(() => publicKeyFromPem(pem)),
-  );
+  return bare('DER public key', () => publicKeyFromPem(pem));
 }
 
 const OBJECT_IDENTIFIER = 0x06;
 
-function bare(form: string, key: KeyObject): AttestationKey {
-  return { form, verifying: verifyingKey(key), area: undefined };
+/** OpenSSL reads a certificate without reading the key in it. */
+function bare(form: string, keyOf: () => KeyObject): AttestationKey {
+  try {
+    return { form, verifying: verifyingKey(keyOf()), area: undefined };
+  } catch (cause) {
+    throw malformed(WHAT, 'no RSA key, and none on a NIST curve', cause);
+  }
 }
 
+/** Errors: RangeError for a key that no TPM quotes with, and those of OpenSSL. */
 function verifyingKey(key: KeyObject): VerifyingKey {
   if (key.asymmetricKeyType === 'rsa') return { type: 'RSA', scheme: undefined, key };
   const curve = curveByOpenSslName(key.asymmetricKeyDetails?.namedCurve ?? '');
   if (key.asymmetricKeyType === 'ec' && curve)
     return { type: 'ECC', scheme: undefined, key, curve };
-  throw malformed(
-    WHAT,
-    `a key of type ${key.asymmetricKeyType}, which is neither RSA nor on a NIST curve`,
-  );
-}
-
-function keyFrom(read: () => KeyObject): KeyObject {
-  try {
-    return read();
-  } catch (cause) {
-    throw malformed(WHAT, 'no key that OpenSSL can read', cause);
-  }
+  throw new RangeError(`a key of type ${key.asymmetricKeyType}`);
 }

@@ -42,6 +42,8 @@ const PARSING_ONLY: Readonly<Record<string, readonly string[]>> = {
   'attest/x509/certificate.ts': ['X509Certificate'],
   // Makes the TDX quotes and the collateral of tests; nothing of the product imports it.
   'attest/testdata/tdx.ts': ['sign'],
+  // Makes the quotes of tests; nothing of the product imports it.
+  'attest/testdata/quote.ts': ['sign'],
   // Makes the certificates of tests; nothing of the product imports it.
   'attest/testdata/certificate.ts': ['generateKeyPairSync', 'sign', 'X509Certificate'],
   // Makes the Nitro documents of tests; nothing of the product imports it.
