@@ -131,7 +131,9 @@ export const ecdsaSignature = (message: Bytes, key: KeyObject): Buffer =>
 
 /** RFC 7468. */
 export const pemOf = (label: string, bytes: Bytes): string =>
-  `-----BEGIN ${label}-----\n${Buffer.from(bytes).toString('base64').replaceAll(/.{64}(?!$)/g, '$&\n')}\n-----END ${label}-----\n`;
+  `-----BEGIN ${label}-----\n${Buffer.from(bytes)
+    .toString('base64')
+    .replaceAll(/.{64}(?!$)/g, '$&\n')}\n-----END ${label}-----\n`;
 
 const CA_EXTENSIONS: readonly CertificateExtension[] = [
   { id: '2.5.29.19', value: derSequence(derBoolean(true)), critical: true },
