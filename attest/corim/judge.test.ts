@@ -153,7 +153,7 @@ describe('judgeCorim()', () => {
   const signature = sign('sha256', toBeSigned, { key: privateKey, dsaEncoding: 'ieee-p1363' });
   const signed = writeCbor(tag(500, tag(502, tag(18, [header, new Map(), payload, signature]))));
 
-  it('gives claims of what a known author signed, and of nothing else', () => {
+  it('gives claims of what a known author signed, and of nothing else (ATTESTATION trap 6)', () => {
     const appraisal = judgeCorim(signed, keys);
     expect(verdictOf(appraisal.checks)).toBe('affirming');
     expect(appraisal.claims).toEqual(judge(corim).manifest);

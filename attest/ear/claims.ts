@@ -6,12 +6,12 @@ import { z } from 'zod';
 import { dateClaims, type TokenDates } from './dates.ts';
 import type { JsonObject } from './jws.ts';
 
-/** draft-fv-rats-ear; Veraison, Trustee since 2024 and draft-ietf-rats-ear until 02; from 03 on. */
+/** draft-fv-rats-ear, and draft-ietf-rats-ear until 02: what libraries of EAR write and read. */
 export const VERAISON_PROFILE = 'tag:github.com,2023:veraison/ear';
 const KNOWN_PROFILES: readonly string[] = [
   VERAISON_PROFILE,
-  'tag:github.com,2024:confidential-containers/Trustee',
-  'tag:ietf.org,2026:rats/ear#03',
+  'tag:github.com,2024:confidential-containers/Trustee', // the same claims with other evidence
+  'tag:ietf.org,2026:rats/ear#03', // draft-ietf-rats-ear 03
 ];
 
 export interface Submodule {
@@ -68,21 +68,25 @@ const ear = z.looseObject({
     .refine((submods) => Object.keys(submods).length > 0, 'has no submodule'),
 });
 
-/** `ear.verifier-id` of the older drafts is `ear_verifier_id` of the newer. */
+/** `ear.verifier-id` of the older drafts is `ear_verifier_id` of the newer; both at once are none. */
 function renamed(object: unknown): unknown {
   if (typeof object !== 'object' || object === null || Array.isArray(object)) return object;
-  return Object.fromEntries(
-    Object.entries(object).map(([name, member]) => [
-      name.startsWith('ear.') ? name.replaceAll(/[.-]/g, '_') : name,
-      member,
-    ]),
+  const members = Object.entries(object).map(
+    ([name, member]) =>
+      [name.startsWith('ear.') ? name.replaceAll(/[.-]/g, '_') : name, member] as const,
   );
+  const names = new Set(members.map(([name]) => name));
+  return names.size === members.length ? Object.fromEntries(members) : undefined;
 }
 
 /** The result that `payload` is, or every way in which it is none. Never throws. */
 export function readEarClaims(payload: JsonObject): EarClaims | { readonly problems: string[] } {
-  if (Object.keys(payload['submods'] ?? {}).length > MAX_SUBMODULES) {
-    return { problems: [`submods: more than ${MAX_SUBMODULES}`] }; // before each is looked at
+  const names = Object.keys(payload['submods'] ?? {});
+  if (names.length > MAX_SUBMODULES || names.includes('__proto__')) {
+    // Zod would look at each of them, and leave out one of that name.
+    return {
+      problems: [`submods: more than ${MAX_SUBMODULES}, or one with a name of no attester`],
+    };
   }
   const read = ear.safeParse(renamed(payload));
   if (!read.success) return { problems: problemsOf(read.error) };

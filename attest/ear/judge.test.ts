@@ -112,6 +112,18 @@ describe('judgeEar()', () => {
     ['about nobody', { submods: {} }],
     ['without attesters', { submods: undefined }],
     [
+      'with an attester that a parser would leave out',
+      {
+        submods: JSON.parse(
+          '{"__proto__":{"ear.status":"contraindicated"},"a":{"ear.status":"affirming"}}',
+        ) as Json,
+      },
+    ],
+    [
+      'with a status in both spellings',
+      { submods: { node: { ...submod, ear_status: 'contraindicated' } } },
+    ],
+    [
       'about more than 256',
       { submods: Object.fromEntries(Array.from({ length: 257 }, (_, i) => [String(i), submod])) },
     ],
@@ -156,7 +168,7 @@ describe('judgeEar()', () => {
     expect(failures(judgeEar(token({ sub: 'somebody' }), terms))).toEqual(['EAR claims']);
   });
 
-  it('gives no claims of a token that another key signed, or that was changed', () => {
+  it('gives no claims of a token that another key signed (ATTESTATION trap 6)', () => {
     const other = signEar(good, generateSigningKey());
     const appraisal = judgeEar(Buffer.from(other), terms);
     expect(failures(appraisal)).toEqual(['token signature']);

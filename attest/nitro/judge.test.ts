@@ -110,7 +110,7 @@ describe('judgeNitro()', () => {
     });
   });
 
-  it('gives no claims of what another key signed', () => {
+  it('gives no claims of what another key signed (ATTESTATION trap 6)', () => {
     const other = makeCertificate({ subject: nitroLeaf.subject, keys: makeKeys('P-384') });
     const appraisal = judgeNitro(nitroDocument({}, other), terms);
     expect(failures(appraisal)).toEqual(['document signature']);
