@@ -1,9 +1,10 @@
 // The policy verbs and what judges by a reference policy, as a person runs them.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fromB64url, hex } from '#agent/base/bytes.ts';
+import { signingKeyId } from '#agent/base/asymmetric.ts';
+import { b64url, fromB64url, hex } from '#agent/base/bytes.ts';
 import { parseEventLog } from '#attest/eventlog/parse.ts';
 import { replay } from '#attest/eventlog/replay.ts';
 import { writeEventLog, type EventToWrite } from '#attest/eventlog/write.ts';
@@ -11,8 +12,6 @@ import { reportText } from '#attest/report.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { updatedBoot } from '#attest/testdata/referencePolicy.ts';
 import { reportFixture, reportOwner, signedReport } from '#attest/testdata/reportFixture.ts';
-import { b64url } from '#agent/base/bytes.ts';
-import { signingKeyId } from '#agent/base/asymmetric.ts';
 import { runCommandLine } from './commandLine.ts';
 
 let dir: string;
@@ -178,9 +177,7 @@ describe('tidelock verify --reference', () => {
       /^ {2}pass +PCR 4 +PCR 4 \(boot loader\): \d+ events, all as the reference/m,
     );
     expect(out.match(/TPM firmware/g)).toHaveLength(1);
-    const other = await readFile(join(dir, 'update.bin'));
-    await writeFile(join(dir, 'other.bin'), other);
-    expect(await exitOf(...FROM, '--eventlog', 'other.bin', '--out', 'o.json', ...KEY)).toBe(0);
+    expect(await exitOf(...FROM, '--eventlog', 'update.bin', '--out', 'o.json', ...KEY)).toBe(0);
     expect(await exitOf(...verify, 'o.json')).toBe(3);
   });
 });
