@@ -96,8 +96,9 @@ it('bootFacts() names the sections of a unified kernel image and what was added 
     data: utf16('.linux\0'),
     measured: utf8('kernel'),
   };
+  const named = { ...section, measured: utf8('.linux\0') };
   const added: EventToWrite = { pcr: 12, type: 'EV_IPL', data: utf16('debug\0') };
-  expect(factsOf([section, added])).toMatchObject({
+  expect(factsOf([named, section, added])).toMatchObject({
     ukiSections: [{ name: '.linux', digests: digestOf('kernel') }],
     kernelCommandLine: 'debug',
   });

@@ -1,10 +1,11 @@
 // What a log says of one boot: keys, authorities, boot loaders, command line, unified kernel image. Each
 // fact says whether it was measured; paths and names of images never are, and only describe.
-import { hex } from '#agent/base/bytes.ts';
+import { hex, utf8 } from '#agent/base/bytes.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
 import type { ReadEvent } from './decode.ts';
 import { handoverAt } from './order.ts';
 import { LOADER_PCR, SECURE_BOOT_PCR, type Registers } from './registers.ts';
+import { measures } from './replay.ts';
 import { separatorsOf } from './separator.ts';
 import type { SignatureLists } from './signatureList.ts';
 import { EV_NO_ACTION, eventTypeName } from './types.ts';
@@ -21,7 +22,7 @@ interface Fact {
 
 export interface BootFacts {
   /** PK, KEK, db, dbx and others of their kind. */
-  readonly keys: readonly (Fact & { readonly name: string } & Partial<SignatureLists>)[];
+  readonly keys: readonly (Fact & SignatureLists & { readonly name: string })[];
   /** What authorised the images that were started; shim's SbatLevel and certificates among them. */
   readonly authorities: readonly (Fact & { readonly name: string; readonly text: string })[];
   /** shim's lists of machine owner keys, of which the log has the digests. */
@@ -179,10 +180,12 @@ const isFile = (event: ReadEvent): boolean =>
 
 const UKI_PCR = 11;
 
+/** systemd-stub measures the name of each section, then its contents, both under the name. */
 const isSection = (event: ReadEvent, registers: Registers): boolean =>
   isLine(event) &&
   event.pcr === registers.holding(UKI_PCR) &&
-  /^\.[a-z0-9]{2,8}$/.test(lineOf(event));
+  /^\.[a-z0-9]{2,8}$/.test(lineOf(event)) &&
+  !measures(event, utf8(`${lineOf(event)}\0`));
 
 const digestsOfName = (
   event: ReadEvent,

@@ -32,6 +32,10 @@ it('coverageOf() finds the text of a GRUB line measured without its label, with 
   expect(covered(line('grub_kernel_cmdline quiet\0', utf8('quiet')))).toEqual(['text', 'quiet']);
 });
 
+it('coverageOf() lets nobody add a character to a line but the NUL that ends it', () => {
+  expect(covered(line('kernel_cmdline: quiet1', utf8('quiet')))).toEqual(['none', '']);
+});
+
 it('coverageOf() does not stretch the rule to labels that no boot loader writes', () => {
   expect(covered(line('innocent: boot\0', utf8('boot')))).toEqual(['none', '']);
 });

@@ -1,10 +1,9 @@
 // What of an event's data its digests cover (ATTESTATION trap 1). The type promises it; firmware and
 // boot loaders depart from the promise in a few known ways, and what fits none of them is not covered.
-import { hash } from 'node:crypto';
-import { concat, equal, type Bytes } from '#agent/base/bytes.ts';
+import { concat, type Bytes } from '#agent/base/bytes.ts';
 import type { LogEvent } from './parse.ts';
 import { ifReadable } from './readable.ts';
-import { isDataCovered } from './replay.ts';
+import { isDataCovered, measures } from './replay.ts';
 import { EV_NO_ACTION, eventTypeName } from './types.ts';
 import { parseVariable } from './variable.ts';
 
@@ -36,9 +35,10 @@ export function coverageOf(event: LogEvent): Coverage {
   switch (eventTypeName(event.type)) {
     case 'EV_IPL': {
       const text = data.subarray(labelOf(data).length);
+      const bare = text.at(-1) === 0 ? text.subarray(0, -1) : text;
       return (
         covered(event, 'text', text) ??
-        covered(event, 'text', text.subarray(0, -1)) ??
+        covered(event, 'text', bare) ??
         covered(event, 'shortened', concat(data, NUL)) ??
         NONE
       );
@@ -60,14 +60,8 @@ export function coverageOf(event: LogEvent): Coverage {
 export const labelOf = (data: Bytes): string =>
   LABEL.exec(Buffer.from(data.subarray(0, LONGEST_LABEL)).toString('latin1'))?.[0] ?? '';
 
-function covered(
-  { digests }: LogEvent,
+const covered = (
+  event: LogEvent,
   part: Coverage['part'],
   measured: Buffer,
-): Coverage | undefined {
-  if (digests.size === 0) return undefined;
-  const agree = [...digests].every(([bank, digest]) =>
-    equal(digest, hash(bank, measured, 'buffer')),
-  );
-  return agree ? { part, measured } : undefined;
-}
+): Coverage | undefined => (measures(event, measured) ? { part, measured } : undefined);

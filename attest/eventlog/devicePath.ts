@@ -67,8 +67,8 @@ const NODES: ReadonlyMap<number, NodeText> = new Map<number, NodeText>([
   [0x0305, (node) => `USB(${h(node.u8())},${h(node.u8())})`],
   [0x030a, vendor('VenMsg')],
   [0x030b, mac],
-  [0x030c, () => 'IPv4()'],
-  [0x030d, () => 'IPv6()'],
+  [0x030c, (node) => `IPv4(${remoteOf(node, 4).join('.')})`],
+  [0x030d, (node) => `IPv6(${hex(remoteOf(node, 16))})`],
   [0x0312, (node) => `Sata(${h(node.u16le())},${h(node.u16le())},${h(node.u16le())})`],
   [0x0314, (node) => `Vlan(${node.u16le()})`],
   [0x0317, (node) => `NVMe(${h(node.u32le())},${hex(node.take(8).toReversed())})`],
@@ -112,6 +112,12 @@ function mac(node: Cursor): string {
   const address = node.take(32);
   const type = node.u8();
   return `MAC(${hex(type <= 1 ? address.subarray(0, 6) : address)},${h(type)})`;
+}
+
+/** The local address, then the remote one, which a boot from the network names (10.3.4.12). */
+function remoteOf(node: Cursor, addressBytes: number): Buffer {
+  node.take(addressBytes);
+  return node.take(addressBytes);
 }
 
 /** PartitionFormat 2 is GPT, 1 is MBR (10.3.5.1). */

@@ -1,6 +1,6 @@
 // Replays a log into PCR values, and tells per event whether its digest covers its data.
 import { hash } from 'node:crypto';
-import { concat, equal } from '#agent/base/bytes.ts';
+import { concat, equal, type Bytes } from '#agent/base/bytes.ts';
 import { hashByName, type HashName } from '#attest/tpm/algorithms.ts';
 import type { EventLog, LogEvent } from './parse.ts';
 import { EV_NO_ACTION, eventTypeName, eventTypeNumber, promisesDigestOfData } from './types.ts';
@@ -36,10 +36,13 @@ function startValue({ startupLocality, events }: EventLog, bank: HashName, pcr: 
   return value;
 }
 
-/** True when every known digest of the event is that of its data. */
-export const isDataCovered = ({ digests, data }: LogEvent): boolean =>
+/** True when every known digest of the event is that of `bytes`. */
+export const measures = ({ digests }: Pick<LogEvent, 'digests'>, bytes: Bytes): boolean =>
   digests.size > 0 &&
-  [...digests].every(([bank, digest]) => equal(digest, hash(bank, data, 'buffer')));
+  [...digests].every(([bank, digest]) => equal(digest, hash(bank, bytes, 'buffer')));
+
+/** True when that is so of its data. */
+export const isDataCovered = (event: LogEvent): boolean => measures(event, event.data);
 
 export interface LogFinding {
   readonly event: number;
