@@ -20,8 +20,8 @@ describe('judgeTdx(), TCB', () => {
   it('refuses stale collateral with the remedy, each document by itself', () => {
     const outcome = withCollateral({}, {}, ENROLLED, STALE_MS);
     expect(outcome.failing).toEqual([
-      'revocation by Intel SGX PCK Platform CA',
-      'revocation by Intel SGX Root CA',
+      'PCK revocation',
+      'CA revocation',
       'TCB info date',
       'QE identity date',
     ]);

@@ -43,6 +43,7 @@ export function revocationChecks(
   atMs: number,
 ): RevocationAnswer {
   const pairs = issuers.map((ca, index) => ({
+    name: index === 0 ? 'PCK revocation' : 'CA revocation',
     ca,
     subject: issuers[index - 1] ?? leaf,
     list: byKey.get(keyDigest(ca) ?? ''),
@@ -59,14 +60,14 @@ export function revocationChecks(
 }
 
 interface Pair {
+  readonly name: string;
   readonly ca: X509Certificate;
   readonly subject: X509Certificate;
   readonly list: RevocationList | undefined;
 }
 
-function caCheck({ ca, subject, list }: Pair, atMs: number): Check {
+function caCheck({ name, ca, subject, list }: Pair, atMs: number): Check {
   const issuer = commonName(ca.subject);
-  const name = `revocation by ${issuer}`;
   if (list === undefined) {
     const text = `No revocation list of ${issuer} was given: whether it took back a certificate is not known. Give it with --collateral.`;
     return notChecked(name, text, 'warning');
