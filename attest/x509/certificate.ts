@@ -8,6 +8,15 @@ const PEM = /-----BEGIN CERTIFICATE-----[\s\S]{1,20000}?-----END CERTIFICATE----
 
 /** One certificate, DER or PEM. Errors: EVIDENCE_MALFORMED, naming `what`. */
 export function parseCertificate(bytes: Bytes | string, what: string): X509Certificate {
+  const certificate = readByOpenSsl(bytes, what);
+  const { validFromDate, validToDate } = certificate;
+  if (Number.isNaN(validFromDate.getTime()) || Number.isNaN(validToDate.getTime())) {
+    throw malformed(what, 'its dates are none, so that it would never expire');
+  }
+  return certificate;
+}
+
+function readByOpenSsl(bytes: Bytes | string, what: string): X509Certificate {
   try {
     return new X509Certificate(bytes);
   } catch (cause) {
