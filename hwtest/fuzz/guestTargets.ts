@@ -115,9 +115,11 @@ function tdxClaimed(quote: Buffer): string | undefined {
   return claimed({ ...judgeTdx({ quote, atMs: AT_MS }).claims, ...own.claims });
 }
 
+/** What collateral is believed to say of the platform. */
 function tdxClaimedBy(bytes: Buffer): string | undefined {
   const collateral = readCollateral([bytes]);
-  return claimed(judgeTdx({ quote: ownQuote, atMs: TDX_MS, anchors, collateral }).claims);
+  const { claims } = judgeTdx({ quote: ownQuote, atMs: TDX_MS, anchors, collateral });
+  return claims['tcb_status'] === null ? undefined : claimed({ status: claims['tcb_status'] });
 }
 
 function nitroClaimed(bytes: Buffer): string | undefined {

@@ -1,9 +1,12 @@
 // Turns good samples into bad ones: what a broken disk, a cut transfer or an attacker would. Every
-// result is new memory and at most MAX_INPUT_BYTES long.
+// result is new memory, at most MAX_INPUT_BYTES long, and a flood at most MAX_FLOOD_BYTES.
 import type { Random } from './random.ts';
 
 /** Longer than nearly every real sample; longer ones lose their tail. */
 export const MAX_INPUT_BYTES = 128 << 10;
+/** What takes too long takes it of long inputs that repeat themselves. */
+export const MAX_FLOOD_BYTES = 1 << 20;
+const FLOOD_EVERY = 500;
 const MAX_EDITS = 4;
 /** Where parsers go wrong: around zero, around the sign, all ones. */
 const EDGES = [0, 1, 2, 0x7f, 0x80, 0xfe, 0xff];
@@ -18,7 +21,19 @@ export function mutate(random: Random, sample: Buffer, others: readonly Buffer[]
   for (let edits = 1 + random.below(MAX_EDITS); edits > 0; edits -= 1) {
     bytes = random.pick(EDITS)(random, bytes, others);
   }
-  return bytes.subarray(0, MAX_INPUT_BYTES);
+  const edited = bytes.subarray(0, MAX_INPUT_BYTES);
+  return random.below(FLOOD_EVERY) === 0 ? flood(random, edited) : edited;
+}
+
+/** A stretch again until the input is 16 KiB to 1 MiB long, then the rest of the sample. */
+function flood(random: Random, bytes: Buffer): Buffer {
+  const at = random.below(bytes.length);
+  const lenBytes = random.pick([1, 2, 4, 8, 16, 32, 64, 1 + random.below(256)]);
+  const stretch =
+    random.below(4) === 0 ? Buffer.alloc(1, random.pick(EDGES)) : bytes.subarray(at, at + lenBytes);
+  const room = Math.max(0, 2 ** (14 + random.below(7)) - bytes.length);
+  const copies = stretch.length === 0 ? Buffer.alloc(room) : Buffer.alloc(room, stretch);
+  return Buffer.concat([bytes.subarray(0, at), copies, bytes.subarray(at)]);
 }
 
 const flipBit: Edit = (random, bytes) => {

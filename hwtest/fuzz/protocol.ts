@@ -1,6 +1,6 @@
 // What the thread that feeds and the thread that watches it tell each other. Progress goes through
 // shared memory, because a thread that hangs sends no messages.
-import { MAX_INPUT_BYTES } from './mutate.ts';
+import { MAX_FLOOD_BYTES } from './mutate.ts';
 
 export interface Job {
   /** File URL of a module that exports TARGETS, and which of them. */
@@ -48,13 +48,13 @@ export class Progress {
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
 
-  constructor(readonlyShared: SharedArrayBuffer) {
-    this.#words = new Int32Array(readonlyShared, 0, HEADER_WORDS);
-    this.#bytes = new Uint8Array(readonlyShared, HEADER_WORDS * Int32Array.BYTES_PER_ELEMENT);
+  constructor(shared: SharedArrayBuffer) {
+    this.#words = new Int32Array(shared, 0, HEADER_WORDS);
+    this.#bytes = new Uint8Array(shared, HEADER_WORDS * Int32Array.BYTES_PER_ELEMENT);
   }
 
   static memory(): SharedArrayBuffer {
-    return new SharedArrayBuffer(HEADER_WORDS * Int32Array.BYTES_PER_ELEMENT + MAX_INPUT_BYTES);
+    return new SharedArrayBuffer(HEADER_WORDS * Int32Array.BYTES_PER_ELEMENT + MAX_FLOOD_BYTES);
   }
 
   /** Says that `input` is fed from now on. */

@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '#agent/base/errors.ts';
 import { Coverage } from './coverage.ts';
 import { minimize } from './minimize.ts';
-import { mutate } from './mutate.ts';
+import { MAX_INPUT_BYTES, mutate } from './mutate.ts';
 import { Progress, type Failure, type Job, type Message, type Tally } from './protocol.ts';
 import { Random } from './random.ts';
 import { isRefusal, type Target } from './target.ts';
@@ -132,7 +132,7 @@ function keep(
   const news = coverage.news();
   for (const input of news.size === 0 ? [] : batch) {
     feed(target, input, new Set());
-    if (!coverage.explains(news)) continue;
+    if (!coverage.explains(news) || input.length > MAX_INPUT_BYTES) continue;
     if (corpus.length < MAX_KEPT) corpus.push(input);
     else corpus[random.below(MAX_KEPT)] = input;
   }
