@@ -1,5 +1,5 @@
-// The attestation document of an AWS Nitro enclave: a COSE_Sign1 around a CBOR map, with the syntax that
-// the Nitro Enclaves user guide gives it. Whether what it says is true is for attest/nitro/judge.ts.
+// The attestation document of an AWS Nitro enclave, or of a NitroTPM: a COSE_Sign1 around a CBOR map, with
+// the syntax that AWS documents. Whether what it says is true is for attest/nitro/judge.ts.
 import type { Bytes } from '#agent/base/bytes.ts';
 import { malformed } from '#attest/cursor.ts';
 import { parseSign1, type CoseSign1 } from '#attest/cbor/cose.ts';
@@ -18,7 +18,12 @@ const PCR_BYTES: readonly number[] = [32, 48, 64];
 /** The last instant that a Date can name. */
 const MAX_UNIX_MS = 8.64e15;
 
+/** The map of registers, by which a document of an enclave and one of a NitroTPM are told apart. */
+const PCR_FIELDS = ['pcrs', 'nitrotpm_pcrs'] as const;
+
 export interface NitroDocument {
+  /** `pcrs` in the document of an enclave, `nitrotpm_pcrs` in that of an instance with a NitroTPM. */
+  readonly pcrField: (typeof PCR_FIELDS)[number];
   readonly moduleId: string;
   readonly digest: string;
   readonly timestampMs: number;
@@ -48,6 +53,7 @@ export function parseNitro(bytes: Bytes): NitroMessage {
   return {
     envelope,
     document: {
+      pcrField: pcrFieldOf(map),
       moduleId: text(map, 'module_id'),
       digest: digestOf(map),
       timestampMs: timestampOf(map),
@@ -82,18 +88,25 @@ function timestampOf(map: CborMap): number {
     : refuse('timestamp', 'is no time in Unix milliseconds');
 }
 
+function pcrFieldOf(map: CborMap): NitroDocument['pcrField'] {
+  const [field, other] = PCR_FIELDS.filter((each) => map.has(each));
+  if (field !== undefined && other === undefined) return field;
+  return refuse(PCR_FIELDS.join(' or '), 'is not there, or both are');
+}
+
 function pcrsOf(map: CborMap): Map<number, Buffer> {
-  const value = map.get('pcrs');
+  const field = pcrFieldOf(map);
+  const value = map.get(field);
   if (!(value instanceof Map) || value.size === 0 || value.size > MAX_PCRS) {
-    return refuse('pcrs', `is no map of 1 to ${MAX_PCRS} registers`);
+    return refuse(field, `is no map of 1 to ${MAX_PCRS} registers`);
   }
   const pcrs = new Map<number, Buffer>();
   for (const [index, register] of value as CborMap) {
     if (typeof index !== 'number' || index < 0 || index >= MAX_PCRS) {
-      return refuse('pcrs', `has a register that is not from 0 to ${MAX_PCRS - 1}`);
+      return refuse(field, `has a register that is not from 0 to ${MAX_PCRS - 1}`);
     }
     if (!Buffer.isBuffer(register) || !PCR_BYTES.includes(register.length)) {
-      return refuse(`pcrs ${index}`, 'is not of 32, 48 or 64 bytes');
+      return refuse(`${field} ${index}`, 'is not of 32, 48 or 64 bytes');
     }
     pcrs.set(index, register);
   }

@@ -167,6 +167,21 @@ describe('judgeNitro()', () => {
     expect(failures(judge({ timestamp: MADE_MS + LEAF_LIFE_MS }))).toEqual(['dates']);
   });
 
+  it('judges the document of a NitroTPM by its own registers, and finds no debug mode in it', () => {
+    const registers = new Map([
+      [0, Buffer.alloc(48)],
+      [4, Buffer.alloc(48, 4)],
+    ]);
+    const change = { pcrs: undefined, nitrotpm_pcrs: registers };
+    const appraisal = judge(change, { policy: policy({ pcrs: { 4: ['04'.repeat(48)] } }) });
+    expect(verdictOf(appraisal.checks)).toBe('affirming');
+    expect(appraisal.claims['nitrotpm_pcrs']).toEqual({ 0: '00'.repeat(48), 4: '04'.repeat(48) });
+    expect(named(appraisal, 'debug mode')).toBeUndefined();
+    expect(named(appraisal, 'PCR 4')?.text).toBe(
+      'PCR 4 (boot loader): 0404040404040404.. is accepted.',
+    );
+  });
+
   const zeroes = new Map([0, 1, 2].map((pcr) => [pcr, Buffer.alloc(48)]));
 
   it('refuses a debug enclave unless the policy allows it, and then warns', () => {
@@ -210,6 +225,8 @@ describe('judgeNitro()', () => {
     ['pcrs', new Map([[32, Buffer.alloc(48)]])],
     ['pcrs', new Map([[-1, Buffer.alloc(48)]])],
     ['pcrs', new Map([[0, Buffer.alloc(47)]])],
+    ['pcrs', undefined],
+    ['nitrotpm_pcrs', new Map([[0, Buffer.alloc(48)]])],
     ['certificate', Buffer.alloc(0)],
     ['certificate', nitroLeaf.pem],
     ['certificate', Buffer.from(nitroLeaf.pem)],

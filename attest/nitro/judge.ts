@@ -1,8 +1,10 @@
 // Judges the attestation document of an AWS Nitro enclave (Nitro Enclaves user guide, "Verifying the root
-// of trust"). It gives out claims only when signature, chain, root and dates all held.
+// of trust") or of a NitroTPM (EC2 user guide, "Validate a NitroTPM Attestation Document"). It gives out
+// claims only when signature, chain, root and dates all held.
 import { equal, hex, type Bytes } from '#agent/base/bytes.ts';
 import { verifyJwa } from '#agent/base/asymmetric.ts';
 import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
+import { pcrText } from '#attest/reference.ts';
 import { printable } from '#attest/printable.ts';
 import { oneLine } from '#attest/x509/chain.ts';
 import {
@@ -54,7 +56,7 @@ export function judgeNitro(bytes: Bytes, terms: NitroTerms): NitroAppraisal {
     checks: [
       ...checks,
       dates,
-      debugCheck(document, terms.policy),
+      ...debugChecks(document, terms.policy),
       ...registerChecks(document, terms.policy),
       nonceCheck(document, terms.nonce),
     ],
@@ -108,7 +110,10 @@ function datesCheck({ timestampMs }: NitroDocument, validity: Validity, atMs: nu
 
 const isZero = (value: Bytes): boolean => value.every((byte) => byte === 0);
 
-/** A debug enclave has zeroes where its image would be measured (user guide, "Using debug mode"). */
+/** A debug enclave has zeroes where its image would be measured; an instance has no such mode. */
+const debugChecks = (document: NitroDocument, policy: NitroPolicy | undefined): Check[] =>
+  document.pcrField === 'pcrs' ? [debugCheck(document, policy)] : [];
+
 function debugCheck({ pcrs }: NitroDocument, policy: NitroPolicy | undefined): Check {
   const name = 'debug mode';
   const image = [0, 1, 2].map((pcr) => pcrs.get(pcr));
@@ -128,7 +133,7 @@ function debugCheck({ pcrs }: NitroDocument, policy: NitroPolicy | undefined): C
   );
 }
 
-/** User guide, "PCR definitions". */
+/** Of an enclave (Nitro Enclaves user guide, "Cryptographic attestation"). */
 const CONTENTS: Readonly<Record<number, string>> = {
   0: 'enclave image',
   1: 'kernel and boot ramdisk',
@@ -138,34 +143,36 @@ const CONTENTS: Readonly<Record<number, string>> = {
   8: 'signing certificate of the image',
 };
 
-function registerChecks({ pcrs }: NitroDocument, policy: NitroPolicy | undefined): Check[] {
+/** `PCR 2 (application)`; of a NitroTPM as of every TPM: `PCR 2 (option ROMs)`. */
+function registerText({ pcrField }: NitroDocument, pcr: number): string {
+  if (pcrField === 'nitrotpm_pcrs') return pcrText(pcr);
+  return CONTENTS[pcr] === undefined ? `PCR ${pcr}` : `PCR ${pcr} (${CONTENTS[pcr]})`;
+}
+
+function registerChecks(document: NitroDocument, policy: NitroPolicy | undefined): Check[] {
   const accepted = Object.entries(policy?.pcrs ?? {});
   if (accepted.length === 0) {
     const text = 'No policy says what the registers must hold (--policy): what runs is not judged.';
     return [about('executables', notChecked('measurements', text))];
   }
-  return accepted.map(([index, values = []]) => registerCheck(Number(index), values, pcrs));
+  return accepted.map(([index, values = []]) => registerCheck(document, Number(index), values));
 }
 
-function registerCheck(
-  pcr: number,
-  accepted: readonly string[],
-  pcrs: NitroDocument['pcrs'],
-): Check {
+function registerCheck(document: NitroDocument, pcr: number, accepted: readonly string[]): Check {
   const name = `PCR ${pcr}`;
-  const contents = CONTENTS[pcr] === undefined ? '' : ` (${CONTENTS[pcr]})`;
-  const value = pcrs.get(pcr);
+  const register = registerText(document, pcr);
+  const value = document.pcrs.get(pcr);
   if (value === undefined) {
-    return about('executables', fail(name, `${name}${contents}: not in the document.`));
+    return about('executables', fail(name, `${register}: not in the document.`));
   }
   const found = hex(value);
   return about(
     'executables',
     accepted.includes(found)
-      ? pass(name, `${name}${contents}: ${short(found)} is accepted.`)
+      ? pass(name, `${register}: ${short(found)} is accepted.`)
       : fail(
           name,
-          `${name}${contents}: ${short(found)} is not among the ${accepted.length} accepted (${accepted.slice(0, 4).map(short).join(', ')}). Run an accepted image, or add the value to the policy.`,
+          `${register}: ${short(found)} is not among the ${accepted.length} accepted (${accepted.slice(0, 4).map(short).join(', ')}). Run an accepted image, or add the value to the policy.`,
         ),
   );
 }
@@ -193,7 +200,9 @@ const claimsOf = (
   digest: document.digest,
   timestamp: document.timestampMs,
   time: iso(document.timestampMs),
-  pcrs: Object.fromEntries(Array.from(document.pcrs, ([pcr, value]) => [pcr, hex(value)])),
+  [document.pcrField]: Object.fromEntries(
+    Array.from(document.pcrs, ([pcr, value]) => [pcr, hex(value)]),
+  ),
   certificate: {
     subject: oneLine(leaf.subject),
     not_before: leaf.validFromDate.toISOString(),
