@@ -66,6 +66,14 @@ it('bootFacts() proves no boot loader without a measured ExitBootServices, nor o
   expect(proven([application('grub'), { ...EXIT, pcr: 14 }])).toEqual([false]);
 });
 
+it('bootFacts() lists the drivers that firmware loaded', () => {
+  const driver = { ...application('option ROM'), pcr: 2, type: 'EV_EFI_BOOT_SERVICES_DRIVER' };
+  expect(factsOf([driver, EXIT])).toMatchObject({
+    efiApplications: [],
+    efiDrivers: [{ path: null, digests: digestOf('option ROM'), measured: true }],
+  });
+});
+
 it('bootFacts() knows ExitBootServices by what was measured, however the log was edited (trap 1)', () => {
   const hidden: EventToWrite = { pcr: 5, type: 'EV_IPL', data: utf8('-'), measured: EXIT.data };
   const events = [application('grub'), hidden, application('fake'), EXIT];

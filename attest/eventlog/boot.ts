@@ -20,6 +20,12 @@ interface Fact {
   readonly measured: boolean;
 }
 
+/** An image whose digests are those of its code; its path only describes. */
+interface Image extends Fact {
+  readonly path: string | null;
+  readonly digests: DigestTexts;
+}
+
 export interface BootFacts {
   /** PK, KEK, db, dbx and others of their kind. */
   readonly keys: readonly (Fact & SignatureLists & { readonly name: string })[];
@@ -34,10 +40,9 @@ export interface BootFacts {
     readonly path: string;
   })[];
   /** Started by firmware or by a boot loader; `measured` when ExitBootServices was measured after it. */
-  readonly efiApplications: readonly (Fact & {
-    readonly path: string | null;
-    readonly digests: DigestTexts;
-  })[];
+  readonly efiApplications: readonly Image[];
+  /** Drivers and option ROMs that firmware loaded; `measured` by the same rule. */
+  readonly efiDrivers: readonly Image[];
   /** The last one that was measured, without the NUL that ends it; null when there is none. */
   readonly kernelCommandLine: string | null;
   readonly kernelCommandLines: readonly (Fact & { readonly text: string })[];
@@ -62,7 +67,10 @@ export function bootFacts(events: readonly ReadEvent[], registers: Registers): B
     mokLists: extended.filter(isMokList).map(digestsOfName),
     bootOrder: variables.flatMap(({ value }) => (value.form === 'bootOrder' ? value.order : [])),
     bootOptions: variables.flatMap(bootOption),
-    efiApplications: extended.flatMap((event) => application(event, handover, registers)),
+    efiApplications: extended
+      .filter((event) => isApplication(event) && event.pcr === registers.holding(LOADER_PCR))
+      .map((event) => image(event, handover)),
+    efiDrivers: extended.filter(isDriver).map((event) => image(event, handover)),
     kernelCommandLine: commandLines.findLast(({ measured }) => measured)?.text ?? null,
     kernelCommandLines: commandLines,
     files: extended.filter(isFile).map(digestsOfName),
@@ -132,17 +140,17 @@ function bootOption({ name, value, fact }: VariableEvent): BootFacts['bootOption
   return [{ ...fact, name, description: value.description, path: value.path }];
 }
 
-function application(
-  event: ReadEvent,
-  handover: number,
-  registers: Registers,
-): BootFacts['efiApplications'] {
-  const { decoded, index, type, pcr } = event;
-  if (eventTypeName(type) !== 'EV_EFI_BOOT_SERVICES_APPLICATION') return [];
-  if (pcr !== registers.holding(LOADER_PCR)) return [];
+const isApplication = ({ type }: ReadEvent): boolean =>
+  eventTypeName(type) === 'EV_EFI_BOOT_SERVICES_APPLICATION';
+
+const isDriver = ({ type }: ReadEvent): boolean =>
+  /^EV_EFI_(BOOT|RUNTIME)_SERVICES_DRIVER$/.test(eventTypeName(type));
+
+function image(event: ReadEvent, handover: number): Image {
+  const { decoded, index } = event;
   const path = decoded.kind === 'image' ? (decoded.file ?? decoded.path) : null;
   const measured = index < handover && handover < Infinity;
-  return [{ event: index, measured, path, digests: digestTexts(event) }];
+  return { event: index, measured, path, digests: digestTexts(event) };
 }
 
 /** Labels under which boot loaders measure the command line of a kernel. */

@@ -12,7 +12,7 @@ export interface Coverage {
   /**
    * `whole`: the data. `text`: what follows the label of a boot loader's line. `contents`: those of a
    * variable or block, without its name. `shortened`: all but a byte too many or too few at the end
-   * (shim before 15.5, systemd-boot before 250). `none`: nothing, the data only describes.
+   * (shim 15, rhboot/shim issue 184; older systemd-boot). `none`: nothing, the data only describes.
    */
   readonly part: 'whole' | 'text' | 'contents' | 'shortened' | 'none';
   /** The bytes that were measured, as far as the log carries them; empty for `none`. */

@@ -75,7 +75,7 @@ function coverageFinding(event: ReadEvent, registers: Registers): Finding[] {
   const where = `${type} in ${registers.nameOf(event.pcr)}`;
   const code = 'DATA_NOT_COVERED';
   if (event.coverage.part === 'shortened') {
-    const text = `${where}: all of the data but its last byte was measured, as shim before 15.5 does. What was measured is used.`;
+    const text = `${where}: all of the data but its last byte was measured, as shim 15 and older do. What was measured is used.`;
     return [onEvent(event, code, 'warning', text)];
   }
   const text = `${where}: the data is not what was measured. The log was edited after boot, or the firmware departs from the profile; the data is not used. Collect the log again from the node.`;

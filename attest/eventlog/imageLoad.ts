@@ -12,7 +12,7 @@ export interface ImageLoad {
   readonly path: DevicePath | undefined;
 }
 
-/** Reads it; shim before 15 writes a few bytes after an empty path. Errors: EVIDENCE_MALFORMED. */
+/** Reads it; older shim writes a few bytes after an empty path. Errors: EVIDENCE_MALFORMED. */
 export function parseImageLoad(data: Bytes): ImageLoad {
   const cursor = new Cursor(data, 'image load event');
   cursor.u64le(); // where in memory it was

@@ -12,7 +12,7 @@ export interface UefiVariable {
   readonly contents: Buffer;
 }
 
-/** Bytes that shim before 15.5 leaves after the contents. */
+/** Bytes that shim 15 leaves after the contents (rhboot/shim issue 184). */
 const STRAY_BYTES = 6;
 
 /** Reads a variable that fills `data`, but for a few stray bytes. Errors: EVIDENCE_MALFORMED. */
