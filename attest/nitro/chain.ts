@@ -6,7 +6,7 @@ import { equal, hex, sha256, type Bytes } from '#agent/base/bytes.ts';
 import { about, fail, pass, type Check } from '#attest/check.ts';
 import { malformed } from '#attest/cursor.ts';
 import { derChildren, derElement } from '#attest/der.ts';
-import { parseCertificate } from '#attest/x509/certificate.ts';
+import { certificateKey, parseCertificate } from '#attest/x509/certificate.ts';
 import { oneLine } from '#attest/x509/chain.ts';
 import { extensionsOf } from '#attest/x509/extension.ts';
 
@@ -27,20 +27,14 @@ export function readCertificates(from: {
   readonly cabundle: readonly Bytes[];
 }): NitroCertificates {
   const leaf = x509('certificate', from.certificate);
+  const key = certificateKey(leaf);
+  if (key === undefined)
+    throw malformed('Nitro attestation document', 'its certificate has no key');
   return {
     leaf,
-    key: keyOf(leaf),
+    key,
     bundle: from.cabundle.map((der, i) => x509(`cabundle ${i}`, der)),
   };
-}
-
-/** OpenSSL reads the key only when it is asked for, and throws when it is none. */
-function keyOf(leaf: X509Certificate): KeyObject {
-  try {
-    return leaf.publicKey;
-  } catch (cause) {
-    throw malformed('certificate of the Nitro attestation document', 'its key is none', cause);
-  }
 }
 
 const SEQUENCE = 0x30;
