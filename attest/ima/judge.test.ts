@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { concat } from '#agent/base/bytes.ts';
 import { writeEventLog } from '#attest/eventlog/write.ts';
 import { replay } from '#attest/eventlog/replay.ts';
 import { parseEventLog } from '#attest/eventlog/parse.ts';
@@ -100,7 +99,7 @@ describe('judgeIma() with the event log of the boot', () => {
     asciiList([fileEntry('boot_aggregate', aggregate), ...entries.slice(1)]);
 
   it('ties a list to its boot', () => {
-    const aggregate = hash('sha256', concat(...registers), 'buffer');
+    const aggregate = hash('sha256', Buffer.concat(registers), 'buffer');
     expect(codes(judgeIma({ list: listOver(aggregate), eventLog }))).toEqual([]);
   });
 

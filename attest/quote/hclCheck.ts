@@ -3,7 +3,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { equal, hex } from '#agent/base/bytes.ts';
 import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
-import { NO_SNP_POLICY } from '#attest/snp/policy.ts';
+import { NO_SNP_POLICY, type SnpPolicy } from '#attest/snp/policy.ts';
 import { verifySnpReport } from '#attest/snp/verify.ts';
 import type { HclReport } from './hcl.ts';
 import type { AttestationKey } from './key.ts';
@@ -12,6 +12,8 @@ export interface HclEvidence {
   readonly report: HclReport;
   /** VCEK, ASK and ARK; none: the hardware report is not judged. */
   readonly certificates: readonly X509Certificate[];
+  /** What is asked of the SNP report; undefined: as attest/snp/ does without one. */
+  readonly policy?: SnpPolicy | undefined;
   /** Unix milliseconds. */
   readonly atMs: number;
 }
@@ -33,7 +35,8 @@ export function judgeHcl(evidence: HclEvidence, signer: AttestationKey): HclAppr
     };
   }
   const { certificates, atMs } = evidence;
-  const policy = { ...NO_SNP_POLICY, report_data: [hex(report.runtimeDigest)] };
+  const asked = evidence.policy ?? NO_SNP_POLICY;
+  const policy = { ...asked, report_data: [hex(report.runtimeDigest)] };
   const hardware = verifySnpReport({ report: report.hardware, certificates, policy, atMs });
   const checks = hardware.checks.map((check) => ({ ...check, name: `SNP ${check.name}` }));
   const isAuthentic = Object.keys(hardware.claims).length > 0;

@@ -7,7 +7,7 @@ import { makeAk } from '#attest/testdata/quote.ts';
 import { readAttestationKey } from './key.ts';
 
 const pem = (type: 'RSA' | 'ECC'): string =>
-  String(makeAk(type).publicKey.export({ type: 'spki', format: 'pem' }));
+  makeAk(type).publicKey.export({ type: 'spki', format: 'pem' });
 
 describe.each(['RSA', 'ECC'] as const)('readAttestationKey() reads an %s key', (type) => {
   const { publicKey, area } = makeAk(type);
@@ -59,7 +59,7 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 
 it.each([
   ['nothing', ''],
-  ['a private key', String(makeKeys('P-256').privateKey.export({ type: 'pkcs8', format: 'pem' }))],
+  ['a private key', makeKeys('P-256').privateKey.export({ type: 'pkcs8', format: 'pem' })],
   ['JSON that is no key', '{"kty":"oct","k":"AAAA"}'],
   ['broken JSON', '{'],
   ['a key of no TPM', ED25519],

@@ -42,7 +42,10 @@ export const hexField = (bytes: Buffer): FieldToWrite => ({
 export const NO_FIELD: FieldToWrite = { kept: Buffer.alloc(0), shown: '' };
 
 /** An entry of `ima-ng` for the file `name`. */
-export const fileEntry = (name: string, digest = hash('sha256', name, 'buffer')): EntryToWrite => ({
+export const fileEntry = (
+  name: string,
+  digest: Buffer = hash('sha256', name, 'buffer'),
+): EntryToWrite => ({
   template: 'ima-ng',
   fields: [digestField('sha256', digest), textField(name)],
 });

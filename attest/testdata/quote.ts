@@ -1,7 +1,7 @@
 // Makes quotes with keys of its own, every field of them as a test wants it: what a TPM would never
 // sign, and what software signs in its place. Nothing of the product imports it.
 import { constants, hash, sign, type KeyObject } from 'node:crypto';
-import { concat, fromHex, u16, u32, u64, type Bytes } from '#agent/base/bytes.ts';
+import { concat, fromB64url, fromHex, u16, u32, u64, type Bytes } from '#agent/base/bytes.ts';
 import { ATTRIBUTE } from '#attest/tpm/public.ts';
 import { makeKeys } from './certificate.ts';
 
@@ -29,26 +29,24 @@ export interface MadeAk {
 const rsa = makeKeys('RSA');
 const ec = makeKeys('P-256');
 
-/** An attestation key; `attributes` are TPMA_OBJECT, `scheme` TPM_ALG_NULL for a key bound to none. */
+/** An attestation key; `attributes` are TPMA_OBJECT, a key of no `scheme` is bound to none. */
 export function makeAk(
   type: 'RSA' | 'ECC',
   attributes = AK_ATTRIBUTES,
-  scheme: keyof typeof SCHEME | undefined = type === 'RSA' ? 'RSASSA' : 'ECDSA',
+  scheme: keyof typeof SCHEME | 'none' = type === 'RSA' ? 'RSASSA' : 'ECDSA',
 ): MadeAk {
   const { publicKey, privateKey } = type === 'RSA' ? rsa : ec;
-  const jwk = publicKey.export({ format: 'jwk' });
-  const decoded = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'base64url');
-  const common = [u16(SHA256), u32(attributes), u16(0), u16(NULL)];
-  const bound = scheme === undefined ? u16(NULL) : concat(u16(SCHEME[scheme]), u16(SHA256));
+  const { n, x, y } = publicKey.export({ format: 'jwk' });
+  const bound = scheme === 'none' ? u16(NULL) : concat(u16(SCHEME[scheme]), u16(SHA256));
+  const common = concat(u16(SHA256), u32(attributes), u16(0), u16(NULL), bound);
   const area =
     type === 'RSA'
-      ? concat(u16(0x0001), ...common, bound, u16(2048), u32(0), sized(decoded(jwk.n)))
-      : concat(
-          ...[u16(0x0023), ...common, bound, u16(0x0003), u16(NULL)],
-          ...[sized(decoded(jwk.x)), sized(decoded(jwk.y))],
-        );
+      ? concat(u16(0x0001), common, u16(2048), u32(0), coordinate(n))
+      : concat(u16(0x0023), common, u16(0x0003), u16(NULL), coordinate(x), coordinate(y));
   return { publicKey, privateKey, area };
 }
+
+const coordinate = (text = ''): Buffer => sized(fromB64url(text));
 
 /** The values that made quotes are over: PCR 0 to 10 of the SHA-256 bank. */
 export const madePcrs = new Map(

@@ -12,6 +12,7 @@ import { judgeQuote } from '#attest/quote/judge.ts';
 import { readAttestationKey } from '#attest/quote/key.ts';
 import { readPcrBanks } from '#attest/quote/pcrs.ts';
 import { readCertificates } from '#attest/snp/certificates.ts';
+import { readSnpPolicy } from '#attest/snp/policy.ts';
 import { BANK_FLAG, bankFlag } from './bankFlag.ts';
 import { hexFlag } from './hexFlag.ts';
 import { readInput } from './input.ts';
@@ -24,6 +25,7 @@ const MAX_TPM_BYTES = 16 << 10;
 const MAX_KEY_BYTES = 64 << 10;
 /** NV index 0x01400001 has 2,600 bytes. */
 const MAX_HCL_BYTES = 64 << 10;
+const MAX_POLICY_BYTES = 1 << 20;
 const MAX_PCRS_BYTES = 64 << 10;
 
 /** `tidelock evidence quote`. */
@@ -78,6 +80,11 @@ export const evidenceQuote = defineVerb({
       value: 'FILE',
       help: 'certificates of the SNP report in --hcl: VCEK, ASK, ARK; may be repeated',
     },
+    policy: {
+      type: 'string',
+      value: 'FILE',
+      help: 'what is asked of that SNP report, as of `evidence snp`',
+    },
     at: { type: 'string', value: 'TIME', help: 'when those must be valid; now by default' },
   },
   about:
@@ -127,12 +134,17 @@ async function hclOf(
     const what = 'certificates';
     certificates.push(...readCertificates(await read(path, what, MAX_KEY_BYTES), what));
   }
-  return { report, certificates, atMs: readMoment(flags.at, VERB) };
+  const policy =
+    flags.policy === undefined
+      ? undefined
+      : readSnpPolicy(await read(flags.policy, 'SNP policy', MAX_POLICY_BYTES));
+  return { report, certificates, policy, atMs: readMoment(flags.at, VERB) };
 }
 
 interface HclFlags {
   readonly hcl: string | undefined;
   readonly vek: readonly string[];
+  readonly policy: string | undefined;
   readonly at: string | undefined;
 }
 
