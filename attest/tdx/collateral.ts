@@ -11,8 +11,8 @@ import { parseCrl, type RevocationList } from '#attest/x509/crl.ts';
 import { z } from 'zod';
 import { memberText, parseJson, signedText, type SignedText } from './signedText.ts';
 
-/** Lists of large CAs have tens of thousands of entries; Intel's have some 50. */
-export const MAX_COLLATERAL_BYTES = 4 << 20;
+/** Room for a revocation list of 20,000 entries; Intel's have some 50. */
+export const MAX_COLLATERAL_BYTES = 1 << 20;
 const MAX_CERTIFICATES = 6;
 const MAX_LISTS = 4;
 const SEQUENCE = 0x30;

@@ -78,7 +78,7 @@ describe('judgeTdx(), who signed', () => {
     expect(outcome).toMatchObject({ failing: ['attestation key'], claims: {} });
   });
 
-  it('claims nothing once any bit of what is signed has changed', () => {
+  it('claims nothing once any bit of what is signed has changed (trap 6)', () => {
     const quote = tdxQuote({ version: 5 });
     const signedBytes = 48 + 6 + 648;
     for (let index = 0; index < signedBytes; index += 1) {

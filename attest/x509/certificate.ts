@@ -4,7 +4,8 @@ import { X509Certificate, type KeyObject } from 'node:crypto';
 import type { Bytes } from '#agent/base/bytes.ts';
 import { malformed } from '#attest/cursor.ts';
 
-const PEM = /-----BEGIN CERTIFICATE-----[\s\S]{1,20000}?-----END CERTIFICATE-----/g;
+/** Base64 alone, so that a search from one beginning stops at the next (RFC 7468 3). */
+const PEM = /-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]{1,20000}-----END CERTIFICATE-----/g;
 
 /** One certificate, DER or PEM. Errors: EVIDENCE_MALFORMED, naming `what`. */
 export function parseCertificate(bytes: Bytes | string, what: string): X509Certificate {
