@@ -7,6 +7,7 @@ import { utf8Text } from './text.ts';
 
 const MAX_TABLES = 64;
 
+/** Where firmware code lay in memory when it was measured. */
 export interface FirmwareBlob {
   readonly description: string;
   readonly base: bigint;
@@ -22,6 +23,7 @@ export function parseBlob(data: Bytes, described: boolean): FirmwareBlob {
   return blob;
 }
 
+/** Tables that firmware hands to the operating system. */
 export interface HandoffTables {
   readonly description: string;
   /** GUIDs of the configuration tables. */

@@ -1,11 +1,11 @@
 // What a log says of one boot: keys, authorities, boot loaders, command line, unified kernel image. Each
 // fact says whether it was measured; paths and names of images never are, and only describe.
-import { hex, utf8 } from '#agent/base/bytes.ts';
+import { hex } from '#agent/base/bytes.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
 import type { ReadEvent } from './decode.ts';
+import { commandLine, isFile, isMokList, isSection, lineOf } from './loaderLine.ts';
 import { handoverAt } from './order.ts';
 import { LOADER_PCR, SECURE_BOOT_PCR, type Registers } from './registers.ts';
-import { measures } from './replay.ts';
 import { separatorsOf } from './separator.ts';
 import type { SignatureLists } from './signatureList.ts';
 import { EV_NO_ACTION, eventTypeName } from './types.ts';
@@ -20,19 +20,27 @@ interface Fact {
   readonly measured: boolean;
 }
 
+/** Something that a boot loader measured under a name, which only describes. */
+interface NamedDigests {
+  readonly event: number;
+  readonly name: string;
+  readonly digests: DigestTexts;
+}
+
 /** An image whose digests are those of its code; its path only describes. */
 interface Image extends Fact {
   readonly path: string | null;
   readonly digests: DigestTexts;
 }
 
+/** What one boot measured, as far as the log says it. */
 export interface BootFacts {
   /** PK, KEK, db, dbx and others of their kind. */
   readonly keys: readonly (Fact & SignatureLists & { readonly name: string })[];
   /** What authorised the images that were started; shim's SbatLevel and certificates among them. */
   readonly authorities: readonly (Fact & { readonly name: string; readonly text: string })[];
   /** shim's lists of machine owner keys, of which the log has the digests. */
-  readonly mokLists: readonly { event: number; name: string; digests: DigestTexts }[];
+  readonly mokLists: readonly NamedDigests[];
   readonly bootOrder: readonly string[];
   readonly bootOptions: readonly (Fact & {
     readonly name: string;
@@ -47,9 +55,9 @@ export interface BootFacts {
   readonly kernelCommandLine: string | null;
   readonly kernelCommandLines: readonly (Fact & { readonly text: string })[];
   /** Files that a boot loader read; the digest is that of the file, its name only describes. */
-  readonly files: readonly { event: number; name: string; digests: DigestTexts }[];
+  readonly files: readonly NamedDigests[];
   /** Sections of a unified kernel image (PCR 11). */
-  readonly ukiSections: readonly { event: number; name: string; digests: DigestTexts }[];
+  readonly ukiSections: readonly NamedDigests[];
   /** Whether the hand-over to the operating system was measured. */
   readonly exitBootServices: boolean;
 }
@@ -58,14 +66,19 @@ export interface BootFacts {
 export function bootFacts(events: readonly ReadEvent[], registers: Registers): BootFacts {
   const extended = events.filter(({ type }) => type !== EV_NO_ACTION);
   const handover = handoverAt(events, registers);
-  const commandLines = extended.flatMap((event) => commandLine(event, handover, registers));
+  const commandLines = extended.flatMap((event) => {
+    const text = commandLine(event, registers);
+    return text === undefined ? [] : [{ ...factOf(event, handover), text }];
+  });
   const variables = extended.flatMap((event) => variableEvent(event, handover));
   const policy = policyVariables(extended, variables, registers);
   return {
     keys: policy.flatMap(keys),
     authorities: policy.flatMap(authority),
     mokLists: extended.filter(isMokList).map(digestsOfName),
-    bootOrder: variables.flatMap(({ value }) => (value.form === 'bootOrder' ? value.order : [])),
+    bootOrder: variables.flatMap(({ value, fact }) =>
+      value.form === 'bootOrder' && fact.measured ? value.order : [],
+    ),
     bootOptions: variables.flatMap(bootOption),
     efiApplications: extended
       .filter((event) => isApplication(event) && event.pcr === registers.holding(LOADER_PCR))
@@ -90,11 +103,15 @@ type VariableEvent = Extract<ReadEvent['decoded'], { kind: 'variable' }> & {
 };
 
 /** What comes after the hand-over, the operating system measured, and could make up. */
+const factOf = ({ index, coverage }: ReadEvent, handover: number): Fact => ({
+  event: index,
+  measured: coverage.part !== 'none' && index < handover,
+});
+
 function variableEvent(event: ReadEvent, handover: number): VariableEvent[] {
-  const { decoded, type, index, pcr, coverage } = event;
+  const { decoded, type, pcr } = event;
   if (decoded.kind !== 'variable') return [];
-  const measured = coverage.part !== 'none' && index < handover;
-  return [{ ...decoded, type: eventTypeName(type), pcr, fact: { event: index, measured } }];
+  return [{ ...decoded, type: eventTypeName(type), pcr, fact: factOf(event, handover) }];
 }
 
 /** Those of the Secure Boot register; keys count only before its separator. */
@@ -153,51 +170,7 @@ function image(event: ReadEvent, handover: number): Image {
   return { event: index, measured, path, digests: digestTexts(event) };
 }
 
-/** Labels under which boot loaders measure the command line of a kernel. */
-const COMMAND_LINE_LABELS: ReadonlySet<string> = new Set(['kernel_cmdline', 'td_payload_info']);
-/** systemd measures it without a label, to PCR 8 before version 251 and to PCR 12 since. */
-const COMMAND_LINE_PCRS = [8, 12];
-
-function commandLine(
-  event: ReadEvent,
-  handover: number,
-  registers: Registers,
-): BootFacts['kernelCommandLines'] {
-  const { decoded, index, pcr, coverage } = event;
-  const measured = coverage.part !== 'none' && index < handover;
-  if (decoded.kind === 'command' && COMMAND_LINE_LABELS.has(decoded.label)) {
-    return [{ event: index, measured, text: decoded.text }];
-  }
-  const unlabelled =
-    isLine(event) && measured && COMMAND_LINE_PCRS.map(registers.holding).includes(pcr);
-  if (!unlabelled || isSection(event, registers)) return [];
-  return [{ event: index, measured, text: lineOf(event) }];
-}
-
-const isLine = ({ type, decoded }: ReadEvent): boolean =>
-  eventTypeName(type) === 'EV_IPL' && decoded.kind === 'text';
-
-const lineOf = ({ decoded }: ReadEvent): string => (decoded.kind === 'text' ? decoded.text : '');
-
-const isMokList = (event: ReadEvent): boolean =>
-  isLine(event) && /^MokList(X|Trusted)?$/.test(lineOf(event));
-
-/** GRUB names a file by its path, with the device in brackets; Red Hat's `linuxefi` says what it is. */
-const isFile = (event: ReadEvent): boolean =>
-  isLine(event) && event.coverage.part === 'none' && /^([(/]|grub_linuxefi )/.test(lineOf(event));
-
-const UKI_PCR = 11;
-
-/** systemd-stub measures the name of each section, then its contents, both under the name. */
-const isSection = (event: ReadEvent, registers: Registers): boolean =>
-  isLine(event) &&
-  event.pcr === registers.holding(UKI_PCR) &&
-  /^\.[a-z0-9]{2,8}$/.test(lineOf(event)) &&
-  !measures(event, utf8(`${lineOf(event)}\0`));
-
-const digestsOfName = (
-  event: ReadEvent,
-): { event: number; name: string; digests: DigestTexts } => ({
+const digestsOfName = (event: ReadEvent): NamedDigests => ({
   event: event.index,
   name: lineOf(event),
   digests: digestTexts(event),

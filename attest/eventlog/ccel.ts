@@ -13,6 +13,7 @@ export const RTMR_BANK = 'sha384';
 /** Hex of each, by its number. */
 export type Rtmrs = Readonly<Record<'rtmr0' | 'rtmr1' | 'rtmr2' | 'rtmr3', string>>;
 
+/** A CCEL and the RTMR values that it accounts for. */
 export interface RtmrReplay {
   /** What the log accounts for; zeros for a register that it measures nothing into. */
   readonly rtmrs: Rtmrs;

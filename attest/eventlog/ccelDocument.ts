@@ -9,6 +9,7 @@ import { capped, onEvent, onLog, type ReadLog } from './findings.ts';
 import type { LogEvent } from './parse.ts';
 import { EV_NO_ACTION } from './types.ts';
 
+/** What `tidelock evidence ccel -o json` prints. */
 export interface CcelDocument extends LogDocument {
   readonly rtmrs: Rtmrs;
   /** Of the ACPI table, when it was given. */

@@ -8,6 +8,7 @@ const TABLE_BYTES = 56;
 /** Kinds of confidential computing (UEFI 2.10, 38.2.2). */
 const KINDS = ['none', 'AMD SEV', 'Intel TDX'];
 
+/** What the table says of the log. */
 export interface CcelTable {
   /** `Intel TDX`, or `kind 9` for one that is not listed. */
   readonly kind: string;

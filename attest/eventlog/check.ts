@@ -13,6 +13,7 @@ const LAST_FIRMWARE_PCR = 7;
 const NAME = 'event log';
 const SHOWN_EVENTS = 5;
 
+/** What a log says of the values of a quote. */
 export interface LogAnswer {
   readonly checks: readonly Check[];
   /** What the log accounts for in the quoted bank; undefined when it cannot be used. */

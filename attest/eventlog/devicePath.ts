@@ -14,6 +14,7 @@ const FILE_PATH = 0x0404;
 /** Bytes of an unknown node that its text shows. */
 const SHOWN_BYTES = 64;
 
+/** A device path as text. */
 export interface DevicePath {
   /** `PciRoot(0x0)/Pci(0x1,0x0)/HD(1,GPT,...)/\EFI\BOOT\BOOTX64.EFI`. */
   readonly text: string;

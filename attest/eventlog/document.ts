@@ -17,6 +17,7 @@ import { eventTypeName } from './types.ts';
 /** Hex by register, of each bank. */
 export type PcrTexts = Readonly<Partial<Record<HashName, Readonly<Record<string, string>>>>>;
 
+/** What `tidelock evidence eventlog -o json` prints. */
 export interface LogDocument {
   readonly format: 'crypto-agile' | 'legacy-sha1';
   /** Banks that were replayed. */
@@ -33,6 +34,7 @@ export interface LogDocument {
   readonly findings: readonly Finding[];
 }
 
+/** One event, as `--events` lists it. */
 export interface EventDocument {
   readonly index: number;
   readonly pcr: number;

@@ -11,12 +11,14 @@ const MAX_PARTITIONS = 128;
 const ENTRY_BYTES = 128;
 const NAME_BYTES = 72;
 
+/** One partition; `type` and `guid` are GUIDs as text. */
 export interface Partition {
   readonly type: string;
   readonly guid: string;
   readonly name: string;
 }
 
+/** A disk and its partitions. */
 export interface PartitionTable {
   /** GUID of the disk. */
   readonly disk: string;

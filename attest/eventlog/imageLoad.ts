@@ -5,6 +5,7 @@ import { Cursor } from '#attest/cursor.ts';
 import { parseDevicePath, type DevicePath } from './devicePath.ts';
 import { ifReadable } from './readable.ts';
 
+/** Size and place of an image. */
 export interface ImageLoad {
   /** Bytes of the image in memory. */
   readonly sizeBytes: bigint;

@@ -6,6 +6,7 @@ import { utf16Text } from './text.ts';
 
 const ACTIVE = 0x0000_0001;
 
+/** A boot option. */
 export interface LoadOption {
   readonly active: boolean;
   readonly description: string;

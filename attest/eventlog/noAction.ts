@@ -9,6 +9,7 @@ const SIGNATURE_BYTES = 16;
 const SPEC_ID = 'Spec ID Event03';
 const STARTUP_LOCALITY = 'StartupLocality';
 
+/** What an EV_NO_ACTION event says. */
 export type Statement =
   | {
       readonly kind: 'specId';

@@ -12,6 +12,7 @@ const MAX_ALGORITHMS = 16;
 /** PCRs a PC TPM has (PTP 4.6.1). */
 const PCR_COUNT = 24;
 
+/** One event, as written. */
 export interface LogEvent {
   /** Position in the log, the header being 0. */
   readonly index: number;
@@ -23,6 +24,7 @@ export interface LogEvent {
   readonly data: Buffer;
 }
 
+/** A log, as written. */
 export interface EventLog {
   readonly format: 'crypto-agile' | 'legacy';
   /** Banks that the log speaks for and Tidelock knows, in the order of its header. */

@@ -14,9 +14,12 @@ export interface Registers {
 export const FIRMWARE_PCRS: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
 /** Boot loaders and the measurements of the hand-over. */
 export const LOADER_PCR = 4;
+/** Partition table, and the hand-over to the operating system. */
 export const HANDOVER_PCR = 5;
+/** Secure Boot policy. */
 export const SECURE_BOOT_PCR = 7;
 
+/** Those of a TPM: the log numbers them as they are. */
 export const PCRS: Registers = {
   kind: 'pcr',
   holding: (pcr) => pcr,

@@ -44,6 +44,7 @@ export const measures = ({ digests }: Pick<LogEvent, 'digests'>, bytes: Bytes): 
 /** True when that is so of its data. */
 export const isDataCovered = (event: LogEvent): boolean => measures(event, event.data);
 
+/** An event that departs from what its type promises. */
 export interface LogFinding {
   readonly event: number;
   readonly pcr: number;

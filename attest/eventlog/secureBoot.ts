@@ -9,6 +9,7 @@ import { separatorsOf } from './separator.ts';
 import { EV_NO_ACTION } from './types.ts';
 import { parseVariable } from './variable.ts';
 
+/** What a log says of Secure Boot. */
 export interface SecureBootState {
   /** Null when the log does not say it beyond doubt; a finding says why. */
   readonly enabled: boolean | null;

@@ -27,6 +27,7 @@ const KINDS: Readonly<Record<string, string>> = {
   '446dbf63-2502-4cda-bcfa-2465d2b0fe9d': 'x509-sha512',
 };
 
+/** A certificate of a key database. */
 export interface Certificate {
   /** GUID of who put it there. */
   readonly owner: string;
@@ -36,6 +37,7 @@ export interface Certificate {
   readonly sha256: string;
 }
 
+/** What a key database holds. */
 export interface SignatureLists {
   /** The first 64. */
   readonly certificates: readonly Certificate[];

@@ -15,6 +15,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [0x13ae_d6db, 'UKI profile'],
 ]);
 
+/** What was measured, by tag and by text. */
 export interface TaggedEvent {
   /** `Linux initrd`, or `0x00010002` for a tag that is not listed. */
   readonly name: string;

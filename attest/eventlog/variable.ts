@@ -5,6 +5,7 @@ import { Cursor } from '#attest/cursor.ts';
 import { GUID_BYTES, guidText } from './guid.ts';
 import { utf16Text } from './text.ts';
 
+/** A UEFI variable as it was measured. */
 export interface UefiVariable {
   /** Vendor GUID, as text. */
   readonly guid: string;

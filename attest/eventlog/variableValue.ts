@@ -15,6 +15,7 @@ import {
 import { utf8Text } from './text.ts';
 import type { UefiVariable } from './variable.ts';
 
+/** The contents of a variable, read by its name. */
 export type VariableValue =
   | { readonly form: 'empty' }
   /** SecureBoot, AuditMode, DeployedMode, MokListTrusted: one byte. */

@@ -14,8 +14,11 @@ import {
 } from './derWrite.ts';
 
 const u16le = (n: number): Buffer => u16(n).reverse();
+/** 4 bytes, little-endian. */
 export const u32le = (n: number): Buffer => u32(n).reverse();
+/** 8 bytes, little-endian. */
 export const u64le = (n: number): Buffer => u64(n).reverse();
+/** UTF-16LE, without an end. */
 export const utf16 = (text: string): Buffer => Buffer.from(text, 'utf16le');
 
 /** An EFI_GUID from its text. */
@@ -29,8 +32,11 @@ export function guidBytes(text: string): Buffer {
 export const uefiVariable = (guid: string, name: string, contents: Bytes): Buffer =>
   concat(guidBytes(guid), u64le(name.length), u64le(contents.length), utf16(name), contents);
 
+/** Owner of every entry and identifier of every disk made here. */
 export const OWNER = '77fa9abd-0359-4d32-bd60-28f4e78f784b';
+/** Kind of a signature list of certificates. */
 export const X509_LIST = 'a5c059a1-94e4-4aa7-87b5-ab155c2bf072';
+/** Kind of a signature list of SHA-256 hashes. */
 export const SHA256_LIST = 'c1c41626-504c-4092-aca9-41f936934328';
 
 /** EFI_SIGNATURE_DATA. */
@@ -52,6 +58,7 @@ export const namedCertificate = (commonName: string): Buffer => {
   return derSequence(tbs, none, derOctets(new Uint8Array()));
 };
 
+/** EFI_DEVICE_PATH_PROTOCOL. */
 export const pathNode = (type: number, subtype: number, data: Bytes): Buffer =>
   concat(Uint8Array.of(type, subtype), u16le(data.length + 4), data);
 
@@ -113,12 +120,14 @@ export const secureBoot = (...contents: number[]): EventToWrite =>
     Uint8Array.from(contents),
   );
 
+/** An event whose data is text, measured as it is. */
 export const textEvent = (pcr: number, type: string, text: string): EventToWrite => ({
   pcr,
   type,
   data: utf8(text),
 });
 
+/** The separator of a register. */
 export const separator = (pcr: number): EventToWrite => ({
   pcr,
   type: 'EV_SEPARATOR',
@@ -142,6 +151,7 @@ const db = concat(
   signatureList(SHA256_LIST, [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]),
 );
 
+/** Kernel command line of UEFI_BOOT. */
 export const COMMAND_LINE = '/vmlinuz root=/dev/sda2 ro quiet';
 
 /** A boot with Secure Boot, shim, GRUB and Linux. */
