@@ -6,7 +6,8 @@ import { messageOf } from '#agent/base/errors.ts';
 import { problemsOf } from '#agent/base/schema.ts';
 import { checkEventLog } from '#attest/eventlog/check.ts';
 import { bootChecks } from '#attest/policy/boot.ts';
-import { registersOf, type ReferencePolicy } from '#attest/policy/document.ts';
+import type { ReferencePolicy } from '#attest/policy/document.ts';
+import { strictest, unnamedBy } from '#attest/policy/scope.ts';
 import type { TpmClock } from '#attest/tpm/attest.ts';
 import {
   ATTESTATION_KEY,
@@ -172,7 +173,7 @@ function appraiseQuote(
   key: TpmPublic,
   before: readonly Check[],
 ): Appraisal {
-  const { policy, expected, previousClock } = request;
+  const { policy, reference, expected, previousClock } = request;
   const { basis, random } = evidence.challenge;
   const challenge = { basis, random: fromB64url(random) };
   const pcrs = askedValues(evidence, policy);
@@ -187,55 +188,27 @@ function appraiseQuote(
   });
   const quoteChecks = [...before, ...answer.checks];
   if (!answer.holds || answer.attest === undefined) return conclude(request, quoteChecks);
-  const log = checkEventLog(fromB64url(evidence.eventLog), policy.bank, pcrs);
+  const eventLog = fromB64url(evidence.eventLog);
+  const log = checkEventLog(eventLog, policy.bank, pcrs);
   const checks = [
     ...quoteChecks,
     bankCheck(policy.bank, pcrs),
-    ...referenceChecks(
-      unnamedBy(request.reference, policy),
-      enrolment.reference,
-      pcrs,
-      log.replayed,
-    ),
-    ...referencePolicyChecks(request, evidence, pcrs, answer.attest.firmwareVersion),
+    ...referenceChecks(unnamedBy(reference, policy), enrolment.reference, pcrs, log.replayed),
+    ...(reference === undefined
+      ? []
+      : bootChecks({
+          policy: strictest(reference, policy),
+          eventLog,
+          bank: policy.bank,
+          quoted: pcrs,
+          firmwareVersion: answer.attest.firmwareVersion,
+          atMs: request.nowMs,
+        })),
     ...log.checks,
     ...UNCHECKED,
   ];
   const bound = before.every(({ result }) => result !== 'fail');
   return conclude(request, checks, bound ? { pcrs, clock: answer.attest.clock } : undefined);
-}
-
-/** What is left for enrolled values to decide. */
-function unnamedBy(
-  reference: ReferencePolicy | undefined,
-  { bank, enforce, warn }: AttestationPolicy,
-): Pick<AttestationPolicy, 'bank' | 'enforce' | 'warn'> {
-  const isUnnamed = (pcr: number): boolean => !(String(pcr) in (reference?.registers ?? {}));
-  return { bank, enforce: enforce.filter(isUnnamed), warn: warn.filter(isUnnamed) };
-}
-
-/** A register that the policy enforces stays enforced, whatever the reference policy says of it. */
-function referencePolicyChecks(
-  { reference, policy, nowMs }: AppraisalRequest,
-  { eventLog }: Evidence,
-  quoted: PcrValues,
-  firmwareVersion: string,
-): Check[] {
-  if (reference === undefined) return [];
-  const registers = Object.fromEntries(
-    registersOf(reference).map(([pcr, mode]) => [
-      String(pcr),
-      policy.enforce.includes(pcr) ? 'enforce' : mode,
-    ]),
-  );
-  return bootChecks({
-    policy: { ...reference, registers },
-    eventLog: fromB64url(eventLog),
-    bank: policy.bank,
-    quoted,
-    firmwareVersion,
-    atMs: nowMs,
-  });
 }
 
 /** The values claimed for the registers that the policy asks for; one left out fails the digest. */

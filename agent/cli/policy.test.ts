@@ -152,6 +152,46 @@ describe('tidelock policy', () => {
   });
 });
 
+describe('tidelock config check', () => {
+  const check = async (referenceFile: string) => {
+    const config = {
+      domain: 'd',
+      cluster: 'c',
+      owners: ['owner/owner.pub'],
+      bus: { servers: ['nats://198.18.0.2:4222'] },
+      attestation: { ekRoots: '.', policyFile: 'owner/attestation-policy.json', referenceFile },
+      lanes: { address: '198.18.0.11' },
+      inventory: { file: 'inventory.yaml' },
+    };
+    await writeFile(join(dir, 'config.yaml'), JSON.stringify(config));
+    await writeFile(join(dir, 'inventory.yaml'), 'pods: []');
+    return tidelock('config', 'check', '-c', 'config.yaml');
+  };
+
+  it('config check reads the reference policy, and warns when it is not there yet', async () => {
+    expect(await check('reference.json')).toMatchObject({ exit: 0 });
+    const { exit, out } = await check('missing.json');
+    expect(exit).toBe(0);
+    expect(out).toContain('warning: attestation.referenceFile: ENOENT');
+  });
+
+  it('config check refuses a reference policy of a stranger, and one of another bank', async () => {
+    const stranger = ['--owner-key', 'other/owner.key', '--out', 'stranger.json'];
+    expect(await exitOf(...FROM, '--eventlog', 'golden.bin', ...stranger)).toBe(0);
+    expect(await check('stranger.json')).toMatchObject({
+      exit: 3,
+      err: expect.stringContaining('the file is ') as string,
+    });
+    await writeFile(join(dir, 'sha384.bin'), writeEventLog(BOOT, ['sha384']));
+    const bank = ['--bank', 'sha384', '--out', 'sha384.json', ...KEY];
+    expect(await exitOf(...FROM, '--eventlog', 'sha384.bin', ...bank)).toBe(0);
+    expect(await check('sha384.json')).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining('it is for bank sha384') as string,
+    });
+  });
+});
+
 describe('tidelock verify --reference', () => {
   const { evidence } = reportFixture;
 

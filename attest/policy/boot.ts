@@ -16,8 +16,8 @@ export interface BootEvidence {
   /** The bank that was quoted and its values, as the TPM signed them. */
   readonly bank: HashName;
   readonly quoted: PcrValues;
-  /** Of the same TPMS_ATTEST: 16 hex digits. */
-  readonly firmwareVersion: string;
+  /** Of the same TPMS_ATTEST, 16 hex digits; absent where there is no quote: it is not judged. */
+  readonly firmwareVersion?: string;
   /** Unix milliseconds: what was announced for later does not count yet. */
   readonly atMs: number;
 }
@@ -26,7 +26,10 @@ const NAME = 'reference policy';
 
 /** A check per register of the policy, and one of the TPM's firmware. */
 export function bootChecks({ firmwareVersion, ...boot }: BootEvidence): Check[] {
-  return [...eventChecks(boot), about('hardware', firmwareCheck(boot.policy, firmwareVersion))];
+  const events = eventChecks(boot);
+  return firmwareVersion === undefined
+    ? events
+    : [...events, about('hardware', firmwareCheck(boot.policy, firmwareVersion))];
 }
 
 /** The one check about what was booted. */
