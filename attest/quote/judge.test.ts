@@ -249,6 +249,12 @@ describe('judgeQuote() with an event log and an IMA list', () => {
     expect(verdictOf(answer.checks)).toBe('contraindicated');
   });
 
+  it('refuses files that are no log and no list', () => {
+    const text = Buffer.from('this is text');
+    expect(() => judgeQuote({ ...booted, eventLog: text })).toThrow('Cannot read event log');
+    expect(() => judgeQuote({ ...booted, imaList: text })).toThrow('Cannot read IMA list');
+  });
+
   it('fails a list of other files, and one of another boot', () => {
     const other = asciiList([...entries.slice(0, -1), fileEntry('/usr/bin/evil')]);
     expect(failed(judgeQuote({ ...booted, imaList: other }))).toEqual(['IMA list']);

@@ -4,6 +4,7 @@ import { hex, type Bytes } from '#agent/base/bytes.ts';
 import { bankCheck } from '#attest/bank.ts';
 import { fail, notChecked, type Check } from '#attest/check.ts';
 import { checkEventLog } from '#attest/eventlog/check.ts';
+import { parseEventLog } from '#attest/eventlog/parse.ts';
 import { checkImaList } from '#attest/ima/check.ts';
 import { bootChecks } from '#attest/policy/boot.ts';
 import type { ReferencePolicy } from '#attest/policy/document.ts';
@@ -139,6 +140,7 @@ function restCheck({ pcrs, bank }: QuoteEvidence, quoted: PcrValues): Check {
 
 /** The log and the list under values that the TPM confirmed. */
 function measured({ bank, eventLog, imaList }: QuoteEvidence, pcrs: PcrValues): Check[] {
+  if (eventLog !== undefined) parseEventLog(eventLog); // a file that is no log is malformed
   const log = eventLog === undefined ? [] : checkEventLog(eventLog, bank, pcrs).checks;
   const ima = imaList === undefined ? [] : checkImaList(imaList, bank, pcrs);
   // A log that was handed in as that of this boot and is not fails; the agent only explains with it.

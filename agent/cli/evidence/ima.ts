@@ -4,7 +4,6 @@ import { hex } from '#agent/base/bytes.ts';
 import { usage } from '#agent/cli/arguments.ts';
 import { printResult } from '#agent/cli/output.ts';
 import { defineVerb } from '#agent/cli/verb.ts';
-import { MAX_EVENT_LOG_BYTES } from '#attest/evidence.ts';
 import { isGood } from '#attest/finding.ts';
 import { judgeIma, type ImaAnswer } from '#attest/ima/judge.ts';
 import { MAX_IMA_LIST_BYTES } from '#attest/ima/list.ts';
@@ -14,6 +13,7 @@ import { hexFlag } from './hexFlag.ts';
 import { readInput } from './input.ts';
 
 const VERB = 'evidence ima';
+const MAX_LOG_BYTES = 2 << 20;
 
 /** `tidelock evidence ima`. */
 export const evidenceIma = defineVerb({
@@ -44,7 +44,7 @@ export const evidenceIma = defineVerb({
     const eventLog =
       flags.eventlog === undefined
         ? undefined
-        : await readInput({ cwd, path: flags.eventlog, what: 'event log' }, MAX_EVENT_LOG_BYTES);
+        : await readInput({ cwd, path: flags.eventlog, what: 'event log' }, MAX_LOG_BYTES);
     const answer = judgeIma({ list, quoted, eventLog });
     printResult(invocation, 'ImaEvidence', answer, answerText(answer));
     return isGood(answer.findings) ? EXIT.ok : EXIT.notVerified;

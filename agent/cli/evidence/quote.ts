@@ -1,14 +1,13 @@
 // `tidelock evidence quote`: judges a TPM quote, offline. It reads files and prints; attest/quote/ judges.
 import type { X509Certificate } from 'node:crypto';
 import { usage } from '#agent/cli/arguments.ts';
-import { systemClock } from '#agent/base/clock.ts';
 import { readOwners, readSignedPolicy } from '#agent/cli/policyFiles.ts';
+import type { Terminal } from '#agent/cli/terminal.ts';
 import { defineVerb } from '#agent/cli/verb.ts';
-import { MAX_EVENT_LOG_BYTES } from '#attest/evidence.ts';
 import { MAX_IMA_LIST_BYTES } from '#attest/ima/list.ts';
 import { parseHclReport } from '#attest/quote/hcl.ts';
 import type { HclEvidence } from '#attest/quote/hclCheck.ts';
-import { judgeQuote } from '#attest/quote/judge.ts';
+import { judgeQuote, type QuoteEvidence } from '#attest/quote/judge.ts';
 import { readAttestationKey } from '#attest/quote/key.ts';
 import { readPcrBanks } from '#attest/quote/pcrs.ts';
 import { readCertificates } from '#attest/snp/certificates.ts';
@@ -26,6 +25,7 @@ const MAX_KEY_BYTES = 64 << 10;
 /** NV index 0x01400001 has 2,600 bytes. */
 const MAX_HCL_BYTES = 64 << 10;
 const MAX_POLICY_BYTES = 1 << 20;
+const MAX_LOG_BYTES = 2 << 20;
 const MAX_PCRS_BYTES = 64 << 10;
 
 /** `tidelock evidence quote`. */
@@ -80,12 +80,16 @@ export const evidenceQuote = defineVerb({
       value: 'FILE',
       help: 'certificates of the SNP report in --hcl: VCEK, ASK, ARK; may be repeated',
     },
-    policy: {
+    'snp-policy': {
       type: 'string',
       value: 'FILE',
-      help: 'what is asked of that SNP report, as of `evidence snp`',
+      help: 'what is asked of that SNP report: the --policy of `evidence snp`',
     },
-    at: { type: 'string', value: 'TIME', help: 'when those must be valid; now by default' },
+    at: {
+      type: 'string',
+      value: 'TIME',
+      help: 'when certificates and reference policy must be valid; now by default',
+    },
   },
   about:
     'Checks a TPM quote: signature and key, that it is a quote of the right bank and registers, that it answers the nonce, and that the register values are those of the TPM; then replays the event log and the IMA list against them. An empty nonce is never fresh. With --reference the boot is held against an owner’s reference policy; without, the values are compared with nothing.',
@@ -112,8 +116,8 @@ export const evidenceQuote = defineVerb({
       nonce,
       bank,
       pcrs: readPcrBanks(await read(flags.pcrs, 'PCR values', MAX_PCRS_BYTES)),
-      reference: await referenceOf(flags.reference, flags.owner, terminal.cwd),
-      eventLog: await readAny(flags.eventlog, 'event log', MAX_EVENT_LOG_BYTES),
+      reference: await referenceOf(invocation),
+      eventLog: await readAny(flags.eventlog, 'event log', MAX_LOG_BYTES),
       imaList: await readAny(flags.ima, 'IMA list', MAX_IMA_LIST_BYTES),
       hcl,
     });
@@ -134,17 +138,18 @@ async function hclOf(
     const what = 'certificates';
     certificates.push(...readCertificates(await read(path, what, MAX_KEY_BYTES), what));
   }
+  const path = flags['snp-policy'];
   const policy =
-    flags.policy === undefined
+    path === undefined
       ? undefined
-      : readSnpPolicy(await read(flags.policy, 'SNP policy', MAX_POLICY_BYTES));
+      : readSnpPolicy(await read(path, 'SNP policy', MAX_POLICY_BYTES));
   return { report, certificates, policy, atMs: readMoment(flags.at, VERB) };
 }
 
 interface HclFlags {
   readonly hcl: string | undefined;
   readonly vek: readonly string[];
-  readonly policy: string | undefined;
+  readonly 'snp-policy': string | undefined;
   readonly at: string | undefined;
 }
 
@@ -152,8 +157,20 @@ function noKey(): never {
   throw usage(VERB, '--ak FILE is missing, and no --hcl stands for it');
 }
 
-async function referenceOf(path: string | undefined, owners: readonly string[], cwd: string) {
-  if (path === undefined) return undefined;
-  const policy = await readSignedPolicy(cwd, path, await readOwners(cwd, owners));
-  return { policy, atMs: systemClock.wallMs() };
+interface ReferenceFlags {
+  readonly reference: string | undefined;
+  readonly owner: readonly string[];
+  readonly at: string | undefined;
+}
+
+async function referenceOf({
+  flags,
+  terminal: { cwd },
+}: {
+  readonly flags: ReferenceFlags;
+  readonly terminal: Pick<Terminal, 'cwd'>;
+}): Promise<QuoteEvidence['reference']> {
+  if (flags.reference === undefined) return undefined;
+  const policy = await readSignedPolicy(cwd, flags.reference, await readOwners(cwd, flags.owner));
+  return { policy, atMs: readMoment(flags.at, VERB) };
 }
