@@ -13,7 +13,7 @@ const KEY_USAGE = '2.5.29.15';
 const SUBJECT_ALT_NAME = '2.5.29.17';
 const SUBJECT_DIRECTORY_ATTRIBUTES = '2.5.29.9';
 /** tcg-kp-EKCertificate and tcg-kp-AIKCertificate (TCG EK Credential Profile 2.5, 3.5.16). */
-const EK_PURPOSE = '2.23.133.8.1';
+export const EK_PURPOSE = '2.23.133.8.1';
 const AK_PURPOSE = '2.23.133.8.3';
 /** tcg-at-tpmSpecification (the same, 3.1.3). */
 const TPM_SPECIFICATION = '2.23.133.2.16';
@@ -58,7 +58,7 @@ interface GceInstance {
 }
 
 export interface KeyCertificate {
-  /** An endorsement key can only decrypt, an attestation key only sign; undefined when it is not said. */
+  /** An endorsement key decrypts, an attestation key signs; undefined when neither is said. */
   readonly role: 'EK' | 'AK' | undefined;
   /** undefined when the maker restricted nothing. */
   readonly keyUsage: readonly KeyUsage[] | undefined;
@@ -121,15 +121,21 @@ export function publicKeyClaim({ publicKey }: X509Certificate): Readonly<Record<
   return namedCurve === undefined ? { type } : { type, curve: namedCurve };
 }
 
+/** Usages of a key that decrypts; a restricted decryption key cannot sign (TPM 2.0 Part 1 27.2). */
+const DECRYPTION: readonly KeyUsage[] = ['keyEncipherment', 'keyAgreement', 'dataEncipherment'];
+
+/** By usage before purpose: Google gave its attestation keys the purpose of endorsement keys. */
 function roleOf(
-  keyUsage: readonly KeyUsage[] | undefined,
+  usages: readonly KeyUsage[] | undefined,
   purposes: readonly string[] | undefined,
 ): KeyCertificate['role'] {
-  if (purposes?.includes(EK_PURPOSE)) return 'EK';
-  if (purposes?.includes(AK_PURPOSE)) return 'AK';
-  if (purposes !== undefined || keyUsage === undefined) return undefined;
-  if (keyUsage.includes('keyEncipherment') || keyUsage.includes('keyAgreement')) return 'EK';
-  return keyUsage.includes('digitalSignature') ? 'AK' : undefined;
+  if (purposes !== undefined && !purposes.some((id) => id === EK_PURPOSE || id === AK_PURPOSE)) {
+    return undefined; // for something else
+  }
+  if (usages?.some((usage) => DECRYPTION.includes(usage))) return 'EK';
+  if (usages?.includes('digitalSignature')) return 'AK';
+  if (usages !== undefined || purposes === undefined) return undefined;
+  return purposes.includes(EK_PURPOSE) ? 'EK' : 'AK';
 }
 
 function keyUsagesOf({ content }: DerElement): KeyUsage[] {

@@ -126,7 +126,7 @@ it.each<[string, Partial<CertificateSpec>, string[]]>([
   ['one that is not valid yet', { validFromMs: Date.UTC(2028, 0, 1) }, ['validity']],
   ['a CA', { ...CA, extensions: [EK_PURPOSE] }, ['CA flag', 'key usage']],
   ['one for web servers', { extensions: [purpose('1.3.6.1.5.5.7.3.1')] }, ['key usage']],
-  ['an endorsement key that signs', { extensions: [usage(0x80), EK_PURPOSE] }, ['key usage']],
+  ['one that only signs certificates', { extensions: [usage(0x04), EK_PURPOSE] }, ['key usage']],
   ['one by a stranger', { issuer: { ...intermediate, keys: makeKeys('P-256') } }, ['chain']],
 ])('judgeEk() refuses %s, each by its own check', (_, change, wanted) => {
   const judged = judge(ek(change).der);
@@ -165,6 +165,20 @@ it('judgeEk() says what an attestation key certificate is', () => {
   expect(claims).toMatchObject({ role: 'AK', key_usage: ['digitalSignature'] });
 });
 
+it('judgeEk() takes a key that signs for an attestation key, as Google certified them', () => {
+  const { claims, checks } = judge(ek({ extensions: [usage(0x80), EK_PURPOSE] }).der);
+  expect(verdictOf(checks)).toBe('affirming');
+  expect(claims).toMatchObject({ role: 'AK' });
+});
+
+it('judgeEk() warns of a usage that the key type does not have, and of none at all', () => {
+  const encipherment = judge(ek({ extensions: [usage(0x20), EK_PURPOSE] }).der);
+  expect(encipherment.claims).toMatchObject({ role: 'EK' });
+  expect(shortfalls(encipherment)).toEqual(['key usage']);
+  expect(verdictOf(encipherment.checks)).toBe('warning');
+  expect(verdictOf(judge(ek({ extensions: [] }).der).checks)).toBe('warning');
+});
+
 it('judgeEk() gives out no claims unless a signature verified (trap 6)', () => {
   const { der: bytes } = ek();
   expect(judge(bytes, []).claims).toEqual({});
@@ -200,6 +214,13 @@ describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {
       expect(claims['validity']).toEqual({ not_before: notBefore, not_after: notAfter });
     },
   );
+
+  it('judgeEk() affirms the attestation key certificate beside a real quote of Google Cloud', async () => {
+    const path = 'tpm-quote/gce-cos-85-no-nonce-sha1/ak.cert.der';
+    const { checks, claims } = judge(vector(path), (await everyRoot).certificates);
+    expect(verdictOf(checks)).toBe('affirming');
+    expect(claims).toMatchObject({ role: 'AK', tpm: { vendor: 'GOOG', model: 'vTPM' } });
+  });
 
   it('judgeEk() reads the TPM of an ST certificate and the machine of a Google one', async () => {
     const { certificates } = await everyRoot;

@@ -4,7 +4,13 @@ import type { X509Certificate } from 'node:crypto';
 import { certificateSignedBy } from '#agent/base/asymmetric.ts';
 import { about, fail, notChecked, pass, type Check } from './check.ts';
 import type { EkCertificate } from './ek.ts';
-import { ekClaims, readKeyCertificate, type KeyCertificate, type KeyUsage } from './ekClaims.ts';
+import {
+  EK_PURPOSE,
+  ekClaims,
+  readKeyCertificate,
+  type KeyCertificate,
+  type KeyUsage,
+} from './ekClaims.ts';
 import { departuresFromDer } from './ekForm.ts';
 import { chainTo, isSelfSigned, oneLine } from '#attest/x509/chain.ts';
 
@@ -138,12 +144,17 @@ function usageCheck(x509: X509Certificate, said: KeyCertificate): Check {
       ? fail(name, 'The certificate does not say what its key is for.', 'warning')
       : fail(name, `The certificate is for ${stated}: for no key of a TPM (2.23.133.8.1).`);
   }
-  const needed =
-    role === 'AK' ? 'digitalSignature' : EK_USAGE[x509.publicKey.asymmetricKeyType ?? ''];
-  if (needed === undefined || (keyUsage !== undefined && !keyUsage.includes(needed))) {
-    return fail(name, `It is for ${stated}, which no ${ROLES[role]} of this type can do.`);
+  const known = `For the ${ROLES[role]} of a TPM: ${stated}.`;
+  if (role === 'AK') {
+    const text = extendedKeyUsage?.includes(EK_PURPOSE)
+      ? `${known} Its purpose is that of an endorsement key, which could not sign: its usage decides.`
+      : known;
+    return pass(name, text);
   }
-  return pass(name, `For the ${ROLES[role]} of a TPM: ${stated}.`);
+  const needed = EK_USAGE[x509.publicKey.asymmetricKeyType ?? ''];
+  return keyUsage === undefined || (needed !== undefined && keyUsage.includes(needed))
+    ? pass(name, known)
+    : fail(name, `${known} A key of its type is used otherwise: the maker erred.`, 'warning');
 }
 
 const ROLES = { EK: 'endorsement key', AK: 'attestation key' } as const;
