@@ -4,6 +4,7 @@ import type { X509Certificate } from 'node:crypto';
 import { hex, sha256, type Bytes } from '#agent/base/bytes.ts';
 import { Cursor, malformed } from './cursor.ts';
 import { derElement, subjectPublicKeyInfo } from './der.ts';
+import { EK_PURPOSE } from './ekClaims.ts';
 import { parseCertificate } from '#attest/x509/certificate.ts';
 import { chainTo, oneLine } from '#attest/x509/chain.ts';
 
@@ -11,8 +12,6 @@ import { chainTo, oneLine } from '#attest/x509/chain.ts';
 export const MAX_CERTIFICATE_BYTES = 8192;
 /** A PEM file may carry the certificate in words before it. */
 const MAX_PEM_BYTES = 64 << 10;
-/** tcg-kp-EKCertificate (TCG EK Credential Profile 2.5, 3.5.16). */
-const EK_PURPOSE = '2.23.133.8.1';
 
 export interface EkCertificate {
   /** The certificate alone, as its maker encoded it. */

@@ -8,7 +8,8 @@ import { snpPolicySchema } from '#attest/snp/policy.ts';
 import { tdxPolicySchema } from '#attest/tdx/policy.ts';
 import { z } from 'zod';
 
-const REFERENCE_KIND = 'reference-policy';
+/** `kind` of the signed document. */
+export const REFERENCE_KIND = 'reference-policy';
 
 const DIGEST_BYTES = { sha256: 32, sha384: 48, sha512: 64 } as const;
 

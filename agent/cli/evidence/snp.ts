@@ -3,7 +3,9 @@
 import type { X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { readOwners } from '#agent/cli/policyFiles.ts';
 import { defineVerb } from '#agent/cli/verb.ts';
+import { guestPolicy } from '#attest/policy/guest.ts';
 import { malformed } from '#attest/cursor.ts';
 import { readCertificates } from '#attest/snp/certificates.ts';
 import { readSnpPolicy } from '#attest/snp/policy.ts';
@@ -42,7 +44,16 @@ export const evidenceSnp = defineVerb({
       value: 'FILE',
       help: 'AMD’s revocation list of the product, DER; may be repeated',
     },
-    policy: { type: 'string', value: 'FILE', help: 'reference values, floors and flags, JSON' },
+    policy: {
+      type: 'string',
+      value: 'FILE',
+      help: 'reference values, floors and flags, JSON; or a reference policy with a section snp',
+    },
+    owner: {
+      type: 'strings',
+      value: 'FILE',
+      help: 'owner.pub that may have signed a reference policy; may be repeated',
+    },
     at: {
       type: 'string',
       value: 'TIME',
@@ -73,7 +84,13 @@ export const evidenceSnp = defineVerb({
     const policy =
       flags.policy === undefined
         ? undefined
-        : readSnpPolicy(await read(flags.policy, 'SNP policy', MAX_POLICY_BYTES));
+        : readSnpPolicy(
+            guestPolicy(
+              await read(flags.policy, 'SNP policy', MAX_POLICY_BYTES),
+              'snp',
+              await readOwners(terminal.cwd, flags.owner),
+            ),
+          );
     const report = await read(operands[0] ?? '', 'SNP report', MAX_REPORT_BYTES);
     return printJudged(
       invocation,

@@ -1,7 +1,9 @@
 // `tidelock evidence tdx`: judges a quote of an Intel TDX trust domain, offline. It reads files and
 // prints; attest/tdx/ judges.
 import type { Terminal } from '#agent/cli/terminal.ts';
+import { readOwners } from '#agent/cli/policyFiles.ts';
 import { defineVerb } from '#agent/cli/verb.ts';
+import { guestPolicy } from '#attest/policy/guest.ts';
 import { replayRtmrs } from '#attest/eventlog/ccel.ts';
 import { MAX_COLLATERAL_BYTES, readCollateral, type Collateral } from '#attest/tdx/collateral.ts';
 import { judgeTdx } from '#attest/tdx/judge.ts';
@@ -29,7 +31,16 @@ export const evidenceTdx = defineVerb({
       value: 'TIME',
       help: 'judge it as of this time, 2026-01-31T12:00:00Z or Unix seconds; now by default',
     },
-    policy: { type: 'string', value: 'FILE', help: 'reference values and floors' },
+    policy: {
+      type: 'string',
+      value: 'FILE',
+      help: 'reference values and floors; or a reference policy with a section tdx',
+    },
+    owner: {
+      type: 'strings',
+      value: 'FILE',
+      help: 'owner.pub that may have signed a reference policy; may be repeated',
+    },
     ccel: { type: 'string', value: 'FILE', help: 'event log of the domain, to explain the RTMRs' },
   },
   about:
@@ -46,7 +57,13 @@ export const evidenceTdx = defineVerb({
       policy:
         flags.policy === undefined
           ? undefined
-          : readTdxPolicy(await file(flags.policy, 'TDX policy', MAX_POLICY_BYTES)),
+          : readTdxPolicy(
+              guestPolicy(
+                await file(flags.policy, 'TDX policy', MAX_POLICY_BYTES),
+                'tdx',
+                await readOwners(terminal.cwd, flags.owner),
+              ),
+            ),
       replayed:
         flags.ccel === undefined
           ? undefined
