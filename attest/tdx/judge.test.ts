@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { hex } from '#agent/base/bytes.ts';
 import { flipped } from '#attest/testdata/hostile.ts';
-import { MR_TD, PCK_SERIAL, tdxCollateral, tdxQuote } from '#attest/testdata/tdx.ts';
+import {
+  collateralMembers,
+  MR_TD,
+  PCK_SERIAL,
+  tdxCollateral,
+  tdxQuote,
+} from '#attest/testdata/tdx.ts';
 import { ENROLLED, judged, policy, withCollateral } from '#attest/testdata/tdxJudged.ts';
 import { readCollateral } from './collateral.ts';
 
@@ -30,6 +36,28 @@ describe('judgeTdx()', () => {
     expect(outcome).toMatchObject({ verdict: 'warning', failing: [] });
     expect(outcome.text('TCB info')).toContain('not known');
     expect(outcome.claims).not.toHaveProperty('tcb_status');
+  });
+
+  it.each([
+    ['TCB info', /^tcb_info/],
+    ['QE identity', /^qe_identity/],
+    ['PCK revocation', /^pck_crl$/],
+    ['CA revocation', /^root_ca_crl$/],
+  ])('takes collateral without what %s needs for a warning', (name, members) => {
+    const kept = Object.entries(collateralMembers()).filter(([member]) => !members.test(member));
+    const collateral = readCollateral([Buffer.from(JSON.stringify(Object.fromEntries(kept)))]);
+    const outcome = judged({ quote: tdxQuote(), collateral, policy: policy(ENROLLED) });
+    expect(outcome).toMatchObject({ verdict: 'warning', failing: [] });
+    expect(outcome.text(name)).toContain('was given');
+  });
+
+  it('says which form the quote has', () => {
+    const form = (quote: Buffer): string => judged({ quote }).text('quote form');
+    expect(form(tdxQuote())).toBe('Version 4, TDX 1.0 report.');
+    const longer = Buffer.concat([tdxQuote({ version: 5 }), Buffer.alloc(7)]);
+    expect(form(longer)).toBe(
+      'Version 5, body type 3, TDX 1.5 report. 7 bytes follow it, which nothing signs.',
+    );
   });
 
   it('takes a missing reference value for a warning at best', () => {

@@ -98,6 +98,7 @@ describe('judgeTdx(), TCB', () => {
     const outcome = withCollateral(collateral);
     expect(outcome).toMatchObject({ verdict: by, failing: ['TCB status'] });
     expect(outcome.claims).toMatchObject({ tcb_status: status, advisory_ids: ['SA-1'] });
+    expect(outcome.text('TCB status')).toMatch(/^\w+: .+\. Open: SA-1\.$/);
     const asked = { ...ENROLLED, accept_tcb_status: [status] };
     expect(withCollateral(collateral, {}, asked)).toMatchObject({ verdict: accepted, failing: [] });
   });

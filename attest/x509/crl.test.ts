@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { makeCertificate, makeKeys, makeRevocationList } from '#attest/testdata/certificate.ts';
+import { derChildren, derElement } from '#attest/der.ts';
+import { derInteger, derSequence } from '#attest/testdata/derWrite.ts';
 import { flipped, hostile, outcome } from '#attest/testdata/hostile.ts';
 import { noVectors, vector } from '#attest/testdata/vectors.ts';
 import { parseCertificate } from './certificate.ts';
@@ -32,6 +34,18 @@ describe('parseCrl()', () => {
   it('reads a date after 2049', () => {
     const far = { thisUpdateMs: NOW, nextUpdateMs: Date.UTC(2051, 0, 1) };
     expect(parseCrl(makeRevocationList({ issuer: ca, ...far, revoked: [] }))).toMatchObject(far);
+  });
+
+  it('takes two-digit years from 50 on for the last century', () => {
+    const old = { thisUpdateMs: Date.UTC(1950, 0, 1), nextUpdateMs: Date.UTC(2049, 11, 31) };
+    expect(parseCrl(makeRevocationList({ issuer: ca, ...old, revoked: [] }))).toMatchObject(old);
+  });
+
+  it('refuses a list of another number of parts', () => {
+    const parts = derChildren(derElement(list, 'list'), 'list').map(({ raw }) => raw);
+    expect(outcome(parseCrl, derSequence(...parts))).not.toBe('malformed');
+    expect(outcome(parseCrl, derSequence(...parts.slice(0, 2)))).toBe('malformed');
+    expect(outcome(parseCrl, derSequence(...parts, derInteger(1)))).toBe('malformed');
   });
 
   it('refuses a byte after the list', () => {
