@@ -1,5 +1,6 @@
 // Turns good samples into bad ones: what a broken disk, a cut transfer or an attacker would. Every
 // result is new memory, at most MAX_INPUT_BYTES long, and a flood at most MAX_FLOOD_BYTES.
+import { mutateJson } from './mutateJson.ts';
 import type { Random } from './random.ts';
 
 /** Longer than nearly every real sample; longer ones lose their tail. */
@@ -15,9 +16,11 @@ const LENGTHS = [0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0xff_ffff, 0x7fff_ffff, 0xfff
 
 type Edit = (random: Random, bytes: Buffer, others: readonly Buffer[]) => Buffer;
 
-/** One to four edits of a sample; `others` are what it may be spliced with. */
+/** One to four edits of a sample, most often of JSON as such; `others` are what it may be spliced with. */
 export function mutate(random: Random, sample: Buffer, others: readonly Buffer[]): Buffer {
   let bytes: Buffer = Buffer.from(sample.subarray(0, MAX_INPUT_BYTES));
+  const document = random.below(4) > 0 ? mutateJson(random, bytes) : undefined;
+  if (document !== undefined) return document.subarray(0, MAX_INPUT_BYTES);
   for (let edits = 1 + random.below(MAX_EDITS); edits > 0; edits -= 1) {
     bytes = random.pick(EDITS)(random, bytes, others);
   }
