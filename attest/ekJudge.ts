@@ -89,7 +89,7 @@ function chainCheck(
   }
   const signer = authorities.find((ca) => ca.ca && vouches(ca, x509, nearestMs));
   if (signer !== undefined) {
-    const text = `Signed by ${oneLine(signer.subject)}, which is among the authorities, but no root is above it: ${chain.why}. Add the root.`;
+    const text = `Signed by ${oneLine(signer.subject)}, which is among the authorities, but no valid root is above it: ${chain.why}. Add the root.`;
     return fail(name, text, 'warning');
   }
   if (authorities.some((ca) => x509.checkIssued(ca))) return fail(name, `${sentence(chain.why)}.`);

@@ -37,8 +37,10 @@ export const rootsAdd = defineVerb({
     const nowMs = systemClock.wallMs();
     const before = await authoritiesIn(file);
     const added: Authority[] = [];
+    const unread: string[] = [];
     for (const path of operands) {
-      const { authorities } = await readAuthorities(resolve(terminal.cwd, path));
+      const { authorities, skipped } = await readAuthorities(resolve(terminal.cwd, path));
+      unread.push(...skipped);
       added.push(...authorities.map((authority) => withSource(authority, flags.source)));
     }
     refuseUseless(added, nowMs);
@@ -51,9 +53,12 @@ export const rootsAdd = defineVerb({
     );
     await replaceFile(file, `${JSON.stringify(bundle, null, 2)}\n`);
     const names = [...fresh.values()];
-    const lines = names.map(({ role, name, vendor }) => `added ${role} ${name} (${vendor})`);
+    const lines = [
+      ...names.map(({ role, name, vendor }) => `added ${role} ${name} (${vendor})`),
+      ...unread.map((text) => `not read: ${text}`),
+    ];
     const count = `wrote ${file}: ${bundle.roots.length} authorities, ${names.length} of them new`;
-    const document = { file, total: bundle.roots.length, added: names };
+    const document = { file, total: bundle.roots.length, added: names, skipped: unread };
     printResult(invocation, 'RootsAdded', document, [...lines, count].join('\n'));
     return EXIT.ok;
   },
