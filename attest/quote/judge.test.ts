@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { concat, fromHex, u16, u32, u64, type Bytes } from '#agent/base/bytes.ts';
 import { writeEventLog } from '#attest/eventlog/write.ts';
@@ -6,7 +7,7 @@ import { replay } from '#attest/eventlog/replay.ts';
 import { parseEventLog } from '#attest/eventlog/parse.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { asciiList, fileEntries, fileEntry, pcr10After } from '#attest/testdata/imaEntries.ts';
-import { flipped } from '#attest/testdata/hostile.ts';
+import { flipped, hostile, outcome } from '#attest/testdata/hostile.ts';
 import {
   AK_ATTRIBUTES,
   goodFields,
@@ -272,4 +273,22 @@ describe('judgeQuote() with an event log and an IMA list', () => {
     expect(skipped(answer)).toEqual(expect.arrayContaining(['event log', 'IMA list']));
     expect(answer.claims).toEqual({});
   });
+});
+
+it('judgeQuote() appraises any bytes, or says that they are malformed', () => {
+  const samples = {
+    message: attest,
+    signature: evidence.signature,
+    imaList: asciiList(fileEntries(2)),
+  };
+  for (const [field, sample] of Object.entries(samples)) {
+    fc.assert(
+      fc.property(hostile(sample), (bytes) => {
+        const answer = outcome(() => judgeQuote({ ...evidence, [field]: bytes }), bytes);
+        if (answer === 'malformed' || Buffer.from(bytes).equals(sample)) return;
+        expect(verdictOf(answer.checks)).not.toBe('affirming');
+      }),
+      { numRuns: 60 },
+    );
+  }
 });

@@ -11,6 +11,7 @@ import type { ReferencePolicy } from '#attest/policy/document.ts';
 import { verifyQuote, type PcrValues } from '#attest/quote.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
 import { parseAttest, type PcrSelection } from '#attest/tpm/attest.ts';
+import { judgeAkCertificate, type AkCertificate } from './akCertificate.ts';
 import { judgeHcl, type HclEvidence } from './hclCheck.ts';
 import { keyChecks } from './keyCheck.ts';
 import type { AttestationKey } from './key.ts';
@@ -35,7 +36,8 @@ export interface QuoteEvidence {
   readonly imaList?: Bytes | undefined;
   /** What an owner expects of the boot, as of a moment in Unix milliseconds. */
   readonly reference?: { readonly policy: ReferencePolicy; readonly atMs: number } | undefined;
-  /** What vouches for the key on Azure. */
+  /** What vouches for the key: an authority, as on Google Cloud, or hardware, as on Azure. */
+  readonly certificate?: AkCertificate | undefined;
   readonly hcl?: HclEvidence | undefined;
 }
 
@@ -62,9 +64,9 @@ export function judgeQuote(evidence: QuoteEvidence): QuoteAppraisal {
     pcrs,
   });
   const signed = answer.attest && quoteStatement(answer.attest);
-  const hcl = evidence.hcl && judgeHcl(evidence.hcl, key);
-  const checks = [...keyChecks(key, evidence.akName), ...(hcl?.checks ?? []), ...answer.checks];
-  if (signed === undefined) return { checks, claims: { ...hcl?.claims }, attest: null };
+  const vouched = vouchedFor(evidence);
+  const checks = [...keyChecks(key, evidence.akName), ...vouched.checks, ...answer.checks];
+  if (signed === undefined) return { checks, claims: vouched.claims, attest: null };
   const more = answer.confirmsPcrs
     ? [
         firmwareCheck(bank, pcrs),
@@ -75,8 +77,19 @@ export function judgeQuote(evidence: QuoteEvidence): QuoteAppraisal {
   const confirmed = answer.confirmsPcrs ? { pcrs: { [bank]: valuesInHex(pcrs) } } : {};
   return {
     checks: [...checks, ...more],
-    claims: { ...confirmed, ...hcl?.claims },
+    claims: { ...confirmed, ...vouched.claims },
     attest: signed,
+  };
+}
+
+/** What authority and hardware say of the key, apart from the quote. */
+function vouchedFor({ certificate, hcl, key }: QuoteEvidence): Omit<QuoteAppraisal, 'attest'> {
+  const issued = certificate && judgeAkCertificate(certificate, key);
+  const hardware = hcl && judgeHcl(hcl, key);
+  const isIssued = issued !== undefined && Object.keys(issued.claims).length > 0;
+  return {
+    checks: [...(issued?.checks ?? []), ...(hardware?.checks ?? [])],
+    claims: { ...(isIssued ? { ak_certificate: issued.claims } : {}), ...hardware?.claims },
   };
 }
 

@@ -1,11 +1,12 @@
 // `tidelock evidence quote` as a person runs it, on quotes of the tests' own and on the shared ones.
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { concat, hex, u16 } from '#agent/base/bytes.ts';
 import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { makeCertificate, makeKeys } from '#attest/testdata/certificate.ts';
 import { madeNonce, madePcrs, makeAk, makeAttest, tpmSignature } from '#attest/testdata/quote.ts';
 import {
   noVectors,
@@ -19,6 +20,16 @@ import { parsePublic } from '#attest/tpm/public.ts';
 const ak = makeAk('RSA');
 const message = makeAttest();
 const akName = hex(parsePublic(ak.area).name);
+/** extKeyUsage tcg-kp-AIKCertificate, 2.23.133.8.3. */
+const AK_PURPOSE = { id: '2.5.29.37', value: Buffer.from('300706056781050803', 'hex') };
+const root = makeCertificate({ subject: { CN: 'root' }, keys: makeKeys('P-256'), ca: true });
+/** With keyUsage digitalSignature, as attestation keys have it. */
+const certificate = makeCertificate({
+  subject: { CN: 'ak' },
+  keys: ak,
+  issuer: root,
+  extensions: [{ id: '2.5.29.15', value: Buffer.from([3, 2, 0, 0x80]) }, AK_PURPOSE],
+});
 
 let dir: string;
 beforeAll(async () => {
@@ -28,6 +39,9 @@ beforeAll(async () => {
   await writeFile(join(dir, 'quote.sig'), tpmSignature(ak, message));
   await writeFile(join(dir, 'ak.tpm2b'), concat(u16(ak.area.length), ak.area));
   await writeFile(join(dir, 'ak.pem'), ak.publicKey.export({ type: 'spki', format: 'pem' }));
+  await mkdir(join(dir, 'roots'));
+  await writeFile(join(dir, 'roots', 'root.pem'), root.pem);
+  await writeFile(join(dir, 'ak.der'), certificate.der);
   const sha256 = Object.fromEntries(Array.from(madePcrs, ([pcr, value]) => [pcr, hex(value)]));
   await writeFile(join(dir, 'pcrs.json'), JSON.stringify({ sha256 }));
 });
@@ -95,6 +109,19 @@ describe('tidelock evidence quote', () => {
     const { exit, err } = await evidenceQuote(...cut);
     expect(exit).toBe(4);
     expect(err).toContain('Cannot read TPMS_ATTEST');
+  });
+
+  it('takes a certificate for the key, under roots that the reader trusts', async () => {
+    const certificate = [...QUOTE, ...NONCE, '--ak-cert', 'ak.der'];
+    const { exit, out } = await evidenceQuote(...certificate, '--roots', 'roots', '-o', 'json');
+    expect(exit).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      vector: { 'instance-identity': 2 },
+      claims: { ak_certificate: { role: 'AK' } },
+    });
+    const { exit: refused, err } = await evidenceQuote(...certificate);
+    expect(refused).toBe(2);
+    expect(err).toContain('--ak-cert needs --roots');
   });
 
   it('refuses to judge without a key', async () => {
