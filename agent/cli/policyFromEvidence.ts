@@ -1,7 +1,6 @@
 // `tidelock policy from-evidence`: makes a reference policy out of golden nodes' event logs, or adds logs to
 // one that exists. Whether a node is golden is for its owner to know; the log must be what its TPM holds.
 import { basename, resolve } from 'node:path';
-import { equal } from '#agent/base/bytes.ts';
 import { systemClock } from '#agent/base/clock.ts';
 import { EXIT } from '#agent/base/codes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
@@ -17,6 +16,7 @@ import {
   signReferencePolicy,
   type ReferencePolicy,
 } from '#attest/policy/document.ts';
+import { phasesAfter } from '#attest/policy/phases.ts';
 import type { PcrValues } from '#attest/quote.ts';
 import { usage } from './arguments.ts';
 import { printResult } from './output.ts';
@@ -162,8 +162,12 @@ async function goldenLogs(
 
 /** A log that its TPM does not confirm may be of any boot. */
 function requireReplay(path: string, log: EventLog, bank: PolicyBank, values: PcrValues): void {
+  const accountsFor = (pcr: number, logged: Buffer): boolean => {
+    const value = values.get(pcr);
+    return value !== undefined && phasesAfter(pcr, bank, logged, value) !== undefined;
+  };
   const differing = [...replay(log, bank)]
-    .filter(([pcr, value]) => pcr !== IMA_PCR && !equal(values.get(pcr) ?? Buffer.alloc(0), value))
+    .filter(([pcr, logged]) => pcr !== IMA_PCR && !accountsFor(pcr, logged))
     .map(([pcr]) => pcr);
   if (differing.length === 0) return;
   const registers = differing.toSorted((a, b) => a - b).join(', ');

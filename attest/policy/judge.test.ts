@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { utf8 } from '#agent/base/bytes.ts';
+import { sha256, utf8 } from '#agent/base/bytes.ts';
 import { verdictOf, type Check } from '#attest/check.ts';
 import { parseEventLog, type EventLog } from '#attest/eventlog/parse.ts';
-import { replay } from '#attest/eventlog/replay.ts';
+import { extend, replay } from '#attest/eventlog/replay.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { logOf, policyOf, updatedBoot, warningOf } from '#attest/testdata/referencePolicy.ts';
 import { noVectors, truths, vector, type LogTruth } from '#attest/testdata/vectors.ts';
@@ -71,7 +71,10 @@ it('judgeBoot() takes any alternative of each component, and no mixture within o
     ],
   });
   expect(failures(judge(tied, log))).toEqual([]);
-  expect(failures(judge(tied, logOf(kernel)))).toEqual(['components']);
+  const half = judge(tied, logOf(kernel));
+  expect(failures(half)).toEqual(['components']);
+  expect(verdictOf(half)).toBe('contraindicated');
+  expect(verdictOf(judge(warningOf(tied, 11), logOf(kernel)))).toBe('warning');
 });
 
 it('judgeBoot() tells an event at another place, one too many and one too few', () => {
@@ -113,6 +116,32 @@ it('judgeBoot() never passes a log that does not replay to the quoted values', (
   expect(textOf(checks, 'PCR 4')).toContain('extended after the log ended, or the log was edited');
   quoted.delete(4);
   expect(verdictOf(judgeBoot({ policy, log, quoted, atMs: 0 }))).toBe('none');
+});
+
+it.each([
+  ['with an initrd', ['enter-initrd', 'leave-initrd', 'sysinit', 'ready']],
+  ['that is still in its initrd', ['enter-initrd']],
+  ['without an initrd', ['sysinit', 'ready']],
+])('judgeBoot() accounts for the phases that systemd measures after the log, %s', (_, phases) => {
+  const values = replay(log, 'sha256');
+  const logged = values.get(11) ?? Buffer.alloc(32);
+  const value = phases.reduce<Buffer>(
+    (v, phase) => extend('sha256', v, sha256(utf8(phase))),
+    logged,
+  );
+  const quoted = new Map(values).set(11, value);
+  const checks = judgeBoot({ policy, log, quoted, atMs: 0 });
+  expect(failures(checks)).toEqual([]);
+  expect(textOf(checks, 'PCR 11')).toContain(`then the boot phases ${phases.join(', ')}.`);
+  // Another word, another order or another register is no phase.
+  const odd = extend('sha256', value, sha256(utf8('rescue')));
+  expect(
+    failures(judgeBoot({ policy, log, quoted: new Map(quoted).set(11, odd), atMs: 0 })),
+  ).toEqual(['PCR 11']);
+  const four = extend('sha256', values.get(4) ?? logged, sha256(utf8('enter-initrd')));
+  expect(
+    failures(judgeBoot({ policy, log, quoted: new Map(quoted).set(4, four), atMs: 0 })),
+  ).toEqual(['PCR 4']);
 });
 
 it('judgeBoot() refuses a log that does not speak for the bank of the policy (trap 4)', () => {

@@ -1,6 +1,5 @@
 // Holds a boot against a reference policy, register by register. Only an event log that replays to what the
 // TPM signed can pass; then its digests decide, never its words (ATTESTATION traps 1 and 4).
-import { equal } from '#agent/base/bytes.ts';
 import { about, fail, notChecked, pass, type Check, type TrustClaim } from '#attest/check.ts';
 import type { EventLog } from '#attest/eventlog/parse.ts';
 import { replay } from '#attest/eventlog/replay.ts';
@@ -9,6 +8,7 @@ import { pcrText } from '#attest/reference.ts';
 import { registersOf, type ReferencePolicy, type RegisterMode } from './document.ts';
 import { walk, type Sequence, type Terms } from './match.ts';
 import { measuredIn, type Measured } from './measured.ts';
+import { phasesAfter } from './phases.ts';
 import { shortValue, unmatchedText } from './unmatched.ts';
 
 export interface BootQuestion {
@@ -38,7 +38,7 @@ export function judgeBoot({ policy, log, quoted, atMs }: BootQuestion): Check[] 
     const own = measured.filter((event) => event.pcr === pcr);
     return about(claimOf(pcr), registerCheck(pcr, mode, own, context));
   });
-  const passed = registers.filter((_, i) => checks[i]?.result === 'pass').map(([pcr]) => pcr);
+  const passed = registers.filter((_, i) => checks[i]?.result === 'pass');
   return [
     ...checks,
     ...agreementCheck(passed, measured, context.terms),
@@ -66,16 +66,16 @@ function registerCheck(
     return notChecked(name, text, mode === 'enforce' ? 'none' : 'warning');
   }
   const logged = replayed.get(pcr) ?? startOf(pcr, value.length);
-  if (!equal(logged, value)) {
+  const phases = phasesAfter(pcr, terms.bank, logged, value);
+  if (phases === undefined) {
     const text = `${pcrText(pcr)}: the log accounts for ${shortValue(logged)}, the TPM holds ${shortValue(value)}: extended after the log ended, or the log was edited. Reboot the node.`;
     return fail(name, text, ceiling);
   }
   const walked = walk([sequenceOf(pcr, measured)], terms);
   if (walked.complete) {
-    return pass(
-      name,
-      `${pcrText(pcr)}: ${measured.length} events, all as the reference policy has them.`,
-    );
+    const later = phases.length === 0 ? '' : `; then the boot phases ${phases.join(', ')}`;
+    const text = `${pcrText(pcr)}: ${measured.length} events, all as the reference policy has them${later}.`;
+    return pass(name, text);
   }
   const remedy =
     'If this was changed on purpose, look at tidelock policy diff and sign the new alternative.';
@@ -93,28 +93,25 @@ const startOf = (pcr: number, lenBytes: number): Buffer =>
 
 /** An alternative is a whole: its events in one register go with its events in the others. */
 function agreementCheck(
-  pcrs: readonly number[],
+  passed: readonly (readonly [pcr: number, mode: RegisterMode])[],
   measured: readonly Measured[],
   terms: Terms,
 ): Check[] {
-  if (pcrs.length < 2) return [];
+  if (passed.length < 2) return [];
+  const agree = (registers: typeof passed): boolean =>
+    walk(
+      registers.map(([pcr]) => sequenceOf(pcr, measured)),
+      terms,
+    ).complete;
   const name = 'components';
-  const { complete } = walk(
-    pcrs.map((pcr) => sequenceOf(pcr, measured)),
-    terms,
-  );
-  const list = pcrs.join(', ');
-  return [
-    about(
-      'executables',
-      complete
-        ? pass(name, `PCR ${list} come from the same alternatives.`)
-        : fail(
-            name,
-            `PCR ${list} each hold what is enrolled, but of different alternatives of a component: half of an update, perhaps. Reboot the node; otherwise sign this combination.`,
-          ),
-    ),
-  ];
+  const list = passed.map(([pcr]) => pcr).join(', ');
+  if (agree(passed)) {
+    return [about('executables', pass(name, `PCR ${list} come from the same alternatives.`))];
+  }
+  const enforced = passed.filter(([, mode]) => mode === 'enforce');
+  const text = `PCR ${list} each hold what is enrolled, but of different alternatives of a component: half of an update, perhaps. Reboot the node; otherwise sign this combination.`;
+  const ceiling = agree(enforced) ? 'warning' : 'contraindicated';
+  return [about('executables', fail(name, text, ceiling))];
 }
 
 function restCheck({ registers }: ReferencePolicy, measured: readonly Measured[]): Check[] {
