@@ -20,7 +20,8 @@ describe('tdAttributes()', () => {
 
   it('takes any of the lowest eight bits for debug', () => {
     for (let bit = 0; bit < 8; bit += 1) {
-      expect(tdAttributes(Buffer.of(1 << bit, 0, 0, 0, 0, 0, 0, 0)).underDebug).toBe(true);
+      const attributes = tdAttributes(Buffer.of(1 << bit, 0, 0, 0, 0, 0, 0, 0));
+      expect(attributes).toMatchObject({ underDebug: true, unknownBits: [] });
     }
   });
 

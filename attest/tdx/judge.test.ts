@@ -3,11 +3,14 @@ import { hex } from '#agent/base/bytes.ts';
 import { flipped } from '#attest/testdata/hostile.ts';
 import {
   collateralMembers,
+  MADE_MS,
   MR_TD,
   PCK_SERIAL,
+  pckCa,
   tdxCollateral,
   tdxQuote,
 } from '#attest/testdata/tdx.ts';
+import { makeRevocationList } from '#attest/testdata/certificate.ts';
 import { ENROLLED, judged, policy, withCollateral } from '#attest/testdata/tdxJudged.ts';
 import { readCollateral } from './collateral.ts';
 
@@ -55,6 +58,8 @@ describe('judgeTdx()', () => {
     const form = (quote: Buffer): string => judged({ quote }).text('quote form');
     expect(form(tdxQuote())).toBe('Version 4, TDX 1.0 report.');
     const longer = Buffer.concat([tdxQuote({ version: 5 }), Buffer.alloc(7)]);
+    expect(judged({ quote: longer }).claims).toHaveProperty('body_type', 3);
+    expect(judged({ quote: tdxQuote() }).claims).not.toHaveProperty('body_type');
     expect(form(longer)).toBe(
       'Version 5, body type 3, TDX 1.5 report. 7 bytes follow it, which nothing signs.',
     );
@@ -78,6 +83,8 @@ describe('judgeTdx()', () => {
   it('warns of attributes that open the domain to its host', () => {
     const outcome = withCollateral({}, { tdAttributes: Buffer.alloc(8) });
     expect(outcome).toMatchObject({ verdict: 'warning', failing: ['TD attributes'] });
+    expect(outcome.text('TD attributes')).toMatch(/^Set: none\. Not sept_ve_disable/);
+    expect(withCollateral().text('TD attributes')).toBe('Set: sept_ve_disable.');
     const unknown = withCollateral({}, { tdAttributes: Buffer.from('0001001000000000', 'hex') });
     expect(unknown.text('TD attributes')).toContain('Bits 8');
   });
@@ -108,6 +115,18 @@ describe('judgeTdx(), revocation', () => {
     expect(outcome.failing).toEqual(['TCB info signature', 'QE identity signature']);
   });
 
+  it('goes by the newest of several lists of a CA', () => {
+    const old = { issuer: pckCa, thisUpdateMs: MADE_MS - 1e10, nextUpdateMs: MADE_MS + 1e10 };
+    const revoking = makeRevocationList({ ...old, revoked: [PCK_SERIAL] });
+    for (const files of [
+      [revoking, tdxCollateral()],
+      [tdxCollateral(), revoking],
+    ]) {
+      const collateral = readCollateral(files);
+      expect(judged({ quote: tdxQuote(), collateral }).failing).toEqual([]);
+    }
+  });
+
   it('refuses a list that no CA of the chain signed', () => {
     const altered = JSON.parse(tdxCollateral().toString()) as Record<string, string>;
     const list = Buffer.from(altered['pck_crl'] ?? '', 'hex');
@@ -129,6 +148,8 @@ describe('judgeTdx(), policy', () => {
     const outcome = withCollateral({}, spec, { ...ENROLLED, ...zeros });
     expect(outcome).toMatchObject({ verdict: 'contraindicated', failing: [name] });
     expect(outcome.text(name)).toContain('is not among the 1 enrolled');
+    const isRelay = outcome.text(name).includes('another key (a relay)');
+    expect(isRelay).toBe(name === 'report_data'); // trap 9
   });
 
   it('warns of a register that is set and not enrolled', () => {
@@ -148,6 +169,8 @@ describe('judgeTdx(), policy', () => {
   });
 
   it('holds every TDX SVN to its floor', () => {
+    const reached = { ...ENROLLED, min_tee_tcb_svn: `0501${'04'.repeat(14)}` };
+    expect(withCollateral({}, {}, reached).verdict).toBe('affirming');
     const asked = { ...ENROLLED, min_tee_tcb_svn: `060104${'00'.repeat(13)}` };
     const outcome = withCollateral({}, {}, asked);
     expect(outcome.failing).toEqual(['TEE TCB floor']);

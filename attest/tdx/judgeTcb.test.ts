@@ -5,7 +5,7 @@ import {
   moduleIdentity,
   pck,
   qeIdentity,
-  STALE_MS,
+  LAST_MS,
   svnLevel,
   tcbInfo,
   tcbLevel,
@@ -18,7 +18,8 @@ import { readCollateral } from './collateral.ts';
 
 describe('judgeTdx(), TCB', () => {
   it('refuses stale collateral with the remedy, each document by itself', () => {
-    const outcome = withCollateral({}, {}, ENROLLED, STALE_MS);
+    expect(withCollateral({}, {}, ENROLLED, LAST_MS).failing).toEqual([]);
+    const outcome = withCollateral({}, {}, ENROLLED, LAST_MS + 1);
     expect(outcome.failing).toEqual([
       'PCK revocation',
       'CA revocation',
@@ -82,6 +83,8 @@ describe('judgeTdx(), TCB', () => {
 
   it('refuses TCB info for SGX, or of an evaluation that is too old', () => {
     expect(withCollateral({ tcbInfo: tcbInfo({ id: 'SGX' }) }).failing).toEqual(['TCB info kind']);
+    const reached = { ...ENROLLED, min_tcb_evaluation_data_number: 18 };
+    expect(withCollateral({}, {}, reached).verdict).toBe('affirming');
     const asked = { ...ENROLLED, min_tcb_evaluation_data_number: 19 };
     expect(withCollateral({}, {}, asked).failing).toEqual(['TCB evaluation']);
   });
@@ -121,6 +124,32 @@ describe('judgeTdx(), TCB', () => {
     );
     expect(outcome.text('TCB level')).toContain('TDX component 3 is 4, needs 6');
     expect(outcome.claims).toMatchObject({ tcb_status: null });
+  });
+
+  it('says what is reached, and nothing of shortfalls where there are none', () => {
+    const { text } = withCollateral();
+    expect(text('TCB level')).toBe('Level UpToDate of 2026-01-01T00:00:00Z.');
+    expect(text('TDX module')).toBe('TDX_01 SVN 5 is UpToDate.');
+    expect(text('quoting enclave')).toBe('SVN 7 is UpToDate.');
+    expect(text('TCB status')).toBe('UpToDate.');
+  });
+
+  it.each([
+    ['BIOS', 'update the firmware of the host'],
+    ['OS/VMM', 'update microcode, SEAM loader and TDX module on the host'],
+    [undefined, 'update the firmware'],
+  ])('names the remedy for a component of category %s', (category, remedy) => {
+    const sgxtcbcomponents = Array.from({ length: 16 }, (_, index) => ({
+      svn: index === 15 ? 9 : 0,
+      category,
+    }));
+    const { tcb, ...level } = tcbLevel(0, 0, 'UpToDate') as { tcb: object };
+    const newest = { ...level, tcb: { ...tcb, pcesvn: 12, sgxtcbcomponents } };
+    const levels = [newest, tcbLevel(3, 4, 'OutOfDate')];
+    const { text } = withCollateral({ tcbInfo: tcbInfo({ tcbLevels: levels }) });
+    expect(text('TCB level')).toBe(
+      `Level OutOfDate of 2026-01-01T00:00:00Z. Short of the newest: SGX component 16 is 3, needs 9: ${remedy}; PCE SVN is 11, needs 12: update the SGX packages of the host.`,
+    );
   });
 
   it('judges the TDX module by its identity', () => {

@@ -24,6 +24,8 @@ describe('pckPlatform()', () => {
     const components = [256, ...Array.from({ length: 15 }, () => 0)];
     expect(outcome(pckPlatform, pck({ components }).der)).toBe('malformed');
     expect(outcome(pckPlatform, pck({ components: components.slice(4) }).der)).toBe('malformed');
+    const huge = [Number.MAX_SAFE_INTEGER, ...components.slice(1)];
+    expect(outcome(pckPlatform, pck({ components: huge }).der)).toBe('malformed');
   });
 
   it('ends in a platform or EVIDENCE_MALFORMED, whatever the bytes', () => {

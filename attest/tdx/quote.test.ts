@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { hostile, outcome } from '#attest/testdata/hostile.ts';
 import { MR_TD, REPORT_DATA, tdxQuote } from '#attest/testdata/tdx.ts';
 import { noVectors, vector } from '#attest/testdata/vectors.ts';
-import { parseTdxQuote } from './quote.ts';
+import { MAX_QUOTE_BYTES, parseTdxQuote } from './quote.ts';
 
 const refusal = (bytes: Uint8Array): string => {
   try {
@@ -39,6 +39,7 @@ describe('parseTdxQuote()', () => {
     ['another version', { version: 6 }, 'version 6'],
     ['SGX quotes of version 3', { version: 3, teeType: 0 }, 'SGX enclave'],
     ['SGX quotes of version 4', { teeType: 0 }, 'SGX enclave'],
+    ['SGX quotes of version 5', { version: 5, teeType: 0 }, 'SGX enclave'],
     ['other kinds of TEE', { teeType: 0x82 }, '0x82'],
     ['other kinds of key', { attKeyType: 3 }, 'attestation key type 3'],
   ])('refuses %s', (_, spec, text) => {
@@ -74,8 +75,10 @@ describe('parseTdxQuote()', () => {
     }
   });
 
-  it('refuses a quote of absurd size', () => {
-    expect(refusal(Buffer.concat([tdxQuote(), Buffer.alloc(1 << 17)]))).toContain('bytes');
+  it('refuses a quote of absurd size, and none up to it', () => {
+    const padded = Buffer.concat([tdxQuote(), Buffer.alloc(MAX_QUOTE_BYTES)]);
+    expect(refusal(padded)).toContain('bytes');
+    expect(refusal(padded.subarray(0, MAX_QUOTE_BYTES))).toBe('it was read');
   });
 
   it('ends in a quote or EVIDENCE_MALFORMED, whatever the bytes', () => {

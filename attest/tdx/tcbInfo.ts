@@ -146,7 +146,7 @@ export function moduleOf(info: TcbInfo, report: TdReport): ModuleAnswer {
   return { known: true, identity };
 }
 
-/** The first level of rising order that `isvSvn` reaches; undefined when it is below all. */
+/** The first of the levels, newest first, that `isvSvn` reaches; undefined when it is below all. */
 export const reachedSvn = <T extends { readonly tcb: { readonly isvsvn: number } }>(
   levels: readonly T[],
   isvSvn: number,

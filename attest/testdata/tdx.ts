@@ -21,10 +21,11 @@ export const tcbSigning = makeCertificate({ ...TCB_SIGNING, issuer: tdxRoot, ser
 /** The test root in place of Intel's. */
 export const anchors: TdxAnchors = { ...INTEL, rootKey: keyDigest(tdxRoot.x509) ?? '' };
 
-/** When everything made here counts; collateral for 30 days from the day before. */
+/** When everything made here counts; collateral for 30 days from the day before on. */
 export const MADE_MS = Date.UTC(2026, 0, 31, 12);
 const DAY_MS = 86_400_000;
-export const STALE_MS = MADE_MS + 31 * DAY_MS;
+/** The last moment at which that collateral counts. */
+export const LAST_MS = MADE_MS + 29 * DAY_MS;
 
 export const PCK_SERIAL = 40;
 export const FMSPC = 'a0b06f000000';
@@ -207,7 +208,7 @@ export const svnLevel = (isvsvn: number, tcbStatus: string, more: JsonChange = {
 
 const dates = {
   issueDate: new Date(MADE_MS - DAY_MS).toISOString(),
-  nextUpdate: new Date(MADE_MS + 29 * DAY_MS).toISOString(),
+  nextUpdate: new Date(LAST_MS).toISOString(),
 };
 
 export const moduleIdentity = (id: string, tcbLevels: readonly object[]): object => ({

@@ -41,6 +41,13 @@ describe('parseCrl()', () => {
     expect(parseCrl(makeRevocationList({ issuer: ca, ...old, revoked: [] }))).toMatchObject(old);
   });
 
+  it('refuses a date that is none', () => {
+    const wrong = list.toString('latin1').replace('260601000000Z', '261301000000Z');
+    expect(outcome(parseCrl, Buffer.from(wrong, 'latin1'))).toBe('malformed');
+    const zoneless = list.toString('latin1').replace('260601000000Z', '2606010000000');
+    expect(outcome(parseCrl, Buffer.from(zoneless, 'latin1'))).toBe('malformed');
+  });
+
   it('refuses a list of another number of parts', () => {
     const parts = derChildren(derElement(list, 'list'), 'list').map(({ raw }) => raw);
     expect(outcome(parseCrl, derSequence(...parts))).not.toBe('malformed');
