@@ -1,17 +1,17 @@
 // The policy verbs and what judges by a reference policy, as a person runs them.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signingKeyId } from '#agent/base/asymmetric.ts';
-import { b64url, fromB64url, hex } from '#agent/base/bytes.ts';
+import { b64url, hex } from '#agent/base/bytes.ts';
 import { parseEventLog } from '#attest/eventlog/parse.ts';
 import { replay } from '#attest/eventlog/replay.ts';
 import { writeEventLog, type EventToWrite } from '#attest/eventlog/write.ts';
 import { reportText } from '#attest/report.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { updatedBoot } from '#attest/testdata/referencePolicy.ts';
-import { reportFixture, reportOwner, signedReport } from '#attest/testdata/reportFixture.ts';
+import { reportOwner, signedReport } from '#attest/testdata/reportFixture.ts';
 import { runCommandLine } from './commandLine.ts';
 
 let dir: string;
@@ -133,6 +133,23 @@ describe('tidelock policy', () => {
     expect(await exitOf(...FROM, ...GOLDEN, '--bank', 'sha384', '--out', 'x.json')).toBe(3);
   });
 
+  it('policy from-evidence speaks only of registers whose values it was given', async () => {
+    const { sha256 } = JSON.parse(await readFile(join(dir, 'golden.json'), 'utf8')) as {
+      sha256: Record<string, string>;
+    };
+    const few = { sha256: { 0: sha256['0'], 4: sha256['4'] } };
+    await writeFile(join(dir, 'few.json'), JSON.stringify(few));
+    const given = ['--eventlog', 'golden.bin', '--pcrs', 'few.json'];
+    expect(await jsonOf(...FROM, ...given, '--out', 'few-policy.json')).toMatchObject({
+      policy: { registers: { 0: 'enforce', 4: 'enforce' } },
+    });
+    const added = await tidelock(...FROM, ...given, '--base', 'reference.json', '--out', 'x.json');
+    expect(added).toMatchObject({
+      exit: 3,
+      err: expect.stringContaining('PCR 1, 2, 3, 5') as string,
+    });
+  });
+
   it('policy from-evidence reports everything that is wrong at once', async () => {
     const wrong = [
       '--eventlog',
@@ -146,6 +163,7 @@ describe('tidelock policy', () => {
     ];
     const { exit, err } = await tidelock(...FROM, ...wrong, '--not-before', '2030-01-01');
     expect(exit).toBe(2);
+    expect((await tidelock(...FROM, '--out', 'x.json')).err).toContain('--report FILE is missing');
     for (const each of ['--bank is "sha1"', '--enforce has "10"', '--base is missing']) {
       expect(err).toContain(each);
     }
@@ -193,11 +211,8 @@ describe('tidelock config check', () => {
 });
 
 describe('tidelock verify --reference', () => {
-  const { evidence } = reportFixture;
-
   it('verify judges a report by a reference policy of its reader’s owner', async () => {
     await writeFile(join(dir, 'report.json'), reportText(signedReport()));
-    await writeFile(join(dir, 'report.bin'), fromB64url(evidence.eventLog));
     await writeFile(
       join(dir, 'report.pub'),
       JSON.stringify({
@@ -208,7 +223,17 @@ describe('tidelock verify --reference', () => {
         mldsa65: b64url(reportOwner.mldsa65),
       }),
     );
-    expect(await exitOf(...FROM, '--eventlog', 'report.bin', '--out', 'r.json', ...KEY)).toBe(0);
+    const vouched = ['--report', 'report.json', '--owner', 'report.pub', '--out', 'r.json'];
+    const made = await tidelock(...FROM, ...vouched, ...KEY, '-o', 'json');
+    expect(JSON.parse(made.out)).toMatchObject({
+      unproven: [],
+      policy: { registers: { 0: 'enforce', 11: 'enforce' } },
+    });
+    const unknown = ['--report', 'report.json', '--owner', 'owner/owner.pub', '--out', 'u.json'];
+    expect(await tidelock(...FROM, ...unknown)).toMatchObject({
+      exit: 3,
+      err: expect.stringContaining('no owner that was given vouches for it') as string,
+    });
     const owners = ['--owner', 'report.pub', '--owner', 'owner/owner.pub', '--at', 'issued'];
     const verify = ['verify', 'report.json', ...owners, '--reference'];
     const { exit, out } = await tidelock(...verify, 'r.json');

@@ -1,26 +1,24 @@
-// `tidelock policy from-evidence`: makes a reference policy out of golden nodes' event logs, or adds logs to
-// one that exists. Whether a node is golden is for its owner to know; the log must be what its TPM holds.
-import { basename, resolve } from 'node:path';
+// `tidelock policy from-evidence`: makes a reference policy out of golden nodes' event logs or reports, or
+// adds to one that exists. Whether a node is golden is for its owner to know; golden.ts reads them.
+import { resolve } from 'node:path';
 import { systemClock } from '#agent/base/clock.ts';
 import { EXIT } from '#agent/base/codes.ts';
-import { TidelockError } from '#agent/base/errors.ts';
 import { readMoment } from '#agent/cli/evidence/moment.ts';
 import { writeNew } from '#agent/newFile.ts';
 import { readOwnerKey } from '#agent/owner.ts';
-import type { EventLog } from '#attest/eventlog/parse.ts';
 import { replay } from '#attest/eventlog/replay.ts';
 import { IMA_PCR, policyBank, type PolicyBank } from '#attest/owned.ts';
-import { addBoot, composeComponents, type GoldenLog } from '#attest/policy/compose.ts';
+import { addBoot, composeComponents } from '#attest/policy/compose.ts';
 import {
   readPolicyDraft,
+  registersOf,
   signReferencePolicy,
   type ReferencePolicy,
 } from '#attest/policy/document.ts';
-import { phasesAfter } from '#attest/policy/phases.ts';
-import type { PcrValues } from '#attest/quote.ts';
 import { usage } from './arguments.ts';
+import { goldenLogs, goldenReports, type Golden } from './golden.ts';
 import { printResult } from './output.ts';
-import { readLog, readPcrs, readPolicyText } from './policyFiles.ts';
+import { readOwners, readPolicyText } from './policyFiles.ts';
 import { registerList } from './registers.ts';
 import { defineVerb, type Flags, type FlagValues } from './verb.ts';
 
@@ -30,13 +28,22 @@ const FLAGS = {
   eventlog: {
     type: 'strings',
     value: 'FILE',
-    required: true,
     help: 'event log of a golden node; may be repeated',
   },
   pcrs: {
     type: 'strings',
     value: 'FILE',
     help: 'values that the node’s TPM holds, one file a log: the log must replay to them',
+  },
+  report: {
+    type: 'strings',
+    value: 'FILE',
+    help: 'report of a golden node, whose TPM signed the values; may be repeated',
+  },
+  owner: {
+    type: 'strings',
+    value: 'FILE',
+    help: 'owner.pub that vouches for the nodes of --report; may be repeated',
   },
   out: { type: 'string', value: 'FILE', required: true, help: 'where to write' },
   name: { type: 'string', value: 'NAME', help: 'name of the policy; reference by default' },
@@ -57,7 +64,7 @@ export const policyFromEvidence = defineVerb({
   name: VERB,
   flags: FLAGS,
   about:
-    'Makes a reference policy out of event logs of golden nodes: ordered components, with an alternative for each node that measured something else. With --base it adds alternatives to a policy that exists, at once or announced for a later day, so that an update is no failure. Without --owner-key it writes a draft, to be read, completed and signed with tidelock policy sign. Overwrites nothing.',
+    'Makes a reference policy out of event logs or reports of golden nodes: ordered components, with an alternative for each node that measured something else. With --base it adds alternatives to a policy that exists, at once or announced for a later day, so that an update is no failure. Without --owner-key it writes a draft, to be read, completed and signed with tidelock policy sign. Overwrites nothing.',
   example:
     'tidelock policy from-evidence --eventlog node-a.bin --eventlog node-b.bin --out reference.json --owner-key owner/owner.key\ntidelock policy from-evidence --base reference.json --eventlog updated.bin --not-before 2026-12-01 --out next.json',
   run: async (invocation) => {
@@ -65,7 +72,12 @@ export const policyFromEvidence = defineVerb({
     const { cwd } = terminal;
     const base = flags.base === undefined ? undefined : await readPolicyText(cwd, flags.base);
     const choices = choicesOf(flags, base);
-    const golden = await goldenLogs(flags, cwd, choices.bank);
+    const registers = base === undefined ? [] : registersOf(base).map(([pcr]) => pcr);
+    const wanted = { cwd, bank: choices.bank, registers };
+    const golden = [
+      ...(await goldenLogs(flags.eventlog, flags.pcrs, wanted)),
+      ...(await goldenReports(flags.report, await readOwners(cwd, flags.owner), wanted)),
+    ];
     const policy = readPolicyDraft({
       ...(base ?? newPolicy(golden, choices)),
       ...(flags.name === undefined ? {} : { name: flags.name }),
@@ -89,7 +101,7 @@ export const policyFromEvidence = defineVerb({
       'ReferencePolicy',
       { file, owner: owner?.keyId ?? null, policy, unproven },
       [
-        `${policy.components.length} components, ${alternatives.length} alternatives, of ${golden.length} event logs in ${policy.bank}`,
+        `${policy.components.length} components, ${alternatives.length} alternatives, of ${golden.length} boots in ${policy.bank}`,
         ...caution,
         owner === undefined
           ? `wrote ${file}, a draft: sign it with tidelock policy sign`
@@ -131,55 +143,14 @@ function choicesOf(flags: FlagValues<typeof FLAGS>, base: ReferencePolicy | unde
       `${pcrs.length} --pcrs and ${eventlog.length} --eventlog: one for each is wanted`,
     );
   }
+  if (eventlog.length + flags.report.length === 0) {
+    problems.push('--eventlog FILE or --report FILE is missing');
+  }
   if (problems.length > 0 || !bank.success) throw usage(VERB, problems.join('; '));
   const since = flags['not-before'];
   const notBefore = since === undefined ? undefined : readMoment(since, VERB, 'not-before');
   return { bank: bank.data, enforce, warn, notBefore };
 }
-
-interface Golden extends GoldenLog {
-  /** True when the log replays to values that were given. */
-  readonly proven: boolean;
-}
-
-async function goldenLogs(
-  { eventlog, pcrs }: FlagValues<typeof FLAGS>,
-  cwd: string,
-  bank: PolicyBank,
-): Promise<Golden[]> {
-  const golden: Golden[] = [];
-  for (const [i, path] of eventlog.entries()) {
-    const log = await readLog(cwd, path);
-    if (!log.banks.includes(bank)) {
-      throw refused(path, `it speaks for ${log.banks.join(', ')}, not for ${bank}`);
-    }
-    const values = pcrs[i] === undefined ? undefined : await readPcrs(cwd, pcrs[i], bank);
-    if (values !== undefined) requireReplay(path, log, bank, values);
-    golden.push({ log, note: basename(path), proven: values !== undefined });
-  }
-  return golden;
-}
-
-/** A log that its TPM does not confirm may be of any boot. */
-function requireReplay(path: string, log: EventLog, bank: PolicyBank, values: PcrValues): void {
-  const accountsFor = (pcr: number, logged: Buffer): boolean => {
-    const value = values.get(pcr);
-    return value !== undefined && phasesAfter(pcr, bank, logged, value) !== undefined;
-  };
-  const differing = [...replay(log, bank)]
-    .filter(([pcr, logged]) => pcr !== IMA_PCR && !accountsFor(pcr, logged))
-    .map(([pcr]) => pcr);
-  if (differing.length === 0) return;
-  const registers = differing.toSorted((a, b) => a - b).join(', ');
-  throw refused(path, `it does not replay to the ${bank} values given for PCR ${registers}`);
-}
-
-const refused = (path: string, state: string): TidelockError =>
-  new TidelockError('ENROLMENT_REFUSED', {
-    op: 'reference-policy.make',
-    message: `Cannot take ${path} as reference: ${state}`,
-    hint: 'Reboot the golden node, then take its event log and its PCR values together.',
-  });
 
 function newPolicy(
   golden: readonly Golden[],
