@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { makeCertificate, makeKeys, pemOf } from '#attest/testdata/certificate.ts';
 import { flipped } from '#attest/testdata/hostile.ts';
 import { anchors, MADE_MS, pck, pckCa, tdxQuote, tdxRoot } from '#attest/testdata/tdx.ts';
-import { judged } from '#attest/testdata/tdxJudged.ts';
+import { judged, type TdxOutcome } from '#attest/testdata/tdxJudged.ts';
 import { readCollateral } from './collateral.ts';
 import { judgeTdx } from './judge.ts';
 
@@ -59,6 +59,17 @@ describe('judgeTdx(), who signed', () => {
     const outcome = judged({ quote: tdxQuote({ certificationType: 3 }) });
     expect(outcome).toMatchObject({ verdict: 'none', failing: [], claims: {} });
     expect(outcome.text('PCK chain')).toContain('type 3');
+  });
+
+  it('takes the chain from the collateral where the quote only names its PCK', () => {
+    const quote = tdxQuote({ certificationType: 3 });
+    const given = (leaf: string): TdxOutcome => {
+      const chain = { pck_certificate_chain: leaf + pckCa.pem + tdxRoot.pem };
+      return judged({ quote, collateral: readCollateral([Buffer.from(JSON.stringify(chain))]) });
+    };
+    expect(given(pck().pem)).toMatchObject({ verdict: 'warning', failing: [] });
+    const keys = makeKeys('P-256');
+    expect(given(pck({ keys }).pem).failing).toEqual(['QE report signature']);
   });
 
   it('refuses a key that another enclave on the platform made', () => {

@@ -82,6 +82,7 @@ function keyBinding({ attestationKey, certification }: TdxQuote): Check {
   );
 }
 
+const PCK = 'Intel SGX PCK Certificate';
 const TD_QE_PRODUCT = 2;
 const ENCLAVE_DEBUG = 0x02;
 
@@ -135,20 +136,22 @@ interface PckAnswer {
 function pckChecks({ quote, anchors, certificates, atMs }: SignatureQuestion): PckAnswer {
   const name = 'PCK chain';
   const { pckChain, kind } = quote.certification;
-  if (pckChain === undefined) {
-    const text = `The quote names its PCK by certification data of type ${kind} instead of carrying the chain (type 5): which processor signed is not known. Have the quote made with a PCK chain cached on the host.`;
-    return refused(notChecked(name, text, 'none'));
-  }
   let certified: readonly X509Certificate[];
-  let platform: PckPlatform;
+  let platform: PckPlatform | undefined;
   try {
-    certified = pemCertificates(pckChain, 'PCK chain', MAX_CHAIN);
-    platform = pckPlatform(certified[0]?.raw ?? Buffer.alloc(0));
+    certified =
+      pckChain === undefined
+        ? givenChain(certificates)
+        : pemCertificates(pckChain, 'PCK chain', MAX_CHAIN);
+    platform = certified[0] && pckPlatform(certified[0].raw);
   } catch (error) {
     return refused(fail(name, `${messageOf(error)}.`));
   }
   const [leaf, ...others] = certified;
-  if (leaf === undefined) return refused(fail(name, 'It holds no certificate.'));
+  if (leaf === undefined || platform === undefined) {
+    const text = `The quote names its PCK by certification data of type ${kind} instead of carrying the chain (type 5): which processor signed is not known. Give the chain with --collateral (pck_certificate_chain).`;
+    return refused(notChecked(name, text, 'none'));
+  }
   const known = certificates.filter((each) => keyDigest(each) === anchors.rootKey);
   const found = chainTo(leaf, [...others, ...known], atMs);
   if (!found.trusted) {
@@ -163,6 +166,12 @@ function pckChecks({ quote, anchors, certificates, atMs }: SignatureQuestion): P
     checks: checks.map((check) => about('hardware', check)),
     chain: { leaf, issuers, platform },
   };
+}
+
+/** The certificates of collateral, a PCK first; none where there is no PCK among them. */
+function givenChain(certificates: readonly X509Certificate[]): X509Certificate[] {
+  const leaf = certificates.find(({ subject }) => commonName(subject) === PCK);
+  return leaf === undefined ? [] : [leaf, ...certificates.filter((each) => each !== leaf)];
 }
 
 const refused = (check: Check): PckAnswer => ({ checks: [about('hardware', check)] });

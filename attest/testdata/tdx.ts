@@ -7,6 +7,7 @@ import {
   makeCertificate,
   makeKeys,
   makeRevocationList,
+  type KeyPair,
   type MadeCertificate,
 } from './certificate.ts';
 import { der, derInteger, derOctets, derOid, derSequence } from './derWrite.ts';
@@ -35,6 +36,7 @@ export interface PckSpec {
   readonly fmspc?: string;
   readonly components?: readonly number[];
   readonly pceSvn?: number;
+  readonly keys?: KeyPair;
   readonly issuer?: MadeCertificate;
   readonly validToMs?: number;
 }
@@ -57,7 +59,7 @@ export function pck(spec: PckSpec = {}): MadeCertificate {
   );
   return makeCertificate({
     subject: { CN: 'Intel SGX PCK Certificate' },
-    keys: PCK_KEYS,
+    keys: spec.keys ?? PCK_KEYS,
     issuer,
     serial: PCK_SERIAL,
     extensions: [{ id: SGX, value }],
