@@ -1,13 +1,8 @@
 // Reads an IMA list as ascii_runtime_measurements shows it, and restores the bytes that the kernel
 // hashed. A line break in a file name is shown as it is: such a list can be judged in binary form only.
 import { malformed } from '#attest/cursor.ts';
-import {
-  FIXED_DIGEST_BYTES,
-  FIXED_NAME_BYTES,
-  PCR_COUNT,
-  listedByOf,
-  type ImaEntry,
-} from './entry.ts';
+import { FIXED_DIGEST_BYTES, FIXED_NAME_BYTES, PCR_COUNT, type ImaEntry } from './entry.ts';
+import { hashBySize } from '#attest/tpm/algorithms.ts';
 import { FIXED_TEMPLATE, templateFields, type Field } from './template.ts';
 
 const PCR = /^\d{1,2}$/;
@@ -17,7 +12,7 @@ const LISTED = /^[0-9a-f]{40,128}$/;
 export function asciiEntry(line: string, index: number, endOffset: number): ImaEntry {
   const words = (line.startsWith(' ') ? line.slice(1) : line).split(' ');
   const [pcr = '', listed = '', template = ''] = words;
-  const listedBy = LISTED.test(listed) ? listedByOf(listed.length / 2) : undefined;
+  const listedBy = LISTED.test(listed) ? hashBySize(listed.length / 2)?.name : undefined;
   if (listedBy === undefined || !PCR.test(pcr) || Number(pcr) >= PCR_COUNT) {
     throw refused(index, NO_ENTRY);
   }

@@ -9,13 +9,13 @@ import {
   u32le,
 } from '#attest/testdata/imaEntries.ts';
 import { ALL_TEMPLATES } from '#attest/testdata/imaTemplates.ts';
-import { binaryEntry, listedSizeOf } from './binary.ts';
+import { HASH_NAMES, hashByName, type HashName } from '#attest/tpm/algorithms.ts';
+import { binaryEntry, listedByOf } from './binary.ts';
 import { eventName, templateHash } from './entry.ts';
 import { imaEntries } from './list.ts';
 
-const SHA1_BYTES = 20;
-const read = (bytes: Buffer, listedSize = SHA1_BYTES) =>
-  binaryEntry(new Cursor(bytes, 'IMA list'), 0, listedSize);
+const read = (bytes: Buffer, by: HashName = 'sha1') =>
+  binaryEntry(new Cursor(bytes, 'IMA list'), 0, hashByName(by));
 
 it.each(ALL_TEMPLATES)(
   'binaryEntry() takes the bytes as the kernel hashed them: %s',
@@ -28,22 +28,17 @@ it.each(ALL_TEMPLATES)(
   },
 );
 
-it.each([
-  [20, 'sha1'],
-  [32, 'sha256'],
-  [48, 'sha384'],
-  [64, 'sha512'],
-] as const)('listedSizeOf() finds template hashes of %i bytes', (size, by) => {
+it.each(HASH_NAMES)('listedByOf() finds template hashes by %s', (by) => {
   const bytes = binaryList(fileEntries(1), by);
-  expect(listedSizeOf(bytes)).toBe(size);
-  const found = read(bytes, size);
+  expect(listedByOf(bytes).name).toBe(by);
+  const found = read(bytes, by);
   expect(found.listedBy).toBe(by);
   expect(templateHash(found, by)).toBe(found.listed);
 });
 
-it('listedSizeOf() is not misled by a violation, whose hash is all zero', () => {
+it('listedByOf() is not misled by a violation, whose hash is all zero', () => {
   const violation = { ...fileEntry('/init'), violation: true };
-  expect(listedSizeOf(binaryList([violation], 'sha512'))).toBe(64);
+  expect(listedByOf(binaryList([violation], 'sha512')).name).toBe('sha512');
 });
 
 it('binaryEntry() hashes a template that nobody knows', () => {

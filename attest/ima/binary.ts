@@ -2,14 +2,8 @@
 // TPM writes, and others with ima_canonical_fmt.
 import { concat } from '#agent/base/bytes.ts';
 import { Cursor } from '#attest/cursor.ts';
-import {
-  FIXED_DIGEST_BYTES,
-  FIXED_NAME_BYTES,
-  LISTED_SIZES,
-  PCR_COUNT,
-  listedByOf,
-  type ImaEntry,
-} from './entry.ts';
+import { HASH_NAMES, hashByName, type HashAlgorithm } from '#attest/tpm/algorithms.ts';
+import { FIXED_DIGEST_BYTES, FIXED_NAME_BYTES, PCR_COUNT, type ImaEntry } from './entry.ts';
 import { FIXED_TEMPLATE, MAX_TEMPLATE_NAME_BYTES, templateFields } from './template.ts';
 
 /** No field that a kernel measures is near it. */
@@ -17,31 +11,30 @@ const MAX_DATA_BYTES = 1 << 20;
 const PRINTABLE = /^[!-~]+$/;
 
 /**
- * How long the template hashes of the list are, which the list does not say: the size with which a
- * template name follows. Errors: EVIDENCE_MALFORMED.
+ * The hash that the template hashes of the list are by, which the list does not say: that with whose size
+ * a template name follows. Errors: EVIDENCE_MALFORMED.
  */
-export function listedSizeOf(bytes: Buffer): number {
-  const size = LISTED_SIZES.find((sizeBytes) => {
+export function listedByOf(bytes: Buffer): HashAlgorithm {
+  const listedBy = HASH_NAMES.map(hashByName).find(({ sizeBytes }) => {
     const at = 4 + sizeBytes;
     if (bytes.length < at + 4) return false;
     const lenBytes = bytes.readUInt32LE(at);
     const name = bytes.subarray(at + 4, at + 4 + Math.min(lenBytes, MAX_TEMPLATE_NAME_BYTES));
     return name.length === lenBytes && PRINTABLE.test(name.toString('latin1'));
   });
-  return size ?? new Cursor(bytes, 'IMA list').fail('no template name where the first belongs');
+  return listedBy ?? new Cursor(bytes, 'IMA list').fail('no template name where the first belongs');
 }
 
 /** The entry at the cursor (ima_measurements_show). Errors: EVIDENCE_MALFORMED. */
-export function binaryEntry(cursor: Cursor, index: number, listedSize: number): ImaEntry {
+export function binaryEntry(cursor: Cursor, index: number, by: HashAlgorithm): ImaEntry {
   const pcr = cursor.u32le();
   if (pcr >= PCR_COUNT) cursor.fail(`entry ${index} is for PCR ${pcr}`);
-  const listed = cursor.take(listedSize).toString('hex');
+  const listed = cursor.take(by.sizeBytes).toString('hex');
   const template = bounded(cursor, MAX_TEMPLATE_NAME_BYTES, `entry ${index}: template name`);
   const name = template.toString('latin1');
   if (!PRINTABLE.test(name)) cursor.fail(`entry ${index} has a template name of other than ASCII`);
   const data = name === FIXED_TEMPLATE ? fixedData(cursor, index) : fieldData(cursor, index, name);
-  const listedBy = listedByOf(listedSize) ?? cursor.fail(`template hashes of ${listedSize} bytes`);
-  return { index, pcr, template: name, listed, listedBy, data, endOffset: cursor.offset };
+  return { index, pcr, template: name, listed, listedBy: by.name, data, endOffset: cursor.offset };
 }
 
 /** Digest, then the name behind its length and without its zero byte. */

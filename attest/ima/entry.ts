@@ -26,19 +26,6 @@ export const FIXED_NAME_BYTES = 256;
 /** The digest of template `ima` is SHA-1. */
 export const FIXED_DIGEST_BYTES = 20;
 
-const LISTED_BY: ReadonlyMap<number, HashName> = new Map([
-  [20, 'sha1'],
-  [32, 'sha256'],
-  [48, 'sha384'],
-  [64, 'sha512'],
-]);
-
-/** The hash that template hashes of `sizeBytes` bytes are by. */
-export const listedByOf = (sizeBytes: number): HashName | undefined => LISTED_BY.get(sizeBytes);
-
-/** Sizes of template hashes, rising. */
-export const LISTED_SIZES: readonly number[] = [...LISTED_BY.keys()];
-
 /** Hex of the template hash by `bank` (ima_calc_field_array_hash_tfm). */
 export const templateHash = ({ data }: ImaEntry, bank: HashName): string => hash(bank, data, 'hex');
 

@@ -3,7 +3,7 @@
 import type { Bytes } from '#agent/base/bytes.ts';
 import { Cursor, malformed } from '#attest/cursor.ts';
 import { asciiEntry } from './ascii.ts';
-import { binaryEntry, listedSizeOf } from './binary.ts';
+import { binaryEntry, listedByOf } from './binary.ts';
 import type { ImaEntry } from './entry.ts';
 
 /** A node that measures every file has some 100,000 entries of 130 bytes. */
@@ -31,11 +31,11 @@ export function imaEntries(bytes: Bytes, firstIndex = 0): Generator<ImaEntry, vo
 }
 
 function* binaryEntries(list: Buffer, firstIndex: number): Generator<ImaEntry, void> {
-  const listedSize = listedSizeOf(list);
+  const listedBy = listedByOf(list);
   const cursor = new Cursor(list, 'IMA list');
   for (let index = firstIndex; cursor.remaining > 0; index += 1) {
     if (index >= MAX_ENTRIES) cursor.fail(`over ${MAX_ENTRIES} entries`);
-    yield binaryEntry(cursor, index, listedSize);
+    yield binaryEntry(cursor, index, listedBy);
   }
 }
 

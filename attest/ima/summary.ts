@@ -2,13 +2,11 @@
 // they lead to in every bank, and what an auditor should know. No claim in it is confirmed by a quote.
 import type { Bytes } from '#agent/base/bytes.ts';
 import type { Finding } from '#attest/finding.ts';
-import type { HashName } from '#attest/tpm/algorithms.ts';
+import { HASH_NAMES } from '#attest/tpm/algorithms.ts';
 import type { BootAggregate } from './bootAggregate.ts';
 import { imaEntries, imaFormOf, type ImaForm } from './list.ts';
 import { BANK_HASH, ImaRegisters } from './registers.ts';
 import { ImaTally } from './tally.ts';
-
-const BANKS: readonly HashName[] = ['sha1', 'sha256', 'sha384', 'sha512'];
 
 export interface ImaSummary {
   readonly form: ImaForm;
@@ -28,7 +26,7 @@ export interface ImaSummary {
 /** Replays a whole list in every bank. Errors: EVIDENCE_MALFORMED. */
 export function summarizeIma(bytes: Bytes): ImaSummary {
   const tally = new ImaTally();
-  const banks = BANKS.map((bank) => [bank, new ImaRegisters(bank, BANK_HASH)] as const);
+  const banks = HASH_NAMES.map((bank) => [bank, new ImaRegisters(bank, BANK_HASH)] as const);
   for (const entry of imaEntries(bytes)) {
     tally.add(entry);
     for (const [, registers] of banks) registers.extend(entry);

@@ -1,6 +1,6 @@
 // Whether the boot_aggregate of a list is that of the boot whose registers are known: that the list and
 // the quote, or the list and the event log, speak of the same boot.
-import { hashByName, type HashName } from '#attest/tpm/algorithms.ts';
+import { hashBySize, type HashName } from '#attest/tpm/algorithms.ts';
 import type { PcrValues } from '#attest/quote.ts';
 import { bootAggregate, type AggregateRange, type BootAggregate } from './bootAggregate.ts';
 
@@ -31,8 +31,6 @@ export function tieToBoot(
 const unknown = (why: string): BootTie => ({ tied: false, known: false, why });
 
 function bankNamed({ algorithm, value }: BootAggregate): HashName | undefined {
-  const banks: readonly HashName[] = ['sha1', 'sha256', 'sha384', 'sha512'];
-  return banks.find(
-    (bank) => bank === algorithm && hashByName(bank).sizeBytes * 2 === value.length,
-  );
+  const name = hashBySize(value.length / 2)?.name;
+  return name === algorithm ? name : undefined;
 }

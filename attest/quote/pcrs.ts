@@ -4,7 +4,13 @@ import { fromHex, type Bytes } from '#agent/base/bytes.ts';
 import { parseAs } from '#agent/base/schema.ts';
 import { Cursor, malformed } from '#attest/cursor.ts';
 import type { PcrValues } from '#attest/quote.ts';
-import { algText, hashById, hashByName, type HashName } from '#attest/tpm/algorithms.ts';
+import {
+  HASH_NAMES,
+  algText,
+  hashById,
+  hashByName,
+  type HashName,
+} from '#attest/tpm/algorithms.ts';
 import { z } from 'zod';
 
 const WHAT = 'PCR values';
@@ -20,7 +26,7 @@ const bankSchema = z.record(
     .regex(/^(?:0x)?(?:[0-9a-f]{2}){20,64}$/i)
     .transform((text) => fromHex(text.replace(/^0x/i, ''))),
 );
-const banksSchema = z.partialRecord(z.enum(['sha1', 'sha256', 'sha384', 'sha512']), bankSchema);
+const banksSchema = z.partialRecord(z.enum(HASH_NAMES), bankSchema);
 
 /** Reads either form. Errors: EVIDENCE_MALFORMED, also for a value of another length than its bank's. */
 export function readPcrBanks(bytes: Bytes): PcrBanks {

@@ -1,8 +1,9 @@
 // Numbers of TPM 2.0 Part 2 6.3 (TPM_ALG_ID) and 6.4 (TPM_ECC_CURVE), and their names here. Constants
 // only; an algorithm that is not listed is not accepted anywhere.
 
-/** A hash that may name a PCR bank, an object or a signature scheme. */
-export type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512';
+/** Hashes that may name a PCR bank, an object or a signature scheme. */
+export const HASH_NAMES = ['sha1', 'sha256', 'sha384', 'sha512'] as const;
+export type HashName = (typeof HASH_NAMES)[number];
 
 export interface HashAlgorithm {
   readonly id: number;
@@ -26,6 +27,10 @@ const BY_NAME: Readonly<Record<HashName, HashAlgorithm>> = {
 
 export const hashById = (id: number): HashAlgorithm | undefined =>
   HASHES.find((hash) => hash.id === id);
+
+/** By the size of its digest. */
+export const hashBySize = (sizeBytes: number): HashAlgorithm | undefined =>
+  HASHES.find((hash) => hash.sizeBytes === sizeBytes);
 
 export const hashByName = (name: HashName): HashAlgorithm => BY_NAME[name];
 
