@@ -1,6 +1,7 @@
 // What an endorsement or attestation key certificate says of its TPM and, on Google Cloud, of its virtual
 // machine. It only reads; whether somebody trusted signed it is for the judge to find out first.
 import type { X509Certificate } from 'node:crypto';
+import { hex } from '#agent/base/bytes.ts';
 import { malformed } from './cursor.ts';
 import { derChildren, derElement, type DerElement } from './der.ts';
 import type { EkCertificate } from './ek.ts';
@@ -192,15 +193,16 @@ function gceInstanceOf(sequence: DerElement): GceInstance {
 const mapped = <T>(value: Buffer | undefined, read: (element: DerElement) => T): T | undefined =>
   value === undefined ? undefined : read(derElement(value, WHAT));
 
-/** UTF8String, PrintableString, IA5String and their like. */
-const TEXT_TAGS: ReadonlySet<number> = new Set([0x0c, 0x13, 0x14, 0x16]);
+/** UTF8String, NumericString, PrintableString, TeletexString, IA5String and VisibleString. */
+const TEXT_TAGS: ReadonlySet<number> = new Set([0x0c, 0x12, 0x13, 0x14, 0x16, 0x1a]);
 const MAX_TEXT_BYTES = 256;
 
+/** Text; of other types `#` and the hex of their encoding (RFC 4514 2.4). */
 function textOf(element: DerElement | undefined): string {
-  if (element && TEXT_TAGS.has(element.tag) && element.content.length <= MAX_TEXT_BYTES) {
-    return element.content.toString('utf8');
+  if (element === undefined || element.raw.length > MAX_TEXT_BYTES) {
+    throw malformed(WHAT, 'a name that is missing or too long');
   }
-  throw malformed(WHAT, 'a name that is no text');
+  return TEXT_TAGS.has(element.tag) ? element.content.toString('utf8') : `#${hex(element.raw)}`;
 }
 
 const INTEGER = 0x02;
