@@ -191,10 +191,15 @@ it('judgeEk() gives out no claims unless a signature verified (trap 6)', () => {
   );
 });
 
-it('judgeEk() ends in a judgement or one error on any bytes', () => {
-  fc.assert(
-    fc.property(hostile(ek().der), (bytes) => void outcome((b) => judge(Buffer.from(b)), bytes)),
-  );
+it('judgeEk() ends in a judgement or one error on any bytes, in any form', () => {
+  const { der: bare, pem } = ek();
+  const stored = concat(Buffer.of(0x10, 0x01, 0x00, bare.length >> 8, bare.length & 255), bare);
+  for (const sample of [bare, utf8(pem), stored]) {
+    fc.assert(
+      fc.property(hostile(sample), (bytes) => void outcome((b) => judge(Buffer.from(b)), bytes)),
+      { numRuns: 60 },
+    );
+  }
 });
 
 describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {
