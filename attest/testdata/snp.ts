@@ -76,7 +76,7 @@ export function makeSnpReport(spec: SnpSpec = {}): MadeSnp {
 }
 
 /** Signs the report in place with the key of every VEK made here. */
-function signSnpReport(report: Buffer): void {
+export function signSnpReport(report: Buffer): void {
   const scalars = ecdsaSignature(report.subarray(0, 0x2a0), VEK_KEYS.privateKey);
   scalars.subarray(0, 48).reverse().copy(report, 0x2a0);
   scalars

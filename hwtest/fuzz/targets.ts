@@ -2,6 +2,7 @@
 import { DOCUMENT_TARGETS } from './documentTargets.ts';
 import { GUEST_TARGETS } from './guestTargets.ts';
 import { LOG_TARGETS } from './logTargets.ts';
+import { SIGNED_TARGETS } from './signedTargets.ts';
 import type { Target } from './target.ts';
 import { TPM_TARGETS } from './tpmTargets.ts';
 
@@ -10,4 +11,5 @@ export const TARGETS: readonly Target[] = [
   ...LOG_TARGETS,
   ...GUEST_TARGETS,
   ...DOCUMENT_TARGETS,
+  ...SIGNED_TARGETS,
 ];
