@@ -111,3 +111,8 @@ describe('asciiEntry() refuses', () => {
     expect(() => asciiEntry(line, 3, 0)).toThrow('Cannot read IMA list: entry 3: ');
   });
 });
+
+it('asciiEntry() shows nothing of a hostile list as it is', () => {
+  const line = `10 ${'11'.repeat(20)} \u001b[2Jima sha1:00 /init`;
+  expect(() => asciiEntry(line, 0, 0)).toThrow('template "\\u001b[2Jima" is unknown');
+});

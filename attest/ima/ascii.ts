@@ -1,8 +1,8 @@
 // Reads an IMA list as ascii_runtime_measurements shows it, and restores the bytes that the kernel
 // hashed. A line break in a file name is shown as it is: such a list can be judged in binary form only.
 import { malformed } from '#attest/cursor.ts';
-import { FIXED_DIGEST_BYTES, FIXED_NAME_BYTES, PCR_COUNT, type ImaEntry } from './entry.ts';
 import { hashBySize } from '#attest/tpm/algorithms.ts';
+import { FIXED_DIGEST_BYTES, FIXED_NAME_BYTES, PCR_COUNT, type ImaEntry } from './entry.ts';
 import { FIXED_TEMPLATE, templateFields, type Field } from './template.ts';
 
 const PCR = /^\d{1,2}$/;
@@ -18,7 +18,10 @@ export function asciiEntry(line: string, index: number, endOffset: number): ImaE
   }
   const fields = templateFields(template);
   if (fields === undefined) {
-    throw refused(index, `template "${template}" is unknown: take binary_runtime_measurements`);
+    throw refused(
+      index,
+      `template ${JSON.stringify(template.slice(0, 80))} is unknown: take binary_runtime_measurements`,
+    );
   }
   const texts = textsOf(words.slice(3), fields);
   const data = template === FIXED_TEMPLATE ? fixedData(texts) : fieldData(texts, fields);
@@ -51,7 +54,7 @@ function fixedData([digest = '', name = '']: readonly string[]): Buffer | undefi
 function fieldData(texts: readonly string[], fields: readonly Field[]): Buffer | undefined {
   const sizes = fields.map((field, i) => sizeOf(field, texts[i] ?? ''));
   const size = sizes.reduce((sum, each) => sum + 4 + each, 0);
-  const data = Buffer.allocUnsafe(size).fill(0); // of the pool: alloc costs more than all the rest
+  const data = Buffer.allocUnsafe(size).fill(0); // of the pool, which Buffer.alloc is not
   let at = 0;
   for (let i = 0; i < fields.length; i += 1) {
     const [field, text, lenBytes] = [fields[i], texts[i], sizes[i]];

@@ -47,6 +47,14 @@ it('bootAggregateOf() flags zeros, and takes nothing else for one', () => {
   expect(stated(fileEntry('/boot_aggregate'))).toBeUndefined();
 });
 
+it('bootAggregateOf() tells no name of an algorithm that no kernel has', () => {
+  expect(aggregate(Buffer.alloc(32, 7), '\u001b[2J')).toMatchObject({ algorithm: 'unknown' });
+  const kept = Buffer.concat([Buffer.from(':\0'), Buffer.alloc(20, 7)]);
+  const unnamed = { kept, shown: '07'.repeat(20) };
+  const entry = { template: 'ima-ng', fields: [unnamed, textField('boot_aggregate')] };
+  expect(stated(entry)).toMatchObject({ algorithm: 'unknown', value: '07'.repeat(20) });
+});
+
 it('bootAggregate() is over PCR 0 to 9 first, and over PCR 0 to 7', () => {
   expect([...bootAggregate(pcrs, 'sha256')]).toEqual([
     ['0-9', over(9)],

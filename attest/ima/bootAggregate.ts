@@ -27,11 +27,14 @@ export function bootAggregateOf(entry: ImaEntry): BootAggregate | undefined {
   const digest = named?.subarray(end + 1) ?? fields.get('d') ?? Buffer.alloc(0);
   const algorithm = named?.subarray(0, Math.max(0, end - 1)).toString('latin1') ?? 'sha1';
   return {
-    algorithm: algorithm.slice(algorithm.lastIndexOf(':') + 1) || 'sha1',
+    algorithm: ALGORITHM.exec(algorithm)?.[1] ?? 'unknown',
     value: hex(digest),
     zero: digest.every((byte) => byte === 0),
   };
 }
+
+/** `sha256`, or `ima:sha256` of the templates that name the kind of digest too. */
+const ALGORITHM = /^(?:[\w-]{1,32}:)?([\w-]{1,32})$/;
 
 /** Registers that go into it, by what a kernel takes (ima_calc_boot_aggregate_tfm). */
 export type AggregateRange = '0-7' | '0-9';

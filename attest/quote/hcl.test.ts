@@ -86,6 +86,18 @@ it.each([
   expect(() => parseHclReport(altered)).toThrow(state);
 });
 
+it('parseHclReport() leaves out of the runtime data what it does not know', () => {
+  const deep = `${'['.repeat(5000)}${']'.repeat(5000)}`;
+  const keys = JSON.stringify([jwk('RSA')]);
+  const json = `{"keys":${keys},"vm-configuration":{"a":${deep}},"user-data":"00","more":${deep}}`;
+  const { runtime } = parseHclReport(
+    hclReport({ hardware: snp.report, runtime: Buffer.from(utf8(json)) }),
+  );
+  expect(runtime).toMatchObject({ keys: [{ kid: 'HCLAkPub' }], 'user-data': '00' });
+  expect(runtime).not.toHaveProperty('more');
+  expect(runtime['vm-configuration']).toBeUndefined();
+});
+
 it('parseHclReport() ends in one error on any bytes', () => {
   fc.assert(fc.property(hostile(bytes), (altered) => void outcome(parseHclReport, altered)));
 });

@@ -38,11 +38,32 @@ export interface HclReport {
   readonly runtimeDigest: Buffer;
   readonly key: AttestationKey;
   /** JSON of the runtime data: keys, configuration of the machine, user data. */
-  readonly runtime: Readonly<Record<string, unknown>>;
+  readonly runtime: z.infer<typeof runtimeSchema>;
 }
 
-const runtimeSchema = z.looseObject({
-  keys: z.array(z.looseObject({ kid: z.string(), kty: z.string() })).max(16),
+const text = z.string().optional();
+
+/** Of runtime data only this is read: what else stands there, at whatever depth, is left out. */
+const runtimeSchema = z.object({
+  keys: z
+    .array(
+      z.object({
+        kid: z.string(),
+        kty: z.string(),
+        key_ops: z.array(z.string()).max(16).optional(),
+        n: text,
+        e: text,
+        crv: text,
+        x: text,
+        y: text,
+      }),
+    )
+    .max(16),
+  'vm-configuration': z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .optional()
+    .catch(undefined),
+  'user-data': text,
 });
 
 /**
