@@ -127,6 +127,11 @@ it.each<[string, Partial<CertificateSpec>, string[]]>([
   ['a CA', { ...CA, extensions: [EK_PURPOSE] }, ['CA flag', 'key usage']],
   ['one for web servers', { extensions: [purpose('1.3.6.1.5.5.7.3.1')] }, ['key usage']],
   ['one that only signs certificates', { extensions: [usage(0x04), EK_PURPOSE] }, ['key usage']],
+  [
+    'one with a critical extension that nobody knows',
+    { extensions: [EK_USAGE, EK_PURPOSE, { id: '1.2.3.4', value: derSequence(), critical: true }] },
+    ['critical extensions'],
+  ],
   ['one by a stranger', { issuer: { ...intermediate, keys: makeKeys('P-256') } }, ['chain']],
 ])('judgeEk() refuses %s, each by its own check', (_, change, wanted) => {
   const judged = judge(ek(change).der);

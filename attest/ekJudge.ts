@@ -13,6 +13,7 @@ import {
 } from './ekClaims.ts';
 import { departuresFromDer } from './ekForm.ts';
 import { chainTo, isSelfSigned, oneLine } from '#attest/x509/chain.ts';
+import { criticalExtensions } from '#attest/x509/extension.ts';
 
 export interface EkJudgement {
   readonly checks: readonly Check[];
@@ -40,6 +41,7 @@ export function judgeEk(
       caCheck(x509),
       usageCheck(x509, said),
       keyCheck(x509),
+      extensionCheck(certificate),
     ].map((check) => about('instance-identity', check)),
     ...UNCHECKED,
   ];
@@ -182,6 +184,27 @@ function keyCheck({ publicKey, signatureAlgorithm = 'unknown' }: X509Certificate
     return fail(name, text, 'warning');
   }
   return pass(name, `${type}, signed with ${signatureAlgorithm}.`);
+}
+
+/** Those that this file, ekClaims.ts or OpenSSL read; an unknown critical one may change everything. */
+const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set([
+  '2.5.29.9', // subjectDirectoryAttributes
+  '2.5.29.14', // subjectKeyIdentifier
+  '2.5.29.15', // keyUsage
+  '2.5.29.17', // subjectAltName
+  '2.5.29.19', // basicConstraints
+  '2.5.29.31', // cRLDistributionPoints
+  '2.5.29.32', // certificatePolicies
+  '2.5.29.35', // authorityKeyIdentifier
+  '2.5.29.37', // extKeyUsage
+]);
+
+function extensionCheck({ der }: EkCertificate): Check {
+  const name = 'critical extensions';
+  const unknown = criticalExtensions(der).filter((id) => !KNOWN_EXTENSIONS.has(id));
+  if (unknown.length === 0) return pass(name, 'All are understood.');
+  const text = `${unknown.join(', ')} must not be ignored and is not understood. This version of tidelock cannot judge the certificate.`;
+  return fail(name, text);
 }
 
 const UNCHECKED: readonly Check[] = [

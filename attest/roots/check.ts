@@ -2,6 +2,7 @@
 // without a root. It knows the certificates alone, not who chose them.
 import type { X509Certificate } from 'node:crypto';
 import { certificateSignedBy } from '#agent/base/asymmetric.ts';
+import { messageOf } from '#agent/base/errors.ts';
 import type { Severity } from '#attest/finding.ts';
 import { departuresFromDer } from '#attest/ekForm.ts';
 import { isSelfSigned, oneLine } from '#attest/x509/chain.ts';
@@ -63,7 +64,7 @@ function formFindings(
   found: Find,
 ): RootFinding[] {
   const findings: RootFinding[] = [];
-  const departures = departuresFromDer(certificate.raw);
+  const departures = departuresIn(certificate);
   if (departures.length > 0) {
     findings.push(found('NOT_DER', 'info', `is not quite DER: ${departures.join(', ')}.`));
   }
@@ -76,6 +77,15 @@ function formFindings(
     findings.push(found('SELF_SIGNATURE_BAD', 'error', state));
   }
   return findings;
+}
+
+/** OpenSSL has read the certificate, but it is more lenient. */
+function departuresIn({ raw }: X509Certificate): string[] {
+  try {
+    return departuresFromDer(raw);
+  } catch (error) {
+    return [messageOf(error)];
+  }
 }
 
 function dateFindings(

@@ -9,7 +9,7 @@ import {
 } from '#attest/testdata/certificate.ts';
 import { der, derOid } from '#attest/testdata/derWrite.ts';
 import { hostile, outcome } from '#attest/testdata/hostile.ts';
-import { extensionsOf, objectIdentifier } from './extension.ts';
+import { criticalExtensions, extensionsOf, objectIdentifier } from './extension.ts';
 
 const keys = makeKeys('P-256');
 const made = (extensions: readonly CertificateExtension[]): Buffer =>
@@ -28,6 +28,14 @@ it('extensionsOf() has the value of each extension, critical or not', () => {
       ['1.2.840.113741.1.13.1', Buffer.from(b)],
     ]),
   );
+});
+
+it('criticalExtensions() names those that nobody may ignore', () => {
+  const certificate = made([
+    { id: '1.3.6.1.4.1.3704.1.2', value: utf8('chip') },
+    { id: '1.2.840.113741.1.13.1', value: utf8('platform'), critical: true },
+  ]);
+  expect(criticalExtensions(certificate)).toEqual(['1.2.840.113741.1.13.1']);
 });
 
 it('extensionsOf() has none where the certificate has none', () => {

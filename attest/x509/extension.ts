@@ -4,6 +4,7 @@ import type { Bytes } from '#agent/base/bytes.ts';
 import { derChildren, derElement, type DerElement } from '#attest/der.ts';
 import { Cursor } from '#attest/cursor.ts';
 
+const BOOLEAN = 0x01;
 const OBJECT_IDENTIFIER = 0x06;
 const OCTET_STRING = 0x04;
 /** Set in every octet of an arc but its last. */
@@ -13,12 +14,24 @@ const MAX_OID_BYTES = 64;
 const EXTENSIONS = 0xa3;
 
 /** The contents of extnValue of each extension, by dotted object identifier. Errors: EVIDENCE_MALFORMED. */
-export function extensionsOf(certificate: Bytes): ReadonlyMap<string, Buffer> {
+export const extensionsOf = (certificate: Bytes): ReadonlyMap<string, Buffer> =>
+  new Map(Array.from(listed(certificate), ([id, { value }]) => [id, value]));
+
+/** Identifiers of the extensions that nobody may ignore (RFC 5280 4.2). Errors: EVIDENCE_MALFORMED. */
+export const criticalExtensions = (certificate: Bytes): string[] =>
+  [...listed(certificate)].filter(([, { critical }]) => critical).map(([id]) => id);
+
+interface Extension {
+  readonly value: Buffer;
+  readonly critical: boolean;
+}
+
+function listed(certificate: Bytes): Map<string, Extension> {
   const what = 'certificate extensions';
   const [tbs] = derChildren(derElement(certificate, what), what);
   const fields = tbs === undefined ? [] : derChildren(tbs, what);
   const wrapped = fields.find(({ tag }) => tag === EXTENSIONS);
-  const found = new Map<string, Buffer>();
+  const found = new Map<string, Extension>();
   if (wrapped === undefined) return found;
   const [list] = derChildren(wrapped, what);
   for (const extension of list === undefined ? [] : derChildren(list, what)) {
@@ -31,7 +44,8 @@ export function extensionsOf(certificate: Bytes): ReadonlyMap<string, Buffer> {
     if (found.has(name)) {
       new Cursor(extension.raw, what).fail(`extension ${name} stands there twice`);
     }
-    found.set(name, value.content);
+    const critical = parts.some(({ tag, content }) => tag === BOOLEAN && content[0] !== 0);
+    found.set(name, { value: value.content, critical });
   }
   return found;
 }
