@@ -197,6 +197,15 @@ describe('trap 5: judgeQuote() knows that an unrestricted key signs a perfect fa
   });
 });
 
+it.each([
+  ['of the same boot', { clock: u64(1001) }],
+  ['of a later restart', { restartCount: u32(2), clock: u64(0) }],
+  ['of a later boot', { resetCount: u32(3), clock: u64(0) }],
+])('judgeQuote() refuses a quote from before one %s', (_, changed) => {
+  expect(failed(judgeQuote({ ...evidence, previous: makeAttest(changed) }))).toEqual(['TPM clock']);
+  expect(failed(judgeQuote({ ...signed(changed), previous: attest }))).toEqual([]);
+});
+
 it('judgeQuote() takes the quoted ones of more values, and says which it does not confirm', () => {
   const all = new Map([...madePcrs, [23, Buffer.alloc(32, 9)] as const]);
   const answer = judgeQuote({ ...evidence, pcrs: new Map([['sha256', all]]) });

@@ -29,6 +29,8 @@ export interface QuoteEvidence {
   readonly akName?: Bytes | undefined;
   /** What extraData must be. */
   readonly nonce: Bytes;
+  /** TPMS_ATTEST of an earlier quote that was accepted from this key. */
+  readonly previous?: Bytes | undefined;
   /** The bank that the quote, the values and the log must be of. */
   readonly bank: HashName;
   readonly pcrs: PcrBanks;
@@ -62,6 +64,7 @@ export function judgeQuote(evidence: QuoteEvidence): QuoteAppraisal {
     qualifyingData: nonce,
     bank,
     pcrs,
+    previousClock: evidence.previous && parseAttest(evidence.previous).clock,
   });
   const signed = answer.attest && quoteStatement(answer.attest);
   const vouched = vouchedFor(evidence);

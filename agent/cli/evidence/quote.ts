@@ -35,6 +35,11 @@ export const evidenceQuote = defineVerb({
       mayBeEmpty: true,
       help: 'what extraData must be; without one the quote may be of any age, which fails',
     },
+    previous: {
+      type: 'string',
+      value: 'FILE',
+      help: 'TPMS_ATTEST of a quote accepted from this key earlier: the clock must not go back',
+    },
     pcrs: {
       type: 'string',
       value: 'FILE',
@@ -69,13 +74,15 @@ export const evidenceQuote = defineVerb({
     const akName = name === undefined ? undefined : hexFlag(VERB, 'ak-name', name);
     const read = (path: string, what: string, maxBytes: number): Promise<Buffer> =>
       readInput({ cwd, path, what }, maxBytes);
-    const { eventlog, ima, reference } = flags;
+    const { previous, eventlog, ima, reference } = flags;
     const { attest, ...judged } = judgeQuote({
       message: await read(flags.message, 'quote message', MAX_TPM_BYTES),
       signature: await read(flags.signature, 'quote signature', MAX_TPM_BYTES),
       ...(await readQuoteKey(VERB, invocation)),
       akName,
       nonce,
+      previous:
+        previous === undefined ? undefined : await read(previous, 'earlier quote', MAX_TPM_BYTES),
       bank,
       pcrs: readPcrBanks(await read(flags.pcrs, 'PCR values', MAX_PCRS_BYTES)),
       eventLog:
