@@ -133,6 +133,18 @@ describe('tidelock policy', () => {
     expect(await exitOf(...FROM, ...GOLDEN, '--bank', 'sha384', '--out', 'x.json')).toBe(3);
   });
 
+  it('policy from-evidence signs no addition to a policy of somebody else', async () => {
+    const added = ['--base', 'reference.json', '--eventlog', 'update.bin', '--out', 'added.json'];
+    const stranger = await tidelock(...FROM, ...added, '--owner-key', 'other/owner.key');
+    expect(stranger).toMatchObject({
+      exit: 3,
+      err: expect.stringContaining('SIGNATURE_INVALID') as string,
+    });
+    expect(await exitOf(...FROM, ...added, ...KEY)).toBe(0);
+    const next = ['policy', 'check', 'added.json', ...CHECK.slice(3)];
+    expect(await exitOf(...next, '--eventlog', 'update.bin', '--pcrs', 'update.json')).toBe(0);
+  });
+
   it('policy from-evidence speaks only of registers whose values it was given', async () => {
     const { sha256 } = JSON.parse(await readFile(join(dir, 'golden.json'), 'utf8')) as {
       sha256: Record<string, string>;

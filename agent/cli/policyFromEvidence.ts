@@ -1,6 +1,7 @@
 // `tidelock policy from-evidence`: makes a reference policy out of golden nodes' event logs or reports, or
 // adds to one that exists. Whether a node is golden is for its owner to know; golden.ts reads them.
 import { resolve } from 'node:path';
+import type { SigningKey } from '#agent/base/asymmetric.ts';
 import { systemClock } from '#agent/base/clock.ts';
 import { EXIT } from '#agent/base/codes.ts';
 import { readMoment } from '#agent/cli/evidence/moment.ts';
@@ -18,7 +19,7 @@ import {
 import { usage } from './arguments.ts';
 import { goldenLogs, goldenReports, type Golden } from './golden.ts';
 import { printResult } from './output.ts';
-import { readOwners, readPolicyText } from './policyFiles.ts';
+import { readOwners, readPolicyText, readSignedPolicy } from './policyFiles.ts';
 import { registerList } from './registers.ts';
 import { defineVerb, type Flags, type FlagValues } from './verb.ts';
 
@@ -50,7 +51,11 @@ const FLAGS = {
   bank: { type: 'string', value: 'sha256|sha384|sha512', help: 'PCR bank; sha256 by default' },
   enforce: { type: 'string', value: 'PCRS', help: 'registers that must match; 0-7,11 by default' },
   warn: { type: 'string', value: 'PCRS', help: 'registers that only warn; all others by default' },
-  base: { type: 'string', value: 'POLICY', help: 'add to this policy instead of making one' },
+  base: {
+    type: 'string',
+    value: 'POLICY',
+    help: 'add to this policy instead of making one; with --owner-key one of that owner',
+  },
   'not-before': {
     type: 'string',
     value: 'TIME',
@@ -70,7 +75,9 @@ export const policyFromEvidence = defineVerb({
   run: async (invocation) => {
     const { flags, terminal } = invocation;
     const { cwd } = terminal;
-    const base = flags.base === undefined ? undefined : await readPolicyText(cwd, flags.base);
+    const key = flags['owner-key'];
+    const owner = key === undefined ? undefined : await readOwnerKey(resolve(cwd, key));
+    const base = await baseOf(flags.base, owner, cwd);
     const choices = choicesOf(flags, base);
     const registers = base === undefined ? [] : registersOf(base).map(([pcr]) => pcr);
     const wanted = { cwd, bank: choices.bank, registers };
@@ -84,8 +91,6 @@ export const policyFromEvidence = defineVerb({
       issuedAt: systemClock.wallMs(),
       components: componentsOf(golden, base, choices),
     });
-    const key = flags['owner-key'];
-    const owner = key === undefined ? undefined : await readOwnerKey(resolve(cwd, key));
     const file = resolve(cwd, flags.out);
     await writeNew(file, owner === undefined ? policy : signReferencePolicy(policy, owner));
     const alternatives = policy.components.flatMap((component) => component.alternatives);
@@ -111,6 +116,18 @@ export const policyFromEvidence = defineVerb({
     return EXIT.ok;
   },
 });
+
+/** What is signed at once must have been signed before; a draft is read by a person first. */
+async function baseOf(
+  path: string | undefined,
+  owner: SigningKey | undefined,
+  cwd: string,
+): Promise<ReferencePolicy | undefined> {
+  if (path === undefined) return undefined;
+  return owner === undefined
+    ? readPolicyText(cwd, path)
+    : readSignedPolicy(cwd, path, [owner.public]);
+}
 
 interface Choices {
   readonly bank: PolicyBank;
