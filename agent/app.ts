@@ -47,7 +47,7 @@ import { readEventLog } from './eventLog.ts';
 import { hostOf } from './host.ts';
 import { openLaneListener } from './laneListener.ts';
 import type { EventRing, Log } from './log.ts';
-import { readAttestationPolicy, readOwnEnrolment } from './ownerDocuments.ts';
+import { readAttestationPolicy, readOwnEnrolment, readReference } from './ownerDocuments.ts';
 import { requireRoot, termsOf } from './prerequisites.ts';
 import { LaneEvents } from './laneEvents.ts';
 import { Snapshots, type SnapshotSources } from './snapshots.ts';
@@ -93,6 +93,7 @@ export async function runAgent(
   // What the owners signed, and what this host was told
   const { document: policyDocument, policy } = await readAttestationPolicy(config);
   const { document: enrolment } = await readOwnEnrolment(config);
+  const reference = await readReference(config, policy);
   const { maxStalenessMs, renewMs, ttlMs } = termsOf(config, policy);
   const policyHash = hex(documentHash(policyDocument as SignedDocument));
   const access = await openPolicyFiles({ ...config.policy, clock, report });
@@ -104,13 +105,7 @@ export async function runAgent(
     report,
   });
   stack.defer(() => inventory.close());
-  const tpm = openTpm({
-    tcti: config.tpm.tcti,
-    akHandle: config.tpm.akHandle,
-    run,
-    workDir: config.paths.runDir,
-  });
-  stack.use(tpm);
+  const tpm = stack.use(openTpm({ ...config.tpm, run, workDir: config.paths.runDir }));
 
   // Epochs
   const bus = openBus({
@@ -138,6 +133,7 @@ export async function runAgent(
     ...ends,
     owners,
     policy,
+    reference,
     history,
     enrolmentOf: async (of) =>
       of === node ? enrolment : (await bus.get(subjects.buckets.enrolment, nodeToken(of)))?.value,

@@ -15,7 +15,8 @@ import { readOwnerPublic } from './owner.ts';
 export type Config = Frozen<
   Omit<ParsedConfig, 'owners' | 'attestation' | 'lanes' | 'api' | 'paths'> & {
     owners: SigningPublic[];
-    attestation: Complete<ParsedConfig['attestation']>;
+    attestation: Complete<Omit<ParsedConfig['attestation'], 'referenceFile'>> &
+      Pick<ParsedConfig['attestation'], 'referenceFile'>;
     lanes: Complete<ParsedConfig['lanes']>;
     api: Complete<ParsedConfig['api']>;
     paths: Complete<ParsedConfig['paths']>;

@@ -53,9 +53,10 @@ const tpm = section({
 });
 
 const attestation = section({
-  ekRoots: path('the directory with the TPM vendors’ root certificates'),
+  ekRoots: path('the directory or bundle with the TPM vendors’ root certificates'),
   policyFile: path('the owner-signed attestation policy'),
   enrolmentFile: path('this node’s owner-signed enrolment').optional(),
+  referenceFile: path('the owner-signed reference policy').optional(),
   renewSeconds: whole('seconds', 10, 86_400).default(600),
 });
 

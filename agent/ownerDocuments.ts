@@ -1,9 +1,10 @@
 // What the owners signed for this node, verified and held against its configuration: the attestation
-// policy and the enrolment. Whatever is wrong with one names its file.
+// policy, the enrolment and the reference policy. Whatever is wrong with one names its file.
 import { TidelockError } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
 import { readEnrolment, type Enrolment } from '#attest/enrolment.ts';
 import { readPolicy, type AttestationPolicy } from '#attest/policy.ts';
+import { readReferencePolicy, type ReferencePolicy } from '#attest/policy/document.ts';
 import type { Config } from './config.ts';
 import { readDocument } from './documents.ts';
 
@@ -53,6 +54,27 @@ export async function readOwnEnrolment(config: Config): Promise<OwnEnrolment> {
     op: 'enrolment.fit',
     message: `Cannot use enrolment ${file}: it is for ${found}, the configuration says ${wanted}`,
     hint: 'Correct node, cluster or domain in the configuration, or enrol this node with tidelock enroll.',
+  });
+}
+
+/**
+ * What the owners expect nodes to measure at boot; undefined when the configuration names no such file.
+ * Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID; CONFIG_INVALID when it is for another PCR bank than
+ * `policy`, so that it could judge no quote.
+ */
+export async function readReference(
+  { attestation, owners }: Config,
+  policy: AttestationPolicy,
+): Promise<ReferencePolicy | undefined> {
+  const file = attestation.referenceFile;
+  if (file === undefined) return undefined;
+  const document = await readDocument(file);
+  const reference = inFile(file, () => readReferencePolicy(document, owners));
+  if (reference.bank === policy.bank) return reference;
+  throw new TidelockError('CONFIG_INVALID', {
+    op: 'reference.fit',
+    message: `Cannot use reference policy ${file}: it is for bank ${reference.bank}, the attestation policy asks for ${policy.bank}`,
+    hint: 'Make one of the right bank with tidelock policy from-evidence --bank, or have the owners sign another attestation policy.',
   });
 }
 

@@ -14,7 +14,7 @@ import { eventTypeNumber } from '#attest/eventlog/types.ts';
 import { writeEventLog } from '#attest/eventlog/write.ts';
 import { openTpm, type Tpm } from '#attest/tpm/tpm.ts';
 import { qualifyingData } from './binding.ts';
-import { readEkAuthorities } from './ek.ts';
+import { readEkAuthorities } from '#attest/roots/read.ts';
 import { enrolNode } from './enrol.ts';
 import { readEnrolment, type Enrolment } from './enrolment.ts';
 import { collectEvidence, type Evidence } from './evidence.ts';

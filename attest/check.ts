@@ -3,6 +3,17 @@
 /** `none` says that nothing is known, which is neither good nor bad and never good enough. */
 export type Verdict = 'affirming' | 'warning' | 'none' | 'contraindicated';
 
+/** The claims of a trustworthiness vector (AR4SI, draft-ietf-rats-ar4si 2.3). */
+export type TrustClaim =
+  | 'instance-identity'
+  | 'configuration'
+  | 'executables'
+  | 'file-system'
+  | 'hardware'
+  | 'runtime-opaque'
+  | 'storage-opaque'
+  | 'sourced-data';
+
 export interface Check {
   /** Stable, lower case: `quote signature`, `PCR 4`. */
   readonly name: string;
@@ -11,7 +22,12 @@ export interface Check {
   readonly text: string;
   /** The best verdict that this check leaves possible. */
   readonly ceiling: Verdict;
+  /** What it bears on in the trustworthiness vector; absent: on the form of the evidence alone. */
+  readonly claim?: TrustClaim;
 }
+
+/** The same check, bearing on `claim`. */
+export const about = (claim: TrustClaim, check: Check): Check => ({ ...check, claim });
 
 const BEST_FIRST: readonly Verdict[] = ['affirming', 'warning', 'none', 'contraindicated'];
 

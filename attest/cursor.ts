@@ -34,12 +34,20 @@ export class Cursor {
     return this.take(4).readUInt32BE();
   }
 
+  u64be(): bigint {
+    return this.take(8).readBigUInt64BE();
+  }
+
   u16le(): number {
     return this.take(2).readUInt16LE();
   }
 
   u32le(): number {
     return this.take(4).readUInt32LE();
+  }
+
+  u64le(): bigint {
+    return this.take(8).readBigUInt64LE();
   }
 
   /** The next `lenBytes` bytes, a view. */

@@ -23,7 +23,8 @@ export function derElement(bytes: Bytes, what: string): DerElement {
   const length = first < 0x80 ? first : cursor.take(longForm).readUIntBE(0, longForm);
   const start = cursor.offset;
   const content = cursor.take(length);
-  return { tag, content, raw: new Cursor(bytes, what).take(start + length) };
+  const raw = Buffer.from(content.buffer, content.byteOffset - start, start + length);
+  return { tag, content, raw };
 }
 
 /** The elements inside a constructed one. Errors: EVIDENCE_MALFORMED. */

@@ -7,14 +7,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { concat, fromB64url, hex, sha256 } from '#agent/base/bytes.ts';
 import { fixture, goodRequest } from '#attest/testdata/fixture.ts';
 import { hostile, outcome } from '#attest/testdata/hostile.ts';
+import { readEkAuthorities } from '#attest/roots/read.ts';
 import { noVectors, vector, vectorDirectory } from '#attest/testdata/vectors.ts';
-import {
-  parseEkCertificate,
-  readEkAuthorities,
-  trustEk,
-  type EkCertificate,
-  type EkTrust,
-} from './ek.ts';
+import { parseEkCertificate, trustEk, type EkCertificate, type EkTrust } from './ek.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tl-ek-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -31,7 +26,10 @@ it('parseEkCertificate() digests the public key, which identifies the TPM', () =
 
 it.each([0x00, 0xff])('parseEkCertificate() sets padding of %i aside', (byte) => {
   const padded = parseEkCertificate(concat(bytes, Buffer.alloc(100, byte)));
-  expect(padded).toMatchObject({ trailingBytes: 100, digest: parseEkCertificate(bytes).digest });
+  expect(padded).toMatchObject({
+    trailing: Buffer.alloc(100, byte),
+    digest: parseEkCertificate(bytes).digest,
+  });
   expect(padded.der).toEqual(bytes);
 });
 
@@ -43,7 +41,7 @@ it('parseEkCertificate() ends in one error on any bytes', () => {
 it('trustEk() trusts nothing without authorities', () => {
   expect(trustEk(parseEkCertificate(bytes), [], WHEN)).toEqual({
     trusted: false,
-    why: 'its issuer "CN=swtpm-localca" is not among the 0 EK authorities',
+    why: 'its issuer "CN=swtpm-localca" is not among the 0 authorities',
   });
 });
 
@@ -75,7 +73,7 @@ describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {
   it('trustEk() refuses the same certificates under other makers’ roots', async () => {
     expect(await judge('ek/st_ecdsa_ek.der', 'ek/roots/gcp', WHEN)).toEqual({
       trusted: false,
-      why: 'its issuer "C=CH, O=STMicroelectronics NV, CN=STM TPM ECC Intermediate CA 01" is not among the 5 EK authorities',
+      why: 'its issuer "C=CH, O=STMicroelectronics NV, CN=STM TPM ECC Intermediate CA 01" is not among the 5 authorities',
     });
   });
 

@@ -1,20 +1,17 @@
 // Endorsement certificates: the raw DER, the digest that identifies the TPM, and whether the chain ends
 // at a root that the owners trust. What the EK can do is for credential activation to show.
-import { X509Certificate } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { certificateSignedBy } from '#agent/base/asymmetric.ts';
+import type { X509Certificate } from 'node:crypto';
 import { hex, sha256, type Bytes } from '#agent/base/bytes.ts';
-import { messageOf } from '#agent/base/errors.ts';
-import { malformed } from './cursor.ts';
+import { Cursor, malformed } from './cursor.ts';
 import { derElement, subjectPublicKeyInfo } from './der.ts';
+import { EK_PURPOSE } from './ekClaims.ts';
+import { parseCertificate } from '#attest/x509/certificate.ts';
+import { chainTo, oneLine } from '#attest/x509/chain.ts';
 
 /** No EK certificate is near this; NV could not hold it. */
 export const MAX_CERTIFICATE_BYTES = 8192;
-const MAX_ROOT_FILE_BYTES = 4 << 20;
-const MAX_DEPTH = 5;
-/** tcg-kp-EKCertificate (TCG EK Credential Profile 2.5, 3.5.16). */
-const EK_PURPOSE = '2.23.133.8.1';
+/** A PEM file may carry the certificate in words before it. */
+const MAX_PEM_BYTES = 64 << 10;
 
 export interface EkCertificate {
   /** The certificate alone, as its maker encoded it. */
@@ -22,23 +19,58 @@ export interface EkCertificate {
   /** Hex of SHA-256 of the DER SubjectPublicKeyInfo. */
   readonly digest: string;
   readonly x509: X509Certificate;
-  /** Bytes that stood after the certificate: padding of the NV index. */
-  readonly trailingBytes: number;
+  /** What stood after the certificate: padding of the NV index, as a rule. */
+  readonly trailing: Buffer;
 }
 
-/** Reads an EK certificate out of what an NV index held. Errors: EVIDENCE_MALFORMED. */
+/** Reads an EK certificate out of what an NV index or a file held. Errors: EVIDENCE_MALFORMED. */
 export function parseEkCertificate(bytes: Bytes): EkCertificate {
   const what = 'EK certificate';
-  if (bytes.length > MAX_CERTIFICATE_BYTES) throw malformed(what, `${bytes.length} bytes`);
-  const element = derElement(bytes, what);
+  const stored = unwrapped(fromPem(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)));
+  if (stored.length > MAX_CERTIFICATE_BYTES) throw malformed(what, `${stored.length} bytes`);
+  const element = derElement(stored, what);
   const der = element.raw;
   const digest = hex(sha256(subjectPublicKeyInfo(element)));
+  return { der, digest, x509: readable(der, what), trailing: stored.subarray(der.length) };
+}
+
+/** A certificate whose key and dates can be read as well. */
+function readable(der: Buffer, what: string): X509Certificate {
+  const x509 = parseCertificate(der, what);
   try {
-    const x509 = new X509Certificate(der);
-    return { der, digest, x509, trailingBytes: bytes.length - der.length };
+    void x509.publicKey; // decoded only when it is asked for
   } catch (cause) {
-    throw malformed(what, 'OpenSSL cannot read it', cause);
+    throw malformed(what, 'OpenSSL cannot read its key', cause);
   }
+  const dates = [x509.validFromDate, x509.validToDate];
+  if (dates.some((date) => Number.isNaN(date.getTime()))) throw malformed(what, 'it has no dates');
+  return x509;
+}
+
+const PEM =
+  /-----BEGIN (?:TRUSTED )?CERTIFICATE-----([\s\S]{1,20000}?)-----END (?:TRUSTED )?CERTIFICATE-----/g;
+
+/** The bytes of the first certificate in PEM; other bytes as they are. */
+function fromPem(bytes: Buffer): Buffer {
+  if (bytes[0] === SEQUENCE || bytes[0] === STORED[0]) return bytes;
+  const [block] = bytes.subarray(0, MAX_PEM_BYTES).toString('latin1').matchAll(PEM);
+  return block?.[1] === undefined ? bytes : Buffer.from(block[1], 'base64');
+}
+
+const SEQUENCE = 0x30;
+/** TCG_PCCLIENT_STORED_CERT (TCG PC Client Specific Implementation 1.21, 7.3.2): tag, type, length. */
+const STORED = Uint8Array.of(0x10, 0x01, 0x00);
+/** TCG_PCCLIENT_STORED_FULL_CERT inside of it. */
+const FULL_CERTIFICATE = Uint8Array.of(0x10, 0x02);
+
+/** The certificate out of the structure in which makers of TPM 1.2, and some of 2.0, store it. */
+function unwrapped(bytes: Buffer): Buffer {
+  if (!STORED.every((byte, i) => bytes[i] === byte)) return bytes;
+  const cursor = new Cursor(bytes, 'stored EK certificate');
+  cursor.take(STORED.length);
+  const stored = cursor.sized();
+  const isFull = FULL_CERTIFICATE.every((byte, i) => stored[i] === byte);
+  return isFull ? stored.subarray(FULL_CERTIFICATE.length) : stored;
 }
 
 export type EkTrust =
@@ -56,81 +88,8 @@ export function trustEk(
   if (purposes !== undefined && !purposes.includes(EK_PURPOSE)) {
     return { trusted: false, why: `the certificate is for ${purposes.join(', ')}, not for an EK` };
   }
-  return chainTo(x509, authorities, nowMs, []);
-}
-
-function chainTo(
-  certificate: X509Certificate,
-  authorities: readonly X509Certificate[],
-  nowMs: number,
-  chain: readonly string[],
-): EkTrust {
-  const date = outOfDate(certificate, nowMs);
-  if (date !== undefined) return { trusted: false, why: date };
-  if (chain.length > 0 && isSelfSigned(certificate)) return { trusted: true, chain };
-  if (chain.length === MAX_DEPTH) return { trusted: false, why: `more than ${MAX_DEPTH} issuers` };
-  const named = authorities.filter((ca) => ca.ca && certificate.checkIssued(ca));
-  const issuers = named.filter((ca) => certificateSignedBy(certificate, ca));
-  let refusal = issuerMissing(certificate, named.length > 0, authorities.length);
-  for (const issuer of issuers) {
-    const found = chainTo(issuer, authorities, nowMs, [...chain, oneLine(issuer.subject)]);
-    if (found.trusted) return found; // the same CA may be there twice, cross-signed or renewed
-    refusal = found.why;
-  }
-  return { trusted: false, why: refusal };
-}
-
-const isSelfSigned = (certificate: X509Certificate): boolean =>
-  certificate.subject === certificate.issuer && certificateSignedBy(certificate, certificate);
-
-function issuerMissing(certificate: X509Certificate, named: boolean, count: number): string {
-  const issuer = oneLine(certificate.issuer);
-  return named
-    ? `the signature of "${issuer}" does not verify`
-    : `its issuer "${issuer}" is not among the ${count} EK authorities`;
-}
-
-function outOfDate(certificate: X509Certificate, nowMs: number): string | undefined {
-  const { validFrom, validTo, validFromDate, validToDate } = certificate;
-  const name = oneLine(certificate.subject) || 'the certificate';
-  if (nowMs < validFromDate.getTime()) return `"${name}" is not valid before ${validFrom}`;
-  if (nowMs > validToDate.getTime()) return `"${name}" expired ${validTo}`;
-  return undefined;
-}
-
-const oneLine = (name: string | undefined): string => (name ?? '').replaceAll('\n', ', ');
-
-export interface EkAuthorities {
-  readonly certificates: readonly X509Certificate[];
-  /** Files that hold no certificate, each with the reason. */
-  readonly skipped: readonly string[];
-}
-
-const PEM =
-  /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]{1,20000}?-----END (?:TRUSTED )?CERTIFICATE-----/g;
-
-/**
- * Every root and intermediate in a directory and below, PEM (several a file) or DER.
- * Errors: those of reading the directory (ENOENT, EACCES).
- */
-export async function readEkAuthorities(directory: string): Promise<EkAuthorities> {
-  const certificates: X509Certificate[] = [];
-  const skipped: string[] = [];
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  for (const entry of entries.filter((each) => each.isFile())) {
-    const path = join(entry.parentPath, entry.name);
-    try {
-      certificates.push(...certificatesOf(await readFile(path)));
-    } catch (error) {
-      skipped.push(`${path}: ${messageOf(error)}`);
-    }
-  }
-  return { certificates, skipped };
-}
-
-/** The certificates in PEM (several in a row) or DER. Errors: those of OpenSSL, EVIDENCE_MALFORMED. */
-export function certificatesOf(contents: Buffer): X509Certificate[] {
-  if (contents.length > MAX_ROOT_FILE_BYTES) throw malformed('EK authority', 'a file over 4 MiB');
-  const blocks = contents.toString('latin1').match(PEM);
-  return (blocks ?? [contents]).map((block) => new X509Certificate(block));
+  const chain = chainTo(x509, authorities, nowMs);
+  return chain.trusted
+    ? { trusted: true, chain: chain.issuers.map(({ subject }) => oneLine(subject)) }
+    : chain;
 }

@@ -6,8 +6,12 @@ import { messageOf } from '#agent/base/errors.ts';
 import { fail, notChecked, pass, type Check } from './check.ts';
 import { hashByName, type HashName } from '#attest/tpm/algorithms.ts';
 import { parseAttest, type QuoteInfo, type TpmClock, type TpmsAttest } from '#attest/tpm/attest.ts';
-import type { TpmPublic } from '#attest/tpm/public.ts';
-import { parseSignature, verifySignature, type TpmSignature } from '#attest/tpm/signature.ts';
+import {
+  parseSignature,
+  verifySignature,
+  type TpmSignature,
+  type VerifyingKey,
+} from '#attest/tpm/signature.ts';
 
 /** PCR index to value. */
 export type PcrValues = ReadonlyMap<number, Buffer>;
@@ -16,7 +20,7 @@ export interface QuoteQuestion {
   /** TPMS_ATTEST and TPMT_SIGNATURE as the TPM gave them. */
   readonly message: Bytes;
   readonly signature: Bytes;
-  readonly key: TpmPublic;
+  readonly key: VerifyingKey;
   /** What extraData must be. */
   readonly qualifyingData: Bytes;
   readonly bank: HashName;
@@ -30,7 +34,9 @@ export interface QuoteAnswer {
   readonly checks: readonly Check[];
   /** Present when the signature verified. */
   readonly attest: TpmsAttest | undefined;
-  /** True when every check passed, so that `pcrs` of the question are the TPM's own words. */
+  /** True when the TPM signed just these `pcrs`, whenever and for whomever it did. */
+  readonly confirmsPcrs: boolean;
+  /** True when every check passed, so that `pcrs` of the question are the TPM's own words now. */
   readonly holds: boolean;
 }
 
@@ -49,22 +55,26 @@ export function verifyQuote(question: QuoteQuestion): QuoteAnswer {
     const text = `The key signed a ${attest.type}, which is no quote and says nothing about PCRs.`;
     return refused(signed.check, fail('quote format', text));
   }
+  const values = [selectionCheck(question, quote), digestCheck(question, quote, signed.signature)];
   const checks = [
     signed.check,
     pass('quote format', 'TPM_GENERATED, TPM_ST_ATTEST_QUOTE, no byte left over.'),
     nonceCheck(question, attest),
-    selectionCheck(question, quote),
-    digestCheck(question, quote, signed.signature),
+    ...values,
     clockCheck(attest.clock, question.previousClock),
   ];
-  return { checks, attest, holds: checks.every(({ result }) => result !== 'fail') };
+  return { checks, attest, confirmsPcrs: noneFails(values), holds: noneFails(checks) };
 }
 
 const refused = (...checks: readonly Check[]): QuoteAnswer => ({
   checks,
   attest: undefined,
+  confirmsPcrs: false,
   holds: false,
 });
+
+const noneFails = (checks: readonly Check[]): boolean =>
+  checks.every(({ result }) => result !== 'fail');
 
 const SIGNATURE = 'quote signature';
 
@@ -94,7 +104,7 @@ function nonceCheck({ qualifyingData }: QuoteQuestion, { extraData }: TpmsAttest
     return fail('nonce', 'No nonce was asked for, so the quote may be of any age.');
   }
   return equal(extraData, qualifyingData)
-    ? pass('nonce', 'extraData is the hash of this challenge and this node statement.')
+    ? pass('nonce', 'extraData is what was asked for.')
     : fail(
         'nonce',
         `extraData is ${hex(extraData) || 'empty'}, expected ${hex(qualifyingData)}: the quote answers another challenge (a replay) or speaks for another statement (a relay).`,

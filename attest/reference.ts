@@ -32,6 +32,9 @@ const CONTENTS: Readonly<Record<number, string>> = {
   14: 'machine owner keys',
 };
 
+/** `boot loader`; undefined for a register that the profiles leave to others. */
+export const registerContents = (pcr: number): string | undefined => CONTENTS[pcr];
+
 /** `PCR 4 (boot loader)`. */
 export const pcrText = (pcr: number): string =>
   CONTENTS[pcr] === undefined ? `PCR ${pcr}` : `PCR ${pcr} (${CONTENTS[pcr]})`;

@@ -129,10 +129,13 @@ function isSignedBy(document: SignedFile, key: SigningPublic, alg: SignatureAlg)
     verifyDocument(one, REPORT_KIND, [key], [alg]);
     return true;
   } catch (error) {
-    if (error instanceof TidelockError && error.code === 'SIGNATURE_INVALID') return false;
+    if (error instanceof TidelockError && NOT_SIGNED.has(error.code)) return false;
     throw error;
   }
 }
+
+/** The last is of a payload without a canonical form, which nobody can have signed. */
+const NOT_SIGNED: ReadonlySet<string> = new Set(['SIGNATURE_INVALID', 'DOCUMENT_MALFORMED']);
 
 function bodyOf(payload: Json): ReportBody {
   const read = reportSchema.safeParse(payload);

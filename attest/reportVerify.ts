@@ -5,6 +5,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import { fromB64url, type Bytes } from '#agent/base/bytes.ts';
 import { messageOf } from '#agent/base/errors.ts';
+import type { ReferencePolicy } from '#attest/policy/document.ts';
 import { parseAttest } from '#attest/tpm/attest.ts';
 import { fail, notChecked, pass, verdictOf, type Check, type Verdict } from './check.ts';
 import { parseEkCertificate, trustEk } from './ek.ts';
@@ -13,6 +14,7 @@ import type { ReportBody } from './report.ts';
 import { asOf, freshnessCheck, MAX_SKEW_MS, type AsOf, type Moment } from './reportAge.ts';
 import { openReport, type Signed } from './reportOpen.ts';
 import { ownersWord, type OwnersWord } from './reportOwned.ts';
+import { withClaim } from './reportVector.ts';
 import { verifyEvidence, type Appraisal } from './verify.ts';
 
 export interface ReportQuestion {
@@ -22,6 +24,8 @@ export interface ReportQuestion {
   readonly owners: readonly SigningPublic[];
   /** EK roots and intermediates; undefined when the reader has none. */
   readonly authorities: readonly X509Certificate[] | undefined;
+  /** What the reader, or an owner for it, expects of a boot; absent: what was enrolled. */
+  readonly reference?: ReferencePolicy | undefined;
   /** What the reader asks about. */
   readonly at: Moment;
   /** Unix milliseconds, by the reader's clock. */
@@ -44,6 +48,8 @@ export interface Told extends Signed {
   readonly enrolment: Enrolment | undefined;
   /** Key id of the owner who vouches for enrolment and policy, if one of the reader's does. */
   readonly owner: string | undefined;
+  /** SHA-256 of the policy document, hex; undefined when the report holds none. */
+  readonly policyHash: string | undefined;
   /** Index to hex value, as the TPM signed them; empty when no quote held. */
   readonly pcrs: Readonly<Record<string, string>>;
   /** Subjects from the EK's issuer to its root; empty unless that was checked. */
@@ -63,7 +69,7 @@ export function verifyReport(question: ReportQuestion): ReportAppraisal {
   const { at, nowMs } = question;
   const moment = asOf(at, body.issuedAt, nowMs);
   const word = ownersWord(body, question.owners);
-  const evidence = evidenceChecks(signed, word, nowMs);
+  const evidence = evidenceChecks(signed, word, question.reference, moment.ms);
   const chain = chainCheck(body, word, question.authorities, moment.ms);
   const checks = [
     ...opening,
@@ -72,11 +78,12 @@ export function verifyReport(question: ReportQuestion): ReportAppraisal {
     ...evidence.checks,
     chain.check,
     freshnessCheck({ ...body, ...signed.stated }, word.policy?.lifetimeMs, moment, nowMs),
-    ...said(body, word),
-  ];
+    ...said(body, word, evidence.checks),
+  ].map(withClaim);
   const { pcrs } = evidence;
-  const { enrolment, owner } = word;
-  const told = { ...signed, asOf: moment, enrolment, owner, pcrs, ekChain: chain.ekChain };
+  const { enrolment, owner, policyHash } = word;
+  const { ekChain } = chain;
+  const told = { ...signed, asOf: moment, enrolment, owner, policyHash, pcrs, ekChain };
   return { verdict: verdictOf(checks), checks, digest, told };
 }
 
@@ -98,6 +105,7 @@ function statementCheck({ body, stated }: Signed): Check {
 function evidenceChecks(
   { body, stated }: Signed,
   { enrolment, policy, policyHash, owner }: OwnersWord,
+  reference: ReferencePolicy | undefined,
   nowMs: number,
 ): Pick<Appraisal, 'checks' | 'pcrs'> {
   if (policy === undefined || enrolment === undefined) {
@@ -110,6 +118,7 @@ function evidenceChecks(
     expected: { node, domain, cluster, statementHash: stated.hash },
     enrolment,
     policy,
+    reference,
     acceptableBases: () => true, // only the cluster knows its records; challengeCheck says so
     nowMs,
   });
@@ -180,9 +189,17 @@ function chainCheck(
   }
 }
 
+const FIRMWARE = 'TPM firmware';
+
 /** Said openly, so that nobody takes silence for a pass. */
-const said = (body: ReportBody, { enrolment, policy }: OwnersWord): Check[] => [
-  notChecked('TPM firmware', `${firmwareOf(body)} No reference value for it is enrolled.`),
+const said = (
+  body: ReportBody,
+  { enrolment, policy }: OwnersWord,
+  before: readonly Check[],
+): Check[] => [
+  ...(before.some(({ name }) => name === FIRMWARE)
+    ? []
+    : [notChecked(FIRMWARE, `${firmwareOf(body)} No reference value for it is enrolled.`)]),
   notChecked(
     'revocation',
     `Enrolment of ${enrolment ? isoTime(enrolment.issuedAt) : 'unknown date'}, policy of ${policy ? isoTime(policy.issuedAt) : 'unknown date'}: whether the owners have replaced or withdrawn one since cannot be seen offline. Ask an owner.`,

@@ -5,6 +5,9 @@ import { equal, fromB64url, fromHex, hex, sha256, type Bytes } from '#agent/base
 import { messageOf } from '#agent/base/errors.ts';
 import { problemsOf } from '#agent/base/schema.ts';
 import { checkEventLog } from '#attest/eventlog/check.ts';
+import { bootChecks } from '#attest/policy/boot.ts';
+import type { ReferencePolicy } from '#attest/policy/document.ts';
+import { strictest, unnamedBy } from '#attest/policy/scope.ts';
 import type { TpmClock } from '#attest/tpm/attest.ts';
 import {
   ATTESTATION_KEY,
@@ -37,6 +40,8 @@ export interface AppraisalRequest {
   /** Undefined when the owners enrolled no such node. */
   readonly enrolment: Enrolment | undefined;
   readonly policy: AttestationPolicy;
+  /** What the owners expect of a boot; it stands in for enrolled values of the registers that it names. */
+  readonly reference?: ReferencePolicy | undefined;
   /** Whether a challenge on this record or policy hash (hex) is recent enough. */
   readonly acceptableBases: (basis: string) => boolean;
   /** Unix milliseconds, noted in the result. */
@@ -168,7 +173,7 @@ function appraiseQuote(
   key: TpmPublic,
   before: readonly Check[],
 ): Appraisal {
-  const { policy, expected, previousClock } = request;
+  const { policy, reference, expected, previousClock } = request;
   const { basis, random } = evidence.challenge;
   const challenge = { basis, random: fromB64url(random) };
   const pcrs = askedValues(evidence, policy);
@@ -183,11 +188,22 @@ function appraiseQuote(
   });
   const quoteChecks = [...before, ...answer.checks];
   if (!answer.holds || answer.attest === undefined) return conclude(request, quoteChecks);
-  const log = checkEventLog(fromB64url(evidence.eventLog), policy.bank, pcrs);
+  const eventLog = fromB64url(evidence.eventLog);
+  const log = checkEventLog(eventLog, policy.bank, pcrs);
   const checks = [
     ...quoteChecks,
     bankCheck(policy.bank, pcrs),
-    ...referenceChecks(policy, enrolment.reference, pcrs, log.replayed),
+    ...referenceChecks(unnamedBy(reference, policy), enrolment.reference, pcrs, log.replayed),
+    ...(reference === undefined
+      ? []
+      : bootChecks({
+          policy: strictest(reference, policy),
+          eventLog,
+          bank: policy.bank,
+          quoted: pcrs,
+          firmwareVersion: answer.attest.firmwareVersion,
+          atMs: request.nowMs,
+        })),
     ...log.checks,
     ...UNCHECKED,
   ];

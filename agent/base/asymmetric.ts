@@ -16,6 +16,7 @@ import {
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
 import { XWing } from '@hpke/hybridkem-x-wing';
 import { b64url, concat, sha256, truncate, utf8, type Bytes } from './bytes.ts';
+import { jwaFits, jwaParameters, type JwaName } from './jwa.ts';
 
 /** What an operation was for: node statements and their pairs, MAID tokens, or anything else. */
 export type Purpose = 'statements' | 'tokens' | 'other';
@@ -133,16 +134,15 @@ function verifyRaw(
 ): boolean {
   counts[purpose] += 1;
   try {
-    const key = createPublicKey({
-      key: Buffer.from(publicKey),
-      format: 'raw-public',
-      asymmetricKeyType: type,
-    });
-    return nodeVerify(null, message, key, signature);
+    return nodeVerify(null, message, publicKeyFromRaw(type, publicKey), signature);
   } catch {
     return false; // a public key or signature of the wrong shape verifies nothing
   }
 }
+
+/** A raw public half as a key. Errors: Error when it is of the wrong length. */
+export const publicKeyFromRaw = (type: 'ed25519' | 'ml-dsa-65', raw: Bytes): KeyObject =>
+  createPublicKey({ key: Buffer.from(raw), format: 'raw-public', asymmetricKeyType: type });
 
 /** An Ed25519 workload key (PROTOCOL 9): it signs MAID tokens and never leaves the agent. */
 export interface WorkloadKey {
@@ -298,9 +298,24 @@ export function verifyTpmSignature(
   }
 }
 
+/** Verifies a JWS or COSE signature, ECDSA as raw r || s; false also for a key that does not fit `alg`. */
+export function verifyJwa(key: KeyObject, alg: JwaName, message: Bytes, signature: Bytes): boolean {
+  counts.other += 1;
+  if (!jwaFits(key, alg)) return false;
+  const { hash, ...options } = jwaParameters(alg);
+  try {
+    return nodeVerify(hash ?? null, message, { ...options, key }, signature);
+  } catch {
+    return false; // a signature of the wrong length is not valid
+  }
+}
+
 /** A public key from its JWK (RFC 7517). Errors: Error for a point off the curve or a malformed key. */
 export const publicKeyFromJwk = (jwk: JsonWebKeyInput['key']): KeyObject =>
   createPublicKey({ key: jwk, format: 'jwk' });
+
+/** The public key in a PEM SubjectPublicKeyInfo or certificate. Errors: Error for anything else. */
+export const publicKeyFromPem = (pem: string): KeyObject => createPublicKey(pem);
 
 /** True when the key of `issuer` signed `certificate`; says nothing about names, dates or purpose. */
 export function certificateSignedBy(
@@ -312,6 +327,24 @@ export function certificateSignedBy(
     return certificate.verify(issuer.publicKey);
   } catch {
     return false; // a key or an algorithm that OpenSSL does not know verifies nothing
+  }
+}
+
+/**
+ * Verifies ECDSA over `message` with a DER signature, as X.509 writes it (RFC 3279 2.2.3). False for any
+ * signature that does not verify.
+ */
+export function verifyDerEcdsa(
+  key: KeyObject,
+  hash: string,
+  message: Bytes,
+  signature: Bytes,
+): boolean {
+  counts.other += 1;
+  try {
+    return key.asymmetricKeyType === 'ec' && nodeVerify(hash, message, key, signature);
+  } catch {
+    return false; // what is no DER is no signature
   }
 }
 

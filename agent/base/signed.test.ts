@@ -130,6 +130,15 @@ describe('verifyDocument()', () => {
     expect(verdict({ ...signed, signatures })).toBe('SIGNATURE_INVALID');
   });
 
+  it.each([
+    ['a lone surrogate', '"\\ud800"'],
+    ['an infinity', '1e999'],
+    ['nesting without end', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
+  ])('verifyDocument() refuses a payload with %s, which has no canonical form', (_, json) => {
+    const altered = { ...signed, payload: JSON.parse(json) as Json };
+    expect(verdict(altered)).toBe('DOCUMENT_MALFORMED');
+  });
+
   it('verifyDocument() ends in one clear error for any JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

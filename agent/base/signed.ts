@@ -63,7 +63,7 @@ export function verifyDocument(
   purpose: Purpose = 'other',
 ): Json {
   const doc = shapeOf(document, kind);
-  const message = signedBytes(kind, doc.payload);
+  const message = signedMessage(doc);
   for (const key of keys) {
     const keyId = signingKeyId(key);
     const good = algs.every((alg) =>
@@ -87,6 +87,20 @@ export function verifyDocument(
         .slice(0, 120) || 'nobody'
     }. Either a byte changed after signing, or the pinned public keys are not those of the signer.`,
   });
+}
+
+/** JSON from outside may hold what has no canonical form: a lone surrogate, ever deeper nesting. */
+function signedMessage({ kind, payload }: SignedDocument): Buffer {
+  try {
+    return signedBytes(kind, payload);
+  } catch (cause) {
+    throw new TidelockError('DOCUMENT_MALFORMED', {
+      op: 'document.verify',
+      message: `Cannot read ${kind} document: its payload has no canonical form (RFC 8785)`,
+      hint: 'No program of ours writes such a document: it was made to fail. Take it from the one who signed it.',
+      cause,
+    });
+  }
 }
 
 /** Hash of a signed document: SHA-256 of its JCS without the signatures (PROTOCOL, conventions). */

@@ -119,7 +119,7 @@ function valueOf(verb: string, flag: Flags[string], token: OptionToken): string 
     if (token.value !== undefined) throw usage(verb, `${token.rawName} takes no value`);
     return 'true';
   }
-  if (token.value === undefined || token.value === '') {
+  if (token.value === undefined || (token.value === '' && flag.mayBeEmpty !== true)) {
     throw usage(verb, `${token.rawName} needs a value ${flag.value ?? ''}`.trimEnd());
   }
   return token.value;

@@ -5,7 +5,7 @@ import { EXIT } from '#agent/base/codes.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import { configWarnings, effectiveConfig, loadConfig, type Config } from '#agent/config.ts';
 import { readInventory } from '#agent/inventory/file.ts';
-import { readAttestationPolicy, readOwnEnrolment } from '#agent/ownerDocuments.ts';
+import { readAttestationPolicy, readOwnEnrolment, readReference } from '#agent/ownerDocuments.ts';
 import { readPolicies } from '#agent/policy/files.ts';
 import { CONFIG_FLAGS, configSources } from './configFlags.ts';
 import { printResult } from './output.ts';
@@ -25,7 +25,7 @@ export const configCheck = defineVerb({
     const failures = await failuresOf([
       readInventory(config.inventory.file),
       readPolicies(config.policy.files),
-      ifThere(config.attestation.policyFile, () => readAttestationPolicy(config)),
+      ifThere(config.attestation.policyFile, () => readOwnersPolicies(config)),
       ifThere(config.attestation.enrolmentFile, () => readOwnEnrolment(config)),
     ]);
     const [first, ...others] = failures;
@@ -41,6 +41,15 @@ export const configCheck = defineVerb({
   },
 });
 
+/** The attestation policy, and the reference policy that must fit it. */
+async function readOwnersPolicies(config: Config): Promise<void> {
+  const { policy } = await readAttestationPolicy(config);
+  const { referenceFile } = config.attestation;
+  if (referenceFile !== undefined) {
+    await ifThere(referenceFile, () => readReference(config, policy));
+  }
+}
+
 /** Files that the agent will need; on a machine that is being prepared they may come later. */
 async function unreadable(config: Config): Promise<string[]> {
   const { attestation, bus } = config;
@@ -48,6 +57,7 @@ async function unreadable(config: Config): Promise<string[]> {
     'attestation.ekRoots': attestation.ekRoots,
     'attestation.policyFile': attestation.policyFile,
     'attestation.enrolmentFile': attestation.enrolmentFile,
+    'attestation.referenceFile': attestation.referenceFile,
     'bus.nkeySeedFile': bus.nkeySeedFile,
     'bus.credentialsFile': bus.credentialsFile,
     'bus.tls.caFile': bus.tls?.caFile,

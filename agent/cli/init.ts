@@ -11,6 +11,7 @@ import { signPolicy, type PolicyChoices } from '#attest/policy.ts';
 import { DEFAULT_MANDATORY } from '#proxy/chips/registry.ts';
 import { usage } from './arguments.ts';
 import { printResult } from './output.ts';
+import { registerList } from './registers.ts';
 import { defineVerb, type Flags, type FlagValues } from './verb.ts';
 
 const FLAGS = {
@@ -94,8 +95,8 @@ function policyChoices(flags: FlagValues<typeof FLAGS>): PolicyChoices {
   if (!Number.isInteger(minPeriodMs) || minPeriodMs < 1_000 || minPeriodMs > 30_000) {
     problems.push('--min-period-ms must be from 1000 to 30000');
   }
-  const enforce = registers('--enforce', flags.enforce ?? '0-7,11', problems);
-  const warn = registers('--warn', flags.warn ?? '', problems);
+  const enforce = registerList('--enforce', flags.enforce ?? '0-7,11', problems);
+  const warn = registerList('--warn', flags.warn ?? '', problems);
   const both = enforce.filter((pcr) => warn.includes(pcr));
   if (both.length > 0) problems.push(`PCR ${both.join()} is in both --enforce and --warn`);
   if (problems.length === 0 && enforce.length + warn.length === 0) {
@@ -112,24 +113,4 @@ function policyChoices(flags: FlagValues<typeof FLAGS>): PolicyChoices {
     warn,
     periodMs: { min: minPeriodMs, max: 30_000 },
   };
-}
-
-const RANGE = /^(\d{1,2})(?:-(\d{1,2}))?$/;
-
-/** `0-7,11` as a list. PCR 10 is left out of it: it moves with every file that IMA measures. */
-function registers(flag: string, text: string, problems: string[]): number[] {
-  const found = new Set<number>();
-  for (const part of text.split(',').filter(Boolean)) {
-    const range = RANGE.exec(part.trim());
-    const first = Number(range?.[1]);
-    const last = Number(range?.[2] ?? range?.[1]);
-    if (range === null || last > 23 || first > last || (first <= 10 && last >= 10)) {
-      problems.push(
-        `${flag} has ${JSON.stringify(part)}; it takes PCRs 0 to 23 without 10, as in 0-7,11`,
-      );
-      continue;
-    }
-    for (let pcr = first; pcr <= last; pcr += 1) found.add(pcr);
-  }
-  return [...found].sort((a, b) => a - b);
 }

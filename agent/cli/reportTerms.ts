@@ -1,15 +1,13 @@
 // The flags by which a person says under what a report is to be judged, the same for every verb that
 // judges one, and the judgement itself.
 import { resolve } from 'node:path';
-import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import { systemClock } from '#agent/base/clock.ts';
-import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import type { Bytes } from '#agent/base/bytes.ts';
-import { readOwnerPublic } from '#agent/owner.ts';
-import { readEkAuthorities } from '#attest/ek.ts';
 import type { Moment } from '#attest/reportAge.ts';
 import { verifyReport, type ReportAppraisal, type ReportQuestion } from '#attest/reportVerify.ts';
 import { usage } from './arguments.ts';
+import { readOwners, readSignedPolicy } from './policyFiles.ts';
+import { readAuthorities } from './roots.ts';
 import type { Terminal } from './terminal.ts';
 import type { Flags, FlagValues } from './verb.ts';
 
@@ -22,8 +20,13 @@ export const TERMS_FLAGS = {
   },
   roots: {
     type: 'string',
-    value: 'DIR',
-    help: 'roots and intermediates of TPM makers, PEM or DER',
+    value: 'DIR|BUNDLE',
+    help: 'roots and intermediates of TPM makers: a directory of PEM and DER, or a bundle',
+  },
+  reference: {
+    type: 'string',
+    value: 'POLICY',
+    help: 'reference policy of such an owner, in place of what was enrolled',
   },
   at: {
     type: 'string',
@@ -32,7 +35,7 @@ export const TERMS_FLAGS = {
   },
 } as const satisfies Flags;
 
-type ReportTerms = Pick<ReportQuestion, 'owners' | 'authorities' | 'at'>;
+type ReportTerms = Pick<ReportQuestion, 'owners' | 'authorities' | 'reference' | 'at'>;
 
 /** Errors: USAGE, OWNER_KEY_INVALID, FILE_UNREADABLE. */
 export async function termsOf(
@@ -42,11 +45,18 @@ export async function termsOf(
     terminal,
   }: { readonly flags: FlagValues<typeof TERMS_FLAGS>; readonly terminal: Terminal },
 ): Promise<ReportTerms> {
-  const owners: SigningPublic[] = [];
-  for (const file of flags.owner) owners.push(await readOwnerPublic(resolve(terminal.cwd, file)));
+  const { cwd } = terminal;
+  const owners = await readOwners(cwd, flags.owner);
   return {
     owners,
-    authorities: await authoritiesIn(flags.roots && resolve(terminal.cwd, flags.roots)),
+    authorities:
+      flags.roots === undefined
+        ? undefined
+        : (await readAuthorities(resolve(cwd, flags.roots))).certificates,
+    reference:
+      flags.reference === undefined
+        ? undefined
+        : await readSignedPolicy(cwd, flags.reference, owners),
     at: momentOf(verb, flags.at ?? 'now'),
   };
 }
@@ -54,20 +64,6 @@ export async function termsOf(
 /** Judges the bytes of a report. Errors: DOCUMENT_MALFORMED. */
 export const judgeReport = (bytes: Bytes, terms: ReportTerms): ReportAppraisal =>
   verifyReport({ ...terms, bytes, nowMs: systemClock.wallMs() });
-
-async function authoritiesIn(directory: string | undefined): Promise<ReportTerms['authorities']> {
-  if (directory === undefined) return undefined;
-  try {
-    return (await readEkAuthorities(directory)).certificates;
-  } catch (cause) {
-    throw new TidelockError('FILE_UNREADABLE', {
-      op: 'report.roots',
-      message: `Cannot read the roots in ${directory}: ${messageOf(cause)}`,
-      hint: 'Name a directory with the root and intermediate certificates of TPM makers, PEM or DER.',
-      cause,
-    });
-  }
-}
 
 /** RFC 3339 with seconds optional: a moment that means the same to every reader. */
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;

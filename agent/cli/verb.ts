@@ -10,6 +10,8 @@ export interface Flag {
   /** What stands for the value in the help: `FILE`, or every value there is: `text|json`. */
   readonly value?: string;
   readonly required?: boolean;
+  /** An empty value says something too, as of bytes in hex. */
+  readonly mayBeEmpty?: boolean;
   readonly help: string;
 }
 

@@ -83,6 +83,91 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./verify.ts')).verify),
   },
   {
+    name: 'evidence eventlog',
+    summary: 'check a firmware event log offline and say what it measured',
+    load: async () => runnable((await import('#agent/cli/evidence/eventlog.ts')).evidenceEventlog),
+  },
+  {
+    name: 'evidence ccel',
+    summary: 'check the event log of a TDX guest offline and replay its RTMRs',
+    load: async () => runnable((await import('#agent/cli/evidence/ccel.ts')).evidenceCcel),
+  },
+  {
+    name: 'evidence nitro',
+    summary: 'judge the attestation document of an AWS Nitro enclave, offline',
+    load: async () => runnable((await import('#agent/cli/evidence/nitro.ts')).evidenceNitro),
+  },
+  {
+    name: 'evidence ear',
+    summary: 'judge an attestation result (EAR) that a verifier signed, offline',
+    load: async () => runnable((await import('#agent/cli/evidence/ear.ts')).evidenceEar),
+  },
+  {
+    name: 'evidence corim',
+    summary: 'show the reference values in a CoRIM or CoMID, offline',
+    load: async () => runnable((await import('#agent/cli/evidence/corim.ts')).evidenceCorim),
+  },
+  {
+    name: 'evidence ek',
+    summary: 'judge the certificate of a TPM’s key under the roots of its maker, offline',
+    load: async () => runnable((await import('#agent/cli/evidence/ek.ts')).evidenceEk),
+  },
+  {
+    name: 'policy from-evidence',
+    summary: 'make a reference policy out of golden nodes’ event logs, or add to one',
+    load: async () => runnable((await import('./policyFromEvidence.ts')).policyFromEvidence),
+  },
+  {
+    name: 'policy diff',
+    summary: 'say what a new node or an update would change of a reference policy',
+    load: async () => runnable((await import('./policyDiff.ts')).policyDiff),
+  },
+  {
+    name: 'policy sign',
+    summary: 'sign a reference policy as an owner',
+    load: async () => runnable((await import('./policySign.ts')).policySign),
+  },
+  {
+    name: 'policy check',
+    summary: 'hold the boot of a node against a reference policy',
+    load: async () => runnable((await import('./policyCheck.ts')).policyCheck),
+  },
+  {
+    name: 'roots list',
+    summary: 'list the roots and intermediates of TPM makers, and where they came from',
+    load: async () => runnable((await import('./rootsList.ts')).rootsList),
+  },
+  {
+    name: 'roots add',
+    summary: 'add certificates of TPM makers to a bundle',
+    load: async () => runnable((await import('./rootsAdd.ts')).rootsAdd),
+  },
+  {
+    name: 'roots check',
+    summary: 'say what is wrong with roots: expired, weak, twice there, without a root',
+    load: async () => runnable((await import('./rootsCheck.ts')).rootsCheck),
+  },
+  {
+    name: 'evidence ima',
+    summary: 'replay an IMA list, and find the part that a register confirms',
+    load: async () => runnable((await import('#agent/cli/evidence/ima.ts')).evidenceIma),
+  },
+  {
+    name: 'evidence quote',
+    summary: 'check a TPM quote offline, with its event log and IMA list',
+    load: async () => runnable((await import('#agent/cli/evidence/quote.ts')).evidenceQuote),
+  },
+  {
+    name: 'evidence snp',
+    summary: 'judge an attestation report of AMD SEV-SNP, offline',
+    load: async () => runnable((await import('#agent/cli/evidence/snp.ts')).evidenceSnp),
+  },
+  {
+    name: 'evidence tdx',
+    summary: 'judge a quote of an Intel TDX trust domain, offline',
+    load: async () => runnable((await import('#agent/cli/evidence/tdx.ts')).evidenceTdx),
+  },
+  {
     name: 'uninstall',
     summary: 'remove what tidelock made on this host, and prove it',
     load: async () => runnable((await import('./uninstall.ts')).uninstall),

@@ -75,6 +75,13 @@ describe('tidelock verify', () => {
       apiVersion: 'tidelock/v1',
       kind: 'Verification',
       verdict: 'affirming',
+      vector: {
+        'instance-identity': 2,
+        hardware: 2,
+        configuration: 2,
+        executables: 2,
+        'runtime-opaque': 0,
+      },
       asOf: { moment: 'issued', time: new Date(reportFixture.madeAtMs + 2000).toISOString() },
       node: { name: 'node-a', domain: 'example.org', cluster: 'test' },
       owner: signingKeyId(reportOwner),

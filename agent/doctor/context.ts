@@ -15,9 +15,11 @@ import { placeOf, readInventory } from '#agent/inventory/file.ts';
 import {
   readAttestationPolicy,
   readOwnEnrolment,
+  readReference,
   type OwnEnrolment,
   type OwnPolicy,
 } from '#agent/ownerDocuments.ts';
+import type { ReferencePolicy } from '#attest/policy/document.ts';
 import { openTpm, type Tpm } from '#attest/tpm/tpm.ts';
 import { openServers, type BusServers } from './busServers.ts';
 
@@ -42,6 +44,8 @@ export interface Context extends AsyncDisposable {
   policy(): Promise<OwnPolicy>;
   /** Errors: those of readOwnEnrolment. */
   enrolment(): Promise<OwnEnrolment>;
+  /** Errors: those of readReference. */
+  reference(): Promise<ReferencePolicy | undefined>;
   /** Errors: INVENTORY_INVALID. */
   pods(): Promise<readonly PodPlaceFound[]>;
   /** Errors: TPM_TCTI_REFUSED. */
@@ -65,6 +69,7 @@ export function openContext({ sources, clock, run, signal }: ContextInit): Conte
   const bounded: Run = (argv, options) => run(argv, { signal, ...options });
   const scratch = once(() => mkdtemp(join(tmpdir(), 'tidelock-doctor-')));
   const config = once(() => loadConfig(sources));
+  const policy = once(async () => readAttestationPolicy(await config()));
   const tpm = once(async () => {
     const { tpm: access } = await config();
     const workDir = await scratch();
@@ -77,8 +82,9 @@ export function openContext({ sources, clock, run, signal }: ContextInit): Conte
     env: sources.env,
     scratch,
     config,
-    policy: once(async () => readAttestationPolicy(await config())),
+    policy,
     enrolment: once(async () => readOwnEnrolment(await config())),
+    reference: once(async () => readReference(await config(), (await policy()).policy)),
     pods: once(async () => podsOf(await config())),
     tpm,
     bus,

@@ -6,12 +6,18 @@ import { TidelockError } from '#agent/base/errors.ts';
 import { readEventLog } from '#agent/eventLog.ts';
 import { bankCheck } from '#attest/bank.ts';
 import type { Check as Appraised } from '#attest/check.ts';
-import { parseEkCertificate, readEkAuthorities, trustEk } from '#attest/ek.ts';
+import { parseEkCertificate, trustEk } from '#attest/ek.ts';
 import { checkEventLog } from '#attest/eventlog/check.ts';
-import { quotedPcrs } from '#attest/policy.ts';
+import { quotedPcrs, type AttestationPolicy } from '#attest/policy.ts';
+import { bootChecks } from '#attest/policy/boot.ts';
+import type { ReferencePolicy } from '#attest/policy/document.ts';
+import { strictest, unnamedBy } from '#attest/policy/scope.ts';
+import type { PcrValues } from '#attest/quote.ts';
 import { referenceChecks } from '#attest/reference.ts';
+import { readEkAuthorities } from '#attest/roots/read.ts';
 import type { AttestationKey } from '#attest/tpm/ak.ts';
 import { fail, pass, warn, type Check } from './check.ts';
+import type { Context } from './context.ts';
 import { installing, missingPrograms } from './programs.ts';
 
 /** What attest/tpm runs. */
@@ -153,7 +159,7 @@ const pcrs: Check = {
   title: 'PCR values',
   explanation: {
     looksAt:
-      'The registers of the policy’s bank, read without a quote, against the enrolled values.',
+      'The registers of the policy’s bank, read without a quote, against the reference policy and the enrolled values.',
     neededFor: 'A node whose enforced registers differ is contraindicated and cut off.',
     usualCause:
       'Firmware, boot loader or kernel changed, or a program extended a register after boot.',
@@ -164,15 +170,34 @@ const pcrs: Check = {
   limitMs: TPM_LIMIT_MS,
   run: async (context) => {
     const { policy } = await context.policy();
-    const { reference } = (await context.enrolment()).enrolment;
+    const enrolled = (await context.enrolment()).enrolment.reference;
+    const reference = await context.reference();
     const values = await (await context.tpm()).readPcrs(policy.bank, quotedPcrs(policy));
     const found = [
       bankCheck(policy.bank, values),
-      ...referenceChecks(policy, reference, values, undefined),
+      ...referenceChecks(unnamedBy(reference, policy), enrolled, values, undefined),
+      ...(reference === undefined ? [] : await shortfallsOf(context, reference, policy, values)),
     ];
-    return verdict(pcrs, found, `${values.size} registers in ${policy.bank} are as enrolled`);
+    return verdict(pcrs, found, `${values.size} registers in ${policy.bank} are as expected`);
   },
 };
+
+/** What a peer would find wrong with this boot, by the log that this node would send. */
+async function shortfallsOf(
+  context: Context,
+  reference: ReferencePolicy,
+  policy: AttestationPolicy,
+  quoted: PcrValues,
+): Promise<Appraised[]> {
+  const checks = bootChecks({
+    policy: strictest(reference, policy),
+    eventLog: await readEventLog((await context.config()).tpm.eventLog),
+    bank: policy.bank,
+    quoted,
+    atMs: context.clock.wallMs(),
+  });
+  return checks.filter(({ ceiling }) => ceiling !== 'affirming');
+}
 
 const eventLog: Check = {
   id: 'event-log',

@@ -6,6 +6,7 @@ import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import { jcs, type Json } from '#agent/base/jcs.ts';
 import type { AttestationPolicy } from '#attest/policy.ts';
+import type { ReferencePolicy } from '#attest/policy/document.ts';
 import type { TpmClock } from '#attest/tpm/attest.ts';
 import { verifyEvidence, type Appraisal } from '#attest/verify.ts';
 import { z } from 'zod';
@@ -30,6 +31,8 @@ export interface ExaminerOptions extends EnrolmentOptions {
   readonly bus: Bus;
   readonly subjects: Subjects;
   readonly policy: AttestationPolicy;
+  /** Decides about the registers that it names, in place of enrolled values. */
+  readonly reference: ReferencePolicy | undefined;
   readonly history: RecordHistory;
   readonly clock: Clock;
   /** Evidence on a record older than this is refused. */
@@ -103,7 +106,7 @@ export class Examiner {
    * given a challenge may not have heard of the record behind it yet.
    */
   async appraise(node: NodeName, sid: Sid, evidence: unknown, fresh?: string): Promise<Examined> {
-    const { domain, cluster, policy, history, clock, maxAgeMs } = this.#options;
+    const { domain, cluster, policy, reference, history, clock, maxAgeMs } = this.#options;
     const shape = evidenceShape.safeParse(evidence);
     if (!shape.success) return { known: false, why: 'its evidence is malformed' };
     let statement: Statement;
@@ -128,6 +131,7 @@ export class Examiner {
       expected: { node, domain, cluster, statementHash: sha256(statement.bytes) },
       enrolment,
       policy,
+      reference,
       acceptableBases: (basis) => basis === fresh || history.acceptable(basis, nowMs, maxAgeMs),
       nowMs,
     });

@@ -4,6 +4,7 @@ import { signingKeyId, type SigningPublic } from '#agent/base/asymmetric.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { oneLine, pairs, table } from '#agent/api/columns.ts';
 import type { ReportAppraisal, Told } from '#attest/reportVerify.ts';
+import { trustVector } from '#attest/trustVector.ts';
 
 /** The payload of a `Verification` document, of a report judged under `owners`. */
 export function verificationOf(
@@ -14,6 +15,7 @@ export function verificationOf(
   const error = refusalOf(appraisal);
   return {
     verdict,
+    vector: trustVector(checks),
     ...(error ? { error } : {}),
     report: { sha256: digest, ...(told ? { keyId: told.keyId } : {}) },
     ...(told

@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
+import { concat } from '#agent/base/bytes.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { flipped } from '#attest/testdata/hostile.ts';
+import { uefiVariable } from '#attest/testdata/uefi.ts';
 import { checkEventLog } from './check.ts';
+import { SHIM_LOCK } from './guid.ts';
 import { parseEventLog } from './parse.ts';
 import { replay } from './replay.ts';
 import { writeEventLog } from './write.ts';
@@ -58,4 +61,13 @@ it('checkEventLog() names the events whose data was edited, five at most', () =>
   expect(checks[1]).toMatchObject({ name: 'event log data', result: 'fail', ceiling: 'warning' });
   expect(checks[1]?.text).toContain('event 5 (EV_EFI_VARIABLE_DRIVER_CONFIG, PCR 7)');
   expect(checks[1]?.text).toContain('and 3 more');
+});
+
+it('checkEventLog() does not hold the stray byte of old shim against a node', () => {
+  const data = uefiVariable(SHIM_LOCK, 'Shim', Uint8Array.of(0x30, 0));
+  const type = 'EV_EFI_VARIABLE_AUTHORITY';
+  const shim = { pcr: 7, type, data: concat(data, Uint8Array.of(7)), measured: data };
+  const bytes = writeEventLog([shim], ['sha256']);
+  const values = replay(parseEventLog(bytes), 'sha256');
+  expect(results(bytes, values)).toEqual(['pass, affirming', 'pass, affirming']);
 });

@@ -65,6 +65,13 @@ it('parseEventLog() refuses algorithms with sizes that are not theirs, none, and
   expect(() => parseEventLog(wrongSize)).toThrow('sha1 digests of 21 bytes');
 });
 
+it('parseEventLog() refuses more events than any boot has', () => {
+  const event = legacy(8, 0x0d, Buffer.alloc(1, 7));
+  const events = (count: number) => Buffer.concat(Array.from({ length: count }, () => event));
+  expect(parseEventLog(events(16_384)).events).toHaveLength(16_384);
+  expect(() => parseEventLog(events(16_385))).toThrow('more than 16384 events');
+});
+
 it('parseEventLog() ends in one error on any bytes', () => {
   fc.assert(fc.property(hostile(log), (bytes) => void outcome(parseEventLog, bytes)));
 });

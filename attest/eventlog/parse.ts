@@ -7,11 +7,12 @@ import { algText, hashById, hashByName, type HashName } from '#attest/tpm/algori
 import { EV_NO_ACTION } from './types.ts';
 
 /** No firmware writes this many; real logs have a few hundred. */
-const MAX_EVENTS = 65_536;
+const MAX_EVENTS = 16_384;
 const MAX_ALGORITHMS = 16;
 /** PCRs a PC TPM has (PTP 4.6.1). */
 const PCR_COUNT = 24;
 
+/** One event, as written. */
 export interface LogEvent {
   /** Position in the log, the header being 0. */
   readonly index: number;
@@ -23,13 +24,18 @@ export interface LogEvent {
   readonly data: Buffer;
 }
 
+/** A log, as written. */
 export interface EventLog {
   readonly format: 'crypto-agile' | 'legacy';
   /** Banks that the log speaks for and Tidelock knows, in the order of its header. */
   readonly banks: readonly HashName[];
+  /** TPM_ALG_ID of the banks that Tidelock does not know: they are skipped. */
+  readonly unknownAlgorithms: readonly number[];
   readonly events: readonly LogEvent[];
   /** Bytes after the last event: padding of 00 or ff, or too few for an event. */
   readonly trailingBytes: number;
+  /** True when these are all 00 or all ff. */
+  readonly padded: boolean;
   /** Locality that started PCR 0, when the log states it. */
   readonly startupLocality: number | undefined;
 }
@@ -46,15 +52,19 @@ export function parseEventLog(bytes: Bytes): EventLog {
   const crypto = algorithms !== undefined;
   const events = [first];
   const next = crypto ? (i: number) => agileEvent(cursor, i, algorithms) : legacyAt(cursor);
-  while (!isTail(cursor, crypto)) {
+  const smallest = crypto ? SMALLEST_AGILE_BYTES : SMALLEST_LEGACY_BYTES;
+  const padding = paddingBytes(bytes);
+  while (cursor.remaining >= smallest && cursor.remaining > padding) {
     if (events.length === MAX_EVENTS) cursor.fail(`more than ${MAX_EVENTS} events`);
     events.push(next(events.length));
   }
   return {
     format: crypto ? 'crypto-agile' : 'legacy',
     banks: crypto ? algorithms.flatMap(({ id }) => hashById(id)?.name ?? []) : ['sha1'],
+    unknownAlgorithms: (algorithms ?? []).map(({ id }) => id).filter((id) => !hashById(id)),
     events,
     trailingBytes: cursor.remaining,
+    padded: cursor.remaining > 0 && cursor.remaining <= padding,
     startupLocality: localityOf(events),
   };
 }
@@ -142,13 +152,19 @@ function specIdOf({ type, data }: LogEvent): readonly DeclaredAlgorithm[] | unde
   return algorithms; // vendor information follows, which some firmware leaves out of the size
 }
 
-/** Smallest event: PCR, type, digest count and size; or PCR, type, SHA-1 digest and size. */
-function isTail(cursor: Cursor, crypto: boolean): boolean {
-  const smallest = crypto ? 16 : 32;
-  if (cursor.remaining < smallest) return true;
-  const rest = cursor.peekRest();
-  const [byte] = rest;
-  return (byte === 0x00 || byte === 0xff) && rest.every((other) => other === byte);
+/** PCR, type, digest count and size. */
+const SMALLEST_AGILE_BYTES = 16;
+/** PCR, type, SHA-1 digest and size. */
+const SMALLEST_LEGACY_BYTES = 32;
+
+/**
+ * Length of the run of 00 or ff that ends the log: memory that firmware set aside and did not use. It is
+ * looked for once, because an event may begin like padding and a log may be full of such events.
+ */
+function paddingBytes(bytes: Bytes): number {
+  const last = bytes.at(-1);
+  if (last !== 0x00 && last !== 0xff) return 0;
+  return bytes.length - 1 - bytes.findLastIndex((byte) => byte !== last);
 }
 
 const STARTUP_LOCALITY = Buffer.from('StartupLocality\0', 'latin1');

@@ -1,9 +1,9 @@
 // Replays a log into PCR values, and tells per event whether its digest covers its data.
 import { hash } from 'node:crypto';
-import { concat, equal } from '#agent/base/bytes.ts';
+import { concat, equal, type Bytes } from '#agent/base/bytes.ts';
 import { hashByName, type HashName } from '#attest/tpm/algorithms.ts';
 import type { EventLog, LogEvent } from './parse.ts';
-import { EV_NO_ACTION, eventTypeName, promisesDigestOfData } from './types.ts';
+import { EV_NO_ACTION, eventTypeName, eventTypeNumber, promisesDigestOfData } from './types.ts';
 
 /** One extension (TPM 2.0 Part 1 17.4): H(old || digest). */
 export const extend = (bank: HashName, value: Buffer, digest: Buffer): Buffer =>
@@ -23,17 +23,28 @@ export function replay(log: EventLog, bank: HashName): Map<number, Buffer> {
   return values;
 }
 
-function startValue({ startupLocality }: EventLog, bank: HashName, pcr: number): Buffer {
+/** A hardware root of trust that measured before TPM2_Startup leaves 4 (TPM 2.0 Part 3 22.10). */
+const HCRTM_LOCALITY = 4;
+const EV_EFI_HCRTM_EVENT = eventTypeNumber('EV_EFI_HCRTM_EVENT');
+
+function startValue({ startupLocality, events }: EventLog, bank: HashName, pcr: number): Buffer {
   const value = Buffer.alloc(hashByName(bank).sizeBytes);
-  if (pcr === 0 && startupLocality !== undefined) value[value.length - 1] = startupLocality;
+  if (pcr !== 0) return value;
+  const first = events.find((event) => event.pcr === 0 && event.type !== EV_NO_ACTION);
+  const hardware = first?.type === EV_EFI_HCRTM_EVENT ? HCRTM_LOCALITY : 0;
+  value[value.length - 1] = startupLocality ?? hardware;
   return value;
 }
 
-/** True when every known digest of the event is that of its data. */
-export const isDataCovered = ({ digests, data }: LogEvent): boolean =>
+/** True when every known digest of the event is that of `bytes`. */
+export const measures = ({ digests }: Pick<LogEvent, 'digests'>, bytes: Bytes): boolean =>
   digests.size > 0 &&
-  [...digests].every(([bank, digest]) => equal(digest, hash(bank, data, 'buffer')));
+  [...digests].every(([bank, digest]) => equal(digest, hash(bank, bytes, 'buffer')));
 
+/** True when that is so of its data. */
+export const isDataCovered = (event: LogEvent): boolean => measures(event, event.data);
+
+/** An event that departs from what its type promises. */
 export interface LogFinding {
   readonly event: number;
   readonly pcr: number;

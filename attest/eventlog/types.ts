@@ -42,6 +42,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [0x8000_00e4, 'EV_EFI_SPDM_DEVICE_AUTHORITY'],
 ]);
 
+/** The one type that extends nothing. */
 export const EV_NO_ACTION = 0x0000_0003;
 
 const NUMBERS: ReadonlyMap<string, number> = new Map(
@@ -51,6 +52,9 @@ const NUMBERS: ReadonlyMap<string, number> = new Map(
 /** `EV_SEPARATOR`, or `0x12345678` for a type that the profile does not list. */
 export const eventTypeName = (type: number): string =>
   NAMES.get(type) ?? `0x${type.toString(16).padStart(8, '0')}`;
+
+/** True for a type that the profile lists. */
+export const isListedType = (type: number): boolean => NAMES.has(type);
 
 /** Inverse of eventTypeName for listed types. Errors: RangeError. */
 export function eventTypeNumber(name: string): number {
@@ -72,5 +76,6 @@ const DIGEST_OF_DATA: ReadonlySet<string> = new Set([
   'EV_EFI_VARIABLE_AUTHORITY',
 ]);
 
+/** True for a type whose digest is that of the event data. */
 export const promisesDigestOfData = (type: number): boolean =>
   DIGEST_OF_DATA.has(eventTypeName(type));

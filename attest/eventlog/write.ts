@@ -4,6 +4,7 @@ import { concat, utf8, type Bytes } from '#agent/base/bytes.ts';
 import { hashByName, type HashName } from '#attest/tpm/algorithms.ts';
 import { EV_NO_ACTION, eventTypeNumber } from './types.ts';
 
+/** One event to write. */
 export interface EventToWrite {
   readonly pcr: number;
   /** A name of types.ts: `EV_SEPARATOR`. */

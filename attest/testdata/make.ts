@@ -12,7 +12,7 @@ import type { NodeName } from '#agent/base/brands.ts';
 import { b64url, hex, utf8 } from '#agent/base/bytes.ts';
 import { run } from '#agent/base/run.ts';
 import { documentHash, type SignedDocument } from '#agent/base/signed.ts';
-import { readEkAuthorities } from '#attest/ek.ts';
+import { readEkAuthorities } from '#attest/roots/read.ts';
 import { enrolNode } from '#attest/enrol.ts';
 import type { Enrolment } from '#attest/enrolment.ts';
 import { writeEventLog } from '#attest/eventlog/write.ts';

@@ -12,7 +12,7 @@ import {
 } from '#agent/base/asymmetric.ts';
 import { b64url } from '#agent/base/bytes.ts';
 import { jcs } from '#agent/base/jcs.ts';
-import { readEkAuthorities } from '#attest/ek.ts';
+import { readEkAuthorities } from '#attest/roots/read.ts';
 import {
   FIXTURE_CLUSTER,
   FIXTURE_DOMAIN,

@@ -6,7 +6,7 @@ import { decodeSigningPublic, type SigningKey } from '#agent/base/asymmetric.ts'
 import type { Sid } from '#agent/base/brands.ts';
 import { fromB64url, hex, sha256, truncate, utf8, type Bytes } from '#agent/base/bytes.ts';
 import type { SignedDocument } from '#agent/base/signed.ts';
-import { certificatesOf } from '#attest/ek.ts';
+import { certificatesOf } from '#attest/roots/read.ts';
 import { reportText, signReport, type ReportRequest } from '#attest/report.ts';
 import type { ReportQuestion } from '#attest/reportVerify.ts';
 import { FIXTURE_CLUSTER, FIXTURE_DOMAIN, FIXTURE_NODE } from './make.ts';

@@ -22,6 +22,8 @@ export interface LogTruth {
   readonly events: number;
   readonly trailing_bytes: number;
   readonly startup_locality: number | null;
+  /** Contents of the SecureBoot variable as logged, hex; null when it is not. */
+  readonly secureboot_var: string | null;
   readonly pcrs: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly digest_ne_hash_of_data: readonly (readonly [event: number, pcr: number])[];
   readonly error?: string;
@@ -46,6 +48,24 @@ export interface QuoteTruth {
   readonly nonce_matches: boolean;
   readonly pcr_digest_matches?: boolean;
   readonly ak_name?: string;
+}
+
+/** What the origin's own tests say of an event log, each where they say it. */
+export interface LogStated {
+  /** Hex by bank, in the order of the boot. */
+  readonly efi_app_digests?: Readonly<Record<string, readonly string[]>>;
+  /** As a Go string literal, without its quotes. */
+  readonly kernel_cmdline?: string;
+  readonly rtmr?: Readonly<Record<string, string>>;
+}
+
+/** Stated truth of an event log; empty where the origin states none. */
+export function logStated(path: string): LogStated {
+  const all = JSON.parse(vectorText('TRUTH.json')) as Record<
+    string,
+    { readonly stated?: LogStated }
+  >;
+  return all[path]?.stated ?? {};
 }
 
 interface TruthEntry<T> {

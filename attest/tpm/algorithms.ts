@@ -1,8 +1,9 @@
 // Numbers of TPM 2.0 Part 2 6.3 (TPM_ALG_ID) and 6.4 (TPM_ECC_CURVE), and their names here. Constants
 // only; an algorithm that is not listed is not accepted anywhere.
 
-/** A hash that may name a PCR bank, an object or a signature scheme. */
-export type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512';
+/** Hashes that may name a PCR bank, an object or a signature scheme. */
+export const HASH_NAMES = ['sha1', 'sha256', 'sha384', 'sha512'] as const;
+export type HashName = (typeof HASH_NAMES)[number];
 
 export interface HashAlgorithm {
   readonly id: number;
@@ -27,6 +28,10 @@ const BY_NAME: Readonly<Record<HashName, HashAlgorithm>> = {
 export const hashById = (id: number): HashAlgorithm | undefined =>
   HASHES.find((hash) => hash.id === id);
 
+/** By the size of its digest. */
+export const hashBySize = (sizeBytes: number): HashAlgorithm | undefined =>
+  HASHES.find((hash) => hash.sizeBytes === sizeBytes);
+
 export const hashByName = (name: HashName): HashAlgorithm => BY_NAME[name];
 
 export const ALG = {
@@ -50,16 +55,22 @@ export interface Curve {
   readonly id: number;
   /** JWK name (RFC 7518 6.2.1.1). */
   readonly name: 'P-256' | 'P-384' | 'P-521';
+  /** `asymmetricKeyDetails.namedCurve` of node:crypto. */
+  readonly openSslName: string;
   readonly sizeBytes: number;
 }
 
 const CURVES: readonly Curve[] = [
-  { id: 0x0003, name: 'P-256', sizeBytes: 32 },
-  { id: 0x0004, name: 'P-384', sizeBytes: 48 },
-  { id: 0x0005, name: 'P-521', sizeBytes: 66 },
+  { id: 0x0003, name: 'P-256', openSslName: 'prime256v1', sizeBytes: 32 },
+  { id: 0x0004, name: 'P-384', openSslName: 'secp384r1', sizeBytes: 48 },
+  { id: 0x0005, name: 'P-521', openSslName: 'secp521r1', sizeBytes: 66 },
 ];
 
 export const curveById = (id: number): Curve | undefined => CURVES.find((curve) => curve.id === id);
+
+/** By the name that OpenSSL has for it. */
+export const curveByOpenSslName = (name: string): Curve | undefined =>
+  CURVES.find(({ openSslName }) => openSslName === name);
 
 /** `0x0023`, for error texts. */
 export const algText = (id: number): string => `0x${id.toString(16).padStart(4, '0')}`;

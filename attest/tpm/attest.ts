@@ -45,6 +45,8 @@ export interface QuoteInfo {
 }
 
 export interface TpmsAttest {
+  /** TPM_ST. */
+  readonly typeId: number;
   /** `TPM_ST_ATTEST_QUOTE`, or another kind that is no quote. */
   readonly type: string;
   readonly qualifiedSigner: Buffer;
@@ -72,7 +74,7 @@ export function parseAttest(bytes: Bytes): TpmsAttest {
   const extraData = cursor.sized();
   const clock = clockOf(cursor);
   const firmwareVersion = cursor.take(8).toString('hex');
-  const common = { type, qualifiedSigner, extraData, clock, firmwareVersion };
+  const common = { typeId, type, qualifiedSigner, extraData, clock, firmwareVersion };
   if (typeId !== QUOTE) return { ...common, quote: undefined };
   const quote = { selections: selectionsOf(cursor), pcrDigest: cursor.sized() };
   cursor.end();

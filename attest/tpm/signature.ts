@@ -4,7 +4,7 @@ import { verifyTpmSignature } from '#agent/base/asymmetric.ts';
 import { concat, type Bytes } from '#agent/base/bytes.ts';
 import { Cursor } from '#attest/cursor.ts';
 import { ALG, algText, hashById, type HashAlgorithm } from './algorithms.ts';
-import type { TpmPublic } from './public.ts';
+import type { EccPublic, RsaPublic } from './public.ts';
 
 export type TpmSignature =
   | { readonly scheme: 'RSASSA' | 'RSAPSS'; readonly hash: HashAlgorithm; readonly value: Buffer }
@@ -14,6 +14,11 @@ export type TpmSignature =
       readonly r: Buffer;
       readonly s: Buffer;
     };
+
+/** What is needed of a key to verify: a TpmPublic has it, and so has a bare key, bound to no scheme. */
+export type VerifyingKey =
+  | Pick<RsaPublic, 'type' | 'scheme' | 'key'>
+  | Pick<EccPublic, 'type' | 'scheme' | 'key' | 'curve'>;
 
 /**
  * Reads a TPMT_SIGNATURE (TPM 2.0 Part 2 11.3.4): RSASSA, RSAPSS or ECDSA.
@@ -36,7 +41,11 @@ export function parseSignature(bytes: Bytes): TpmSignature {
 }
 
 /** True when `signature` over `message` verifies under `key`, in the scheme that `key` is bound to. */
-export function verifySignature(key: TpmPublic, signature: TpmSignature, message: Bytes): boolean {
+export function verifySignature(
+  key: VerifyingKey,
+  signature: TpmSignature,
+  message: Bytes,
+): boolean {
   if (key.scheme !== undefined) {
     const sameScheme = SCHEMES.get(key.scheme.id) === signature.scheme;
     if (!sameScheme || key.scheme.hash !== signature.hash) return false;

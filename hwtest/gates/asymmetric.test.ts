@@ -38,8 +38,16 @@ const PACKAGES = /^(@hpke\/|mlkem|@noble\/(curves|post-quantum)|@nats-io\/nkeys)
 
 /** File -> names it may use all the same, and why they are not on the data path. */
 const PARSING_ONLY: Readonly<Record<string, readonly string[]>> = {
-  // Parses EK certificates and checks their chain, once per certificate and enrolment.
-  'attest/ek.ts': ['X509Certificate'],
+  // Parses certificates in evidence, once per appraisal.
+  'attest/x509/certificate.ts': ['X509Certificate'],
+  // Makes the TDX quotes and the collateral of tests; nothing of the product imports it.
+  'attest/testdata/tdx.ts': ['sign'],
+  // Makes the quotes of tests; nothing of the product imports it.
+  'attest/testdata/quote.ts': ['sign'],
+  // Makes the certificates of tests; nothing of the product imports it.
+  'attest/testdata/certificate.ts': ['generateKeyPairSync', 'sign', 'X509Certificate'],
+  // Makes the Nitro documents of tests; nothing of the product imports it.
+  'attest/testdata/nitro.ts': ['sign'],
 };
 
 const product = sourceFiles((path) => isProduct(path) && !path.startsWith('hwtest/'));

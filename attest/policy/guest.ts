@@ -1,0 +1,40 @@
+// What a reference policy asks of SEV-SNP and TDX guests, for those who judge one. A file that is such a
+// guest's policy itself passes as it is: then its reader vouches for it, and no owner.
+import type { SigningPublic } from '#agent/base/asymmetric.ts';
+import { utf8, type Bytes } from '#agent/base/bytes.ts';
+import { TidelockError } from '#agent/base/errors.ts';
+import { canonical } from '#agent/base/jcs.ts';
+import { readReferencePolicy, REFERENCE_KIND } from './document.ts';
+
+/**
+ * The JSON of a guest's policy, out of either file.
+ * Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID; POLICY_INVALID when it asks nothing of such guests.
+ */
+export function guestPolicy(
+  bytes: Bytes,
+  section: 'snp' | 'tdx',
+  owners: readonly SigningPublic[],
+): Bytes {
+  const document = documentIn(bytes);
+  if (document === undefined) return bytes;
+  const reference = readReferencePolicy(document, owners);
+  const policy = reference[section];
+  if (policy !== undefined) return utf8(canonical(policy));
+  throw new TidelockError('POLICY_INVALID', {
+    op: 'evidence.policy',
+    message: `Cannot judge by reference policy ${reference.name}: it has no section ${section}`,
+    hint: 'Add one to its draft, and have an owner sign that: docs/evidence/policy.md.',
+  });
+}
+
+/** Undefined for whatever does not say that it is a reference policy. */
+function documentIn(bytes: Bytes): unknown {
+  try {
+    const json: unknown = JSON.parse(Buffer.from(bytes).toString());
+    const isReference =
+      typeof json === 'object' && json !== null && 'kind' in json && json.kind === REFERENCE_KIND;
+    return isReference ? json : undefined;
+  } catch {
+    return undefined; // its reader says what is wrong with it
+  }
+}

@@ -1,0 +1,69 @@
+// Judges the HCL report that came with a quote: that it speaks for the key which signed the quote, and
+// that real hardware made it, as far as certificates are there to tell.
+import type { X509Certificate } from 'node:crypto';
+import { equal, hex } from '#agent/base/bytes.ts';
+import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
+import { NO_SNP_POLICY, type SnpPolicy } from '#attest/snp/policy.ts';
+import { verifySnpReport } from '#attest/snp/verify.ts';
+import type { HclReport } from './hcl.ts';
+import type { AttestationKey } from './key.ts';
+
+export interface HclEvidence {
+  readonly report: HclReport;
+  /** VCEK, ASK and ARK; none: the hardware report is not judged. */
+  readonly certificates: readonly X509Certificate[];
+  /** What is asked of the SNP report; undefined: as attest/snp/ does without one. */
+  readonly policy?: SnpPolicy | undefined;
+  /** Unix milliseconds. */
+  readonly atMs: number;
+}
+
+export interface HclAppraisal {
+  readonly checks: readonly Check[];
+  /** Of the hardware report, and of the runtime data that it binds. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** Errors: EVIDENCE_MALFORMED when the hardware report is none. */
+export function judgeHcl(evidence: HclEvidence, signer: AttestationKey): HclAppraisal {
+  const { report } = evidence;
+  const bound = bindingCheck(report, signer);
+  if (report.kind === 'TDX' || evidence.certificates.length === 0) {
+    return {
+      checks: [bound, notChecked('hardware report', unjudged(report), 'warning')],
+      claims: {},
+    };
+  }
+  const { certificates, atMs } = evidence;
+  const asked = evidence.policy ?? NO_SNP_POLICY;
+  const policy = { ...asked, report_data: [hex(report.runtimeDigest)] };
+  const hardware = verifySnpReport({ report: report.hardware, certificates, policy, atMs });
+  const checks = hardware.checks.map((check) => ({ ...check, name: `SNP ${check.name}` }));
+  const isAuthentic = Object.keys(hardware.claims).length > 0;
+  if (!isAuthentic || bound.result !== 'pass') return { checks: [bound, ...checks], claims: {} };
+  return {
+    checks: [about('instance-identity', bound), ...checks],
+    claims: { snp: hardware.claims, runtime_data: report.runtime },
+  };
+}
+
+function bindingCheck(report: HclReport, signer: AttestationKey): Check {
+  const name = 'HCL report';
+  const { key, kind } = report;
+  if (!equal(report.reportData, report.runtimeDigest)) {
+    const text = `The runtime data is not what the ${kind} report was made over: it was changed, or is of another boot.`;
+    return fail(name, text);
+  }
+  if (!key.verifying.key.equals(signer.verifying.key)) {
+    return fail(
+      name,
+      'The key that signed the quote is not the HCLAkPub of the report: another TPM.',
+    );
+  }
+  return pass(name, `The ${kind} report was made over runtime data that names the signing key.`);
+}
+
+const unjudged = ({ kind }: HclReport): string =>
+  kind === 'TDX'
+    ? 'A TDREPORT carries a MAC that only its own machine can check. Judge the TDX quote of the machine with `tidelock evidence tdx`.'
+    : 'Without the certificate of the VCEK nothing says that AMD hardware made the SNP report. Give it with --vek.';

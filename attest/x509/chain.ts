@@ -1,0 +1,65 @@
+// Whether a certificate chains to a self-signed one among those that somebody trusts (RFC 5280 6.1, as
+// far as makers of TPMs and processors use it). It knows nothing of what the certificate is for.
+import type { X509Certificate } from 'node:crypto';
+import { certificateSignedBy } from '#agent/base/asymmetric.ts';
+
+const MAX_DEPTH = 5;
+
+export type Chain =
+  /** From the certificate's issuer to the root. */
+  | { readonly trusted: true; readonly issuers: readonly X509Certificate[] }
+  | { readonly trusted: false; readonly why: string };
+
+/**
+ * Looks for a path from `certificate` to a self-signed CA among `authorities`, each certificate of it
+ * valid at `atMs` (Unix milliseconds), at most 5 issuers long.
+ */
+export const chainTo = (
+  certificate: X509Certificate,
+  authorities: readonly X509Certificate[],
+  atMs: number,
+): Chain => climb(certificate, authorities, atMs, []);
+
+function climb(
+  certificate: X509Certificate,
+  authorities: readonly X509Certificate[],
+  atMs: number,
+  issuers: readonly X509Certificate[],
+): Chain {
+  const date = outOfDate(certificate, atMs);
+  if (date !== undefined) return { trusted: false, why: date };
+  if (issuers.length > 0 && isSelfSigned(certificate)) return { trusted: true, issuers };
+  if (issuers.length === MAX_DEPTH)
+    return { trusted: false, why: `more than ${MAX_DEPTH} issuers` };
+  const named = authorities.filter((ca) => ca.ca && certificate.checkIssued(ca));
+  const signers = named.filter((ca) => certificateSignedBy(certificate, ca));
+  let refusal = issuerMissing(certificate, named.length > 0, authorities.length);
+  for (const signer of signers) {
+    const found = climb(signer, authorities, atMs, [...issuers, signer]);
+    if (found.trusted) return found; // the same CA may be there twice, cross-signed or renewed
+    refusal = found.why;
+  }
+  return { trusted: false, why: refusal };
+}
+
+export const isSelfSigned = (certificate: X509Certificate): boolean =>
+  certificate.subject === certificate.issuer && certificateSignedBy(certificate, certificate);
+
+function issuerMissing(certificate: X509Certificate, named: boolean, count: number): string {
+  const issuer = oneLine(certificate.issuer);
+  return named
+    ? `the signature of "${issuer}" does not verify`
+    : `its issuer "${issuer}" is not among the ${count} authorities`;
+}
+
+/** Why a certificate does not count at `atMs` (Unix milliseconds); undefined when it does. */
+export function outOfDate(certificate: X509Certificate, atMs: number): string | undefined {
+  const { validFrom, validTo, validFromDate, validToDate } = certificate;
+  const name = oneLine(certificate.subject) || 'the certificate';
+  if (atMs < validFromDate.getTime()) return `"${name}" is not valid before ${validFrom}`;
+  if (atMs > validToDate.getTime()) return `"${name}" expired ${validTo}`;
+  return undefined;
+}
+
+/** A distinguished name on one line. */
+export const oneLine = (name: string | undefined): string => (name ?? '').replaceAll('\n', ', ');
