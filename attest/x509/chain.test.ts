@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { asymmetricCounts } from '#agent/base/asymmetric.ts';
+import { makeCertificate, makeKeys, type Issuer, type Name } from '#attest/testdata/certificate.ts';
+import { chainTo } from './chain.ts';
+
+const AT = Date.UTC(2026, 0, 1);
+const named = (CN: string): Name => ({ CN });
+const ca = (subject: Name, keys: Issuer['keys'], issuer?: Issuer) =>
+  makeCertificate({ subject, keys, ca: true, ...(issuer && { issuer }) });
+
+test('chainTo() finds the root over as many as five issuers and not over six', () => {
+  const root = ca(named('root'), makeKeys('P-256'));
+  const all = [root];
+  for (let n = 1; n <= 5; n += 1) all.push(ca(named(`ca ${n}`), makeKeys('P-256'), all[n - 1]));
+  const under = (issuer: Issuer | undefined) =>
+    makeCertificate({
+      subject: named('leaf'),
+      keys: makeKeys('P-256'),
+      ...(issuer && { issuer }),
+    }).x509;
+  const authorities = all.map(({ x509 }) => x509);
+  expect(chainTo(under(all[4]), authorities, AT)).toMatchObject({ trusted: true });
+  expect(chainTo(under(all[5]), authorities, AT)).toEqual({
+    trusted: false,
+    why: 'more than 5 issuers',
+  });
+});
+
+test('chainTo() takes the one of two paths that ends at a root', () => {
+  const keys = makeKeys('P-256');
+  const root = ca(named('root'), makeKeys('P-256'));
+  const nowhere: Issuer = { subject: named('nobody'), keys: makeKeys('P-256') };
+  const paths = [ca(named('cross'), keys, nowhere), ca(named('cross'), keys, root)];
+  const leaf = makeCertificate({
+    subject: named('leaf'),
+    keys: makeKeys('P-256'),
+    issuer: { subject: named('cross'), keys },
+  });
+  for (const cross of [paths, paths.toReversed()]) {
+    const authorities = [...cross, root].map(({ x509 }) => x509);
+    const found = chainTo(leaf.x509, authorities, AT);
+    expect(found.trusted && found.issuers.map(({ subject }) => subject)).toEqual([
+      'CN=cross',
+      'CN=root',
+    ]);
+  }
+});
+
+test('chainTo() tries certificates that sign each other once at each depth, not in every order', () => {
+  const keys = makeKeys('P-256');
+  const [one, two] = ['one', 'two'].map((name): Issuer => ({ subject: named(name), keys }));
+  const leaf = makeCertificate({
+    subject: named('leaf'),
+    keys: makeKeys('P-256'),
+    ...(one && { issuer: one }),
+  });
+  const mesh = Array.from({ length: 8 }, () => [
+    ca(named('one'), keys, two).x509,
+    ca(named('two'), keys, one).x509,
+  ]).flat();
+  const before = asymmetricCounts().total;
+  expect(chainTo(leaf.x509, mesh, AT).trusted).toBe(false);
+  expect(asymmetricCounts().total - before).toBeLessThan(1000); // 8^5 would be 32,768
+});
