@@ -18,14 +18,21 @@ export const chainTo = (
   certificate: X509Certificate,
   authorities: readonly X509Certificate[],
   atMs: number,
-): Chain => climb(certificate, authorities, atMs, []);
+): Chain => climb(certificate, { authorities, atMs, tried: new Map() }, []);
+
+interface Search {
+  readonly authorities: readonly X509Certificate[];
+  readonly atMs: number;
+  /** How far up the search came to a certificate in vain, and why: from as far it would again. */
+  readonly tried: Map<X509Certificate, { readonly depth: number; readonly why: string }>;
+}
 
 function climb(
   certificate: X509Certificate,
-  authorities: readonly X509Certificate[],
-  atMs: number,
+  search: Search,
   issuers: readonly X509Certificate[],
 ): Chain {
+  const { authorities, atMs, tried } = search;
   const date = outOfDate(certificate, atMs);
   if (date !== undefined) return { trusted: false, why: date };
   if (issuers.length > 0 && isSelfSigned(certificate)) return { trusted: true, issuers };
@@ -35,9 +42,16 @@ function climb(
   const signers = named.filter((ca) => certificateSignedBy(certificate, ca));
   let refusal = issuerMissing(certificate, named.length > 0, authorities.length);
   for (const signer of signers) {
-    const found = climb(signer, authorities, atMs, [...issuers, signer]);
+    const depth = issuers.length + 1;
+    const before = tried.get(signer);
+    if (before !== undefined && before.depth <= depth) {
+      refusal = before.why;
+      continue;
+    }
+    const found = climb(signer, search, [...issuers, signer]);
     if (found.trusted) return found; // the same CA may be there twice, cross-signed or renewed
     refusal = found.why;
+    tried.set(signer, { depth, why: refusal });
   }
   return { trusted: false, why: refusal };
 }
