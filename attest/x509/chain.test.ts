@@ -62,3 +62,18 @@ test('chainTo() tries certificates that sign each other once at each depth, not 
   expect(chainTo(leaf.x509, mesh, AT).trusted).toBe(false);
   expect(asymmetricCounts().total - before).toBeLessThan(1000); // 8^5 would be 32,768
 });
+
+test('chainTo() finds a short way after a long one came to its end too far up', () => {
+  const keys = makeKeys('P-256');
+  const root = ca(named('root'), keys);
+  const middle = ca(named('middle'), keys, root);
+  const [d, c, b] = ['d', 'c', 'b'].reduce(
+    (all, name) => [...all, ca(named(name), keys, all.at(-1) ?? middle)],
+    [] as ReturnType<typeof ca>[],
+  );
+  if (!b || !c || !d) throw new Error('not made');
+  const long = ca(named('middle'), keys, b); // leaf < middle < b < c < d < middle < root is too long
+  const leaf = makeCertificate({ subject: named('leaf'), keys, issuer: middle });
+  const authorities = [long, b, c, d, middle, root].map(({ x509 }) => x509);
+  expect(chainTo(leaf.x509, authorities, AT)).toMatchObject({ trusted: true });
+});

@@ -3,7 +3,7 @@
 import { Session, type Profiler } from 'node:inspector';
 
 /** Folders whose code counts: that of the fuzzer itself runs otherwise each time. */
-const OURS = /\/(?:attest|agent\/base)\//;
+const OURS = /\/(?:attest|agent\/base)\/|\/hwtest\/fuzz\/planted\.ts$/;
 
 /** Offsets into the source of each script, by URL. */
 export type News = Map<string, Set<number>>;
@@ -41,10 +41,6 @@ export class Coverage {
     return explained;
   }
 
-  close(): void {
-    this.#session.disconnect();
-  }
-
   #take(): readonly Profiler.ScriptCoverage[] {
     let taken: readonly Profiler.ScriptCoverage[] = [];
     this.#session.post('Profiler.takePreciseCoverage', (error, answer) => {
@@ -57,7 +53,7 @@ export class Coverage {
   *#look(): Generator<readonly [url: string, offset: number]> {
     for (const { url, functions } of this.#take()) {
       if (!OURS.test(url)) continue;
-      for (const { ranges } of functions) for (const at of offsetsOf(ranges)) yield [url, at];
+      for (const at of offsetsOf(functions)) yield [url, at];
     }
   }
 
@@ -71,12 +67,14 @@ export class Coverage {
   }
 }
 
-/** Offsets that ran. Ranges come from the outside in, so that the innermost has the last word. */
-function offsetsOf(ranges: readonly Profiler.CoverageRange[]): number[] {
-  const [whole] = ranges;
-  if (whole === undefined || whole.count === 0) return [];
-  const base = whole.startOffset;
-  const ran = new Uint8Array(whole.endOffset - base);
+/**
+ * Offsets that ran. Functions and their ranges come from the outside in, so that the innermost has the
+ * last word: the code of a module spans that of its functions, whether they were called or not.
+ */
+function offsetsOf(functions: readonly Profiler.FunctionCoverage[]): number[] {
+  const ranges = functions.flatMap((each) => each.ranges);
+  const base = Math.min(...ranges.map(({ startOffset }) => startOffset));
+  const ran = new Uint8Array(Math.max(...ranges.map(({ endOffset }) => endOffset)) - base);
   for (const { startOffset, endOffset, count } of ranges) {
     ran.fill(count > 0 ? 1 : 0, startOffset - base, endOffset - base);
   }

@@ -6,6 +6,7 @@ import { parseEventLog } from '#attest/eventlog/parse.ts';
 import { openReport } from '#attest/reportOpen.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { outcome } from '#attest/testdata/hostile.ts';
+import { certificatesOf } from '#attest/roots/read.ts';
 import { reportBytes } from '#attest/testdata/reportFixture.ts';
 
 it('parseEventLog() looks for padding once: half a MiB of events that begin like it are no hang', () => {
@@ -25,4 +26,9 @@ it('openReport() holds a report that no key can have signed for altered', () => 
     'report signature Ed25519',
     'report signature ML-DSA-65',
   ]);
+});
+
+it('certificatesOf() looks through beginnings without an end once', () => {
+  const beginnings = Buffer.from('-----BEGIN CERTIFICATE-----\n'.repeat(140_000));
+  expect(outcome(() => certificatesOf(beginnings), beginnings)).toBe('malformed'); // took 8 s
 });

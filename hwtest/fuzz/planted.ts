@@ -30,6 +30,16 @@ export const TARGETS: readonly Target[] = [
       return undefined;
     },
   },
+  {
+    ...base,
+    name: 'throws deep inside',
+    feed: (bytes) => {
+      if (bytes[0] !== 0x4d) return undefined; // each one bit away from the sample
+      if (bytes[5] !== 0x49) return undefined;
+      if (bytes[9] !== 0x31) return undefined;
+      throw new RangeError('a planted fault');
+    },
+  },
   { ...base, name: 'believes', feed: (bytes) => bytes.toString('latin1', 0, 6) },
   {
     ...base,

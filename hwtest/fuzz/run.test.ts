@@ -27,6 +27,12 @@ it('fuzzTarget() finds an error that is no refusal, and the smallest input for i
   expect([...(findings[0]?.input ?? [])]).toEqual([0xff]);
 });
 
+it('fuzzTarget() gets by coverage to where chance does not lead', async () => {
+  const { findings, tally } = await fuzzPlanted('throws deep inside', 40_000);
+  expect(tally?.kept).toBeGreaterThan(2); // the sample, and one more for each condition but the last
+  expect(findings).toMatchObject([{ failure: 'throws' }]);
+});
+
 it('fuzzTarget() ends a thread that hangs, and keeps the input that still does', async () => {
   const { tally, findings } = await fuzzPlanted('hangs');
   expect(tally).toBeUndefined();

@@ -24,6 +24,7 @@ const job = workerData as Job;
 const progress = new Progress(job.shared);
 const send = (message: Message): void => parentPort?.postMessage(message);
 
+const coverage = new Coverage(); // V8 counts blocks of what is compiled from now on
 const { TARGETS } = (await import(job.module)) as { readonly TARGETS: readonly Target[] };
 const target = TARGETS.find(({ name }) => name === job.target);
 if (target === undefined) throw new Error(`there is no target ${job.target}`);
@@ -58,7 +59,6 @@ async function fuzz(target: Target): Promise<void> {
   const random = new Random(job.seed);
   const corpus = [...target.samples()];
   const beliefs = beliefsOf(target, corpus);
-  const coverage = new Coverage();
   const counts = { parsed: 0, refused: 0, failed: 0 };
   const found = new Set<string>();
   for (const sample of corpus) {
@@ -82,9 +82,8 @@ async function fuzz(target: Target): Promise<void> {
       if (outcome.failure !== undefined) await note(target, input, outcome, beliefs, found);
     }
     peak = Math.max(peak, heapMib());
-    keep(target, batch, corpus, random, coverage);
+    keep(target, batch, corpus, random);
   }
-  coverage.close();
   const seconds = (performance.now() - start) / 1000;
   const { parsed, refused } = counts;
   const kept = corpus.length;
@@ -122,13 +121,7 @@ function again(target: Target, input: Buffer, tookMs: number): number {
 }
 
 /** Feeds a batch that reached new code again, one by one, to see which of it did. */
-function keep(
-  target: Target,
-  batch: readonly Buffer[],
-  corpus: Buffer[],
-  random: Random,
-  coverage: Coverage,
-): void {
+function keep(target: Target, batch: readonly Buffer[], corpus: Buffer[], random: Random): void {
   const news = coverage.news();
   for (const input of news.size === 0 ? [] : batch) {
     feed(target, input, new Set());

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { noVectors } from '#attest/testdata/vectors.ts';
 import { agreementOf, agreementText, unknownTo } from './agreement.ts';
@@ -31,6 +32,14 @@ describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {
     expect(rows.every(({ files }) => files > 0)).toBe(true);
     const disagreements = rows.flatMap((row) => row.disagreements);
     expect(disagreements.filter(({ fault }) => fault === undefined)).toEqual([]);
+  });
+
+  it('docs/evidence.md has the figures of every folder', async () => {
+    const page = readFileSync('docs/evidence.md', 'utf8');
+    for (const { folder, files, agree, disagreements } of await agreementOf(readTruths())) {
+      const row = `| \`${folder}\` | ${files} | ${agree} | ${disagreements.length} |`;
+      expect(page, folder).toContain(row);
+    }
   });
 
   it('agreementOf() agrees on logs where tpm2_eventlog 5.4 errs or crashes (trap 3)', async () => {
