@@ -144,8 +144,7 @@ class Caller {
     const kept = this.#floor.wires.take(placeOf(peer));
     if (kept) {
       this.#app.readNow(); // what it has said already goes along in the first segment
-      if (this.#isOver) kept.destroy();
-      else this.#openLane(route, kept);
+      this.#openLane(route, kept);
       return;
     }
     this.#dial(peer, (wire) => {
