@@ -63,15 +63,17 @@ export const tracerBy =
     };
   };
 
+const BPFTRACE = 'bpftrace';
+
 /** The bpftrace of the PATH. */
-export const spawnBpftrace = tracerBy(['bpftrace']);
+export const spawnBpftrace = tracerBy([BPFTRACE]);
 
 /** How long bpftrace may take to tell its version, which is some ten milliseconds. */
 const VERSION_MS = 2000;
 
 /** Of the bpftrace of the PATH; undefined when it does not tell. Waits for it: asked once per start. */
 export function bpftraceVersion(): BpftraceVersion | undefined {
-  const { stdout } = spawnSync('bpftrace', ['--version'], {
+  const { stdout } = spawnSync(BPFTRACE, ['--version'], {
     encoding: 'utf8',
     timeout: VERSION_MS,
   });
