@@ -124,11 +124,11 @@ export class TestNode {
 
   /** Listens for lanes and for the pod's own connections. */
   async listen(): Promise<void> {
-    this.lanePort = await freePort();
-    this.outPort = await freePort();
-    const lane = tcpListener('127.0.0.1', this.lanePort);
+    const [lane, lanePort] = await listening();
+    this.lanePort = lanePort;
     this.worker.handle({ type: 'listen', fd: lane, role: { kind: 'lane' } });
-    const out = tcpListener('127.0.0.1', this.outPort);
+    const [out, outPort] = await listening();
+    this.outPort = outPort;
     const role = { kind: 'pod', podUid: this.podUid, family: 4 } as const;
     this.worker.handle({ type: 'listen', fd: out, role });
   }
@@ -373,6 +373,17 @@ const remoteOf = ({ podUid, name, spiffeId, podIp }: TestNode): RemotePod => ({
   spiffeId,
   ips: [podIp],
 });
+
+/** A listening descriptor and its port; another test may take a free one first. */
+async function listening(attempts = 5): Promise<readonly [fd: number, port: number]> {
+  const port = await freePort();
+  try {
+    return [tcpListener('127.0.0.1', port), port];
+  } catch (error) {
+    if (attempts === 0) throw error;
+    return listening(attempts - 1);
+  }
+}
 
 /** A loopback port that nobody listens on now. */
 export async function freePort(): Promise<number> {
