@@ -140,7 +140,10 @@ function logSubjects(): EvidenceSubject[] {
   const eventLog = recordedLog();
   const ccel = hasVector('ccel/cos-113-intel-tdx.bin')
     ? vector('ccel/cos-113-intel-tdx.bin')
-    : writeEventLog(UEFI_BOOT, ['sha384']);
+    : writeEventLog(
+        UEFI_BOOT.filter(({ pcr }) => pcr >= 1 && pcr <= 4), // RTMR 0 to 3
+        ['sha384'],
+      );
   const list = asciiList(fileEntries(IMA_FILES));
   return [
     {

@@ -105,7 +105,8 @@ function hclReports(): Buffer[] {
   const { publicKey } = makeKeys('RSA');
   const jwk = { kid: 'HCLAkPub', key_ops: ['sign'], ...publicKey.export({ format: 'jwk' }) };
   const runtime = Buffer.from(JSON.stringify({ keys: [jwk] }));
-  const { report } = makeSnpReport({ patch: (bytes) => void sha256(runtime).copy(bytes, 0x50) });
+  const reportData = Buffer.concat([sha256(runtime), Buffer.alloc(32)]);
+  const { report } = makeSnpReport({ patch: (bytes) => void reportData.copy(bytes, 0x50) });
   const fields = [runtime.length + 20, 1, 2, 1, runtime.length].map(u32le);
   const header = Buffer.concat([Buffer.from('HCLA'), Buffer.alloc(28)]);
   return [
