@@ -9,7 +9,7 @@ const parse = (bytes: Uint8Array) => parseCertificate(bytes, 'certificate');
 it.each([
   ['start', '200101000000Z', '209901000000Z'],
   ['end', '490101000000Z', '490101000099Z'],
-])('parseCertificate() refuses a %s that is no date: nothing is later than it', (_, good, bad) => {
+])('parseCertificate() refuses what is no date at its %s: nothing is later than that', (_, good, bad) => {
   const at = der.indexOf(good, 0, 'latin1');
   const altered = Buffer.from(der);
   altered.write(bad, at, 'latin1');
