@@ -51,7 +51,10 @@ export const fuzz = defineVerb({
       if (flags.out !== undefined) writeFindings(resolve(terminal.cwd, flags.out), result.findings);
     }
     const seconds = (performance.now() - start) / 1000;
-    const result = fuzzResult(results, { seed, seconds, residentMib: memory.mostMib() });
+    const { user, system } = process.cpuUsage();
+    const cpuSeconds = (user + system) / 1e6;
+    const spent = { seconds, cpuSeconds, residentMib: memory.mostMib() };
+    const result = fuzzResult(results, { seed, ...spent });
     printResult(invocation, result.kind, result, fuzzText(result));
     return result.findings.length === 0 ? EXIT.ok : EXIT.notVerified;
   },
