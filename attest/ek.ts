@@ -5,7 +5,7 @@ import { hex, sha256, type Bytes } from '#agent/base/bytes.ts';
 import { Cursor, malformed } from './cursor.ts';
 import { derElement, subjectPublicKeyInfo } from './der.ts';
 import { EK_PURPOSE } from './ekClaims.ts';
-import { parseCertificate } from '#attest/x509/certificate.ts';
+import { certificateKey, parseCertificate, pemBlocks } from '#attest/x509/certificate.ts';
 import { chainTo, oneLine } from '#attest/x509/chain.ts';
 
 /** No EK certificate is near this; NV could not hold it. */
@@ -34,27 +34,20 @@ export function parseEkCertificate(bytes: Bytes): EkCertificate {
   return { der, digest, x509: readable(der, what), trailing: stored.subarray(der.length) };
 }
 
-/** A certificate whose key and dates can be read as well. */
+/** A certificate whose key can be read as well, which OpenSSL does only when it is asked for. */
 function readable(der: Buffer, what: string): X509Certificate {
   const x509 = parseCertificate(der, what);
-  try {
-    void x509.publicKey; // decoded only when it is asked for
-  } catch (cause) {
-    throw malformed(what, 'OpenSSL cannot read its key', cause);
-  }
-  const dates = [x509.validFromDate, x509.validToDate];
-  if (dates.some((date) => Number.isNaN(date.getTime()))) throw malformed(what, 'it has no dates');
+  if (!certificateKey(x509)) throw malformed(what, 'OpenSSL cannot read its key');
   return x509;
 }
-
-const PEM =
-  /-----BEGIN (?:TRUSTED )?CERTIFICATE-----([\s\S]{1,20000}?)-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
 /** The bytes of the first certificate in PEM; other bytes as they are. */
 function fromPem(bytes: Buffer): Buffer {
   if (bytes[0] === SEQUENCE || bytes[0] === STORED[0]) return bytes;
-  const [block] = bytes.subarray(0, MAX_PEM_BYTES).toString('latin1').matchAll(PEM);
-  return block?.[1] === undefined ? bytes : Buffer.from(block[1], 'base64');
+  const [block] = pemBlocks(bytes.subarray(0, MAX_PEM_BYTES).toString('latin1'));
+  return block === undefined
+    ? bytes
+    : Buffer.from(block.replaceAll(/-----[^-]*-----/g, ''), 'base64');
 }
 
 const SEQUENCE = 0x30;

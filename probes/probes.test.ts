@@ -49,6 +49,7 @@ function started(change: Partial<ProbesOptions> = {}): Started {
     onEvent: (event) => told.push(event),
     nodeNetns: NODE,
     spawn: tracers.spawn,
+    version: () => [0, 17],
     machine: MACHINE,
     ...change,
   });

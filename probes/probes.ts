@@ -12,9 +12,9 @@ import { PROBE_KINDS, type BypassEvent, type ProbeEvent, type ProbeKind } from '
 import { Gaps, type Gap } from './gaps.ts';
 import { readLine } from './line.ts';
 import { Namer, type ProbedPod } from './naming.ts';
-import { probeProgram } from './program.ts';
+import { partsFor, probeProgram, type BpftraceVersion } from './program.ts';
 import { Runner, type RunnerState } from './runner.ts';
-import { spawnBpftrace, type SpawnTracer } from './tracer.ts';
+import { bpftraceVersion, spawnBpftrace, type SpawnTracer } from './tracer.ts';
 import { Watch } from './watch.ts';
 
 /** `debug` to `error` of the agent's log. */
@@ -43,6 +43,8 @@ export interface ProbesOptions {
   /** Inode of the node's network namespace; that of this process by default. */
   readonly nodeNetns?: number;
   readonly spawn?: SpawnTracer;
+  /** Asked before each start. */
+  readonly version?: () => BpftraceVersion | undefined;
   readonly machine?: Machine;
 }
 
@@ -113,14 +115,14 @@ class NodeProbes implements Probes {
   constructor(options: ProbesOptions) {
     this.#o = options;
     const { clock, random, pods, inbound, run, nodeNetns = ownNetns() } = options;
-    const { spawn = spawnBpftrace, machine = thisMachine } = options;
+    const { spawn = spawnBpftrace, version = bpftraceVersion, machine = thisMachine } = options;
     this.#namer = new Namer({ pods, nodeNetns, clock });
     this.#window = new BypassWindow(clock, (event) => this.#tell(event));
     this.#watch = new Watch({ pods, run, clock });
     this.#gaps = new Gaps(clock);
     const parameters = [nodeNetns, process.pid, inbound === 'plain' ? 1 : 0].map(String);
     this.#runner = new Runner({
-      start: () => spawn(probeProgram(), parameters),
+      start: () => spawn(probeProgram(partsFor(version())), parameters),
       diagnose: (failure) => diagnose(failure, machine),
       onLine: (line) => this.#heard(line),
       onOverlong: () => {

@@ -1,6 +1,7 @@
 // The bpftrace process as its supervisor sees it: two streams of text, an end, a signal. It is not
 // restarted here, and no line is read here.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import type { BpftraceVersion } from './program.ts';
 
 /** How a tracer ended. */
 export interface TracerEnd {
@@ -64,6 +65,19 @@ export const tracerBy =
 
 /** The bpftrace of the PATH. */
 export const spawnBpftrace = tracerBy(['bpftrace']);
+
+/** How long bpftrace may take to tell its version, which is some ten milliseconds. */
+const VERSION_MS = 2000;
+
+/** Of the bpftrace of the PATH; undefined when it does not tell. Waits for it: asked once per start. */
+export function bpftraceVersion(): BpftraceVersion | undefined {
+  const { stdout } = spawnSync('bpftrace', ['--version'], {
+    encoding: 'utf8',
+    timeout: VERSION_MS,
+  });
+  const [, major, minor] = /v(\d+)\.(\d+)/.exec(stdout ?? '') ?? [];
+  return major === undefined ? undefined : [Number(major), Number(minor)];
+}
 
 const onText = (stream: NodeJS.ReadableStream, callback: (chunk: string) => void): void => {
   stream.setEncoding('latin1').on('data', callback);

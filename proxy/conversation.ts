@@ -1,4 +1,5 @@
 // What a worker may ask of any connection it carries, whatever is behind it.
+import { Linked } from './linked.ts';
 import type { Passage } from './passage.ts';
 import type { Refused, Standing } from './routes.ts';
 
@@ -6,17 +7,17 @@ import type { Refused, Standing } from './routes.ts';
 export type CutReason = 'policy' | 'trust' | 'pod-gone' | 'keys' | 'shutdown';
 
 /** A connection that was allowed and is alive. */
-export interface Conversation {
+export abstract class Conversation extends Linked {
   /** What it was allowed for: judged again under each snapshot. */
-  readonly standing: Standing;
+  abstract readonly standing: Standing;
   /** Its account. */
-  readonly passage: Passage;
+  abstract readonly passage: Passage;
   /** The peer's statement that it is heard under now; undefined: none, or held back on purpose. */
-  readonly heardUnder: string | undefined;
+  abstract readonly heardUnder: string | undefined;
   /** A slot began or a snapshot came: renews keys where that is due. */
-  refresh(): void;
+  abstract refresh(): void;
   /** Ends both sides at once; the application gets a RST. */
-  cut(why: CutReason): void;
+  abstract cut(why: CutReason): void;
 }
 
 /** Why a connection is cut that a snapshot objects to. */

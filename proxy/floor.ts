@@ -39,6 +39,8 @@ export interface Floor {
   readonly originalDestination: (fd: number, family: Family) => Endpoint | undefined;
   /** The number of the next passage. */
   readonly nextNumber: () => number;
+  /** One more, or one fewer, is on its way to a conversation: a drain waits for it. */
+  readonly opening: (change: 1 | -1) => void;
   /** Says what happened, unless too much did; the time is added. */
   readonly report: (
     kind: LaneEvent['kind'],

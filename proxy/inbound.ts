@@ -8,10 +8,11 @@ import { closed, enter, leave, refused } from './carry.ts';
 import type { Refusal } from './counters.ts';
 import { deliver } from './delivery.ts';
 import type { Facts } from './facts.ts';
+import { FirstBytes } from './firstBytes.ts';
 import type { Floor } from './floor.ts';
 import { Lane, type LaneSide } from './lane.ts';
 import { LaneReceiver, LaneSender } from './laneKeys.ts';
-import { abandon, sealReply, tryOpening, type Opened } from './laneOpening.ts';
+import { abandon, isPerhapsEarly, sealReply, tryOpening, type Opened } from './laneOpening.ts';
 import { Leg, NOBODY } from './leg.ts';
 import type { MaidToken } from './maid.ts';
 import type { MaidAnswer } from './maidDesk.ts';
@@ -38,23 +39,31 @@ export function acceptLane(floor: Floor, accepted: Accepted): void {
 /** Reads from `leg` until it is an opening or shows that it is none; `isKnown`: there was one before. */
 function awaitOpening(floor: Floor, leg: Leg, isKnown: boolean): void {
   const { strangers, ring, routes } = floor;
-  let held: Buffer | undefined;
+  const held = new FirstBytes();
+  let isEarly = false;
+  const consider = (all: Buffer, mayWait: boolean): void => {
+    const attempt = tryOpening(ring, (ref) => routes().statements(ref), all);
+    if (attempt.kind === 'opened' && isFresh(floor, attempt.opened)) {
+      strangers.release(stranger);
+      leg.pause();
+      new Newcomer(floor, leg, attempt.opened, all.subarray(attempt.opened.length)).judge();
+      return;
+    }
+    isEarly = mayWait && isPerhapsEarly(attempt);
+    if ((isEarly || attempt.kind === 'incomplete') && strangers.mayHold(stranger, all.length)) {
+      if (held.length === 0) held.append(all);
+      return;
+    }
+    isEarly = false;
+    held.clear();
+    if (isKnown) leg.destroy(); // nothing to hide from who has had a lane here
+    else strangers.ignore(stranger);
+  };
   leg.owner = {
     data: (bytes) => {
-      const all = held ? Buffer.concat([held, bytes]) : bytes;
-      const attempt = tryOpening(ring, (ref) => routes().statements(ref), all);
-      if (attempt.kind === 'opened' && isFresh(floor, attempt.opened)) {
-        strangers.release(stranger);
-        leg.pause();
-        new Newcomer(floor, leg, attempt.opened, all.subarray(attempt.opened.length)).judge();
-        return;
-      }
-      if (isKnown && attempt.kind !== 'incomplete') {
-        leg.destroy(); // nothing to hide from who has had a lane here
-        return;
-      }
-      held = attempt.kind === 'incomplete' ? Buffer.from(all) : undefined;
-      if (attempt.kind !== 'incomplete') strangers.ignore(stranger);
+      const all = held.length > 0 ? held.append(bytes) : bytes;
+      const isWaiting = isEarly && strangers.mayHold(stranger, all.length);
+      if (!isWaiting) consider(all, true);
       strangers.count(stranger, bytes.length);
     },
     end: () => {
@@ -64,7 +73,12 @@ function awaitOpening(floor: Floor, leg: Leg, isKnown: boolean): void {
     drained: () => undefined,
     closed: () => strangers.release(stranger),
   };
-  const stranger = strangers.add(leg, isKnown);
+  const stranger = strangers.add(leg, {
+    isKnown,
+    reconsider: (isLast) => {
+      if (isEarly) consider(held.bytes, !isLast);
+    },
+  });
 }
 
 /** A lane has ended on `wire` in order, and the next may open on it; `rest` is what it has sent of that. */
@@ -121,6 +135,7 @@ class Newcomer {
     // The client waits one slot for its reply; after two it is gone, seen or not.
     this.#cancelDeadline = floor.clock.after(2 * start.chain.periodMs, () => this.#giveUp());
     floor.ring.confirm(start.peer, start.chain.id);
+    floor.opening(1);
   }
 
   judge(): void {
@@ -274,6 +289,7 @@ class Newcomer {
 
   #conclude(): void {
     this.#isOver = true;
+    this.#floor.opening(-1);
     this.#cancelDeadline();
   }
 

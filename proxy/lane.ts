@@ -11,7 +11,7 @@ import {
   type ResetCode,
 } from '#proxy/see/frames.ts';
 import type { Frame } from '#proxy/see/opener.ts';
-import type { Conversation, CutReason } from './conversation.ts';
+import { Conversation, type CutReason } from './conversation.ts';
 import type { CloseReason } from './counters.ts';
 import type { LaneReceiver, LaneSender } from './laneKeys.ts';
 import type { Leg, LegOwner } from './leg.ts';
@@ -58,7 +58,7 @@ export interface LaneParts {
   readonly done: (how: LaneEnd, detail: string) => void;
 }
 
-export class Lane implements Conversation {
+export class Lane extends Conversation {
   readonly standing: Standing;
   readonly passage: Passage;
   readonly #parts: LaneParts;
@@ -77,6 +77,7 @@ export class Lane implements Conversation {
 
   /** Takes both legs over. */
   constructor(parts: LaneParts) {
+    super();
     this.#parts = parts;
     this.standing = parts.standing;
     this.passage = parts.passage;

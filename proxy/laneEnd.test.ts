@@ -151,6 +151,21 @@ describe('drain', () => {
     await until(() => expect(two.a.drained).toBe(1));
   });
 
+  it('waits for a connection that is not yet a lane', async () => {
+    const two = await world({ withholdsSockets: true });
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const app = await two.a.connect(destination);
+    app.end('one');
+    await until(() => expect(two.a.count('active')).toBe(1));
+    await until(() => expect(two.b.count('strangersOpen')).toBe(0));
+    two.b.worker.handle({ type: 'drain', deadlineMs: 60_000 });
+    two.b.turn();
+    expect(two.b.drained).toBe(0);
+    for (const give of two.b.withheld?.splice(0) ?? []) give();
+    expect(String(await readAll(app))).toBe('one');
+    await until(() => expect(two.b.drained).toBeGreaterThan(0));
+  });
+
   it('ends what is left at its deadline', async () => {
     const two = await world();
     const destination = await two.serve((socket) => socket.pipe(socket));

@@ -131,6 +131,13 @@ export type Attempt =
   | { readonly kind: 'noise'; readonly stage: 'kid' | 'header' | 'source' | 'block' | 'time' }
   | { readonly kind: 'opened'; readonly opened: Opened };
 
+/**
+ * True when what is missing may be on its way: the sender knows of a chain, slot or statement that this
+ * worker has not been told of yet. Worth another try after the next snapshot or slot.
+ */
+export const isPerhapsEarly = (attempt: Attempt): boolean =>
+  attempt.kind === 'noise' && (attempt.stage === 'kid' || attempt.stage === 'source');
+
 const noise = (stage: 'kid' | 'header' | 'source' | 'block' | 'time'): Attempt => ({
   kind: 'noise',
   stage,
@@ -149,7 +156,10 @@ export function tryOpening(
   const prefix = bytes.subarray(0, PREFIX_BYTES);
   const outer = openHeader(entry.headerKey(), prefix);
   if (!outer || outer.header.suite !== AEADS[entry.chain.aead]) return noise('header');
-  const peers = sources(outer.header.srcRef);
+  const { sid } = entry.own;
+  const peers = sources(outer.header.srcRef).filter(({ statement }) =>
+    ring.pair(sid, statement.sid),
+  );
   if (peers.length === 0) return noise('source');
   const length = PREFIX_BYTES + outer.header.openLen;
   if (bytes.length < length) return { kind: 'incomplete' };

@@ -24,6 +24,7 @@ import type { Floor } from './floor.ts';
 import { acceptLane } from './inbound.ts';
 import { Inheritance } from './inheritance.ts';
 import { KeyRing } from './keyRing.ts';
+import { LinkedList } from './linked.ts';
 import { MaidDesk } from './maidDesk.ts';
 import { acceptPod } from './outbound.ts';
 import type { ReplaySet } from './replay.ts';
@@ -66,7 +67,7 @@ export class LaneWorker {
   readonly #wires: Wires;
   readonly #gate: EventGate;
   readonly #listeners = new Map<string, Acceptor>();
-  readonly #conversations = new Set<Conversation>();
+  readonly #conversations = new LinkedList<Conversation>();
   /** Since when a lane is heard under a statement that is no longer its peer's, monotonic ms. */
   readonly #outdated = new WeakMap<Conversation, number>();
   readonly #verifying = new Map<number, (valid: boolean) => void>();
@@ -83,6 +84,8 @@ export class LaneWorker {
   #cancelTick: () => void = () => undefined;
   #refreshing: Conversation[] = [];
   #isDraining = false;
+  /** Connections that are not yet a conversation. */
+  #openings = 0;
   #isClosed = false;
 
   constructor(parts: LaneWorkerParts) {
@@ -134,6 +137,10 @@ export class LaneWorker {
           const event = { ...tell(), at: Math.floor(clock.wallMs()) };
           post({ type: 'event', event, dropped });
         }),
+      opening: (change) => {
+        this.#openings += change;
+        if (change < 0) this.#maybeDrained();
+      },
       enter: (conversation) => this.#conversations.add(conversation),
       leave: (conversation) => this.#left(conversation),
     };
@@ -185,7 +192,7 @@ export class LaneWorker {
     this.#isClosed = true;
     this.#cancelTick();
     for (const key of this.#listeners.keys()) this.#unlisten(key);
-    for (const conversation of this.#conversations) conversation.cut('shutdown');
+    for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
     this.#strangers.close();
     this.#wires.close();
     this.#pool.close();
@@ -212,7 +219,9 @@ export class LaneWorker {
     this.#frame = frame;
     const isPolicyNew = snapshot.policy.version !== this.#policyVersion;
     this.#policyVersion = snapshot.policy.version;
-    for (const conversation of this.#conversations) this.#judge(conversation, isPolicyNew);
+    for (const conversation of this.#conversations.toArray())
+      this.#judge(conversation, isPolicyNew);
+    this.#strangers.reconsider();
     this.#refreshAll();
     this.#armTick();
     this.#parts.post({ type: 'ack', version: snapshot.version });
@@ -224,7 +233,7 @@ export class LaneWorker {
     let live = 0;
     let last = after;
     let next: number | undefined;
-    for (const { passage } of this.#conversations) {
+    for (const { passage } of this.#conversations.toArray()) {
       if (!passage.isTraffic) continue;
       live += 1;
       if (passage.number <= after) continue;
@@ -292,14 +301,25 @@ export class LaneWorker {
     for (const key of this.#listeners.keys()) this.#unlisten(key);
     this.#wires.close();
     this.#parts.clock.after(deadlineMs, () => {
-      for (const conversation of this.#conversations) conversation.cut('shutdown');
+      for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
     });
-    if (this.#conversations.size === 0) this.#parts.post({ type: 'drained' });
+    this.#maybeDrained();
   }
 
   #left(conversation: Conversation): void {
     this.#conversations.delete(conversation);
-    if (this.#isDraining && this.#conversations.size === 0) this.#parts.post({ type: 'drained' });
+    this.#maybeDrained();
+  }
+
+  /** Looks at the end of the turn: what stops being an opening then may be a conversation. */
+  #maybeDrained(): void {
+    if (!this.#isDraining) return;
+    this.#parts.reactor.late({
+      run: () => {
+        const isDrained = this.#conversations.size === 0 && this.#openings === 0;
+        if (isDrained) this.#parts.post({ type: 'drained' });
+      },
+    });
   }
 
   #armTick(): void {
@@ -309,6 +329,7 @@ export class LaneWorker {
     const untilMs = Math.min(...periods.map((periodMs) => this.#slots.untilNextMs(periodMs)));
     this.#cancelTick = this.#parts.clock.after(Math.ceil(untilMs), () => {
       this.#ring.tick(this.#slots.timeMs());
+      this.#strangers.reconsider();
       this.#refreshAll();
       this.#armTick();
     });
@@ -317,7 +338,7 @@ export class LaneWorker {
   /** Lets every conversation renew its keys, a batch at a time so that none waits long for a turn. */
   #refreshAll(): void {
     const isRunning = this.#refreshing.length > 0;
-    this.#refreshing = [...this.#conversations];
+    this.#refreshing = this.#conversations.toArray();
     if (!isRunning && this.#refreshing.length > 0) this.#refreshBatch();
   }
 

@@ -199,6 +199,15 @@ export class Leg implements Watched, Task {
     if (!this.#isClosed) this.#close();
   }
 
+  /**
+   * Reads what has come by now instead of in the next turn: whoever has just taken the leg over wants to
+   * hand it on with what it is about to write. The owner is told from within this call.
+   */
+  readNow(): void {
+    this.#isReadable = true;
+    this.#read();
+  }
+
   /** Lets the kernel find out, when all is quiet, whether the other end still lives. */
   keepAlive(seconds: number): void {
     if (!this.#isClosed) setKeepAlive(this.#fd, seconds);

@@ -77,6 +77,7 @@ class Caller {
     const name = `${destination.address}:${destination.port}`;
     this.#facts = { direction: 'out', podUid, destination: name };
     this.#from = accepted.from;
+    floor.opening(1);
     this.#app = Leg.accepted(floor.reactor, accepted.fd, {
       data: (bytes) => this.#hold(bytes),
       end: () => {
@@ -89,7 +90,7 @@ class Caller {
 
   refuse(reason: Refusal, detail: string, known: Pick<Facts, 'from' | 'to'> = {}): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#conclude();
     const { from, to } = known;
     refused(
       this.#floor,
@@ -142,7 +143,9 @@ class Caller {
     }
     const kept = this.#floor.wires.take(placeOf(peer));
     if (kept) {
-      this.#openLane(route, kept);
+      this.#app.readNow(); // what it has said already goes along in the first segment
+      if (this.#isOver) kept.destroy();
+      else this.#openLane(route, kept);
       return;
     }
     this.#dial(peer, (wire) => {
@@ -172,7 +175,7 @@ class Caller {
       wire.destroy();
       return;
     }
-    this.#isOver = true;
+    this.#conclude();
     const facts = this.#facts;
     const passage = new Passage(floor, facts, rule, opening.start.chain);
     const reader = new ReplyReader(floor, opening, {
@@ -252,7 +255,7 @@ class Caller {
       far.reset();
       return;
     }
-    this.#isOver = true;
+    this.#conclude();
     const floor = this.#floor;
     const passage = new Passage(floor, this.#facts, rule);
     const relay: Relay = new Relay(this.#app, far, standing, passage, (how) =>
@@ -279,7 +282,11 @@ class Caller {
   /** The application went away before its destination was reached. */
   #giveUp(): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#conclude();
     this.#abort();
+  }
+  #conclude(): void {
+    this.#isOver = true;
+    this.#floor.opening(-1);
   }
 }

@@ -1,12 +1,12 @@
 // A connection within the node, or to a destination without an agent: two legs, bytes copied between
 // them, half-close as half-close and reset as reset. No lane: identity and policy were decided before.
-import type { Conversation, CutReason } from './conversation.ts';
+import { Conversation, type CutReason } from './conversation.ts';
 import type { CloseReason } from './counters.ts';
 import type { Leg, LegOwner } from './leg.ts';
 import type { Passage } from './passage.ts';
 import type { Standing } from './routes.ts';
 
-export class Relay implements Conversation {
+export class Relay extends Conversation {
   readonly standing: Standing;
   readonly passage: Passage;
   readonly heardUnder = undefined;
@@ -24,6 +24,7 @@ export class Relay implements Conversation {
     passage: Passage,
     done: (how: CloseReason) => void,
   ) {
+    super();
     this.standing = standing;
     this.passage = passage;
     this.#legs = [app, far];

@@ -10,6 +10,8 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
+const STRANGER = { isKnown: false, reconsider: () => undefined };
+
 /** Both ends of loopback connections: the stranger's socket and our leg. */
 async function pairs(count: number) {
   const reactor = testReactor();
@@ -45,8 +47,8 @@ describe('Strangers', () => {
       const [quiet, noisy] = await pairs(2);
       if (!quiet || !noisy) throw new Error('no pairs');
       const { clock, strangers } = strangersWith(() => draw);
-      strangers.ignore(strangers.add(quiet.leg));
-      const stranger = strangers.add(noisy.leg);
+      strangers.ignore(strangers.add(quiet.leg, STRANGER));
+      const stranger = strangers.add(noisy.leg, STRANGER);
       strangers.ignore(stranger);
       strangers.count(stranger, 1000);
       clock.skip(deadlineMs - 100);
@@ -61,7 +63,7 @@ describe('Strangers', () => {
     const [one] = await pairs(1);
     if (!one) throw new Error('no pair');
     const { strangers } = strangersWith(() => 0);
-    const stranger = strangers.add(one.leg);
+    const stranger = strangers.add(one.leg, STRANGER);
     strangers.count(stranger, 16 << 10);
     expect(one.leg.isEnding).toBe(false);
     strangers.count(stranger, 1);
@@ -71,7 +73,7 @@ describe('Strangers', () => {
   it('add() over the cap ends the oldest, and beyond the second cap closes it', async () => {
     const made = await pairs(6);
     const { strangers, open } = strangersWith(() => 0);
-    for (const { leg } of made) strangers.add(leg);
+    for (const { leg } of made) strangers.add(leg, STRANGER);
     expect(made.map(({ leg }) => leg.isEnding)).toEqual([true, true, true, true, false, false]);
     expect(open()).toBe(4);
     await until(() => {
@@ -84,7 +86,7 @@ describe('Strangers', () => {
     const [one] = await pairs(1);
     if (!one) throw new Error('no pair');
     const { clock, strangers, open } = strangersWith(() => 0);
-    strangers.release(strangers.add(one.leg));
+    strangers.release(strangers.add(one.leg, STRANGER));
     clock.skip(60_000);
     expect(one.leg.isEnding).toBe(false);
     expect(open()).toBe(0);
@@ -94,12 +96,48 @@ describe('Strangers', () => {
     const [one] = await pairs(1);
     if (!one) throw new Error('no pair');
     const { clock, strangers } = strangersWith(() => 0);
-    strangers.ignore(strangers.add(one.leg));
+    strangers.ignore(strangers.add(one.leg, STRANGER));
     clock.skip(4300);
     expect(one.leg.isClosed).toBe(false);
     await until(() => {
       clock.skip(1000);
       expect(one.leg.isClosed).toBe(true);
     });
+  });
+
+  it('reconsider() looks again at what is held, for the last time after 2 s', async () => {
+    const [waiting, silent] = await pairs(2);
+    if (!waiting || !silent) throw new Error('no pairs');
+    const { clock, strangers } = strangersWith(() => 0.5);
+    const looks: boolean[] = [];
+    const early = strangers.add(waiting.leg, {
+      isKnown: false,
+      reconsider: (isLast) => {
+        looks.push(isLast);
+        if (isLast) strangers.ignore(early);
+      },
+    });
+    const quiet = { isKnown: false, reconsider: () => expect.unreachable('it holds nothing') };
+    strangers.add(silent.leg, quiet);
+    expect(strangers.mayHold(early, 100)).toBe(true);
+    strangers.reconsider();
+    clock.skip(1750);
+    expect(looks).toEqual([false]);
+    clock.skip(500);
+    strangers.reconsider();
+    expect(looks).toEqual([false, true]);
+  });
+
+  it('mayHold() refuses what all together would keep beyond 16 MiB, until some is let go', async () => {
+    const [one, other] = await pairs(2);
+    if (!one || !other) throw new Error('no pairs');
+    const { strangers } = strangersWith(() => 0.5);
+    const [first, second] = [one, other].map(({ leg }) => strangers.add(leg, STRANGER));
+    if (!first || !second) throw new Error('not added');
+    expect(strangers.mayHold(first, 16 << 20)).toBe(true);
+    expect(strangers.mayHold(first, 16 << 20)).toBe(true); // the same bytes, not more of them
+    expect(strangers.mayHold(second, 1)).toBe(false);
+    strangers.release(first);
+    expect(strangers.mayHold(second, 1)).toBe(true);
   });
 });

@@ -3,6 +3,7 @@
 import type { Clock } from '#agent/base/clock.ts';
 import type { CounterRow } from './counters.ts';
 import type { Leg, LegOwner } from './leg.ts';
+import { Linked, LinkedList } from './linked.ts';
 
 /** Drawn uniformly; the least time suffices for an opening over any usable link. */
 const DEADLINE_MS = { min: 4000, max: 12_000 };
@@ -10,19 +11,44 @@ const DEADLINE_MS = { min: 4000, max: 12_000 };
 const LIMIT_BYTES = { min: 16 << 10, max: 64 << 10 };
 /** Per worker: connections that have shown no key, and those that got their FIN and have not closed. */
 const MAX_STRANGERS = { open: 2048, ending: 2048 };
+/** Per worker: what connections have sent that may yet turn out to be openings. */
+const MAX_HELD_BYTES = 16 << 20;
+/** How long such bytes are looked at again as keys and statements change: what is on its way comes by then. */
+const EARLY_MS = 2000;
 /** How exact deadlines are: one timer serves all. */
 const SWEEP_MS = 250;
 /** After the FIN, how long what still arrives is read before the socket is given up. */
 const AFTER_FIN_MS = 4000;
 
 /** A connection that has shown no key yet. */
-export interface Stranger {
+export class Stranger extends Linked {
   readonly leg: Leg;
   /** A lane has ended on it: it is waited for like any other and not counted as a stranger. */
   readonly isKnown: boolean;
+  /** Looks again at what it has sent, for the last time or not. */
+  readonly reconsider: (isLast: boolean) => void;
   deadlineMs: number;
   bytesLeft: number;
+  /** How many of its bytes are kept, and since when. */
+  heldBytes = 0;
+  heldSinceMs = 0;
+
+  constructor(
+    leg: Leg,
+    { isKnown, reconsider }: Waiting,
+    until: { readonly deadlineMs: number; readonly bytesLeft: number },
+  ) {
+    super();
+    this.leg = leg;
+    this.isKnown = isKnown;
+    this.reconsider = reconsider;
+    this.deadlineMs = until.deadlineMs;
+    this.bytesLeft = until.bytesLeft;
+  }
 }
+
+/** What whoever waits for an opening says of it. */
+export type Waiting = Pick<Stranger, 'isKnown' | 'reconsider'>;
 
 export class Strangers {
   readonly #clock: Clock;
@@ -31,9 +57,10 @@ export class Strangers {
   readonly #counters: CounterRow;
   readonly #max: typeof MAX_STRANGERS;
   /** In the order of arrival. */
-  readonly #open = new Set<Stranger>();
+  readonly #open = new LinkedList<Stranger>();
   /** In the order of their FIN. */
-  readonly #ending = new Set<Stranger>();
+  readonly #ending = new LinkedList<Stranger>();
+  #heldBytes = 0;
   #cancelSweep: (() => void) | undefined;
 
   /** Over `max.open` the oldest gets its FIN now, over `max.ending` the oldest is closed. */
@@ -50,16 +77,14 @@ export class Strangers {
   }
 
   /** Draws deadline and limit of a connection that was just accepted, or on which a lane has ended. */
-  add(leg: Leg, isKnown = false): Stranger {
-    const stranger: Stranger = {
-      leg,
-      isKnown,
+  add(leg: Leg, waiting: Waiting): Stranger {
+    const stranger = new Stranger(leg, waiting, {
       deadlineMs: this.#clock.monoMs() + this.#draw(DEADLINE_MS),
       bytesLeft: this.#draw(LIMIT_BYTES),
-    };
+    });
     this.#open.add(stranger);
-    if (!isKnown) this.#counters.add('strangersOpen');
-    const oldest = this.#open.size > this.#max.open ? first(this.#open) : undefined;
+    if (!waiting.isKnown) this.#counters.add('strangersOpen');
+    const oldest = this.#open.size > this.#max.open ? this.#open.first : undefined;
     if (oldest) this.#end(oldest);
     this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
     return stranger;
@@ -67,14 +92,32 @@ export class Strangers {
 
   /** It has shown a key: the deadline no longer applies. */
   release(stranger: Stranger): void {
-    const isHeld = this.#open.delete(stranger) || this.#ending.delete(stranger);
-    if (isHeld && !stranger.isKnown) this.#counters.add('strangersOpen', -1);
+    this.#forget(stranger);
+    const wasHere = this.#open.delete(stranger) || this.#ending.delete(stranger);
+    if (wasHere && !stranger.isKnown) this.#counters.add('strangersOpen', -1);
   }
 
   /** It has shown that it holds none: reads and discards until the limit or the deadline. */
   ignore(stranger: Stranger): void {
     this.#counters.add('strangers');
+    this.#forget(stranger);
     stranger.leg.owner = this.#silence(stranger);
+  }
+
+  /** Whether the first `length` bytes of it may be kept; counts them if so. */
+  mayHold(stranger: Stranger, length: number): boolean {
+    const heldBytes = this.#heldBytes - stranger.heldBytes + length;
+    if (heldBytes > MAX_HELD_BYTES) return false;
+    this.#heldBytes = heldBytes;
+    if (stranger.heldBytes === 0) stranger.heldSinceMs = this.#clock.monoMs();
+    stranger.heldBytes = length;
+    return true;
+  }
+
+  /** Keys or statements have changed: what was none may be an opening now. */
+  reconsider(): void {
+    for (const stranger of this.#open.toArray())
+      if (stranger.heldBytes > 0) stranger.reconsider(false);
   }
 
   /** Counts what has been read; past the limit the stranger gets its FIN. */
@@ -85,7 +128,7 @@ export class Strangers {
 
   close(): void {
     this.#cancelSweep?.();
-    for (const { leg } of [...this.#open, ...this.#ending]) leg.destroy();
+    for (const { leg } of [...this.#open.toArray(), ...this.#ending.toArray()]) leg.destroy();
   }
 
   #silence(stranger: Stranger): LegOwner {
@@ -99,21 +142,32 @@ export class Strangers {
 
   #end(stranger: Stranger): void {
     if (!this.#open.delete(stranger)) return;
+    this.#forget(stranger);
     this.#ending.add(stranger);
     stranger.leg.owner = this.#silence(stranger);
     stranger.leg.end();
     stranger.deadlineMs = this.#clock.monoMs() + AFTER_FIN_MS;
-    const oldest = this.#ending.size > this.#max.ending ? first(this.#ending) : undefined;
+    const oldest = this.#ending.size > this.#max.ending ? this.#ending.first : undefined;
     if (!oldest) return;
     this.release(oldest);
     oldest.leg.destroy();
   }
 
+  #forget(stranger: Stranger): void {
+    this.#heldBytes -= stranger.heldBytes;
+    stranger.heldBytes = 0;
+  }
+
   #sweep(): void {
     this.#cancelSweep = undefined;
     const nowMs = this.#clock.monoMs();
-    for (const stranger of this.#ending) if (stranger.deadlineMs <= nowMs) stranger.leg.destroy();
-    for (const stranger of this.#open) if (stranger.deadlineMs <= nowMs) this.#end(stranger);
+    for (const stranger of this.#ending.toArray())
+      if (stranger.deadlineMs <= nowMs) stranger.leg.destroy();
+    for (const stranger of this.#open.toArray()) {
+      const isOverdue = stranger.heldBytes > 0 && stranger.heldSinceMs + EARLY_MS <= nowMs;
+      if (stranger.deadlineMs <= nowMs) this.#end(stranger);
+      else if (isOverdue) stranger.reconsider(true);
+    }
     if (this.#open.size + this.#ending.size === 0) return;
     this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
   }
@@ -122,5 +176,3 @@ export class Strangers {
     return min + Math.floor(this.#random() * (max - min));
   }
 }
-
-const first = <T>(set: ReadonlySet<T>): T | undefined => set.values().next().value;

@@ -1,73 +1,66 @@
 // The timers of one thread, for a loop that asks when the next is due. Most timers of a lane are
 // cancelled long before that: setting and cancelling touch a linked list each and nothing else.
+import { Linked, LinkedList } from './linked.ts';
 
-interface Timer {
+class Timer extends Linked {
   readonly dueMs: number;
   readonly callback: () => void;
-  list: TimerList | undefined;
-  before: Timer | undefined;
-  after: Timer | undefined;
+
+  constructor(dueMs: number, callback: () => void) {
+    super();
+    this.dueMs = dueMs;
+    this.callback = callback;
+  }
 }
 
 /** Timers of one duration: in the order of their setting, which is that of their time. */
-interface TimerList {
-  first: Timer | undefined;
-  last: Timer | undefined;
+interface Duration {
+  readonly ms: number;
+  readonly timers: LinkedList<Timer>;
 }
 
+/** Durations in use differ little from day to day; beyond so many, those without a timer are forgotten. */
+const MAX_IDLE_DURATIONS = 16;
+
 export class Timers {
-  /** By duration, milliseconds. */
-  readonly #lists = new Map<number, TimerList>();
+  #durations: Duration[] = [];
 
   /** Calls back once at the first run() from `nowMs + ms` on; the returned function cancels. */
   set(nowMs: number, ms: number, callback: () => void): () => void {
-    const timer: Timer = {
-      dueMs: nowMs + ms,
-      callback,
-      list: undefined,
-      before: undefined,
-      after: undefined,
-    };
-    let list = this.#lists.get(ms);
-    if (!list) this.#lists.set(ms, (list = { first: undefined, last: undefined }));
-    timer.list = list;
-    timer.before = list.last;
-    if (list.last) list.last.after = timer;
-    else list.first = timer;
-    list.last = timer;
-    return () => take(timer);
+    const timer = new Timer(nowMs + ms, callback);
+    const { timers } = this.#duration(ms);
+    timers.add(timer);
+    return () => void timers.delete(timer);
   }
 
   /** When the next one is due; Infinity: none is set. */
   nextMs(): number {
     let nextMs = Infinity;
-    for (const [ms, { first }] of this.#lists) {
-      if (!first) this.#lists.delete(ms);
-      else if (first.dueMs < nextMs) nextMs = first.dueMs;
+    for (const { timers } of this.#durations) {
+      if (timers.first && timers.first.dueMs < nextMs) nextMs = timers.first.dueMs;
     }
     return nextMs;
   }
 
   /** Calls what is due. */
   run(nowMs: number): void {
-    for (const list of this.#lists.values()) {
-      while (list.first && list.first.dueMs <= nowMs) {
-        const { first } = list;
-        take(first);
+    for (const { timers } of this.#durations) {
+      while (timers.first && timers.first.dueMs <= nowMs) {
+        const { first } = timers;
+        timers.delete(first);
         first.callback();
       }
     }
   }
-}
 
-function take(timer: Timer): void {
-  const { list, before, after } = timer;
-  if (!list) return;
-  timer.list = undefined;
-  if (before) before.after = after;
-  else list.first = after;
-  if (after) after.before = before;
-  else list.last = before;
-  timer.before = undefined;
-  timer.after = undefined;
+  #duration(ms: number): Duration {
+    const known = this.#durations.find((duration) => duration.ms === ms);
+    if (known) return known;
+    if (this.#durations.length >= MAX_IDLE_DURATIONS) {
+      this.#durations = this.#durations.filter(({ timers }) => timers.size > 0);
+    }
+    const made = { ms, timers: new LinkedList<Timer>() };
+    this.#durations.push(made);
+    return made;
+  }
 }

@@ -90,6 +90,8 @@ export class TestNode {
   lanePort = 0;
   outPort = 0;
   drained = 0;
+  /** Sockets that the worker asked for and gets when the test says so; undefined: it gets them at once. */
+  withheld: (() => void)[] | undefined;
   readonly worker: LaneWorker;
   readonly #reactor = new Reactor();
   readonly #counters = Counters.create();
@@ -159,6 +161,11 @@ export class TestNode {
     };
   }
 
+  /** Does now what its next turn would. */
+  turn(): void {
+    this.#reactor.turn(0);
+  }
+
   close(): void {
     this.worker.close();
     this.#reactor.stop();
@@ -212,7 +219,9 @@ export class TestNode {
       case 'poolLow': {
         const fds = Array.from({ length: message.want }, () => tcpSocket(message.family));
         const { podUid, family } = message;
-        queueMicrotask(() => this.worker.handle({ type: 'sockets', podUid, family, fds }));
+        const give = () => this.worker.handle({ type: 'sockets', podUid, family, fds });
+        if (this.withheld) this.withheld.push(give);
+        else queueMicrotask(give);
         return;
       }
       case 'ready':
@@ -248,12 +257,15 @@ export class TwoNodes {
       readonly podIps?: readonly [a: string, b: string];
       /** No timer fires unless the test skips time. */
       readonly onlySkips?: boolean;
+      /** Node b gets no socket into its pod until the test gives them. */
+      readonly withholdsSockets?: boolean;
     } = {},
   ) {
     this.clock = new SkippingClock(options.onlySkips);
     this.a = new TestNode(1, this.clock, options.podIps?.[0]);
     this.b = new TestNode(2, this.clock, options.podIps?.[1]);
     const chain = testChain(options.periodMs ?? 10_000, options.algorithm);
+    if (options.withholdsSockets) this.b.withheld = [];
     this.view = { chains: [chain], policy: ALLOW_ALL, trusted: true, peers: true };
   }
 
@@ -263,14 +275,15 @@ export class TwoNodes {
     this.tell();
   }
 
-  /** Gives both workers a snapshot of the present view. */
-  tell(change: Partial<WorldView> = {}): void {
+  /** Gives both workers a snapshot of the present view; with `only`, that node's worker alone. */
+  tell(change: Partial<WorldView> = {}, only?: TestNode): void {
     this.view = { ...this.view, ...change };
     this.#version += 1;
     for (const [own, other] of [
       [this.a, this.b],
       [this.b, this.a],
     ] as const) {
+      if (only && own !== only) continue;
       const snapshot = this.snapshot(own, other);
       own.worker.handle({ type: 'snapshot', frame: encodeFrame({ type: 'snapshot', snapshot }) });
     }

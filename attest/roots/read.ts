@@ -4,7 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '#agent/base/errors.ts';
 import { malformed } from '#attest/cursor.ts';
-import { parseCertificate } from '#attest/x509/certificate.ts';
+import { parseCertificate, pemBlocks } from '#attest/x509/certificate.ts';
 import type { Authority } from './authority.ts';
 import { looksLikeBundle, readBundle } from './bundle.ts';
 
@@ -60,12 +60,10 @@ function authoritiesOf(contents: Buffer, file: string): Authority[] {
   }));
 }
 
-/** Base64 alone, so that a search from one beginning stops at the next (RFC 7468 3). */
-const PEM =
-  /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\sA-Za-z0-9+/=]{1,20000}-----END (?:TRUSTED )?CERTIFICATE-----/g;
-
 /** The certificates in PEM (several in a row) or DER. Errors: EVIDENCE_MALFORMED. */
 export function certificatesOf(contents: Buffer): X509Certificate[] {
-  const blocks = contents.toString('latin1').match(PEM);
-  return (blocks ?? [contents]).map((block) => parseCertificate(block, 'EK authority'));
+  const blocks = pemBlocks(contents.toString('latin1'));
+  return (blocks.length > 0 ? blocks : [contents]).map((block) =>
+    parseCertificate(block, 'EK authority'),
+  );
 }

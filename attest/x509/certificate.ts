@@ -4,8 +4,12 @@ import { X509Certificate, type KeyObject } from 'node:crypto';
 import type { Bytes } from '#agent/base/bytes.ts';
 import { malformed } from '#attest/cursor.ts';
 
-/** Base64 alone, so that a search from one beginning stops at the next (RFC 7468 3). */
-const PEM = /-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]{1,20000}-----END CERTIFICATE-----/g;
+/** Base64 alone, so that a search from one beginning stops at the next (RFC 7468 3; OpenSSL's TRUSTED). */
+const PEM =
+  /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\sA-Za-z0-9+/=]{1,20000}-----END (?:TRUSTED )?CERTIFICATE-----/g;
+
+/** The certificates of PEM text as they stand there; none where it holds none. */
+export const pemBlocks = (text: string): readonly string[] => text.match(PEM) ?? [];
 
 /** How OpenSSL prints what is no date. The Date that Node gives of it is NaN, or any other. */
 const NO_DATE = 'Bad time value';
@@ -33,7 +37,7 @@ function readByOpenSsl(bytes: Bytes | string, what: string): X509Certificate {
  * tries every combination. Errors: EVIDENCE_MALFORMED, naming `what`.
  */
 export function pemCertificates(text: string, what: string, most: number): X509Certificate[] {
-  const blocks = new Set(text.match(PEM));
+  const blocks = new Set(pemBlocks(text));
   if (blocks.size === 0) throw malformed(what, 'it holds no certificate in PEM');
   if (blocks.size > most) throw malformed(what, `${blocks.size} certificates, at most ${most}`);
   return Array.from(blocks, (block) => parseCertificate(block, what));

@@ -1,43 +1,79 @@
-import { expect, it } from 'vitest';
-import { makeCertificate, makeKeys, type MadeCertificate } from '#attest/testdata/certificate.ts';
+import { expect, test } from 'vitest';
+import { asymmetricCounts } from '#agent/base/asymmetric.ts';
+import { makeCertificate, makeKeys, type Issuer, type Name } from '#attest/testdata/certificate.ts';
 import { chainTo } from './chain.ts';
 
-const AT_MS = Date.UTC(2026, 0, 1);
-const keys = makeKeys('P-256');
-const named = (CN: string, issuer?: MadeCertificate, serial = 1): MadeCertificate =>
-  makeCertificate({ subject: { CN }, keys, ca: true, serial, ...(issuer && { issuer }) });
+const AT = Date.UTC(2026, 0, 1);
+const named = (CN: string): Name => ({ CN });
+const ca = (subject: Name, keys: Issuer['keys'], issuer?: Issuer) =>
+  makeCertificate({ subject, keys, ca: true, ...(issuer && { issuer }) });
 
-const root = named('root');
-const middle = named('middle', root);
-const leaf = named('leaf', middle);
-const x509 = (made: readonly MadeCertificate[]) => made.map((each) => each.x509);
-
-it('chainTo() gives the issuers up to the root, whatever else is there', () => {
-  const others = [named('middle', named('other')), named('root', named('other'))];
-  const found = chainTo(leaf.x509, x509([...others, middle, root]), AT_MS);
-  expect(found).toMatchObject({ trusted: true });
-  expect(found.trusted && found.issuers.map(({ subject }) => subject)).toEqual([
-    'CN=middle',
-    'CN=root',
-  ]);
+test('chainTo() finds the root over as many as five issuers and not over six', () => {
+  const root = ca(named('root'), makeKeys('P-256'));
+  const all = [root];
+  for (let n = 1; n <= 5; n += 1) all.push(ca(named(`ca ${n}`), makeKeys('P-256'), all[n - 1]));
+  const under = (issuer: Issuer | undefined) =>
+    makeCertificate({
+      subject: named('leaf'),
+      keys: makeKeys('P-256'),
+      ...(issuer && { issuer }),
+    }).x509;
+  const authorities = all.map(({ x509 }) => x509);
+  expect(chainTo(under(all[4]), authorities, AT)).toMatchObject({ trusted: true });
+  expect(chainTo(under(all[5]), authorities, AT)).toEqual({
+    trusted: false,
+    why: 'more than 5 issuers',
+  });
 });
 
-it('chainTo() finds a short way after a long one came to its end too far up', () => {
-  // leaf < a < b < c < d < middle is too long; leaf < middle < root is not
-  const d = named('d', middle);
-  const c = named('c', d);
-  const b = named('b', c);
-  const long = named('middle', b, 7);
-  const found = chainTo(leaf.x509, x509([long, b, c, d, middle, root]), AT_MS);
-  expect(found).toMatchObject({ trusted: true });
+test('chainTo() takes the one of two paths that ends at a root', () => {
+  const keys = makeKeys('P-256');
+  const root = ca(named('root'), makeKeys('P-256'));
+  const nowhere: Issuer = { subject: named('nobody'), keys: makeKeys('P-256') };
+  const paths = [ca(named('cross'), keys, nowhere), ca(named('cross'), keys, root)];
+  const leaf = makeCertificate({
+    subject: named('leaf'),
+    keys: makeKeys('P-256'),
+    issuer: { subject: named('cross'), keys },
+  });
+  for (const cross of [paths, paths.toReversed()]) {
+    const authorities = [...cross, root].map(({ x509 }) => x509);
+    const found = chainTo(leaf.x509, authorities, AT);
+    expect(found.trusted && found.issuers.map(({ subject }) => subject)).toEqual([
+      'CN=cross',
+      'CN=root',
+    ]);
+  }
 });
 
-it('chainTo() tries no authority twice from as far up: two dozen that vouch for each other', () => {
-  const [a, b] = [named('a'), named('b')];
-  const authorities = Array.from({ length: 12 }, (_, i) => [
-    named('a', b, i + 2),
-    named('b', a, i + 2),
-  ]);
-  const found = chainTo(named('leaf', a).x509, x509(authorities.flat()), AT_MS);
-  expect(found).toEqual({ trusted: false, why: 'more than 5 issuers' }); // 12^5 ways, each of 24 checks
+test('chainTo() tries certificates that sign each other once at each depth, not in every order', () => {
+  const keys = makeKeys('P-256');
+  const [one, two] = ['one', 'two'].map((name): Issuer => ({ subject: named(name), keys }));
+  const leaf = makeCertificate({
+    subject: named('leaf'),
+    keys: makeKeys('P-256'),
+    ...(one && { issuer: one }),
+  });
+  const mesh = Array.from({ length: 8 }, () => [
+    ca(named('one'), keys, two).x509,
+    ca(named('two'), keys, one).x509,
+  ]).flat();
+  const before = asymmetricCounts().total;
+  expect(chainTo(leaf.x509, mesh, AT).trusted).toBe(false);
+  expect(asymmetricCounts().total - before).toBeLessThan(1000); // 8^5 would be 32,768
+});
+
+test('chainTo() finds a short way after a long one came to its end too far up', () => {
+  const keys = makeKeys('P-256');
+  const root = ca(named('root'), keys);
+  const middle = ca(named('middle'), keys, root);
+  const [d, c, b] = ['d', 'c', 'b'].reduce(
+    (all, name) => [...all, ca(named(name), keys, all.at(-1) ?? middle)],
+    [] as ReturnType<typeof ca>[],
+  );
+  if (!b || !c || !d) throw new Error('not made');
+  const long = ca(named('middle'), keys, b); // leaf < middle < b < c < d < middle < root is too long
+  const leaf = makeCertificate({ subject: named('leaf'), keys, issuer: middle });
+  const authorities = [long, b, c, d, middle, root].map(({ x509 }) => x509);
+  expect(chainTo(leaf.x509, authorities, AT)).toMatchObject({ trusted: true });
 });

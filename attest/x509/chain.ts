@@ -18,43 +18,40 @@ export const chainTo = (
   certificate: X509Certificate,
   authorities: readonly X509Certificate[],
   atMs: number,
-): Chain => climb(certificate, { authorities, atMs, tried: new Map() }, []);
+): Chain => new Search(authorities, atMs).climb(certificate, []);
 
-interface Search {
-  readonly authorities: readonly X509Certificate[];
-  readonly atMs: number;
-  /** How far up the search came to a certificate in vain, and why: from as far it would again. */
-  readonly tried: Map<X509Certificate, { readonly depth: number; readonly why: string }>;
-}
+class Search {
+  readonly #authorities: readonly X509Certificate[];
+  readonly #atMs: number;
+  /** From which depth on a certificate led nowhere: cross-signed ones are not tried in every order. */
+  readonly #failed = new Map<X509Certificate, number>();
 
-function climb(
-  certificate: X509Certificate,
-  search: Search,
-  issuers: readonly X509Certificate[],
-): Chain {
-  const { authorities, atMs, tried } = search;
-  const date = outOfDate(certificate, atMs);
-  if (date !== undefined) return { trusted: false, why: date };
-  if (issuers.length > 0 && isSelfSigned(certificate)) return { trusted: true, issuers };
-  if (issuers.length === MAX_DEPTH)
-    return { trusted: false, why: `more than ${MAX_DEPTH} issuers` };
-  const named = authorities.filter((ca) => ca.ca && certificate.checkIssued(ca));
-  const signers = named.filter((ca) => certificateSignedBy(certificate, ca));
-  let refusal = issuerMissing(certificate, named.length > 0, authorities.length);
-  for (const signer of signers) {
-    const depth = issuers.length + 1;
-    const before = tried.get(signer);
-    if (before !== undefined && before.depth <= depth) {
-      refusal = before.why;
-      continue;
-    }
-    const found = climb(signer, search, [...issuers, signer]);
-    if (found.trusted) return found; // the same CA may be there twice, cross-signed or renewed
-    refusal = found.why;
-    tried.set(signer, { depth, why: refusal });
+  constructor(authorities: readonly X509Certificate[], atMs: number) {
+    this.#authorities = authorities;
+    this.#atMs = atMs;
   }
-  return { trusted: false, why: refusal };
+
+  climb(certificate: X509Certificate, issuers: readonly X509Certificate[]): Chain {
+    const date = outOfDate(certificate, this.#atMs);
+    if (date !== undefined) return refused(date);
+    if (issuers.length > 0 && isSelfSigned(certificate)) return { trusted: true, issuers };
+    if (issuers.length === MAX_DEPTH) return refused(`more than ${MAX_DEPTH} issuers`);
+    const named = this.#authorities.filter((ca) => ca.ca && certificate.checkIssued(ca));
+    const signers = named.filter((ca) => certificateSignedBy(certificate, ca));
+    let refusal = issuerMissing(certificate, named.length > 0, this.#authorities.length);
+    const depth = issuers.length + 1;
+    for (const signer of signers) {
+      if (depth >= (this.#failed.get(signer) ?? Infinity)) continue;
+      const found = this.climb(signer, [...issuers, signer]);
+      if (found.trusted) return found; // the same CA may be there twice, cross-signed or renewed
+      this.#failed.set(signer, depth);
+      refusal = found.why;
+    }
+    return refused(refusal);
+  }
 }
+
+const refused = (why: string): Chain => ({ trusted: false, why });
 
 export const isSelfSigned = (certificate: X509Certificate): boolean =>
   certificate.subject === certificate.issuer && certificateSignedBy(certificate, certificate);

@@ -34,7 +34,7 @@ const WORKERS = 2;
 const RUNS = 5;
 const MAX_RUNS = 50;
 /** Until a just-in-time compiler is done with code that each connection runs through once. */
-const WARM_UP_ROUNDS = 4;
+const WARM_UP_ROUNDS = 6;
 const FULL: Effort = {
   bulkSeconds: 3,
   connectionSeconds: 3,

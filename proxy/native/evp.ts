@@ -62,9 +62,14 @@ const NONCE_BYTES = 12;
 const CTR_IV_BYTES = 16;
 const SHA256_BYTES = 32;
 export const TAG_BYTES = 16;
+/** Up to here copying a message costs less than a call more. */
+const JOIN_BYTES = 1024;
 
 const written = Buffer.alloc(4);
 const nothing = Buffer.alloc(32);
+const NONE = Buffer.alloc(0);
+/** What tags pass through: a view of the message for each would cost more than these 16 bytes. */
+const tag = Buffer.alloc(16);
 const sha256 = fetchDigest(null, 'SHA256', null);
 const sha256Context = digestContext();
 
@@ -98,20 +103,25 @@ export function sealInto(
   nonce: Uint8Array,
   aad: Uint8Array,
   plain: Uint8Array,
-  tail: Uint8Array = nothing.subarray(0, 0),
+  tail: Uint8Array = NONE,
 ): number {
   const length = plain.length + tail.length;
   const { sealing } = cipher;
   check(cipher, key, nonce, out.length >= length + TAG_BYTES);
   demand(cipher, encryptInit(sealing, cipher.type, null, key, nonce));
   if (aad.length > 0) demand(cipher, encryptUpdate(sealing, null, written, aad, aad.length));
-  if (plain.length > 0) demand(cipher, encryptUpdate(sealing, out, written, plain, plain.length));
-  if (tail.length > 0) {
+  if (length <= JOIN_BYTES) {
+    out.set(plain);
+    out.set(tail, plain.length);
+    if (length > 0) demand(cipher, encryptUpdate(sealing, out, written, out, length));
+  } else {
+    demand(cipher, encryptUpdate(sealing, out, written, plain, plain.length));
     const rest = out.subarray(plain.length);
-    demand(cipher, encryptUpdate(sealing, rest, written, tail, tail.length));
+    if (tail.length > 0) demand(cipher, encryptUpdate(sealing, rest, written, tail, tail.length));
   }
   demand(cipher, encryptFinal(sealing, nothing, written));
-  demand(cipher, control(sealing, GET_TAG, TAG_BYTES, out.subarray(length)));
+  demand(cipher, control(sealing, GET_TAG, TAG_BYTES, tag));
+  out.set(tag, length);
   return length + TAG_BYTES;
 }
 
@@ -132,7 +142,8 @@ export function openInto(
   if (length < 0) return undefined;
   check(cipher, key, nonce, out.length >= length);
   demand(cipher, decryptInit(opening, cipher.type, null, key, nonce));
-  demand(cipher, control(opening, SET_TAG, TAG_BYTES, sealed.subarray(length)));
+  for (let i = 0; i < TAG_BYTES; i += 1) tag[i] = sealed[length + i] ?? 0;
+  demand(cipher, control(opening, SET_TAG, TAG_BYTES, tag));
   if (aad.length > 0) demand(cipher, decryptUpdate(opening, null, written, aad, aad.length));
   // A cipher that needs the whole message to begin with says already here that the tag is wrong.
   const isRight =

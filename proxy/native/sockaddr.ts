@@ -14,7 +14,7 @@ export interface Endpoint {
 /** 16 or 28 bytes as bind(2) takes them. Errors: RangeError when `address` is no IP address. */
 export function encodeSockaddr(address: string, port: number): Buffer {
   const ip = addressBytes(address);
-  const out = Buffer.alloc(ip.length === 4 ? 16 : 28);
+  const out = Buffer.allocUnsafe(ip.length === 4 ? 16 : 28).fill(0);
   out.writeUInt16LE(ip.length === 4 ? AF_INET : AF_INET6, 0);
   out.writeUInt16BE(port, 2);
   out.set(ip, ip.length === 4 ? 4 : 8);

@@ -59,18 +59,19 @@ export function tcpListener(address: string, port: number, options: ListenOption
   }
 }
 
+const name = Buffer.alloc(28);
+const nameLength = Buffer.alloc(4);
+
 /**
  * Where an accepted connection was going before nftables redirected it; undefined when it was not
  * redirected: loopback is exempt from the redirect, so that a loopback destination is a client that
  * connected to the listener itself.
  */
 export function originalDestination(fd: number, family: 4 | 6): Endpoint | undefined {
-  const value = Buffer.alloc(28);
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(value.length);
+  nameLength.writeUInt32LE(name.length);
   const level = family === 4 ? IPPROTO_IP : IPPROTO_IPV6;
-  if (getsockopt(fd, level, SO_ORIGINAL_DST, value, length) < 0) return undefined;
-  const destination = decodeSockaddr(value);
+  if (getsockopt(fd, level, SO_ORIGINAL_DST, name, nameLength) < 0) return undefined;
+  const destination = decodeSockaddr(name);
   return destination === undefined || isLoopback(destination.address) ? undefined : destination;
 }
 

@@ -245,7 +245,7 @@ describe('capturePod()', () => {
 
   test('capturePod() lets ports be reused, and release() restores what was', async () => {
     const reuse = async (): Promise<string> => {
-      const { stdout } = await run(inside(POD, 'sysctl', '-n', 'net.ipv4.tcp_tw_reuse'));
+      const { stdout } = await run(inside(POD, 'cat', '/proc/sys/net/ipv4/tcp_tw_reuse'));
       return stdout.toString().trim();
     };
     const before = await reuse();

@@ -9,11 +9,14 @@ const AES_BLOCK_BYTES = 16;
 /** Both whole numbers of lengths and of AES blocks. */
 const FIRST_BYTES = LENGTH_BYTES * 16;
 const NEXT_BYTES = LENGTH_BYTES * 1024;
+/** The initial counter block of a stream, all zero but the number of its first block. */
+const counter = Buffer.alloc(AES_BLOCK_BYTES);
+const NOTHING = Buffer.alloc(0);
 
 export class LengthMask {
   readonly #key: Bytes;
   /** Of the stream, from AES block `#from` on. */
-  #block: Buffer = Buffer.alloc(0);
+  #block: Buffer = NOTHING;
   #from = 0;
   #at = 0;
 
@@ -34,7 +37,6 @@ export class LengthMask {
   #refill(): void {
     this.#from += this.#block.length / AES_BLOCK_BYTES;
     this.#block = Buffer.allocUnsafe(this.#from === 0 && this.#at === 0 ? FIRST_BYTES : NEXT_BYTES);
-    const counter = Buffer.alloc(AES_BLOCK_BYTES);
     counter.writeUInt32BE(this.#from, AES_BLOCK_BYTES - 4);
     streamInto(this.#block, AES_256_CTR, this.#key, counter);
     this.#at = 0;

@@ -40,7 +40,7 @@ export class FrameOpener {
   #mask: LengthMask;
   #bytes = 0;
   /** The masked length of the frame being read, then the length itself. */
-  readonly #prefix = Buffer.alloc(LENGTH_BYTES);
+  readonly #prefix = Buffer.allocUnsafe(LENGTH_BYTES);
   #prefixFill = 0;
   /** What follows the prefix of the frame being read; undefined: the prefix is not complete. */
   #length: number | undefined;

@@ -17,6 +17,8 @@ import { LengthMask } from './mask.ts';
 
 /** Sealed frames, one after the other; whoever is given one reads it before the next is sealed. */
 const shared = Buffer.allocUnsafeSlow(LENGTH_BYTES + MAX_FRAME_LENGTH);
+const sharedPrefix = shared.subarray(0, LENGTH_BYTES);
+const sharedBody = shared.subarray(LENGTH_BYTES);
 /** The type of a frame that is not padded. */
 const ONE = Buffer.alloc(1);
 
@@ -58,19 +60,16 @@ export class FrameSealer {
     if (this.#nonces.used >= MAX_KEY_FRAMES || this.#bytes > MAX_KEY_BYTES) {
       throw new RangeError('traffic key used up');
     }
-    const frame = shared.subarray(0, LENGTH_BYTES + length);
-    const prefix = frame.subarray(0, LENGTH_BYTES);
-    prefix.writeUIntBE(length, 0, LENGTH_BYTES);
+    sharedPrefix.writeUIntBE(length, 0, LENGTH_BYTES);
     const tail = padding === 0 ? ONE : Buffer.alloc(1 + padding);
     tail[0] = type;
-    const body = frame.subarray(LENGTH_BYTES);
     const { key } = this.#keys;
     const nonce = this.#nonces.next();
     const cipher = cipherFor(this.#aead);
-    if (isStreaming(this.#aead)) sealInto(body, cipher, key, nonce, prefix, data, tail);
-    else sealInto(body, cipher, key, nonce, prefix, concat(data, tail));
-    this.#mask.apply(prefix); // which was authenticated unmasked
-    return frame;
+    if (isStreaming(this.#aead)) sealInto(sharedBody, cipher, key, nonce, sharedPrefix, data, tail);
+    else sealInto(sharedBody, cipher, key, nonce, sharedPrefix, concat(data, tail));
+    this.#mask.apply(sharedPrefix); // which was authenticated unmasked
+    return shared.subarray(0, LENGTH_BYTES + length);
   }
 
   /** Overwrites the keys; nothing can be sealed after. */
