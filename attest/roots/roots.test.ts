@@ -102,6 +102,15 @@ it('readEkAuthorities() reads a bundle, a file and a directory alike', async () 
   expect(fromDirectory.skipped).toEqual([]);
 });
 
+it('readEkAuthorities() names the file that it cannot read', async () => {
+  const path = join(dir, 'empty.pem');
+  await writeFile(path, '');
+  await expect(readEkAuthorities(path)).rejects.toThrow(`Cannot read authority ${path}: `);
+  await writeFile(path, '{"v": 2}');
+  await expect(readEkAuthorities(path)).rejects.toThrow(path);
+  await rm(path);
+});
+
 const codes = (authorities: readonly Authority[], atMs = WHEN): string[] =>
   checkAuthorities(authorities, atMs).map(({ code, severity }) => `${severity} ${code}`);
 
