@@ -22,17 +22,19 @@ export interface EkJudgement {
 }
 
 /**
- * Judges `certificate` under `authorities` as of `atMs` (Unix milliseconds).
+ * Judges `certificate` under `authorities` as of `atMs` (Unix milliseconds). `unread` counts files among the
+ * roots that could not be read: one of them may be what is missing.
  * Errors: EVIDENCE_MALFORMED when its extensions cannot be read.
  */
 export function judgeEk(
   certificate: EkCertificate,
   authorities: readonly X509Certificate[],
   atMs: number,
+  unread = 0,
 ): EkJudgement {
   const { x509 } = certificate;
   const said = readKeyCertificate(certificate);
-  const chain = chainCheck(x509, authorities, atMs);
+  const chain = withUnread(chainCheck(x509, authorities, atMs), unread);
   const checks = [
     formCheck(certificate),
     ...[
@@ -99,6 +101,12 @@ function chainCheck(
   return fail(name, text);
 }
 
+function withUnread(chain: Check, unread: number): Check {
+  if (chain.result === 'pass' || unread === 0) return chain;
+  const files = unread === 1 ? '1 file there was' : `${unread} files there were`;
+  return { ...chain, text: `${chain.text} ${files} not read: tidelock roots check says why.` };
+}
+
 /** Makers publish intermediates without their root, and people trust just these (openssl -partial_chain). */
 const vouches = (ca: X509Certificate, x509: X509Certificate, atMs: number): boolean =>
   x509.checkIssued(ca) &&
@@ -139,12 +147,15 @@ const EK_USAGE: Readonly<Record<string, KeyUsage>> = { rsa: 'keyEncipherment', e
 
 function usageCheck(x509: X509Certificate, said: KeyCertificate): Check {
   const name = 'key usage';
-  const { role, keyUsage, extendedKeyUsage } = said;
+  const { role, keyUsage, extendedKeyUsage, specification, tpm } = said;
   const stated = [...(keyUsage ?? []), ...(extendedKeyUsage ?? [])].join(', ');
+  if (role === undefined && stated === '') {
+    return specification === undefined && Object.keys(tpm).length === 0
+      ? fail(name, 'The certificate speaks of no TPM: neither its use nor its names do.', 'none')
+      : fail(name, 'The certificate does not say what its key is for.', 'warning');
+  }
   if (role === undefined) {
-    return stated === ''
-      ? fail(name, 'The certificate does not say what its key is for.', 'warning')
-      : fail(name, `The certificate is for ${stated}: for no key of a TPM (2.23.133.8.1).`);
+    return fail(name, `The certificate is for ${stated}: for no key of a TPM (2.23.133.8.1).`);
   }
   const known = `For the ${ROLES[role]} of a TPM: ${stated}.`;
   if (role === 'AK') {

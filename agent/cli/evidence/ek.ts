@@ -33,8 +33,8 @@ export const evidenceEk = defineVerb({
     const atMs = readMoment(flags.at, 'evidence ek');
     const path = operands[0] ?? '';
     const bytes = await readInput({ cwd, path, what: 'EK certificate' }, MAX_FILE_BYTES);
-    const { certificates } = await readAuthorities(resolve(cwd, flags.roots));
-    const judged = judgeEk(parseEkCertificate(bytes), certificates, atMs);
+    const { certificates, skipped } = await readAuthorities(resolve(cwd, flags.roots));
+    const judged = judgeEk(parseEkCertificate(bytes), certificates, atMs, skipped.length);
     return printJudged(invocation, 'EkEvidence', judged);
   },
 });
