@@ -23,8 +23,8 @@ export const chainTo = (
 class Search {
   readonly #authorities: readonly X509Certificate[];
   readonly #atMs: number;
-  /** From which depth on a certificate led nowhere: cross-signed ones are not tried in every order. */
-  readonly #failed = new Map<X509Certificate, number>();
+  /** From which depth on a certificate led nowhere, and why: none is tried in every order. */
+  readonly #failed = new Map<X509Certificate, { readonly depth: number; readonly why: string }>();
 
   constructor(authorities: readonly X509Certificate[], atMs: number) {
     this.#authorities = authorities;
@@ -41,11 +41,15 @@ class Search {
     let refusal = issuerMissing(certificate, named.length > 0, this.#authorities.length);
     const depth = issuers.length + 1;
     for (const signer of signers) {
-      if (depth >= (this.#failed.get(signer) ?? Infinity)) continue;
+      const failed = this.#failed.get(signer);
+      if (failed !== undefined && depth >= failed.depth) {
+        refusal = failed.why;
+        continue;
+      }
       const found = this.climb(signer, [...issuers, signer]);
       if (found.trusted) return found; // the same CA may be there twice, cross-signed or renewed
-      this.#failed.set(signer, depth);
       refusal = found.why;
+      this.#failed.set(signer, { depth, why: refusal });
     }
     return refused(refusal);
   }
