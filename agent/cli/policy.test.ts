@@ -11,6 +11,7 @@ import { writeEventLog, type EventToWrite } from '#attest/eventlog/write.ts';
 import { reportText } from '#attest/report.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { updatedBoot } from '#attest/testdata/referencePolicy.ts';
+import { secureBoot, textEvent } from '#attest/testdata/uefi.ts';
 import { reportOwner, signedReport } from '#attest/testdata/reportFixture.ts';
 import { runCommandLine } from './commandLine.ts';
 
@@ -131,6 +132,23 @@ describe('tidelock policy', () => {
     expect(err).toContain('it does not replay to the sha256 values given for PCR 4');
     expect(await exitOf(...FROM, ...GOLDEN, '--out', 'reference.json')).toBe(2);
     expect(await exitOf(...FROM, ...GOLDEN, '--bank', 'sha384', '--out', 'x.json')).toBe(3);
+  });
+
+  it('policy from-evidence takes no log that shows an edit, and none of a TDX guest', async () => {
+    const edited = { ...secureBoot(0), measured: secureBoot(1).data };
+    await writeBoot('edited', [...BOOT, edited]);
+    const guest = writeEventLog([textEvent(2, 'EV_EFI_ACTION', 'boot option')], ['sha384']);
+    await writeFile(join(dir, 'guest.bin'), guest);
+    const from = (log: string, ...more: string[]) =>
+      tidelock(...FROM, '--eventlog', `${log}.bin`, '--out', 'x.json', ...more);
+    expect(await from('edited')).toMatchObject({
+      exit: 3,
+      err: expect.stringContaining('DATA_NOT_COVERED: ') as string,
+    });
+    expect(await from('guest', '--bank', 'sha384')).toMatchObject({
+      exit: 3,
+      err: expect.stringContaining('the event log of a TDX guest') as string,
+    });
   });
 
   it('policy from-evidence signs no addition to a policy of somebody else', async () => {

@@ -4,10 +4,10 @@ import { isGood } from '#attest/finding.ts';
 import { outcome } from '#attest/testdata/hostile.ts';
 import { secureBoot, separator, textEvent, u32le, u64le } from '#attest/testdata/uefi.ts';
 import { noVectors, logStated, truths, vector, type LogTruth } from '#attest/testdata/vectors.ts';
-import { replayRtmrs } from './ccel.ts';
+import { isGuestLog, replayRtmrs } from './ccel.ts';
 import { ccelDocument } from './ccelDocument.ts';
 import { parseCcelTable } from './ccelTable.ts';
-import { eventDocuments, readLog } from './document.ts';
+import { eventDocuments, logDocument, readLog } from './document.ts';
 import { parseEventLog } from './parse.ts';
 import { RTMRS } from './registers.ts';
 import { extend } from './replay.ts';
@@ -35,6 +35,25 @@ function documentOf(
 
 const codes = (events: readonly EventToWrite[]) =>
   documentOf(events).findings.map(({ code, severity }) => `${code} ${severity}`);
+
+it('isGuestLog() tells a guest’s log from a TPM’s, which is said where it is read as one', () => {
+  const written = (events: readonly EventToWrite[], ...banks: ('sha256' | 'sha384')[]) =>
+    writeEventLog(events, banks);
+  const guest = written(GUEST, 'sha384');
+  expect(isGuestLog(parseEventLog(guest))).toBe(true);
+  for (const log of [
+    written([...GUEST, secureBoot(1)], 'sha384'), // into PCR 7
+    written(GUEST, 'sha256', 'sha384'),
+    written([], 'sha384'),
+  ]) {
+    expect(isGuestLog(parseEventLog(log))).toBe(false);
+  }
+  const of = (read: ReturnType<typeof readLog>) => logDocument(read).findings;
+  expect(of(readLog(guest))).toContainEqual(
+    expect.objectContaining({ code: 'GUEST_LOG', severity: 'warning' }),
+  );
+  expect(of(readLog(guest, RTMRS)).map(({ code }) => code)).not.toContain('GUEST_LOG');
+});
 
 it('replayRtmrs() gives register n + 1 of the log as RTMR n, and zeros for the untouched', () => {
   const { rtmrs, log } = replayRtmrs(writeEventLog(GUEST, ['sha384']));

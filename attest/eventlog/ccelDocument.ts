@@ -2,7 +2,7 @@
 // prints it: that of any log, with RTMRs and with what only such a log can get wrong.
 import type { Bytes } from '#agent/base/bytes.ts';
 import type { Finding } from '#attest/finding.ts';
-import { RTMR_BANK, rtmrsOf, type Rtmrs } from './ccel.ts';
+import { LAST_REGISTER, RTMR_BANK, rtmrsOf, type Rtmrs } from './ccel.ts';
 import { parseCcelTable, type CcelTable } from './ccelTable.ts';
 import { logDocument, type LogDocument } from './document.ts';
 import { capped, onEvent, onLog, type ReadLog } from './findings.ts';
@@ -15,9 +15,6 @@ export interface CcelDocument extends LogDocument {
   /** Of the ACPI table, when it was given. */
   readonly table?: CcelTable;
 }
-
-/** Register index of RTMR3. */
-const LAST_REGISTER = 4;
 
 /**
  * Everything about a CCEL of `logBytes` bytes; `table` is the ACPI table.
