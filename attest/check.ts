@@ -24,7 +24,12 @@ export interface Check {
   readonly ceiling: Verdict;
   /** What it bears on in the trustworthiness vector; absent: on the form of the evidence alone. */
   readonly claim?: TrustClaim;
+  /** The AR4SI value of `claim` that a pass stands for; absent: that of trustVector.ts. */
+  readonly affirms?: number;
 }
+
+/** `affirms` of a check whose pass says nothing good of its claim, though its failure would say a bad thing. */
+export const NO_CLAIM = 0;
 
 /** The same check, bearing on `claim`. */
 export const about = (claim: TrustClaim, check: Check): Check => ({ ...check, claim });

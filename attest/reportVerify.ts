@@ -14,7 +14,7 @@ import type { ReportBody } from './report.ts';
 import { asOf, freshnessCheck, MAX_SKEW_MS, type AsOf, type Moment } from './reportAge.ts';
 import { openReport, type Signed } from './reportOpen.ts';
 import { ownersWord, type OwnersWord } from './reportOwned.ts';
-import { withClaim } from './reportVector.ts';
+import { withClaim } from './checkClaim.ts';
 import { verifyEvidence, type Appraisal } from './verify.ts';
 
 export interface ReportQuestion {

@@ -79,7 +79,7 @@ describe('tidelock verify', () => {
         'instance-identity': 2,
         hardware: 2,
         configuration: 2,
-        executables: 2,
+        executables: 3, // IMA is not judged: approved during boot, and no word of later
         'runtime-opaque': 0,
       },
       asOf: { moment: 'issued', time: new Date(reportFixture.madeAtMs + 2000).toISOString() },

@@ -46,7 +46,7 @@ describe('judgeEar()', () => {
     expect(appraisal.claims).toEqual(good);
     expect(trustVector(appraisal.checks)).toEqual({
       'instance-identity': 2,
-      executables: 2,
+      executables: 3,
       'file-system': 0,
     });
   });

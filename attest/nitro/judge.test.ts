@@ -64,7 +64,7 @@ describe.skipIf(noVectors)(`judgeNitro() of shared vectors ${noVectors ?? ''}`, 
     });
     expect(appraisal.claims['pcrs']).toMatchObject(pcrs);
     expect(failures(appraisal)).toEqual(truth.debug_mode ? ['debug mode'] : []);
-    expect(verdictOf(appraisal.checks)).toBe(negative ? 'contraindicated' : 'affirming');
+    expect(verdictOf(appraisal.checks)).toBe(negative ? 'contraindicated' : 'warning');
   });
 
   it.each(real)('says of %s that it has expired, and gives out nothing of it', (path) => {
@@ -89,9 +89,18 @@ describe.skipIf(noVectors)(`judgeNitro() of shared vectors ${noVectors ?? ''}`, 
 });
 
 describe('judgeNitro()', () => {
-  it('affirms a good document and names what it did not check', () => {
+  it('affirms a document of accepted registers that answers the challenge', () => {
+    const asked = { policy: policy({ pcrs: { 0: ['01'.repeat(48)] } }) };
+    const fresh = judge({}, { ...asked, nonce: Buffer.from('nonce') });
+    expect(verdictOf(fresh.checks)).toBe('affirming');
+    expect(trustVector(fresh.checks).executables).toBe(3); // of the image, not of what it loads
+    expect(verdictOf(judge({}, asked).checks)).toBe('warning');
+    expect(verdictOf(judge({}, { nonce: Buffer.from('nonce') }).checks)).toBe('warning');
+  });
+
+  it('warns of what it could not check, and gives out what is signed', () => {
     const appraisal = judge({});
-    expect(verdictOf(appraisal.checks)).toBe('affirming');
+    expect(verdictOf(appraisal.checks)).toBe('warning');
     expect(trustVector(appraisal.checks)).toEqual({
       'instance-identity': 2,
       hardware: 2,
@@ -173,7 +182,8 @@ describe('judgeNitro()', () => {
       [4, Buffer.alloc(48, 4)],
     ]);
     const change = { pcrs: undefined, nitrotpm_pcrs: registers };
-    const appraisal = judge(change, { policy: policy({ pcrs: { 4: ['04'.repeat(48)] } }) });
+    const asked = { policy: policy({ pcrs: { 4: ['04'.repeat(48)] } }) };
+    const appraisal = judge(change, { ...asked, nonce: Buffer.from('nonce') });
     expect(verdictOf(appraisal.checks)).toBe('affirming');
     expect(appraisal.claims['nitrotpm_pcrs']).toEqual({ 0: '00'.repeat(48), 4: '04'.repeat(48) });
     expect(named(appraisal, 'debug mode')).toBeUndefined();

@@ -153,7 +153,7 @@ function registerChecks(document: NitroDocument, policy: NitroPolicy | undefined
   const accepted = Object.entries(policy?.pcrs ?? {});
   if (accepted.length === 0) {
     const text = 'No policy says what the registers must hold (--policy): what runs is not judged.';
-    return [about('executables', notChecked('measurements', text))];
+    return [about('executables', notChecked('measurements', text, 'warning'))];
   }
   return accepted.map(([index, values = []]) => registerCheck(document, Number(index), values));
 }
@@ -182,7 +182,8 @@ const short = (value: string): string => `${value.slice(0, 16)}..`;
 function nonceCheck({ nonce }: NitroDocument, expected: Bytes | undefined): Check {
   const name = 'nonce';
   if (expected === undefined) {
-    return notChecked(name, 'No nonce was given (--nonce): an old document looks the same.');
+    const text = 'No nonce was given (--nonce): an old document looks the same.';
+    return notChecked(name, text, 'warning');
   }
   return nonce !== undefined && equal(nonce, expected)
     ? pass(name, 'The document answers this challenge.')

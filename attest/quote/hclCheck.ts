@@ -30,7 +30,10 @@ export function judgeHcl(evidence: HclEvidence, signer: AttestationKey): HclAppr
   const bound = bindingCheck(report, signer);
   if (report.kind === 'TDX' || evidence.certificates.length === 0) {
     return {
-      checks: [bound, notChecked('hardware report', unjudged(report), 'warning')],
+      checks: [
+        bound,
+        about('hardware', notChecked('hardware report', unjudged(report), 'warning')),
+      ],
       claims: {},
     };
   }
@@ -52,13 +55,11 @@ function bindingCheck(report: HclReport, signer: AttestationKey): Check {
   const { key, kind } = report;
   if (!equal(report.reportData, report.runtimeDigest)) {
     const text = `The runtime data is not what the ${kind} report was made over: it was changed, or is of another boot.`;
-    return fail(name, text);
+    return about('instance-identity', fail(name, text));
   }
   if (!key.verifying.key.equals(signer.verifying.key)) {
-    return fail(
-      name,
-      'The key that signed the quote is not the HCLAkPub of the report: another TPM.',
-    );
+    const text = 'The key that signed the quote is not the HCLAkPub of the report: another TPM.';
+    return about('instance-identity', fail(name, text));
   }
   return pass(name, `The ${kind} report was made over runtime data that names the signing key.`);
 }
