@@ -25,12 +25,11 @@ export const evidenceIma = defineVerb({
     eventlog: { type: 'string', value: 'FILE', help: 'firmware event log of the same boot' },
   },
   about:
-    'Replays an IMA measurement list, ascii or binary, of any template: recomputes every template hash, replays PCR 10 in every bank, counts violations and altered entries, and reads boot_aggregate. With --pcr10 it finds the part of the list that leads to a value, and how the kernel extended that bank. Ends with 3 when an entry was altered or the value is not reached.',
+    'Replays an IMA measurement list, ascii or binary, of any template: recomputes every template hash, replays PCR 10 in every bank, counts violations and altered entries, and reads boot_aggregate. With --pcr10 it finds the part of the list that leads to a value, and how the kernel extended that bank. Ends with 3 when an entry was altered or the value is not reached. A file named - is standard input.',
   example:
     'tidelock evidence ima /sys/kernel/security/ima/ascii_runtime_measurements\ntidelock evidence ima ima.bin --pcr10 c4a065637fc6a7c55f2811dd06cb45dd037133be2b3dc5c3e6fbe6bf061db724 --bank sha256 -o json',
   run: async (invocation) => {
     const { flags, operands, terminal } = invocation;
-    const { cwd } = terminal;
     if (flags.bank !== undefined && flags.pcr10 === undefined) {
       throw usage(VERB, '--bank is the bank of --pcr10, which is missing');
     }
@@ -40,11 +39,11 @@ export const evidenceIma = defineVerb({
         ? undefined
         : { bank, value: hex(hexFlag(VERB, 'pcr10', flags.pcr10, hashByName(bank).sizeBytes)) };
     const path = operands[0] ?? '';
-    const list = await readInput({ cwd, path, what: 'IMA list' }, MAX_IMA_LIST_BYTES);
+    const list = await readInput({ ...terminal, path, what: 'IMA list' }, MAX_IMA_LIST_BYTES);
     const eventLog =
       flags.eventlog === undefined
         ? undefined
-        : await readInput({ cwd, path: flags.eventlog, what: 'event log' }, MAX_LOG_BYTES);
+        : await readInput({ ...terminal, path: flags.eventlog, what: 'event log' }, MAX_LOG_BYTES);
     const answer = judgeIma({ list, quoted, eventLog });
     printResult(invocation, 'ImaEvidence', answer, answerText(answer));
     return isGood(answer.findings) ? EXIT.ok : EXIT.notVerified;
