@@ -1,5 +1,5 @@
-// What a reference policy asks of SEV-SNP and TDX guests, for those who judge one. A file that is such a
-// guest's policy itself passes as it is: then its reader vouches for it, and no owner.
+// What a reference policy asks of SEV-SNP and TDX guests, for those who judge one. Where no owner is named,
+// a file that is such a guest's policy itself passes as it is: then its reader vouches for it.
 import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import { utf8, type Bytes } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
@@ -7,7 +7,7 @@ import { canonical } from '#agent/base/jcs.ts';
 import { readReferencePolicy, REFERENCE_KIND } from './document.ts';
 
 /**
- * The JSON of a guest's policy, out of either file.
+ * The JSON of a guest's policy, out of either file. With owners only what one of them signed counts.
  * Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID; POLICY_INVALID when it asks nothing of such guests.
  */
 export function guestPolicy(
@@ -16,7 +16,14 @@ export function guestPolicy(
   owners: readonly SigningPublic[],
 ): Bytes {
   const document = documentIn(bytes);
-  if (document === undefined) return bytes;
+  if (document === undefined) {
+    if (owners.length === 0) return bytes;
+    throw new TidelockError('SIGNATURE_INVALID', {
+      op: 'evidence.policy',
+      message: `Cannot judge by the ${section} policy: no owner signed it, and owners are named`,
+      hint: `Give a reference policy with a section ${section} that an owner signed (docs/evidence/policy.md), or leave --owner out to vouch for the file yourself.`,
+    });
+  }
   const reference = readReferencePolicy(document, owners);
   const policy = reference[section];
   if (policy !== undefined) return utf8(canonical(policy));
