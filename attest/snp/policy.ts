@@ -21,13 +21,18 @@ const oneOf = (lenBytes: number) =>
     .optional();
 
 const level = z.int().min(0).max(255).optional();
-const tcbFloor = z.strictObject({
-  fmc: level,
-  boot_loader: level,
-  tee: level,
-  snp: level,
-  microcode: level,
-});
+const tcbFloor = z
+  .strictObject({
+    fmc: level,
+    boot_loader: level,
+    tee: level,
+    snp: level,
+    microcode: level,
+  })
+  .refine(
+    (floor) => Object.keys(floor).length > 0,
+    'names no component, so that any TCB reaches it',
+  );
 
 /** The policy of a reader, as it is written; flags that are left out have their defaults. */
 export const snpPolicySchema = z.strictObject({
