@@ -1,5 +1,6 @@
 // Holds a boot against a reference policy, register by register. Only an event log that replays to what the
 // TPM signed can pass; then its digests decide, never its words (ATTESTATION traps 1 and 4).
+import { counted } from '#agent/base/counted.ts';
 import { about, fail, notChecked, pass, type Check, type TrustClaim } from '#attest/check.ts';
 import type { EventLog } from '#attest/eventlog/parse.ts';
 import { replay } from '#attest/eventlog/replay.ts';
@@ -74,7 +75,7 @@ function registerCheck(
   const walked = walk([sequenceOf(pcr, measured)], terms);
   if (walked.complete) {
     const later = phases.length === 0 ? '' : `; then the boot phases ${phases.join(', ')}`;
-    const text = `${pcrText(pcr)}: ${measured.length} events, all as the reference policy has them${later}.`;
+    const text = `${pcrText(pcr)}: ${counted(measured.length, 'event')}, all as the reference policy has them${later}.`;
     return pass(name, text);
   }
   const remedy =
