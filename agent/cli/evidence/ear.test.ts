@@ -84,7 +84,7 @@ describe('tidelock evidence ear', () => {
     await verifyTo(...SIGNED);
     const { exit, err } = await tidelock('evidence', 'ear', 'result.jwt', '--key', 'auditor.key');
     expect(exit).toBe(4);
-    expect(err).toContain('OWNER_KEY_INVALID');
+    expect(err).toMatch(/^error OWNER_KEY_INVALID: .*: this is the private key.*; give owner\.pub\n/);
     const seeds = JSON.parse(await readFile(join(dir, 'auditor.key'), 'utf8')) as Readonly<
       Record<'ed25519' | 'mldsa65', string>
     >;
