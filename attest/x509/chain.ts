@@ -2,8 +2,10 @@
 // far as makers of TPMs and processors use it). It knows nothing of what the certificate is for.
 import type { X509Certificate } from 'node:crypto';
 import { certificateSignedBy } from '#agent/base/asymmetric.ts';
+import { pathLength } from './extension.ts';
 
-const MAX_DEPTH = 5;
+/** Keys that processors of Intel make for themselves have six: root, platform, issuing, ROM, kernel, PTT. */
+const MAX_DEPTH = 8;
 
 export type Chain =
   /** From the certificate's issuer to the root. */
@@ -12,7 +14,7 @@ export type Chain =
 
 /**
  * Looks for a path from `certificate` to a self-signed CA among `authorities`, each certificate of it
- * valid at `atMs` (Unix milliseconds), at most 5 issuers long.
+ * valid at `atMs` (Unix milliseconds), at most 8 issuers long.
  */
 export const chainTo = (
   certificate: X509Certificate,
@@ -40,7 +42,12 @@ class Search {
     const signers = named.filter((ca) => certificateSignedBy(certificate, ca));
     let refusal = issuerMissing(certificate, named.length > 0, this.#authorities.length);
     const depth = issuers.length + 1;
+    const below = issuers.filter(({ subject, issuer }) => subject !== issuer).length;
     for (const signer of signers) {
+      if (below > longestPath(signer)) {
+        refusal = `"${oneLine(signer.subject)}" may not have ${below} CAs below it`;
+        continue;
+      }
       const failed = this.#failed.get(signer);
       if (failed !== undefined && depth >= failed.depth) {
         refusal = failed.why;
@@ -52,6 +59,15 @@ class Search {
       this.#failed.set(signer, { depth, why: refusal });
     }
     return refused(refusal);
+  }
+}
+
+/** One whose extensions cannot be read may sign for keys alone. */
+function longestPath({ raw }: X509Certificate): number {
+  try {
+    return pathLength(raw);
+  } catch {
+    return 0;
   }
 }
 
