@@ -155,6 +155,15 @@ it('judgeEk() refuses a certificate that signs itself, even when it is among the
 
 it('judgeEk() only warns of an intermediate whose root is missing, and refuses one out of date', () => {
   expect(verdictOf(judge(ek().der, [intermediate.x509]).checks)).toBe('warning');
+  const lower = makeCertificate({
+    subject: { CN: 'Lower' },
+    keys: makeKeys('P-256'),
+    issuer: intermediate,
+    ca: true,
+  });
+  const below = judge(ek({ issuer: lower }).der, [lower.x509, intermediate.x509]);
+  expect(verdictOf(below.checks)).toBe('warning');
+  expect(found(below, 'chain')?.text).toContain('Signed under O=Maker, CN=Intermediate');
   const old = makeCertificate({
     ...intermediate,
     issuer: root,
@@ -162,6 +171,17 @@ it('judgeEk() only warns of an intermediate whose root is missing, and refuses o
     validToMs: Date.UTC(2025, 0, 1),
   });
   expect(verdictOf(judge(ek().der, [root.x509, old.x509]).checks)).toBe('contraindicated');
+});
+
+it.each<[string, Partial<CertificateSpec>]>([
+  ['expired', { keys, validToMs: Date.UTC(2026, 0, 1) }],
+  ['is not valid yet', { keys, validFromMs: Date.UTC(2028, 0, 1) }],
+  ['has the name of the right one and another key', { keys: makeKeys('P-256') }],
+])('judgeEk() refuses a chain to a root that %s, and gives out no claims', (_, change) => {
+  const given = makeCertificate({ ...root, ca: true, ...change });
+  const judged = judge(ek().der, [intermediate.x509, given.x509]);
+  expect(verdictOf(judged.checks)).toBe('contraindicated');
+  expect(judged.claims).toEqual({});
 });
 
 it('judgeEk() says what an attestation key certificate is', () => {

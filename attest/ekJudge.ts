@@ -91,9 +91,9 @@ function chainCheck(
     const issuers = chain.issuers.map(({ subject }) => oneLine(subject));
     return pass(name, `Signed by ${issuers.join(' < ')}, which is among the roots.`);
   }
-  const signer = authorities.find((ca) => ca.ca && vouches(ca, x509, nearestMs));
-  if (signer !== undefined) {
-    const text = `Signed by ${oneLine(signer.subject)}, which is among the authorities, but no valid root is above it: ${chain.why}. Add the root.`;
+  const top = rootless(x509, authorities, nearestMs);
+  if (top !== undefined) {
+    const text = `Signed under ${oneLine(top.subject)}, which is among the authorities, but its root is not: ${chain.why}. Add the root.`;
     return fail(name, text, 'warning');
   }
   if (authorities.some((ca) => x509.checkIssued(ca))) return fail(name, `${sentence(chain.why)}.`);
@@ -107,8 +107,29 @@ function withUnread(chain: Check, unread: number): Check {
   return { ...chain, text: `${chain.text} ${files} not read: tidelock roots check says why.` };
 }
 
-/** Makers publish intermediates without their root, and people trust just these (openssl -partial_chain). */
+/**
+ * The authority above `x509` whose issuer is not among the authorities, not even by name. Makers publish
+ * intermediates without their root, and people trust just these (openssl -partial_chain). An issuer that is
+ * there and does not vouch for it is another matter: that chain is refused.
+ */
+function rootless(
+  x509: X509Certificate,
+  authorities: readonly X509Certificate[],
+  atMs: number,
+  tried = new Set<X509Certificate>(),
+): X509Certificate | undefined {
+  for (const ca of authorities) {
+    if (tried.has(ca) || !vouches(ca, x509, atMs)) continue;
+    tried.add(ca);
+    const isTop = authorities.every(({ subject }) => subject !== ca.issuer);
+    const found = isTop ? ca : rootless(ca, authorities, atMs, tried);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 const vouches = (ca: X509Certificate, x509: X509Certificate, atMs: number): boolean =>
+  ca.ca &&
   x509.checkIssued(ca) &&
   certificateSignedBy(x509, ca) &&
   atMs >= ca.validFromDate.getTime() &&

@@ -123,7 +123,7 @@ it('checkAuthorities() finds nothing wrong with a root and its intermediate', ()
 const unknownKey = (id: string, octet: number): Authority => {
   const der = Buffer.from(root.der);
   der[der.indexOf(Buffer.from(id, 'hex')) + octet] = 0x7f;
-  return { ...BOTH[0], certificate: new X509Certificate(der) };
+  return { ...authority(root), certificate: new X509Certificate(der) };
 };
 
 const forged = makeCertificate({ subject, keys: makeKeys('P-256'), issuer: root, ca: true });
