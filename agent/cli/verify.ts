@@ -9,6 +9,7 @@ import { readReport, replaceFile } from '#agent/report/file.ts';
 import { refusalOf, verificationOf, verificationText } from '#agent/report/verification.ts';
 import { usage } from './arguments.ts';
 import { errorText, printResult } from './output.ts';
+import { outFile } from './outFile.ts';
 import { judgeReport, TERMS_FLAGS, termsOf } from './reportTerms.ts';
 import { defineVerb, type Flags } from './verb.ts';
 
