@@ -3,7 +3,7 @@
 import type { Bytes } from '#agent/base/bytes.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
 import { imaEntries } from './list.ts';
-import { ImaRegisters, WAYS_TO_EXTEND, type ExtendedBy, type WayToExtend } from './registers.ts';
+import { ImaRegisters, waysToExtend, type ExtendedBy, type WayToExtend } from './registers.ts';
 import { ImaTally } from './tally.ts';
 
 /** The register of IMA unless a policy names another (CONFIG_IMA_MEASURE_PCR_IDX). */
@@ -60,7 +60,7 @@ export class ImaReplay {
     }
     const from = offset === 0 ? undefined : this.#position;
     if (from?.registers.values.get(IMA_PCR) === quoted) return matchOf(from);
-    for (const way of from === undefined ? WAYS_TO_EXTEND : [from.way]) {
+    for (const way of from === undefined ? waysToExtend(this.#bank) : [from.way]) {
       const reached = reach(quoted, { bank: this.#bank, way, bytes, from });
       if (reached === undefined) continue;
       this.#position = reached;

@@ -1,11 +1,12 @@
 // `tidelock evidence ima`: replays an IMA list, offline. It reads files and prints; attest/ima/ judges.
+import { systemClock } from '#agent/base/clock.ts';
 import { EXIT } from '#agent/base/codes.ts';
 import { hex } from '#agent/base/bytes.ts';
 import { usage } from '#agent/cli/arguments.ts';
 import { printResult } from '#agent/cli/output.ts';
-import { defineVerb } from '#agent/cli/verb.ts';
+import { defineVerb, type Flags, type Invocation } from '#agent/cli/verb.ts';
 import { isGood } from '#attest/finding.ts';
-import { judgeIma, type ImaAnswer } from '#attest/ima/judge.ts';
+import { judgeIma, type ImaAnswer, type ImaBoot } from '#attest/ima/judge.ts';
 import { MAX_IMA_LIST_BYTES } from '#attest/ima/list.ts';
 import { hashByName } from '#attest/tpm/algorithms.ts';
 import { BANK_FLAG, bankFlag } from './bankFlag.ts';
@@ -14,6 +15,7 @@ import { readInput } from './input.ts';
 
 const VERB = 'evidence ima';
 const MAX_LOG_BYTES = 2 << 20;
+const PROGRESS_MS = 1000;
 
 /** `tidelock evidence ima`. */
 export const evidenceIma = defineVerb({
@@ -44,14 +46,37 @@ export const evidenceIma = defineVerb({
       flags.eventlog === undefined
         ? undefined
         : await readInput({ ...terminal, path: flags.eventlog, what: 'event log' }, MAX_LOG_BYTES);
-    const answer = judgeIma({ list, quoted, eventLog });
+    const onProgress = progress(invocation, list.length);
+    const answer = judgeIma({ list, quoted, eventLog, onProgress });
     printResult(invocation, 'ImaEvidence', answer, answerText(answer));
     return isGood(answer.findings) ? EXIT.ok : EXIT.notVerified;
   },
 });
 
+/** A line a second while a list is replayed, where text is asked for. */
+function progress(
+  { output, terminal }: Pick<Invocation<Flags>, 'output' | 'terminal'>,
+  listBytes: number,
+): ((doneBytes: number) => void) | undefined {
+  if (output === 'json') return undefined;
+  let last = systemClock.monoMs();
+  return (doneBytes) => {
+    const now = systemClock.monoMs();
+    if (now - last < PROGRESS_MS) return;
+    last = now;
+    terminal.err(`replayed ${mib(doneBytes)} of ${mib(listBytes)} MiB\n`);
+  };
+}
+
+const bootText = ({ tied, registers }: ImaBoot): string =>
+  tied
+    ? `that of the event log: boot_aggregate is over its PCR ${registers}`
+    : 'not tied to the event log';
+
+const mib = (bytes: number): string => (bytes / (1 << 20)).toFixed(1);
+
 function answerText(answer: ImaAnswer): string {
-  const { form, entries, templates, bootAggregate, matched } = answer;
+  const { form, entries, templates, bootAggregate, matched, boot } = answer;
   const counts = Object.entries(templates).map(([name, count]) => `${count} ${name}`);
   const registers = Object.entries(answer.pcrs).flatMap(([bank, values]) =>
     Object.entries(values).map(([pcr, value]) => `PCR ${pcr}  ${bank.padEnd(6)}  ${value}`),
@@ -63,6 +88,7 @@ function answerText(answer: ImaAnswer): string {
     `violations      ${answer.violations}`,
     `altered         ${answer.mismatches}`,
     `boot aggregate  ${aggregate}`,
+    ...(boot ? [`boot            ${bootText(boot)}`] : []),
     ...(matched ? [`matched         ${matched.entries} entries, ${matched.extendedBy}`] : []),
     ...registers,
     ...answer.findings.map(({ severity, code, text }) => `${severity.padEnd(7)}  ${code}  ${text}`),
