@@ -182,7 +182,7 @@ describe('judgeNitro()', () => {
       [4, Buffer.alloc(48, 4)],
     ]);
     const change = { pcrs: undefined, nitrotpm_pcrs: registers };
-    const asked = { policy: policy({ pcrs: { 4: ['04'.repeat(48)] } }) };
+    const asked = { policy: policy({ nitrotpm_pcrs: { 4: ['04'.repeat(48)] } }) };
     const appraisal = judge(change, { ...asked, nonce: Buffer.from('nonce') });
     expect(verdictOf(appraisal.checks)).toBe('affirming');
     expect(appraisal.claims['nitrotpm_pcrs']).toEqual({ 0: '00'.repeat(48), 4: '04'.repeat(48) });
@@ -190,6 +190,21 @@ describe('judgeNitro()', () => {
     expect(named(appraisal, 'PCR 4')?.text).toBe(
       'PCR 4 (boot loader): 0404040404040404.. is accepted.',
     );
+  });
+
+  it('takes no register of a NitroTPM for one of an enclave, whatever it holds, nor the reverse', () => {
+    const values = { 8: ['08'.repeat(48)] };
+    const registers = new Map([0, 1, 2, 8].map((pcr) => [pcr, Buffer.alloc(48, pcr)]));
+    const instance = { pcrs: undefined, nitrotpm_pcrs: registers };
+    const results = [instance, { pcrs: registers }].flatMap((change) =>
+      [{ pcrs: values }, { nitrotpm_pcrs: values }, { pcrs: values, nitrotpm_pcrs: values }].map(
+        (fields) => failures(judge(change, { policy: policy(fields) })),
+      ),
+    );
+    expect(results).toEqual([['measurements'], [], [], [], ['measurements'], []]);
+    const refused = judge(instance, { policy: policy({ pcrs: values }) });
+    expect(verdictOf(refused.checks)).toBe('contraindicated');
+    expect(named(refused, 'measurements')?.text).toContain('document of a NitroTPM');
   });
 
   const zeroes = new Map([0, 1, 2].map((pcr) => [pcr, Buffer.alloc(48)]));

@@ -149,8 +149,16 @@ function registerText({ pcrField }: NitroDocument, pcr: number): string {
   return CONTENTS[pcr] === undefined ? `PCR ${pcr}` : `PCR ${pcr} (${CONTENTS[pcr]})`;
 }
 
+const ORIGIN = { pcrs: 'an enclave', nitrotpm_pcrs: 'a NitroTPM' } as const;
+
 function registerChecks(document: NitroDocument, policy: NitroPolicy | undefined): Check[] {
-  const accepted = Object.entries(policy?.pcrs ?? {});
+  const { pcrField } = document;
+  const accepted = Object.entries(policy?.[pcrField] ?? {});
+  const other = pcrField === 'pcrs' ? 'nitrotpm_pcrs' : 'pcrs';
+  if (accepted.length === 0 && Object.keys(policy?.[other] ?? {}).length > 0) {
+    const text = `It is the document of ${ORIGIN[pcrField]}, and the policy names registers of ${ORIGIN[other]} alone (${other}). Give the document that is meant, or name its registers as ${pcrField}.`;
+    return [about('executables', fail('measurements', text))];
+  }
   if (accepted.length === 0) {
     const text = 'No policy says what the registers must hold (--policy): what runs is not judged.';
     return [about('executables', notChecked('measurements', text, 'warning'))];
