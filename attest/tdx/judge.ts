@@ -9,7 +9,7 @@ import type { Collateral } from './collateral.ts';
 import { domainChecks } from './domainChecks.ts';
 import { NO_POLICY, type TdxPolicy } from './policy.ts';
 import { parseTdxQuote, type TdxQuote } from './quote.ts';
-import { rtmrsOf, shortValue } from './registers.ts';
+import { isZero, rtmrsOf, shortValue } from './registers.ts';
 import { revocationChecks, sortLists } from './revocation.ts';
 import { signatureChecks } from './signatureChecks.ts';
 import { tcbChecks } from './tcbChecks.ts';
@@ -80,22 +80,41 @@ function formCheck({ header, report, bodyType, trailingBytes }: TdxQuote): Check
   return pass('quote form', `Version ${header.version}${body}, ${tdx} report.${tail}`);
 }
 
-/** A log tells what was measured only where it accounts for every register that was quoted. */
+/** Registers that the running system extends too (Intel TDX Virtual Firmware Design Guide, 8.1). */
+const GOES_ON: readonly string[] = ['rtmr2', 'rtmr3'];
+
+/**
+ * A log must account for what firmware measured. Of a register that went on after boot it tells nothing
+ * by itself: whether its events of it are true is not known.
+ */
 function logCheck({ report }: TdxQuote, replayed: TdxQuestion['replayed']): Check {
   const name = 'event log';
   if (replayed === undefined) {
     return notChecked(name, 'No CCEL event log was given: the RTMRs are not explained by events.');
   }
-  const off = rtmrsOf(report).flatMap(([rtmr, quoted]) => {
-    const logged = fromHex(replayed[rtmr]);
-    return quoted.equals(logged)
-      ? []
-      : [`${rtmr} is ${shortValue(quoted)}, the log accounts for ${shortValue(logged)}`];
-  });
-  return off.length === 0
-    ? pass(name, 'The log accounts for the value of every RTMR.')
-    : fail(
+  const off = rtmrsOf(report)
+    .map(([rtmr, quoted]) => ({ rtmr, quoted, logged: fromHex(replayed[rtmr]) }))
+    .filter(({ quoted, logged }) => !quoted.equals(logged));
+  if (off.length === 0) return pass(name, 'The log accounts for the value of every RTMR.');
+  const listed = off
+    .map(
+      ({ rtmr, quoted, logged }) =>
+        `${rtmr} is ${shortValue(quoted)}, the log accounts for ${shortValue(logged)}`,
+    )
+    .join('; ');
+  if (off.some(({ rtmr, quoted }) => !GOES_ON.includes(rtmr) || isZero(quoted))) {
+    return fail(
+      name,
+      `${listed}: the log is of another start, was altered, or something was extended that it leaves out.`,
+    );
+  }
+  const names = off.map(({ rtmr }) => rtmr).join(', ');
+  // Where the log has nothing of a register, there is nothing of it to be believed.
+  return off.every(({ logged }) => isZero(logged))
+    ? pass(name, `The log accounts for every RTMR but ${names}, which went on after boot.`)
+    : notChecked(
         name,
-        `${off.join('; ')}: the log is of another start, was altered, or something was extended that it leaves out.`,
+        `${listed}: extended after boot, or the log was altered. What it says of ${names} is not known to be true.`,
+        'warning',
       );
 }

@@ -31,9 +31,12 @@ export const tdxPolicySchema = z.strictObject({
   xfam: bits,
   /** Each of the 16 SVNs must be at least this. */
   min_tee_tcb_svn: hexText(16).optional(),
+  /** Of the TCB info and of the QE identity. */
   min_tcb_evaluation_data_number: z.int().min(0).default(0),
   accept_tcb_status: z.array(z.enum(TCB_STATUSES).exclude(['Revoked'])).default([]),
   allow_debug: z.boolean().default(false),
+  /** A migration domain may take the domain elsewhere; mr_service_td says which. */
+  allow_migratable: z.boolean().default(false),
 });
 
 export type TdxPolicy = z.infer<typeof tdxPolicySchema>;
