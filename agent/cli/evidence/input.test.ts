@@ -71,6 +71,16 @@ it('parseInput() names the file that is malformed, and leaves other errors alone
   await expect(parseInput(input('eight'), 8, other)).rejects.toBeInstanceOf(RangeError);
 });
 
+it('parseInput() says that a malformed file is encoded, and how', async () => {
+  await writeFile(join(dir, 'text'), `${Buffer.alloc(99, 7).toString('base64')}\n`);
+  const refuse = (): never => {
+    throw malformed('SNP report', '133 bytes');
+  };
+  await expect(parseInput(input('text'), 1024, refuse)).rejects.toThrow(
+    `(${join(dir, 'text')}): it is base64: decode it first`,
+  );
+});
+
 const QUOTE = ['quote', '--signature', 'any', '--pcrs', 'any', '--roots', '.'];
 
 it.each([

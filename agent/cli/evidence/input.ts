@@ -5,6 +5,7 @@ import { systemClock } from '#agent/base/clock.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import type { Terminal } from '#agent/cli/terminal.ts';
 import { malformed } from '#attest/cursor.ts';
+import { encodingOf } from '#attest/encoded.ts';
 
 /** After this long without a byte, as of a pipe whose other end is missing, it says what it waits for. */
 const PATIENCE_MS = 1000;
@@ -57,9 +58,11 @@ export async function parseInput<T>(
   } catch (thrown) {
     if (!(thrown instanceof TidelockError) || thrown.code !== 'EVIDENCE_MALFORMED') throw thrown;
     const { code, op, message, hint } = thrown;
+    const encoding = encodingOf(bytes);
+    const remedy = encoding === undefined ? '' : `: it is ${encoding}: decode it first`;
     throw new TidelockError(code, {
       op,
-      message: `${message} (${pathOf(from)})`,
+      message: `${message} (${pathOf(from)})${remedy}`,
       hint,
       cause: thrown,
     });
