@@ -35,6 +35,7 @@ let dir: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tl-quote-'));
   await writeFile(join(dir, 'quote.msg'), message);
+  await writeFile(join(dir, 'quote.tpm2b'), concat(u16(message.length), message));
   await writeFile(join(dir, 'cut.msg'), message.subarray(0, -1));
   await writeFile(join(dir, 'quote.sig'), tpmSignature(ak, message));
   await writeFile(join(dir, 'ak.tpm2b'), concat(u16(ak.area.length), ak.area));
@@ -110,6 +111,13 @@ describe('tidelock evidence quote', () => {
     const { exit, out } = await evidenceQuote(...QUOTE, ...nonce, '--ak', 'ak.pem', '-o', 'json');
     expect(exit).toBe(3);
     expect(named(JSON.parse(out) as Printed, 'fail')).toEqual(['nonce']);
+  });
+
+  it('takes a TPM2B_ATTEST for the TPMS_ATTEST in it', async () => {
+    const sized = ['--message', 'quote.tpm2b', '--previous', 'quote.tpm2b', ...QUOTE.slice(2)];
+    const { exit, out } = await evidenceQuote(...sized, ...NONCE, '--ak', 'ak.pem', '-o', 'json');
+    expect(exit).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ attest: { extraData: hex(madeNonce) } });
   });
 
   it('ends with 4 for what is no quote', async () => {

@@ -4,7 +4,7 @@ import { defineVerb } from '#agent/cli/verb.ts';
 import { MAX_IMA_LIST_BYTES } from '#attest/ima/list.ts';
 import { judgeQuote } from '#attest/quote/judge.ts';
 import { readPcrBanks } from '#attest/quote/pcrs.ts';
-import { parseAttest } from '#attest/tpm/attest.ts';
+import { parseAttest, unsizedAttest } from '#attest/tpm/attest.ts';
 import { BANK_FLAG, bankFlag } from './bankFlag.ts';
 import { hexFlag } from './hexFlag.ts';
 import { parseInput, readInput, type Input } from './input.ts';
@@ -22,7 +22,7 @@ const MAX_LOG_BYTES = 2 << 20;
 export const evidenceQuote = defineVerb({
   name: VERB,
   flags: {
-    message: { type: 'string', value: 'FILE', required: true, help: 'TPMS_ATTEST' },
+    message: { type: 'string', value: 'FILE', required: true, help: 'TPMS_ATTEST or TPM2B_ATTEST' },
     signature: {
       type: 'string',
       value: 'FILE',
@@ -106,6 +106,7 @@ export const evidenceQuote = defineVerb({
 
 /** Two files may be a TPMS_ATTEST: each is read by itself too, which tells the one that is malformed. */
 function attestFile(bytes: Buffer): Buffer {
-  parseAttest(bytes);
-  return bytes;
+  const attest = unsizedAttest(bytes);
+  parseAttest(attest);
+  return attest;
 }
