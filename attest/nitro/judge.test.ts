@@ -234,6 +234,20 @@ describe('judgeNitro()', () => {
     expect(trustVector(appraisal.checks).executables).toBe(96);
   });
 
+  it('affirms no executables by a register of where they run', () => {
+    const enclave = new Map([0, 1, 2, 4].map((pcr) => [pcr, Buffer.alloc(48, 4)]));
+    const asked = policy({ pcrs: { 4: ['04'.repeat(48)] } });
+    const parent = trustVector(judge({ pcrs: enclave }, { policy: asked }).checks);
+    expect(parent).not.toHaveProperty('executables');
+    const instance = (pcr: number) => {
+      const instances = policy({ nitrotpm_pcrs: { [pcr]: ['04'.repeat(48)] } });
+      const document = { pcrs: undefined, nitrotpm_pcrs: enclave };
+      return trustVector(judge(document, { policy: instances }).checks);
+    };
+    expect(instance(4).executables).toBe(3); // the boot loader
+    expect(instance(1)).not.toHaveProperty('executables'); // firmware settings
+  });
+
   it('holds the nonce against the one that was sent', () => {
     expect(named(judge({}, { nonce: Buffer.from('nonce') }), 'nonce')?.result).toBe('pass');
     expect(failures(judge({}, { nonce: Buffer.from('other') }))).toEqual(['nonce']);
