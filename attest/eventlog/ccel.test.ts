@@ -84,6 +84,27 @@ it('ccelDocument() takes neither the log of a TPM nor one of another bank for a 
   expect(rtmrs.rtmr0).toBe(ZEROS);
 });
 
+it('ccelDocument() misses the bank of RTMRs where it is declared and nothing extends it', () => {
+  const guest = GUEST.map((event) => ({ ...event, banks: ['sha256'] as const }));
+  const log = writeEventLog(guest, ['sha256', 'sha384']);
+  expect(ccelDocument(readLog(log, RTMRS), log.length).findings).toContainEqual(
+    expect.objectContaining({ code: 'BANK_MISSING', severity: 'error' }),
+  );
+});
+
+it('ccelDocument() believes no event that changes no RTMR', () => {
+  const banks = ['sha256'] as const;
+  const text = { ...textEvent(3, 'EV_IPL', 'kernel_cmdline: fake\0'), measured: utf8('fake') };
+  const faked = [{ ...secureBoot(1), pcr: 1, banks }, separator(1), { ...text, banks }].map(
+    (event) => ({ banks: ['sha384'] as const, ...event }),
+  );
+  const log = writeEventLog(faked, ['sha256', 'sha384']);
+  expect(ccelDocument(readLog(log, RTMRS), log.length)).toMatchObject({
+    secureBoot: null,
+    boot: { kernelCommandLine: null, kernelCommandLines: [{ text: 'fake', measured: false }] },
+  });
+});
+
 it('ccelDocument() notices an event for MRTD, which nothing can extend', () => {
   const event = textEvent(0, 'EV_EFI_ACTION', 'no');
   expect(codes([...GUEST, event])).toEqual(['MRTD_EXTENDED warning']);
