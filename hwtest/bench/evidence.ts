@@ -19,6 +19,7 @@ import {
   type Timed,
 } from './evidenceResult.ts';
 import { evidenceSubjects, type EvidenceSubject } from './evidenceSubjects.ts';
+import { PROGRAM } from './program.ts';
 
 const ROUNDS = 30;
 const MAX_ROUNDS = 1000;
@@ -53,7 +54,9 @@ export const evidence = defineVerb({
     const rounds = roundsOf(flags.rounds);
     const all = await evidenceSubjects();
     const subjects = all.filter(({ name }) => chosen(flags.only, name));
-    if (subjects.length === 0) throw usage('evidence', `no subject is called ${flags.only.join()}`);
+    if (subjects.length === 0) {
+      throw usage('evidence', `no subject is called ${flags.only.join(' or ')}`, PROGRAM);
+    }
     const peers = flags.only.length === 0 ? evidencePeers() : [];
     const bench = measure({ subjects, peers, rounds }, (line) => terminal.err(`${line}\n`));
     if (flags.out !== undefined) write(resolve(terminal.cwd, flags.out), bench);
@@ -141,7 +144,8 @@ function roundsOf(given: string | undefined): number {
   if (given === undefined) return ROUNDS;
   const rounds = Number(given);
   if (Number.isInteger(rounds) && rounds >= 1 && rounds <= MAX_ROUNDS) return rounds;
-  throw usage('evidence', `--rounds is ${JSON.stringify(given)} and must be 1 to ${MAX_ROUNDS}`);
+  const state = `--rounds is ${JSON.stringify(given)} and must be 1 to ${MAX_ROUNDS}`;
+  throw usage('evidence', state, PROGRAM);
 }
 
 function write(directory: string, bench: EvidenceBench): void {
