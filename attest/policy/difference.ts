@@ -45,10 +45,11 @@ function movedAmong(found: readonly Difference[]): ReadonlySet<Difference> {
     const are = new Set(left.map(({ now }) => now));
     left = left.filter(({ was, now }) => were.has(now) && are.has(was));
   }
-  const sorted = (digests: readonly (string | null)[]): string => digests.toSorted().join();
   const isSame = sorted(left.map(({ was }) => was)) === sorted(left.map(({ now }) => now));
   return new Set(isSame ? left : []);
 }
+
+const sorted = (digests: readonly (string | null)[]): string => digests.map(String).sort().join();
 
 /** `first` of the `moved`, speaking for all of them. */
 function reordered(first: Difference, moved: ReadonlySet<Difference>): Difference {
