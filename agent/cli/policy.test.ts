@@ -296,3 +296,16 @@ describe('tidelock verify --reference', () => {
     expect(await exitOf(...verify, 'o.json')).toBe(3);
   });
 });
+
+it.each([['diff'], ['sign']])(
+  'policy %s refuses a draft that nests without an end',
+  async (verb) => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const snp = JSON.stringify({ v: 1, name: 'a', snp: 'deep' }).replace('"deep"', deep);
+    await writeFile(join(dir, 'deep.json'), snp);
+    const flags = verb === 'diff' ? ['--eventlog', 'golden.bin'] : [...KEY, '--out', 'signed.json'];
+    const { exit, err } = await tidelock('policy', verb, 'deep.json', ...flags);
+    expect(exit).not.toBe(1);
+    expect(err).toMatch(/DOCUMENT_MALFORMED.* it is nested over 16 deep/s);
+  },
+);

@@ -1,7 +1,7 @@
 // What a reader asks of a Nitro enclave or of an instance with a NitroTPM: which values its registers may
 // have, and whether an enclave may be in debug mode. It is read, not judged, here.
 import type { Bytes } from '#agent/base/bytes.ts';
-import { parseAs } from '#agent/base/schema.ts';
+import { parsePolicy } from '#attest/reportText.ts';
 import { z } from 'zod';
 
 const register = z
@@ -27,18 +27,9 @@ export type NitroPolicy = z.infer<typeof nitroPolicySchema>;
 
 /** Reads a policy, JSON. Errors: POLICY_INVALID with every problem. */
 export const readNitroPolicy = (bytes: Bytes): NitroPolicy =>
-  parseAs(nitroPolicySchema, jsonOf(bytes), {
+  parsePolicy(nitroPolicySchema, bytes, {
     code: 'POLICY_INVALID',
     op: 'evidence.policy',
     what: 'Nitro policy',
     hint: 'It is {"v":1,"pcrs":{"0":["<hex>"]},"nitrotpm_pcrs":{"4":["<hex>"]},"allow_debug":false}; docs/evidence/nitro.md describes each field.',
   });
-
-/** Undefined, which fits no schema, where it is no JSON. */
-function jsonOf(bytes: Bytes): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString());
-  } catch {
-    return undefined;
-  }
-}

@@ -4,6 +4,7 @@ import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import { utf8, type Bytes } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { canonical } from '#agent/base/jcs.ts';
+import { MAX_POLICY_BYTES, readBounded } from '#attest/reportText.ts';
 import { readReferencePolicy, REFERENCE_KIND } from './document.ts';
 
 /**
@@ -36,12 +37,10 @@ export function guestPolicy(
 
 /** Undefined for whatever does not say that it is a reference policy. */
 function documentIn(bytes: Bytes): unknown {
-  try {
-    const json: unknown = JSON.parse(Buffer.from(bytes).toString());
-    const isReference =
-      typeof json === 'object' && json !== null && 'kind' in json && json.kind === REFERENCE_KIND;
-    return isReference ? json : undefined;
-  } catch {
-    return undefined; // its reader says what is wrong with it
-  }
+  const json = readBounded(bytes, MAX_POLICY_BYTES);
+  if ('why' in json) return undefined; // its reader says what is wrong with it
+  const { value } = json;
+  const isReference =
+    typeof value === 'object' && value !== null && 'kind' in value && value.kind === REFERENCE_KIND;
+  return isReference ? value : undefined;
 }
