@@ -128,6 +128,10 @@ describe('judgeEar()', () => {
       'about more than 256',
       { submods: Object.fromEntries(Array.from({ length: 257 }, (_, i) => [String(i), submod])) },
     ],
+    [
+      'with an attester within another',
+      { submods: { node: { ...submod, submods: { vm: { 'ear.status': 'contraindicated' } } } } },
+    ],
     ['with an attester without status', { submods: { node: {} } }],
     ['with a status of no tier', { submods: { node: { 'ear.status': 'good' } } }],
     [
@@ -140,6 +144,11 @@ describe('judgeEar()', () => {
     ],
   ])('says that a signed token %s is no result', (_what, change) => {
     expect(failures(judge(change))).toEqual(['EAR claims']);
+  });
+
+  it('takes no text for attesters, whose letters it would go through one by one', () => {
+    const { checks } = judge({ submods: 'a'.repeat(1000) });
+    expect(checks.find(({ name }) => name === 'EAR claims')?.text).toContain('submods: Invalid');
   });
 
   const eat = { iat: ISSUED_S, eat_nonce: 'AAAAAAAAAAA', ueid: 'AQAA', hwmodel: 'AA' } as const;
@@ -195,6 +204,17 @@ describe('judgeEar()', () => {
     ['with a line feed', `${token(good).toString()}\n`],
   ])('finds the token in %s', (_what, text) => {
     expect(verdict(judgeEar(utf8(text), terms))).toBe('affirming');
+  });
+
+  it('takes neither of two tokens, nor either of two members of one name', () => {
+    const [text, worse] = [good, { ...good, submods: {} }].map((each) => token(each).toString());
+    const twice = JSON.stringify(good).replace(/}$/, ',"submods":{"z":{"ear.status":"none"}}}');
+    for (const file of [JSON.stringify({ result: text, token: worse }), twice]) {
+      expect(outcome((bytes) => judgeEar(bytes, terms), utf8(file))).toBe('malformed');
+    }
+    const parts = signEar(good, signer).split('.');
+    parts[1] = b64url(utf8(twice));
+    expect(() => judgeEar(utf8(parts.join('.')), terms)).toThrow('a member stands twice');
   });
 
   it('lets a claims set that nobody signed speak against an attester, never for one', () => {
