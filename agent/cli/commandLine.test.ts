@@ -202,11 +202,12 @@ describe('runCommandLine()', () => {
 });
 
 describe('runCommandLine() for a program beside the product', () => {
-  const called = async (argv: string[], run: typeof runCommandLine = runCommandLine) => {
+  const PROGRAM = 'npm run x --';
+  const heard = async (run: (terminal: Terminal) => Promise<number>) => {
     let said = '';
     const say = (text: string) => void (said += text);
-    const terminal = { out: say, err: say, env: {}, cwd: '/', stopSignal: neverStopped };
-    return { exit: await run(argv, terminal, verbs(), 'npm run x --'), said };
+    const exit = await run({ out: say, err: say, env: {}, cwd: '/', stopSignal: neverStopped });
+    return { exit, said };
   };
 
   it.each([
@@ -216,15 +217,16 @@ describe('runCommandLine() for a program beside the product', () => {
     [['move'], 'See `npm run x -- move --help`.'],
     [['nothing'], 'Cannot run npm run x --: there is no verb "nothing"'],
   ])('runCommandLine() names it for %j', async (argv, text) => {
-    expect((await called(argv)).said).toContain(text);
+    const run = (terminal: Terminal) => runCommandLine(argv, terminal, verbs(), PROGRAM);
+    expect((await heard(run)).said).toContain(text);
   });
 
   it('runOneVerb() runs a verb that has no name', async () => {
-    const alone: typeof runCommandLine = (argv, terminal, _, program = '') =>
-      runOneVerb({ ...move, name: '' }, argv, terminal, program);
-    expect(await called(['a', 'b'], alone)).toEqual({ exit: 0, said: 'a > b\n' });
-    expect((await called(['--help'], alone)).said).toMatch(/^Usage: npm run x -- <from> \[to\] \[/);
-    const { exit, said } = await called(['a', '--no'], alone);
+    const alone = (...argv: string[]) =>
+      heard((terminal) => runOneVerb({ ...move, name: '' }, argv, terminal, PROGRAM));
+    expect(await alone('a', 'b')).toEqual({ exit: 0, said: 'a > b\n' });
+    expect((await alone('--help')).said).toMatch(/^Usage: npm run x -- <from> \[to\] \[/);
+    const { exit, said } = await alone('a', '--no');
     expect(exit).toBe(2);
     expect(said).toMatch(/Cannot run npm run x --: it has no flag --no\n.*`npm run x -- --help`/);
   });
