@@ -154,6 +154,15 @@ describe('tidelock policy', () => {
     expect(await exitOf(...FROM, ...GOLDEN, '--bank', 'sha384', '--out', 'x.json')).toBe(3);
   });
 
+  it('policy from-evidence names the file of several that it cannot read', async () => {
+    await writeFile(join(dir, 'short.bin'), 'no log');
+    const out = ['--out', 'x.json'];
+    const logs = ['--eventlog', 'golden.bin', '--eventlog', 'short.bin'];
+    expect((await tidelock(...FROM, ...logs, ...out)).err).toContain('short.bin');
+    const pcrs = ['--eventlog', 'golden.bin', '--pcrs', 'short.bin'];
+    expect((await tidelock(...FROM, ...pcrs, ...out)).err).toContain('short.bin');
+  });
+
   it('policy from-evidence takes no log that shows an edit, and none of a TDX guest', async () => {
     const edited = { ...secureBoot(0), measured: secureBoot(1).data };
     await writeBoot('edited', [...BOOT, edited]);

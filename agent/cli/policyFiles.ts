@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import { TidelockError } from '#agent/base/errors.ts';
-import { readInput } from '#agent/cli/evidence/input.ts';
+import { parseInput, readInput } from '#agent/cli/evidence/input.ts';
 import { readOwnerPublic } from '#agent/owner.ts';
 import { parseEventLog, type EventLog } from '#attest/eventlog/parse.ts';
 import { MAX_EVENT_LOG_BYTES } from '#attest/evidence.ts';
@@ -19,13 +19,14 @@ import { MAX_POLICY_BYTES, readBounded } from '#attest/reportText.ts';
 const MAX_PCRS_BYTES = 64 << 10;
 
 /** Errors: FILE_UNREADABLE, EVIDENCE_MALFORMED. */
-export const readLog = async (cwd: string, path: string): Promise<EventLog> =>
-  parseEventLog(await readInput({ cwd, path, what: 'event log' }, MAX_EVENT_LOG_BYTES));
+export const readLog = (cwd: string, path: string): Promise<EventLog> =>
+  parseInput({ cwd, path, what: 'event log' }, MAX_EVENT_LOG_BYTES, parseEventLog);
 
 /** Values of `bank` in a file; none where the file speaks of other banks. Errors: as readLog. */
 export async function readPcrs(cwd: string, path: string, bank: PolicyBank): Promise<PcrValues> {
   const from = { cwd, path, what: 'PCR values' };
-  return readPcrBanks(await readInput(from, MAX_PCRS_BYTES)).get(bank) ?? new Map();
+  const banks = await parseInput(from, MAX_PCRS_BYTES, readPcrBanks);
+  return banks.get(bank) ?? new Map();
 }
 
 /** Owner keys by their files. Errors: OWNER_KEY_INVALID. */
