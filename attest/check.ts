@@ -28,11 +28,11 @@ export interface Check {
   readonly affirms?: number;
 }
 
-/** `affirms` of a check whose pass says nothing good of its claim, though its failure would say a bad thing. */
-export const NO_CLAIM = 0;
-
 /** The same check, bearing on `claim`. */
 export const about = (claim: TrustClaim, check: Check): Check => ({ ...check, claim });
+
+/** The same check, whose failure speaks against `claim` and whose pass does not speak for it. */
+export const limits = (claim: TrustClaim, check: Check): Check => ({ ...check, claim, affirms: 0 });
 
 const BEST_FIRST: readonly Verdict[] = ['affirming', 'warning', 'none', 'contraindicated'];
 

@@ -2,7 +2,7 @@
 // the evidence: over the shared vectors of every kind, good and bad.
 import { describe, expect, it, test } from 'vitest';
 import { fromHex } from '#agent/base/bytes.ts';
-import { fail, NO_CLAIM, pass, type Check } from './check.ts';
+import { fail, pass, type Check } from './check.ts';
 import { withClaim } from './checkClaim.ts';
 import { AWS_NITRO_ROOT } from './nitro/chain.ts';
 import { judgeNitro } from './nitro/judge.ts';
@@ -40,7 +40,7 @@ const unaccounted = (checks: readonly Check[]): string[] =>
 
 test('withClaim() has a log speak against executables and never for them', () => {
   const good = withClaim(pass('IMA boot aggregate', 'tied'));
-  expect(good).toMatchObject({ claim: 'executables', affirms: NO_CLAIM });
+  expect(good).toMatchObject({ claim: 'executables', affirms: 0 });
   expect(trustVector([good])).toEqual({ executables: 0 });
   const warned = withClaim(fail('IMA boot aggregate', 'it is all zero', 'warning'));
   expect(trustVector([warned, withClaim(pass('PCR 4', 'enrolled'))])).toEqual({ executables: 32 });

@@ -1,6 +1,6 @@
 // Which claim of the trustworthiness vector each check of a report and of a quote bears on (AR4SI 2.3).
 // Checks on the form and the age of evidence bear on none: they say how far the others are to be believed.
-import { NO_CLAIM, type Check, type TrustClaim } from './check.ts';
+import { about, limits, type Check, type TrustClaim } from './check.ts';
 
 const CLAIMS: readonly (readonly [claim: TrustClaim, name: RegExp])[] = [
   [
@@ -29,7 +29,7 @@ const claimIn = (table: typeof CLAIMS, check: Check): TrustClaim | undefined =>
 export function withClaim(check: Check): Check {
   if (check.claim !== undefined) return check;
   const claim = claimIn(CLAIMS, check);
-  if (claim !== undefined) return { ...check, claim };
+  if (claim !== undefined) return about(claim, check);
   const limited = claimIn(LIMITS, check);
-  return limited === undefined ? check : { ...check, claim: limited, affirms: NO_CLAIM };
+  return limited === undefined ? check : limits(limited, check);
 }

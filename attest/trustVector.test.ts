@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { about, fail, NO_CLAIM, notChecked, pass } from './check.ts';
+import { about, fail, limits, notChecked, pass } from './check.ts';
 import { trustVector } from './trustVector.ts';
 
 test('trustVector() gives each claim the worst of its checks and says nothing of others', () => {
@@ -36,11 +36,11 @@ test('trustVector() calls executables approved during boot (3), and after boot (
 });
 
 test('trustVector() affirms nothing by checks that vouch for nothing, and has them speak against it', () => {
-  const log = { ...about('executables', pass('event log', 'whole')), affirms: NO_CLAIM };
+  const log = limits('executables', pass('event log', 'whole'));
   expect(trustVector([log])).toEqual({ executables: 0 });
   expect(trustVector([log, about('executables', pass('PCR 4', 'enrolled'))])).toEqual({
     executables: 3,
   });
-  const edited = { ...about('executables', fail('event log', 'edited')), affirms: NO_CLAIM };
+  const edited = limits('executables', fail('event log', 'edited'));
   expect(trustVector([edited])).toEqual({ executables: 96 });
 });

@@ -8,6 +8,7 @@ import { BOOT } from '#attest/testdata/boot.ts';
 import { logOf, policyOf, updatedBoot, warningOf } from '#attest/testdata/referencePolicy.ts';
 import { textEvent } from '#attest/testdata/uefi.ts';
 import { noVectors, truths, vector, type LogTruth } from '#attest/testdata/vectors.ts';
+import { trustVector } from '#attest/trustVector.ts';
 import { addBoot } from './compose.ts';
 import { readPolicyDraft, type ReferencePolicy } from './document.ts';
 import { judgeBoot } from './judge.ts';
@@ -29,6 +30,12 @@ it('judgeBoot() affirms the boot that a policy was made of', () => {
   const checks = judge(policy, log);
   expect(failures(checks)).toEqual([]);
   expect(verdictOf(checks)).toBe('affirming');
+});
+
+it('judgeBoot() affirms no executables by registers of settings', () => {
+  const settings = { ...policy, registers: { '1': 'enforce', '7': 'enforce' } } as const;
+  expect(trustVector(judge(policy, log))).toEqual({ configuration: 2, executables: 3 });
+  expect(trustVector(judge(settings, log))).toEqual({ configuration: 2, executables: 0 });
 });
 
 it('judgeBoot() names the event that is not enrolled, in words', () => {

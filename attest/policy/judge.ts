@@ -1,7 +1,15 @@
 // Holds a boot against a reference policy, register by register. Only an event log that replays to what the
 // TPM signed can pass; then its digests decide, never its words (ATTESTATION traps 1 and 4).
 import { counted } from '#agent/base/counted.ts';
-import { about, fail, notChecked, pass, type Check, type TrustClaim } from '#attest/check.ts';
+import {
+  about,
+  fail,
+  limits,
+  notChecked,
+  pass,
+  type Check,
+  type TrustClaim,
+} from '#attest/check.ts';
 import type { EventLog } from '#attest/eventlog/parse.ts';
 import { replay } from '#attest/eventlog/replay.ts';
 import type { PcrValues } from '#attest/quote.ts';
@@ -107,7 +115,7 @@ function agreementCheck(
   const name = 'components';
   const list = passed.map(([pcr]) => pcr).join(', ');
   if (agree(passed)) {
-    return [about('executables', pass(name, `PCR ${list} come from the same alternatives.`))];
+    return [limits('executables', pass(name, `PCR ${list} come from the same alternatives.`))];
   }
   const enforced = passed.filter(([, mode]) => mode === 'enforce');
   const text = `PCR ${list} each hold what is enrolled, but of different alternatives of a component: half of an update, perhaps. Reboot the node; otherwise sign this combination.`;
