@@ -34,7 +34,7 @@ export const evidenceNitro = defineVerb({
     },
   },
   about:
-    'Checks the attestation document of an AWS Nitro enclave, or of the NitroTPM of an instance: signature, certificate chain up to the pinned AWS root, dates, debug mode, and the registers and the nonce that are asked for. Its certificate lives for three hours: judge an archived document as of its own time with --at. A file named - is standard input.',
+    'Checks the attestation document of an AWS Nitro enclave, or of the NitroTPM of an instance: signature, certificate chain up to the pinned AWS root, dates, debug mode, and the registers and the nonce that are asked for. Its certificate lives for three hours: judge an archived document as of its own time with --at. Without a policy or without a nonce the verdict is a warning at best. A file named - is standard input.',
   example:
     'tidelock evidence nitro document.cbor --nonce 8f3a92c1\ntidelock evidence nitro archived.cbor --at 2024-09-07T14:37:40Z --policy nitro-policy.json -o json',
   run: async (invocation) => {

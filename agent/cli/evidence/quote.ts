@@ -63,7 +63,7 @@ export const evidenceQuote = defineVerb({
     ...KEY_FLAGS,
   },
   about:
-    'Checks a TPM quote: signature and key, that it is a quote of the right bank and registers, that it answers the nonce, and that the register values are those of the TPM; then replays the event log and the IMA list against them. An empty nonce is never fresh. With --reference the boot is held against an owner’s reference policy; without, the values are compared with nothing. A file named - is standard input.',
+    'Checks a TPM quote: signature and key, that it is a quote of the right bank and registers, that it answers the nonce, and that the register values are those of the TPM; then replays the event log and the IMA list against them. An empty nonce is never fresh. With --reference the boot is held against an owner’s reference policy; without, the values are compared with nothing, and the verdict is a warning at best. A file named - is standard input.',
   example:
     'tidelock evidence quote --message quote.msg --signature quote.sig --ak ak.tpm2b_public --nonce "$(cat nonce.hex)" --pcrs pcrs.json\ntidelock evidence quote --message quote.msg --signature quote.sig --ak ak.pem --nonce "$(cat nonce.hex)" --pcrs pcrs.json --eventlog binary_bios_measurements --ima ascii_runtime_measurements -o json',
   run: async (invocation) => {
