@@ -44,7 +44,9 @@ export const evidenceCcel = defineVerb({
       invocation,
       'ConfidentialEventLog',
       flags.events ? { ...document, events } : document,
-      `${logText(document, registers)}\n${eventsText(events)}`,
+      [logText(document, registers), ...(flags.events ? [eventsText(events, 'index')] : [])].join(
+        '\n',
+      ),
     );
     return isGood(document.findings) ? EXIT.ok : EXIT.notVerified;
   },

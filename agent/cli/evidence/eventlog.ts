@@ -36,7 +36,9 @@ export const evidenceEventlog = defineVerb({
       invocation,
       'EventLog',
       flags.events ? { ...document, events } : document,
-      `${logText(document, registers)}\n${eventsText(events)}`,
+      [logText(document, registers), ...(flags.events ? [eventsText(events, 'PCR')] : [])].join(
+        '\n',
+      ),
     );
     return isGood(document.findings) ? EXIT.ok : EXIT.notVerified;
   },

@@ -6,6 +6,7 @@ import { usage } from '#agent/cli/arguments.ts';
 import { printResult } from '#agent/cli/output.ts';
 import { defineVerb, type Flags, type Invocation } from '#agent/cli/verb.ts';
 import { isGood } from '#attest/finding.ts';
+import { entriesText } from '#attest/ima/entry.ts';
 import { judgeIma, type ImaAnswer, type ImaBoot } from '#attest/ima/judge.ts';
 import { MAX_IMA_LIST_BYTES } from '#attest/ima/list.ts';
 import { hashByName } from '#attest/tpm/algorithms.ts';
@@ -89,7 +90,7 @@ function answerText(answer: ImaAnswer): string {
     `altered         ${answer.mismatches}`,
     `boot aggregate  ${aggregate}`,
     ...(boot ? [`boot            ${bootText(boot)}`] : []),
-    ...(matched ? [`matched         ${matched.entries} entries, ${matched.extendedBy}`] : []),
+    ...(matched ? [`matched         ${entriesText(matched.entries)}, ${matched.extendedBy}`] : []),
     ...registers,
     ...answer.findings.map(({ severity, code, text }) => `${severity.padEnd(7)}  ${code}  ${text}`),
   ].join('\n');
