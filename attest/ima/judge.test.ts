@@ -116,8 +116,8 @@ it('judgeIma() says which part leads to a register, or that none does', () => {
 });
 
 describe('judgeIma() with the event log of the boot', () => {
-  const eventLog = writeEventLog(BOOT, ['sha256']);
-  const replayed = replay(parseEventLog(eventLog), 'sha256');
+  const eventLog = parseEventLog(writeEventLog(BOOT, ['sha256']));
+  const replayed = replay(eventLog, 'sha256');
   const registers = Array.from(
     { length: 10 },
     (_, pcr): Buffer => replayed.get(pcr) ?? Buffer.alloc(32),
@@ -139,7 +139,7 @@ describe('judgeIma() with the event log of the boot', () => {
   });
 
   it('says when the log is of another bank', () => {
-    const answer = judgeIma({ list, eventLog: writeEventLog(BOOT, ['sha384']) });
+    const answer = judgeIma({ list, eventLog: parseEventLog(writeEventLog(BOOT, ['sha384'])) });
     expect(answer.findings).toMatchObject([
       { code: 'BOOT_AGGREGATE_NOT_TIED', severity: 'warning' },
     ]);

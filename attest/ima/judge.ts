@@ -2,7 +2,7 @@
 // log of its boot. The value and the log are taken as given: quotes are for attest/quote.
 import type { Bytes } from '#agent/base/bytes.ts';
 import type { PcrValues } from '#attest/quote.ts';
-import { parseEventLog } from '#attest/eventlog/parse.ts';
+import type { EventLog } from '#attest/eventlog/parse.ts';
 import { replay } from '#attest/eventlog/replay.ts';
 import type { Finding, Severity } from '#attest/finding.ts';
 import { hashByName, type HashName } from '#attest/tpm/algorithms.ts';
@@ -16,7 +16,7 @@ export interface ImaQuestion {
   /** A value of PCR 10, hex in lower case, that some part of the list must lead to. */
   readonly quoted?: { readonly bank: HashName; readonly value: string } | undefined;
   /** Firmware event log of the same boot. */
-  readonly eventLog?: Bytes | undefined;
+  readonly eventLog?: EventLog | undefined;
   /** Told how many bytes of the list are done, entry by entry. */
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
 }
@@ -34,7 +34,7 @@ export interface ImaAnswer extends ImaSummary {
   readonly boot?: ImaBoot;
 }
 
-/** Errors: EVIDENCE_MALFORMED, for the list and for the log. */
+/** Errors: EVIDENCE_MALFORMED. */
 export function judgeIma({ list, quoted, eventLog, onProgress }: ImaQuestion): ImaAnswer {
   let matched: ImaMatch | null = null;
   const summary = summarizeIma(list, (entry, banks) => {
@@ -81,8 +81,7 @@ const untied = ({ known, why }: BootTie & { readonly tied: false }): Finding =>
     ? finding('BOOT_AGGREGATE_DIFFERS', 'error', null, `boot_aggregate: ${why}.`)
     : finding('BOOT_AGGREGATE_NOT_TIED', 'warning', null, `boot_aggregate: ${why}.`);
 
-function tieToLog(stated: BootAggregate | null, eventLog: Bytes): BootTie {
-  const log = parseEventLog(eventLog);
+function tieToLog(stated: BootAggregate | null, log: EventLog): BootTie {
   return tieToBoot(stated ?? undefined, (bank) =>
     log.banks.includes(bank) ? bootRegisters(replay(log, bank), bank) : new Map(),
   );

@@ -6,13 +6,14 @@ import { usage } from '#agent/cli/arguments.ts';
 import { printResult } from '#agent/cli/output.ts';
 import { defineVerb, type Flags, type Invocation } from '#agent/cli/verb.ts';
 import { isGood } from '#attest/finding.ts';
+import { parseEventLog } from '#attest/eventlog/parse.ts';
 import { entriesText } from '#attest/ima/entry.ts';
 import { judgeIma, type ImaAnswer, type ImaBoot } from '#attest/ima/judge.ts';
 import { MAX_IMA_LIST_BYTES } from '#attest/ima/list.ts';
 import { hashByName } from '#attest/tpm/algorithms.ts';
 import { BANK_FLAG, bankFlag } from './bankFlag.ts';
 import { hexFlag } from './hexFlag.ts';
-import { readInput } from './input.ts';
+import { parseInput } from './input.ts';
 
 const VERB = 'evidence ima';
 const MAX_LOG_BYTES = 2 << 20;
@@ -42,13 +43,18 @@ export const evidenceIma = defineVerb({
         ? undefined
         : { bank, value: hex(hexFlag(VERB, 'pcr10', flags.pcr10, hashByName(bank).sizeBytes)) };
     const path = operands[0] ?? '';
-    const list = await readInput({ ...terminal, path, what: 'IMA list' }, MAX_IMA_LIST_BYTES);
     const eventLog =
       flags.eventlog === undefined
         ? undefined
-        : await readInput({ ...terminal, path: flags.eventlog, what: 'event log' }, MAX_LOG_BYTES);
-    const onProgress = progress(invocation, list.length);
-    const answer = judgeIma({ list, quoted, eventLog, onProgress });
+        : await parseInput(
+            { ...terminal, path: flags.eventlog, what: 'event log' },
+            MAX_LOG_BYTES,
+            parseEventLog,
+          );
+    const from = { ...terminal, path, what: 'IMA list' };
+    const answer = await parseInput(from, MAX_IMA_LIST_BYTES, (list) => {
+      return judgeIma({ list, quoted, eventLog, onProgress: progress(invocation, list.length) });
+    });
     printResult(invocation, 'ImaEvidence', answer, answerText(answer));
     return isGood(answer.findings) ? EXIT.ok : EXIT.notVerified;
   },

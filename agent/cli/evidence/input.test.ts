@@ -88,6 +88,8 @@ it.each([
   ['corim', ['corim', 'eight']],
   ['eventlog', ['eventlog', 'eight']],
   ['ek', ['ek', 'eight', '--roots', '.']],
+  ['ima', ['ima', 'eight']],
+  ['ima --eventlog', ['ima', 'any', '--eventlog', 'eight']],
   ['nitro', ['nitro', 'eight']],
   ['snp report', ['snp', 'eight']],
   ['snp --vek', ['snp', 'none', '--vek', 'eight']],
