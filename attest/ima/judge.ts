@@ -7,6 +7,7 @@ import { replay } from '#attest/eventlog/replay.ts';
 import type { Finding, Severity } from '#attest/finding.ts';
 import { hashByName, type HashName } from '#attest/tpm/algorithms.ts';
 import type { AggregateRange, BootAggregate } from './bootAggregate.ts';
+import { BANK_HASH, waysToExtend } from './registers.ts';
 import { IMA_PCR, ImaReplay, type ImaMatch } from './replay.ts';
 import { summarizeIma, type ImaSummary } from './summary.ts';
 import { tieToBoot, type BootTie } from './tie.ts';
@@ -44,7 +45,9 @@ export function judgeIma({ list, quoted, eventLog, onProgress }: ImaQuestion): I
     matched = { entries: entry.index + 1, extendedBy: 'bank hash' };
   });
   if (quoted !== undefined) {
-    matched ??= new ImaReplay(quoted.bank).advance({ offset: 0, bytes: list }, quoted.value);
+    const others = waysToExtend(quoted.bank).filter((way) => way !== BANK_HASH);
+    const replayed = new ImaReplay(quoted.bank, others);
+    matched ??= replayed.advance({ offset: 0, bytes: list }, quoted.value);
   }
   const tie = eventLog && tieToLog(summary.bootAggregate, eventLog);
   const findings = [
