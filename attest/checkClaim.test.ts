@@ -4,14 +4,14 @@ import { describe, expect, it, test } from 'vitest';
 import { fromHex } from '#agent/base/bytes.ts';
 import { fail, pass, type Check } from './check.ts';
 import { withClaim } from './checkClaim.ts';
-import { AWS_NITRO_ROOT } from './nitro/chain.ts';
-import { judgeNitro } from './nitro/judge.ts';
-import { judgeQuote } from './quote/judge.ts';
-import { readAttestationKey } from './quote/key.ts';
-import { readPcrBanks } from './quote/pcrs.ts';
-import { readCertificates } from './snp/certificates.ts';
-import { verifySnpReport } from './snp/verify.ts';
-import { judgeTdx } from './tdx/judge.ts';
+import { AWS_NITRO_ROOT } from '#attest/nitro/chain.ts';
+import { judgeNitro } from '#attest/nitro/judge.ts';
+import { judgeQuote } from '#attest/quote/judge.ts';
+import { readAttestationKey } from '#attest/quote/key.ts';
+import { readPcrBanks } from '#attest/quote/pcrs.ts';
+import { readCertificates } from '#attest/snp/certificates.ts';
+import { verifySnpReport } from '#attest/snp/verify.ts';
+import { judgeTdx } from '#attest/tdx/judge.ts';
 import {
   hasVector,
   noVectors,
@@ -19,7 +19,7 @@ import {
   vector,
   vectorText,
   type QuoteTruth,
-} from './testdata/vectors.ts';
+} from '#attest/testdata/vectors.ts';
 import { trustVector } from './trustVector.ts';
 
 /** On the form and the age of the evidence, or on nothing that was looked at. */

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { encodingOf } from './encoded.ts';
-import { makeAttest } from './testdata/quote.ts';
+import { makeAttest } from '#attest/testdata/quote.ts';
 
 const evidence = makeAttest();
 const base64 = evidence.toString('base64');
