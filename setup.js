@@ -130,13 +130,19 @@ function machineChecks() {
 function runTarget([script, ...first], args) {
   return run([ownNode(ROOT), join(ROOT, script), ...first, ...args], {
     stdio: 'inherit',
-    cwd: script.startsWith('node_modules/') ? ROOT : process.cwd(),
+    cwd: script.startsWith('node_modules/') ? ROOT : callersDirectory(),
     env: {
       ...process.env,
       PATH: [dirname(ownNode(ROOT)), ...SYSTEM_PATH].join(delimiter),
       TIDELOCK_PARENT_PID: String(process.pid),
     },
   });
+}
+
+/** `npm run tidelock` starts us at the top of the package; the paths it is given are the caller's. */
+function callersDirectory() {
+  const { npm_lifecycle_event: script, INIT_CWD: directory } = process.env;
+  return script === 'tidelock' && directory ? directory : process.cwd();
 }
 
 /** Says every problem; with `-o json` the first is also the one document on stdout. */

@@ -28,6 +28,7 @@ describe('readDocument()', () => {
 
   it.each([
     ['no JSON', '{'],
+    ['nesting without an end', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
     ['more than a document may have', `"${'x'.repeat(1 << 20)}"`],
   ])('readDocument() calls a file that is there malformed for %s', async (_what, content) => {
     await writeFile(join(dir, 'd.json'), content);

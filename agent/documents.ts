@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { ErrorCode } from '#agent/base/codes.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
+import { readBounded } from '#attest/reportText.ts';
 
 const MAX_BYTES = 1 << 20;
 
@@ -20,8 +21,9 @@ interface Missing {
 export async function readDocument(path: string, missing?: Missing): Promise<Json> {
   try {
     const bytes = await readFile(path);
-    if (bytes.length > MAX_BYTES) throw new RangeError(`${bytes.length} bytes`);
-    return JSON.parse(bytes.toString()) as Json;
+    const json = readBounded(bytes, MAX_BYTES);
+    if ('value' in json) return json.value;
+    throw new RangeError(`it is ${json.why}`);
   } catch (cause) {
     if (missing && cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
       const { code, ...said } = missing;

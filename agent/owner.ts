@@ -35,12 +35,18 @@ const ownerKeySchema = z.strictObject({
   mldsa65: b64Text(SEED_BYTES),
 });
 
+/** Only says that it wants to be an `owner.key`. */
+const secretKindSchema = z.object({ kind: ownerKeySchema.shape.kind });
+
 /**
  * The public halves in an `owner.pub`.
- * Errors: OWNER_KEY_INVALID when it is missing, is something else, or does not match its own key id.
+ * Errors: OWNER_KEY_INVALID when it is missing, is an `owner.key` or something else, or does not match its
+ * own key id.
  */
 export async function readOwnerPublic(file: string): Promise<SigningPublic> {
-  const text = parseAs(ownerPublicSchema, await readJson(file), failure(file));
+  const json = await readJson(file);
+  if (secretKindSchema.safeParse(json).success) throw secretHalf(file);
+  const text = parseAs(ownerPublicSchema, json, failure(file));
   const key = { ed25519: fromB64url(text.ed25519), mldsa65: fromB64url(text.mldsa65) };
   return matchingId(file, text.keyId, signingKeyId(key), key);
 }
@@ -92,6 +98,13 @@ const publicHalf = (file: string): TidelockError =>
     op: 'owner.read',
     message: `Cannot sign with ${file}: this is the public half; give owner.key`,
     hint: 'owner.key was written beside owner.pub by `tidelock init` and is kept off the cluster.',
+  });
+
+const secretHalf = (file: string): TidelockError =>
+  new TidelockError('OWNER_KEY_INVALID', {
+    op: 'owner.read',
+    message: `Cannot verify with ${file}: this is the private key of an owner; give owner.pub`,
+    hint: 'owner.pub was written beside owner.key by `tidelock init`. Whoever reads owner.key can sign as the owner: keep it off machines that only verify.',
   });
 
 function matchingId<K>(file: string, stated: string, actual: string, key: K): K {

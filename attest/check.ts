@@ -24,10 +24,15 @@ export interface Check {
   readonly ceiling: Verdict;
   /** What it bears on in the trustworthiness vector; absent: on the form of the evidence alone. */
   readonly claim?: TrustClaim;
+  /** The AR4SI value of `claim` that a pass stands for; absent: that of trustVector.ts. */
+  readonly affirms?: number;
 }
 
 /** The same check, bearing on `claim`. */
 export const about = (claim: TrustClaim, check: Check): Check => ({ ...check, claim });
+
+/** The same check, whose failure speaks against `claim` and whose pass does not speak for it. */
+export const limits = (claim: TrustClaim, check: Check): Check => ({ ...check, claim, affirms: 0 });
 
 const BEST_FIRST: readonly Verdict[] = ['affirming', 'warning', 'none', 'contraindicated'];
 

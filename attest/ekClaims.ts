@@ -105,7 +105,7 @@ export function ekClaims(
       not_after: x509.validToDate.toISOString(),
     },
     public_key: publicKeyClaim(x509),
-    ek_digest: digest,
+    [role === 'EK' ? 'ek_digest' : 'key_digest']: digest,
     ...(Object.keys(tpm).length > 0 ? { tpm: { ...tpm, ...vendor } } : {}),
     ...(specification === undefined ? {} : { tpm_specification: specification }),
     ...(keyUsage === undefined ? {} : { key_usage: keyUsage }),

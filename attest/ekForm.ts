@@ -14,8 +14,17 @@ const SET_OF = 0x31;
 export function departuresFromDer(certificate: Buffer): string[] {
   const found = new Set<string>();
   look(derElement(certificate, WHAT), 0, found);
-  for (const value of extensionsOf(certificate).values()) look(derElement(value, WHAT), 0, found);
+  for (const value of extensionsOf(certificate).values()) lookInside(value, found);
   return [...found];
+}
+
+/** An extension may hold anything (RFC 5280 4.2 wants DER): AMD writes the bare number of a chip. */
+function lookInside(value: Buffer, found: Set<string>): void {
+  try {
+    look(derElement(value, WHAT), 0, found);
+  } catch {
+    found.add('an extension that holds no DER');
+  }
 }
 
 function look(element: DerElement, depth: number, found: Set<string>): void {

@@ -155,6 +155,15 @@ it('judgeEk() refuses a certificate that signs itself, even when it is among the
 
 it('judgeEk() only warns of an intermediate whose root is missing, and refuses one out of date', () => {
   expect(verdictOf(judge(ek().der, [intermediate.x509]).checks)).toBe('warning');
+  const lower = makeCertificate({
+    subject: { CN: 'Lower' },
+    keys: makeKeys('P-256'),
+    issuer: intermediate,
+    ca: true,
+  });
+  const below = judge(ek({ issuer: lower }).der, [lower.x509, intermediate.x509]);
+  expect(verdictOf(below.checks)).toBe('warning');
+  expect(found(below, 'chain')?.text).toContain('Signed under O=Maker, CN=Intermediate');
   const old = makeCertificate({
     ...intermediate,
     issuer: root,
@@ -164,10 +173,23 @@ it('judgeEk() only warns of an intermediate whose root is missing, and refuses o
   expect(verdictOf(judge(ek().der, [root.x509, old.x509]).checks)).toBe('contraindicated');
 });
 
+it.each<[string, Partial<CertificateSpec>]>([
+  ['expired', { keys, validToMs: Date.UTC(2026, 0, 1) }],
+  ['is not valid yet', { keys, validFromMs: Date.UTC(2028, 0, 1) }],
+  ['has the name of the right one and another key', { keys: makeKeys('P-256') }],
+])('judgeEk() refuses a chain to a root that %s, and gives out no claims', (_, change) => {
+  const given = makeCertificate({ ...root, ca: true, ...change });
+  const judged = judge(ek().der, [intermediate.x509, given.x509]);
+  expect(verdictOf(judged.checks)).toBe('contraindicated');
+  expect(judged.claims).toEqual({});
+});
+
 it('judgeEk() says what an attestation key certificate is', () => {
   const { claims, checks } = judge(ek({ extensions: [usage(0x80), purpose('2.23.133.8.3')] }).der);
   expect(verdictOf(checks)).toBe('affirming');
   expect(claims).toMatchObject({ role: 'AK', key_usage: ['digitalSignature'] });
+  expect(claims).toHaveProperty('key_digest');
+  expect(claims).not.toHaveProperty('ek_digest');
 });
 
 it('judgeEk() takes a key that signs for an attestation key, as Google certified them', () => {
@@ -181,7 +203,23 @@ it('judgeEk() warns of a usage that the key type does not have, and of none at a
   expect(encipherment.claims).toMatchObject({ role: 'EK' });
   expect(shortfalls(encipherment)).toEqual(['key usage']);
   expect(verdictOf(encipherment.checks)).toBe('warning');
-  expect(verdictOf(judge(ek({ extensions: [] }).der).checks)).toBe('warning');
+  const named = judge(ek({ extensions: [subjectAltName(MANUFACTURER)] }).der);
+  expect(verdictOf(named.checks)).toBe('warning');
+});
+
+it('judgeEk() takes no certificate for that of a TPM which speaks of none, whatever its extensions hold', () => {
+  const chip = { id: '1.3.6.1.4.1.3704.1.4', value: Buffer.alloc(64, 0xff) };
+  const judged = judge(ek({ extensions: [chip] }).der);
+  expect(shortfalls(judged)).toEqual(['certificate form', 'key usage']);
+  expect(found(judged, 'certificate form')?.text).toContain('an extension that holds no DER');
+  expect(verdictOf(judged.checks)).toBe('none');
+});
+
+it('judgeEk() says how many files among the roots were not read, when the chain fails', () => {
+  const chainText = (authorities: readonly X509Certificate[]): string | undefined =>
+    found(judgeEk(parseEkCertificate(ek().der), authorities, WHEN, 2), 'chain')?.text;
+  expect(chainText([])).toMatch(/2 files there were not read: tidelock roots check says why\.$/);
+  expect(chainText(AUTHORITIES)).not.toContain('not read');
 });
 
 it('judgeEk() gives out no claims unless a signature verified (trap 6)', () => {
@@ -222,6 +260,16 @@ describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {
         new Date(new RegExp(`${name}=(.*)`).exec(openssl)?.[1] ?? '').toISOString(),
       );
       expect(claims['validity']).toEqual({ not_before: notBefore, not_after: notAfter });
+    },
+  );
+
+  it.each(['gosev-milan', 'coco-milan', 'virtee-milan'])(
+    'judgeEk() refuses the key of a processor, %s, even under the roots of its maker',
+    async (name) => {
+      const roots = vectorDirectory('snp/ark_ask_milan_chain.pem');
+      const { certificates } = await readEkAuthorities(roots);
+      const { checks } = judge(vector(`snp/${name}.vek.der`), certificates);
+      expect(['none', 'contraindicated']).toContain(verdictOf(checks));
     },
   );
 

@@ -22,17 +22,19 @@ export interface EkJudgement {
 }
 
 /**
- * Judges `certificate` under `authorities` as of `atMs` (Unix milliseconds).
+ * Judges `certificate` under `authorities` as of `atMs` (Unix milliseconds). `unread` counts files among the
+ * roots that could not be read: one of them may be what is missing.
  * Errors: EVIDENCE_MALFORMED when its extensions cannot be read.
  */
 export function judgeEk(
   certificate: EkCertificate,
   authorities: readonly X509Certificate[],
   atMs: number,
+  unread = 0,
 ): EkJudgement {
   const { x509 } = certificate;
   const said = readKeyCertificate(certificate);
-  const chain = chainCheck(x509, authorities, atMs);
+  const chain = withUnread(chainCheck(x509, authorities, atMs), unread);
   const checks = [
     formCheck(certificate),
     ...[
@@ -89,9 +91,9 @@ function chainCheck(
     const issuers = chain.issuers.map(({ subject }) => oneLine(subject));
     return pass(name, `Signed by ${issuers.join(' < ')}, which is among the roots.`);
   }
-  const signer = authorities.find((ca) => ca.ca && vouches(ca, x509, nearestMs));
-  if (signer !== undefined) {
-    const text = `Signed by ${oneLine(signer.subject)}, which is among the authorities, but no valid root is above it: ${chain.why}. Add the root.`;
+  const top = rootless(x509, authorities, nearestMs);
+  if (top !== undefined) {
+    const text = `Signed under ${oneLine(top.subject)}, which is among the authorities, but its root is not: ${chain.why}. Add the root.`;
     return fail(name, text, 'warning');
   }
   if (authorities.some((ca) => x509.checkIssued(ca))) return fail(name, `${sentence(chain.why)}.`);
@@ -99,8 +101,35 @@ function chainCheck(
   return fail(name, text);
 }
 
-/** Makers publish intermediates without their root, and people trust just these (openssl -partial_chain). */
+function withUnread(chain: Check, unread: number): Check {
+  if (chain.result === 'pass' || unread === 0) return chain;
+  const files = unread === 1 ? '1 file there was' : `${unread} files there were`;
+  return { ...chain, text: `${chain.text} ${files} not read: tidelock roots check says why.` };
+}
+
+/**
+ * The authority above `x509` whose issuer is not among the authorities, not even by name. Makers publish
+ * intermediates without their root, and people trust just these (openssl -partial_chain). An issuer that is
+ * there and does not vouch for it is another matter: that chain is refused.
+ */
+function rootless(
+  x509: X509Certificate,
+  authorities: readonly X509Certificate[],
+  atMs: number,
+  tried = new Set<X509Certificate>(),
+): X509Certificate | undefined {
+  for (const ca of authorities) {
+    if (tried.has(ca) || !vouches(ca, x509, atMs)) continue;
+    tried.add(ca);
+    const isTop = authorities.every(({ subject }) => subject !== ca.issuer);
+    const found = isTop ? ca : rootless(ca, authorities, atMs, tried);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 const vouches = (ca: X509Certificate, x509: X509Certificate, atMs: number): boolean =>
+  ca.ca &&
   x509.checkIssued(ca) &&
   certificateSignedBy(x509, ca) &&
   atMs >= ca.validFromDate.getTime() &&
@@ -139,12 +168,15 @@ const EK_USAGE: Readonly<Record<string, KeyUsage>> = { rsa: 'keyEncipherment', e
 
 function usageCheck(x509: X509Certificate, said: KeyCertificate): Check {
   const name = 'key usage';
-  const { role, keyUsage, extendedKeyUsage } = said;
+  const { role, keyUsage, extendedKeyUsage, specification, tpm } = said;
   const stated = [...(keyUsage ?? []), ...(extendedKeyUsage ?? [])].join(', ');
+  if (role === undefined && stated === '') {
+    return specification === undefined && Object.keys(tpm).length === 0
+      ? fail(name, 'The certificate speaks of no TPM: neither its use nor its names do.', 'none')
+      : fail(name, 'The certificate does not say what its key is for.', 'warning');
+  }
   if (role === undefined) {
-    return stated === ''
-      ? fail(name, 'The certificate does not say what its key is for.', 'warning')
-      : fail(name, `The certificate is for ${stated}: for no key of a TPM (2.23.133.8.1).`);
+    return fail(name, `The certificate is for ${stated}: for no key of a TPM (2.23.133.8.1).`);
   }
   const known = `For the ${ROLES[role]} of a TPM: ${stated}.`;
   if (role === 'AK') {

@@ -26,15 +26,24 @@ export function asOf(at: Moment, issuedAt: number, nowMs: number): AsOf {
 type Times = Pick<ReportBody, 'attestedAt'> & Pick<Stated, 'issuedAtMs'>;
 
 /**
+ * Until when an attestation of these times counts, unix milliseconds, under a policy that gives it
+ * `lifetimeMs`. The TPM signed the statement, and with it when that was issued; `attestedAt` rests on the
+ * node's keys alone, and who stole those may write what he likes.
+ */
+export const countsUntilMs = ({ attestedAt, issuedAtMs }: Times, lifetimeMs: number): number =>
+  Math.min(attestedAt, issuedAtMs) + lifetimeMs;
+
+/**
  * Judges the age of the quote against the lifetime that the owners' policy gives an attestation. As of
  * its signing a report can only tell how the node was then: what it is now stays unchecked, and is said.
  */
 export function freshnessCheck(
-  { attestedAt, issuedAtMs }: Times,
+  attested: Times,
   lifetimeMs: number | undefined,
   { moment, ms }: AsOf,
   nowMs: number,
 ): Check {
+  const { attestedAt, issuedAtMs } = attested;
   const times = `keys of ${isoTime(issuedAtMs)}, attested at ${isoTime(attestedAt)}`;
   const made = `With ${times} by the node’s own clock`;
   const aheadMs = attestedAt - (moment === 'issued' ? nowMs : ms);
@@ -43,12 +52,10 @@ export function freshnessCheck(
     return fail(NAME, text, 'none');
   }
   if (lifetimeMs === undefined) return notChecked(NAME, `${made}; no policy sets a limit.`, 'none');
-  // The TPM signed the statement, and with it when that was issued; `attestedAt` rests on the node's keys
-  // alone, and who stole those may write what he likes.
-  const ageMs = ms - Math.min(attestedAt, issuedAtMs);
-  const age = duration(Math.max(0, ageMs));
+  const lateMs = ms - countsUntilMs(attested, lifetimeMs);
+  const age = duration(Math.max(0, lateMs + lifetimeMs));
   const limit = `${made}, ${age} before ${MOMENTS[moment]}; an attestation counts for ${duration(lifetimeMs)}.`;
-  if (ageMs > lifetimeMs) return fail(NAME, `${limit}${REMEDIES[moment]}`, 'none');
+  if (lateMs > 0) return fail(NAME, `${limit}${REMEDIES[moment]}`, 'none');
   if (moment !== 'issued') return pass(NAME, limit);
   const text = `${limit} It was signed ${duration(Math.max(0, nowMs - ms))} ago: what the node is now was not asked (--at now).`;
   return notChecked(NAME, text);

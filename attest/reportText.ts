@@ -1,9 +1,12 @@
 // JSON text from outside, bounded before it is parsed, and whether it is in the canonical form (RFC 8785)
 // in which what is signed stands: then no byte of it can change unseen.
 import type { Bytes } from '#agent/base/bytes.ts';
+import { TidelockError } from '#agent/base/errors.ts';
 import { jcs, type Json } from '#agent/base/jcs.ts';
+import { parseAs } from '#agent/base/schema.ts';
+import type { z } from 'zod';
 
-/** A report nests eight deep; whatever nests deeper is no report. */
+/** Reports nest eight deep and policies nine; whatever nests deeper is neither. */
 const MAX_DEPTH = 16;
 
 export type BoundedJson =
@@ -14,12 +17,31 @@ export type BoundedJson =
 export function readBounded(bytes: Bytes, maxBytes: number): BoundedJson {
   if (bytes.length > maxBytes) return { why: `over ${maxBytes} bytes` };
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
-  if (depthOf(text) > MAX_DEPTH) return { why: `nested over ${MAX_DEPTH} deep` };
+  const { depth, members } = shapeOf(text);
+  if (depth > MAX_DEPTH) return { why: `nested over ${MAX_DEPTH} deep` };
   try {
-    return { value: JSON.parse(text) as Json };
+    const value = JSON.parse(text) as Json;
+    return membersIn(value) === members
+      ? { value }
+      : { why: 'ambiguous: a member stands twice in one object' };
   } catch {
     return { why: 'not JSON, or cut short' };
   }
+}
+
+/** Of a policy, one with many golden boots among them. */
+export const MAX_POLICY_BYTES = 8 << 20;
+
+/** A policy in JSON as `schema` has it. Errors: `failure.code`, with every problem. */
+export function parsePolicy<T>(
+  schema: z.ZodType<T>,
+  bytes: Bytes,
+  failure: Parameters<typeof parseAs>[2],
+): T {
+  const json = readBounded(bytes, MAX_POLICY_BYTES);
+  if ('value' in json) return parseAs(schema, json.value, failure);
+  const { code, op, what, hint } = failure;
+  throw new TidelockError(code, { op, message: `Cannot read ${what}: it is ${json.why}`, hint });
 }
 
 /**
@@ -36,13 +58,15 @@ export function isCanonical(bytes: Bytes, value: Json): boolean {
 
 const QUOTE = 0x22;
 const ESCAPE = 0x5c;
+const COLON = 0x3a;
 const OPEN: ReadonlySet<number> = new Set([0x5b, 0x7b]);
 const CLOSE: ReadonlySet<number> = new Set([0x5d, 0x7d]);
 
-/** How deep brackets nest outside strings; JSON or not. */
-function depthOf(text: string): number {
+/** How deep brackets nest, and how many colons stand, outside strings; JSON or not. */
+function shapeOf(text: string): { readonly depth: number; readonly members: number } {
   let depth = 0;
   let deepest = 0;
+  let members = 0;
   let inString = false;
   for (let i = 0; i < text.length; i += 1) {
     const code = text.charCodeAt(i);
@@ -50,6 +74,15 @@ function depthOf(text: string): number {
     else if (inString && code === ESCAPE) i += 1;
     else if (!inString && OPEN.has(code)) deepest = Math.max(deepest, (depth += 1));
     else if (!inString && CLOSE.has(code)) depth -= 1;
+    else if (!inString && code === COLON) members += 1;
   }
-  return deepest;
+  return { depth: deepest, members };
+}
+
+/** How many members the objects in `value` have: fewer than were written where a name stood twice. */
+function membersIn(value: Json | undefined): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const inside: readonly (Json | undefined)[] = Object.values(value);
+  const own = Array.isArray(value) ? 0 : inside.length;
+  return inside.reduce<number>((sum, each) => sum + membersIn(each), own);
 }

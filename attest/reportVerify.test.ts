@@ -180,6 +180,9 @@ describe('verifyReport() and time', () => {
       verdict: 'affirming',
       told: { asOf: { moment: 'issued', ms: madeAtMs + 2000 } },
     });
+    const countsUntilMs = appraisal.told?.countsUntilMs ?? 0;
+    expect(countsUntilMs).toBeLessThanOrEqual(madeAtMs + lifetimeMs); // as of the quote, not of the reading
+    expect(countsUntilMs).toBeGreaterThan(madeAtMs);
     expect(named(appraisal, 'not checked')).toContain('freshness');
     expect(textOf(appraisal, 'freshness')).toMatch(
       /It was signed 1 d 2 h ago: what the node is now was not asked \(--at now\)\.$/,

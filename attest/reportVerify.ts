@@ -11,10 +11,17 @@ import { fail, notChecked, pass, verdictOf, type Check, type Verdict } from './c
 import { parseEkCertificate, trustEk } from './ek.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { ReportBody } from './report.ts';
-import { asOf, freshnessCheck, MAX_SKEW_MS, type AsOf, type Moment } from './reportAge.ts';
+import {
+  asOf,
+  countsUntilMs,
+  freshnessCheck,
+  MAX_SKEW_MS,
+  type AsOf,
+  type Moment,
+} from './reportAge.ts';
 import { openReport, type Signed } from './reportOpen.ts';
 import { ownersWord, type OwnersWord } from './reportOwned.ts';
-import { withClaim } from './reportVector.ts';
+import { withClaim } from './checkClaim.ts';
 import { verifyEvidence, type Appraisal } from './verify.ts';
 
 export interface ReportQuestion {
@@ -45,6 +52,8 @@ export interface ReportAppraisal {
 /** What the signer of a report said, whoever that is. */
 export interface Told extends Signed {
   readonly asOf: AsOf;
+  /** Until when the owners' policy lets the attestation count, Unix milliseconds; undefined without one. */
+  readonly countsUntilMs: number | undefined;
   readonly enrolment: Enrolment | undefined;
   /** Key id of the owner who vouches for enrolment and policy, if one of the reader's does. */
   readonly owner: string | undefined;
@@ -71,19 +80,30 @@ export function verifyReport(question: ReportQuestion): ReportAppraisal {
   const word = ownersWord(body, question.owners);
   const evidence = evidenceChecks(signed, word, question.reference, moment.ms);
   const chain = chainCheck(body, word, question.authorities, moment.ms);
+  const times = { ...body, ...signed.stated };
+  const lifetimeMs = word.policy?.lifetimeMs;
   const checks = [
     ...opening,
     statementCheck(signed),
     ...word.checks,
     ...evidence.checks,
     chain.check,
-    freshnessCheck({ ...body, ...signed.stated }, word.policy?.lifetimeMs, moment, nowMs),
+    freshnessCheck(times, lifetimeMs, moment, nowMs),
     ...said(body, word, evidence.checks),
   ].map(withClaim);
   const { pcrs } = evidence;
   const { enrolment, owner, policyHash } = word;
   const { ekChain } = chain;
-  const told = { ...signed, asOf: moment, enrolment, owner, policyHash, pcrs, ekChain };
+  const told = {
+    ...signed,
+    asOf: moment,
+    countsUntilMs: lifetimeMs === undefined ? undefined : countsUntilMs(times, lifetimeMs),
+    enrolment,
+    owner,
+    policyHash,
+    pcrs,
+    ekChain,
+  };
   return { verdict: verdictOf(checks), checks, digest, told };
 }
 

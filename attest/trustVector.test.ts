@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { about, fail, notChecked, pass } from './check.ts';
+import { about, fail, limits, notChecked, pass } from './check.ts';
 import { trustVector } from './trustVector.ts';
 
 test('trustVector() gives each claim the worst of its checks and says nothing of others', () => {
@@ -22,7 +22,25 @@ test('trustVector() gives each claim the worst of its checks and says nothing of
 test('trustVector() makes no claim where nothing about it was checked, however little that matters', () => {
   const undone = about('executables', notChecked('measurements', 'no policy'));
   expect(trustVector([undone])).toEqual({ executables: 0 });
-  expect(trustVector([undone, about('executables', pass('log', 'whole'))])).toEqual({
-    executables: 2,
+  expect(trustVector([undone, about('executables', pass('PCR 4', 'enrolled'))])).toEqual({
+    executables: 3,
   });
+});
+
+test('trustVector() calls executables approved during boot (3), and after boot (2) only on a word of that', () => {
+  const boot = about('executables', pass('PCR 4', 'enrolled'));
+  expect(trustVector([boot])).toEqual({ executables: 3 });
+  const since = { ...about('executables', pass('runtime', 'approved')), affirms: 2 };
+  expect(trustVector([since])).toEqual({ executables: 2 });
+  expect(trustVector([since, boot])).toEqual({ executables: 3 });
+});
+
+test('trustVector() affirms nothing by checks that vouch for nothing, and has them speak against it', () => {
+  const log = limits('executables', pass('event log', 'whole'));
+  expect(trustVector([log])).toEqual({ executables: 0 });
+  expect(trustVector([log, about('executables', pass('PCR 4', 'enrolled'))])).toEqual({
+    executables: 3,
+  });
+  const edited = limits('executables', fail('event log', 'edited'));
+  expect(trustVector([edited])).toEqual({ executables: 96 });
 });

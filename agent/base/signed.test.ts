@@ -99,6 +99,13 @@ describe('verifyDocument()', () => {
     expect(verdict({ ...signed, signatures: claimed })).toBe('SIGNATURE_INVALID');
   });
 
+  it('verifyDocument() names a signer of two signatures once', () => {
+    const once = new RegExp(`^Signed by ${owner.keyId}\\. `);
+    expect(() => verifyDocument(signed, 'enrolment', [stranger.public])).toThrow(
+      expect.objectContaining({ hint: expect.stringMatching(once) as string }) as Error,
+    );
+  });
+
   it('verifyDocument() wants every algorithm, all by one key', () => {
     const [ed, ml] = signed.signatures;
     const others = signDocument('enrolment', payload, stranger).signatures;

@@ -81,10 +81,7 @@ export function verifyDocument(
     op: 'document.verify',
     message: `Cannot accept ${kind} document: not signed by ${keys.length === 1 ? 'the expected key' : `any of ${keys.length} expected keys`}`,
     hint: `Signed by ${
-      doc.signatures
-        .map((s) => s.keyId)
-        .join(', ')
-        .slice(0, 120) || 'nobody'
+      [...new Set(doc.signatures.map((s) => s.keyId))].join(', ').slice(0, 120) || 'nobody'
     }. Either a byte changed after signing, or the pinned public keys are not those of the signer.`,
   });
 }

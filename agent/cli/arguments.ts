@@ -18,11 +18,18 @@ export interface Arguments<F extends Flags> {
   readonly help: boolean;
 }
 
-/** Errors: USAGE. Required flags and operands are not asked for when help is. */
+/** How the product is called; programs beside it, of the same parts, have names of their own. */
+export const TIDELOCK = 'tidelock';
+
+/**
+ * Errors: USAGE, about `verb` of `program`. Required flags and operands are not asked for when help is.
+ */
 export function parseArguments<F extends Flags>(
   verb: Verb<F>,
   args: readonly string[],
+  program: string,
 ): Arguments<F> {
+  const refused: Refused = (state) => usage(verb.name, state, program);
   const known: Flags = { ...verb.flags, ...COMMON_FLAGS };
   const { tokens } = parseArgs({
     args: [...args],
@@ -44,28 +51,28 @@ export function parseArguments<F extends Flags>(
   for (const token of tokens) {
     if (token.kind === 'positional') {
       operands.push(token.value);
-      if (operands.length > (verb.operands?.max ?? 0)) throw oneTooMany(verb, token.value);
+      if (operands.length > (verb.operands?.max ?? 0)) throw oneTooMany(refused, verb, token.value);
     }
     if (token.kind !== 'option') continue;
     const flag = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
     if (flag === undefined) {
       const near = didYouMean(token.name, Object.keys(known));
-      throw usage(
-        verb.name,
-        `it has no flag ${token.rawName}${near && near.replace('mean ', 'mean --')}`,
-      );
+      throw refused(`it has no flag ${token.rawName}${near && near.replace('mean ', 'mean --')}`);
     }
-    values.set(token.name, [...(values.get(token.name) ?? []), valueOf(verb.name, flag, token)]);
+    const before = values.get(token.name) ?? [];
+    if (flag.type === 'string' && before.length > 0) {
+      throw refused(`--${token.name} is given twice`);
+    }
+    values.set(token.name, [...before, valueOf(refused, flag, token)]);
   }
   const help = values.has('help');
-  const asked = values.get('output')?.at(-1) ?? 'text';
+  const asked = values.get('output')?.[0] ?? 'text';
   const output = asked === 'table' ? 'text' : asked; // what kubectl and others call it
   if (output !== 'text' && output !== 'json') {
-    throw usage(verb.name, `--output is ${quoted(output)} and must be text or json`);
+    throw refused(`--output is ${quoted(output)} and must be text or json`);
   }
   const absent = help ? [] : missing(verb, values, operands);
-  if (absent.length > 0)
-    throw usage(verb.name, absent.map((what) => `${what} is missing`).join('; '));
+  if (absent.length > 0) throw refused(absent.map((what) => `${what} is missing`).join('; '));
   return { flags: flagValues(verb.flags, values), operands, output, help };
 }
 
@@ -96,31 +103,38 @@ export function wantsJson(args: readonly string[]): boolean {
   );
 }
 
-/** A USAGE error about a verb. */
-export const usage = (verb: string, state: string): TidelockError =>
-  new TidelockError('USAGE', {
+/** A USAGE error about a verb; an empty `verb` is the program itself. */
+export function usage(verb: string, state: string, program: string = TIDELOCK): TidelockError {
+  const call = `${program} ${verb}`.trim();
+  return new TidelockError('USAGE', {
     op: 'cli.parse',
-    message: `Cannot run ${`tidelock ${verb}`.trim()}: ${state}`,
-    hint: `See \`${`tidelock ${verb}`.trim()} --help\`.`,
+    message: `Cannot run ${call}: ${state}`,
+    hint: `See \`${call} --help\`.`,
   });
+}
 
-const oneTooMany = ({ name, operands }: Verb, word: string): TidelockError =>
-  operands
-    ? usage(name, `it takes ${operands.form}; ${quoted(word)} is one word too many`)
-    : usage(name, `it takes no argument ${quoted(word)}`);
+/** A USAGE error about the verb that is being parsed. */
+type Refused = (state: string) => TidelockError;
+
+const oneTooMany = (refused: Refused, { operands }: Verb, word: string): TidelockError =>
+  refused(
+    operands
+      ? `it takes ${operands.form}; ${quoted(word)} is one word too many`
+      : `it takes no argument ${quoted(word)}`,
+  );
 
 interface OptionToken {
   readonly rawName: string;
   readonly value?: string | undefined;
 }
 
-function valueOf(verb: string, flag: Flags[string], token: OptionToken): string {
+function valueOf(refused: Refused, flag: Flags[string], token: OptionToken): string {
   if (flag.type === 'boolean') {
-    if (token.value !== undefined) throw usage(verb, `${token.rawName} takes no value`);
+    if (token.value !== undefined) throw refused(`${token.rawName} takes no value`);
     return 'true';
   }
   if (token.value === undefined || (token.value === '' && flag.mayBeEmpty !== true)) {
-    throw usage(verb, `${token.rawName} needs a value ${flag.value ?? ''}`.trimEnd());
+    throw refused(`${token.rawName} needs a value ${flag.value ?? ''}`.trimEnd());
   }
   return token.value;
 }
@@ -132,7 +146,7 @@ function flagValues<F extends Flags>(
   const entries = Object.entries(flags).map(([name, flag]) => {
     const given = values.get(name);
     if (flag.type === 'boolean') return [name, given !== undefined];
-    return [name, flag.type === 'strings' ? (given ?? []) : given?.at(-1)];
+    return [name, flag.type === 'strings' ? (given ?? []) : given?.[0]];
   });
   return Object.fromEntries(entries) as FlagValues<F>; // keys and types are those of `flags`
 }

@@ -1,7 +1,7 @@
 // Tests of the command line: finding verbs, flags, help, errors, exit codes.
 import { describe, expect, it } from 'vitest';
 import { TidelockError } from '#agent/base/errors.ts';
-import { runCommandLine } from './commandLine.ts';
+import { runCommandLine, runOneVerb } from './commandLine.ts';
 import { printResult } from './output.ts';
 import type { Terminal } from './terminal.ts';
 import { defineVerb } from './verb.ts';
@@ -60,6 +60,8 @@ const verbs = (thrown?: unknown): VerbEntry[] => [
   entry('fail', { call: (use) => use(failing(thrown)) }),
 ];
 
+const neverStopped = (): AbortSignal => new AbortController().signal;
+
 async function call(argv: string, table: readonly VerbEntry[] = verbs()) {
   let out = '';
   let err = '';
@@ -68,7 +70,7 @@ async function call(argv: string, table: readonly VerbEntry[] = verbs()) {
     err: (text) => void (err += text),
     env: {},
     cwd: '/',
-    stopSignal: () => new AbortController().signal,
+    stopSignal: neverStopped,
   };
   const exit = await runCommandLine(argv.split(' ').filter(Boolean), terminal, table);
   return { exit, out, err };
@@ -95,6 +97,8 @@ describe('runCommandLine()', () => {
     ['echo loud -c', '-c needs a value FILE'],
     ['echo loud --config=', '--config needs a value FILE'],
     ['echo loud -c x more', 'it takes no argument "more"'],
+    ['echo loud -c x --config=y', '--config is given twice'],
+    ['echo loud -c x --output=text -o text', '--output is given twice'],
     ['echo loud -c x -o yaml', '--output is "yaml" and must be text or json'],
     ['echo loud -c x --constructor', 'it has no flag --constructor'],
     ['echo', 'echo is the first word of echo loud'],
@@ -194,6 +198,37 @@ describe('runCommandLine()', () => {
       verbs: [{ name: 'echo loud' }, { name: 'move' }, { name: 'fail' }],
     });
     expect(JSON.parse((await call('help fail -o json')).out)).toMatchObject({ verb: 'fail' });
+  });
+});
+
+describe('runCommandLine() for a program beside the product', () => {
+  const PROGRAM = 'npm run x --';
+  const heard = async (run: (terminal: Terminal) => Promise<number>) => {
+    let said = '';
+    const say = (text: string) => void (said += text);
+    const exit = await run({ out: say, err: say, env: {}, cwd: '/', stopSignal: neverStopped });
+    return { exit, said };
+  };
+
+  it.each([
+    [['--help'], 'Usage: npm run x -- VERB [flags]'],
+    [['move', '--help'], 'Usage: npm run x -- move <from> [to] [flags]'],
+    [['move'], 'Cannot run npm run x -- move: <from> [to] is missing'],
+    [['move'], 'See `npm run x -- move --help`.'],
+    [['nothing'], 'Cannot run npm run x --: there is no verb "nothing"'],
+  ])('runCommandLine() names it for %j', async (argv, text) => {
+    const run = (terminal: Terminal) => runCommandLine(argv, terminal, verbs(), PROGRAM);
+    expect((await heard(run)).said).toContain(text);
+  });
+
+  it('runOneVerb() runs a verb that has no name', async () => {
+    const alone = (...argv: string[]) =>
+      heard((terminal) => runOneVerb({ ...move, name: '' }, argv, terminal, PROGRAM));
+    expect(await alone('a', 'b')).toEqual({ exit: 0, said: 'a > b\n' });
+    expect((await alone('--help')).said).toMatch(/^Usage: npm run x -- <from> \[to\] \[/);
+    const { exit, said } = await alone('a', '--no');
+    expect(exit).toBe(2);
+    expect(said).toMatch(/Cannot run npm run x --: it has no flag --no\n.*`npm run x -- --help`/);
   });
 });
 

@@ -91,6 +91,7 @@ async function authoritiesOf({ attestation }: Config): Promise<EkAuthorities> {
   try {
     return await readEkAuthorities(attestation.ekRoots);
   } catch (cause) {
+    if (cause instanceof TidelockError) throw cause;
     throw new TidelockError('CONFIG_INVALID', {
       op: 'enroll.roots',
       message: `Cannot read EK roots ${attestation.ekRoots}: the directory is missing or not readable`,

@@ -6,7 +6,11 @@ import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import { fromB64url, fromHex } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { readReport } from '#agent/report/file.ts';
+import { isGuestLog } from '#attest/eventlog/ccel.ts';
+import { readEvents } from '#attest/eventlog/decode.ts';
+import { logDocument } from '#attest/eventlog/document.ts';
 import { parseEventLog, type EventLog } from '#attest/eventlog/parse.ts';
+import { PCRS } from '#attest/eventlog/registers.ts';
 import { replay } from '#attest/eventlog/replay.ts';
 import { IMA_PCR, type PolicyBank } from '#attest/owned.ts';
 import type { GoldenLog } from '#attest/policy/compose.ts';
@@ -38,7 +42,7 @@ export async function goldenLogs(
   const golden: Golden[] = [];
   for (const [i, path] of eventlogs.entries()) {
     const log = await readLog(cwd, path);
-    requireBank(path, log, bank);
+    requireGood(path, log, bank);
     const values = pcrs[i] === undefined ? undefined : await readPcrs(cwd, pcrs[i], bank);
     const note = basename(path);
     golden.push(
@@ -70,15 +74,30 @@ export async function goldenReports(
       throw refused(path, `its quote does not hold, or is not of ${wanted.bank}`);
     }
     const log = parseEventLog(fromB64url(evidence.eventLog));
-    requireBank(path, log, wanted.bank);
+    requireGood(path, log, wanted.bank);
     golden.push({ log: confirmed(path, log, new Map(quoted), wanted), note: node, proven: true });
   }
   return golden;
 }
 
-function requireBank(path: string, { banks }: EventLog, bank: PolicyBank): void {
-  if (banks.includes(bank)) return;
-  throw refused(path, `it speaks for ${banks.join(', ')}, not for ${bank}`);
+/** What `tidelock evidence eventlog` calls an error, nobody should make a reference of. */
+function requireGood(path: string, log: EventLog, bank: PolicyBank): void {
+  if (isGuestLog(log)) {
+    throw refused(
+      path,
+      'this is the event log of a TDX guest (tidelock evidence ccel); what is asked of guests stands in the section tdx of a policy',
+    );
+  }
+  if (!log.banks.includes(bank)) {
+    throw refused(path, `it speaks for ${log.banks.join(', ')}, not for ${bank}`);
+  }
+  const { findings } = logDocument({ log, events: readEvents(log), registers: PCRS });
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  const [first] = errors;
+  if (first === undefined) return;
+  const more =
+    errors.length > 1 ? ` And ${errors.length - 1} more: tidelock evidence eventlog.` : '';
+  throw refused(path, `${first.code}: ${first.text}${more}`);
 }
 
 /** The log without registers that nobody confirmed. One that its TPM contradicts may be of any boot. */

@@ -7,12 +7,12 @@ export interface VerbSummary {
   readonly summary: string;
 }
 
-/** The help of the program: every verb with one line. */
-export function programHelp(verbs: readonly VerbSummary[]): string {
+/** The help of `program`: every verb with one line. */
+export function programHelp(verbs: readonly VerbSummary[], program: string): string {
   return [
     'tidelock: node attestation and encrypted lanes between the nodes of a cluster',
     '',
-    'Usage: tidelock VERB [flags]',
+    `Usage: ${program} VERB [flags]`,
     '',
     ...columns(verbs.map((verb) => [verb.name, verb.summary])),
     '',
@@ -21,13 +21,12 @@ export function programHelp(verbs: readonly VerbSummary[]): string {
   ].join('\n');
 }
 
-/** The help of one verb: what it does, its flags, an example. */
-export function verbHelp<F extends Flags>(verb: Verb<F>): string {
+/** The help of one verb of `program`: what it does, its flags, an example. */
+export function verbHelp<F extends Flags>(verb: Verb<F>, program: string): string {
   const flags: Flags = { ...verb.flags, ...COMMON_FLAGS };
   const required = Object.entries(verb.flags).filter(([, flag]) => flag.required);
   const call = [
-    'tidelock',
-    verb.name,
+    `${program} ${verb.name}`.trim(),
     ...(verb.operands ? [verb.operands.form] : []),
     ...required.map(([name, flag]) => flagForm(name, flag)),
   ];

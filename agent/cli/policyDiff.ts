@@ -1,6 +1,7 @@
 // `tidelock policy diff`: what another node, or this one after an update, measures that a reference policy
 // does not have. It compares and decides nothing.
 import { EXIT } from '#agent/base/codes.ts';
+import { counted } from '#agent/base/counted.ts';
 import { readMoment } from '#agent/cli/evidence/moment.ts';
 import { differences } from '#attest/policy/difference.ts';
 import { usage } from './arguments.ts';
@@ -32,7 +33,7 @@ export const policyDiff = defineVerb({
     }
     const found = differences(policy, log, readMoment(flags.at, VERB));
     const lines = found.map(({ kind, text }) => `${kind.padEnd(9)}  ${text}`);
-    const count = found.length === 0 ? 'no difference' : `${found.length} differences`;
+    const count = found.length === 0 ? 'no difference' : counted(found.length, 'difference');
     const document = { policy: policy.name, bank: policy.bank, differences: found };
     printResult(invocation, 'PolicyDiff', document, [...lines, count].join('\n'));
     return found.length === 0 ? EXIT.ok : EXIT.notVerified;

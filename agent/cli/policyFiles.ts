@@ -1,8 +1,8 @@
 // The files that the policy verbs read: reference policies, signed or drafts, event logs and PCR values.
 import { resolve } from 'node:path';
 import type { SigningPublic } from '#agent/base/asymmetric.ts';
-import { messageOf, TidelockError } from '#agent/base/errors.ts';
-import { readInput } from '#agent/cli/evidence/input.ts';
+import { TidelockError } from '#agent/base/errors.ts';
+import { parseInput, readInput } from '#agent/cli/evidence/input.ts';
 import { readOwnerPublic } from '#agent/owner.ts';
 import { parseEventLog, type EventLog } from '#attest/eventlog/parse.ts';
 import { MAX_EVENT_LOG_BYTES } from '#attest/evidence.ts';
@@ -14,18 +14,19 @@ import {
 } from '#attest/policy/document.ts';
 import type { PcrValues } from '#attest/quote.ts';
 import { readPcrBanks } from '#attest/quote/pcrs.ts';
+import { MAX_POLICY_BYTES, readBounded } from '#attest/reportText.ts';
 
-const MAX_POLICY_BYTES = 8 << 20;
 const MAX_PCRS_BYTES = 64 << 10;
 
 /** Errors: FILE_UNREADABLE, EVIDENCE_MALFORMED. */
-export const readLog = async (cwd: string, path: string): Promise<EventLog> =>
-  parseEventLog(await readInput({ cwd, path, what: 'event log' }, MAX_EVENT_LOG_BYTES));
+export const readLog = (cwd: string, path: string): Promise<EventLog> =>
+  parseInput({ cwd, path, what: 'event log' }, MAX_EVENT_LOG_BYTES, parseEventLog);
 
 /** Values of `bank` in a file; none where the file speaks of other banks. Errors: as readLog. */
 export async function readPcrs(cwd: string, path: string, bank: PolicyBank): Promise<PcrValues> {
   const from = { cwd, path, what: 'PCR values' };
-  return readPcrBanks(await readInput(from, MAX_PCRS_BYTES)).get(bank) ?? new Map();
+  const banks = await parseInput(from, MAX_PCRS_BYTES, readPcrBanks);
+  return banks.get(bank) ?? new Map();
 }
 
 /** Owner keys by their files. Errors: OWNER_KEY_INVALID. */
@@ -51,14 +52,11 @@ export async function readPolicyText(cwd: string, path: string): Promise<Referen
 
 async function readJson(cwd: string, path: string): Promise<unknown> {
   const bytes = await readInput({ cwd, path, what: 'reference policy' }, MAX_POLICY_BYTES);
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new TidelockError('DOCUMENT_MALFORMED', {
-      op: 'reference-policy.read',
-      message: `Cannot read reference policy ${resolve(cwd, path)}: ${messageOf(cause)}`,
-      hint: 'A reference policy is JSON, made by tidelock policy from-evidence.',
-      cause,
-    });
-  }
+  const json = readBounded(bytes, MAX_POLICY_BYTES);
+  if ('value' in json) return json.value;
+  throw new TidelockError('DOCUMENT_MALFORMED', {
+    op: 'reference-policy.read',
+    message: `Cannot read reference policy ${resolve(cwd, path)}: it is ${json.why}`,
+    hint: 'A reference policy is JSON, made by tidelock policy from-evidence.',
+  });
 }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { SigningKey } from '#agent/base/asymmetric.ts';
 import { systemClock } from '#agent/base/clock.ts';
 import { EXIT } from '#agent/base/codes.ts';
+import { counted } from '#agent/base/counted.ts';
 import { readMoment } from '#agent/cli/evidence/moment.ts';
 import { writeNew } from '#agent/newFile.ts';
 import { readOwnerKey } from '#agent/owner.ts';
@@ -18,6 +19,7 @@ import {
 } from '#attest/policy/document.ts';
 import { usage } from './arguments.ts';
 import { goldenLogs, goldenReports, type Golden } from './golden.ts';
+import { outFile } from './outFile.ts';
 import { printResult } from './output.ts';
 import { readOwners, readPolicyText, readSignedPolicy } from './policyFiles.ts';
 import { registerList } from './registers.ts';
@@ -75,6 +77,7 @@ export const policyFromEvidence = defineVerb({
   run: async (invocation) => {
     const { flags, terminal } = invocation;
     const { cwd } = terminal;
+    const file = await outFile(cwd, flags.out);
     const key = flags['owner-key'];
     const owner = key === undefined ? undefined : await readOwnerKey(resolve(cwd, key));
     const base = await baseOf(flags.base, owner, cwd);
@@ -91,7 +94,6 @@ export const policyFromEvidence = defineVerb({
       issuedAt: systemClock.wallMs(),
       components: componentsOf(golden, base, choices),
     });
-    const file = resolve(cwd, flags.out);
     await writeNew(file, owner === undefined ? policy : signReferencePolicy(policy, owner));
     const alternatives = policy.components.flatMap((component) => component.alternatives);
     const unproven = golden.filter(({ proven }) => !proven).map(({ note }) => note);
@@ -106,7 +108,7 @@ export const policyFromEvidence = defineVerb({
       'ReferencePolicy',
       { file, owner: owner?.keyId ?? null, policy, unproven },
       [
-        `${policy.components.length} components, ${alternatives.length} alternatives, of ${golden.length} boots in ${policy.bank}`,
+        `${policy.components.length} components with ${alternatives.length} alternatives, from ${counted(golden.length, 'boot')} in ${policy.bank}`,
         ...caution,
         owner === undefined
           ? `wrote ${file}, a draft: sign it with tidelock policy sign`

@@ -5,6 +5,7 @@ import { EXIT } from '#agent/base/codes.ts';
 import { writeNew } from '#agent/newFile.ts';
 import { readOwnerKey } from '#agent/owner.ts';
 import { signReferencePolicy } from '#attest/policy/document.ts';
+import { outFile } from './outFile.ts';
 import { printResult } from './output.ts';
 import { readPolicyText } from './policyFiles.ts';
 import { defineVerb } from './verb.ts';
@@ -25,7 +26,7 @@ export const policySign = defineVerb({
     const { cwd } = terminal;
     const draft = await readPolicyText(cwd, operands[0] ?? '');
     const owner = await readOwnerKey(resolve(cwd, flags['owner-key']));
-    const file = resolve(cwd, flags.out);
+    const file = await outFile(cwd, flags.out);
     const policy = { ...draft, issuedAt: systemClock.wallMs() };
     await writeNew(file, signReferencePolicy(policy, owner));
     const text = `wrote ${file}, signed by ${owner.keyId}`;

@@ -12,6 +12,7 @@ import { reportPage } from '#agent/report/page.ts';
 import { verificationText } from '#agent/report/verification.ts';
 import { AGENT_FLAGS, askAgentOf } from './agentSocket.ts';
 import { usage } from './arguments.ts';
+import { outFile } from './outFile.ts';
 import { printResult } from './output.ts';
 import { judgeReport, TERMS_FLAGS, termsOf } from './reportTerms.ts';
 import type { Terminal } from './terminal.ts';
@@ -38,14 +39,14 @@ export const report = defineVerb({
     if (flags.html && output === 'json' && flags.out === undefined) {
       throw usage('report', '--html is no JSON; leave out -o json, or write the page with --out');
     }
+    const file = flags.out === undefined ? undefined : await outFile(terminal.cwd, flags.out);
     const terms = await termsOf('report', { flags, terminal });
     const given = await source(operands[0], { flags, terminal });
     const owners = terms.owners.length > 0 ? terms.owners : given.owners;
     const appraisal = judgeReport(given.bytes, { ...terms, owners });
     const signed = Buffer.from(given.bytes).toString();
     const document = flags.html ? reportPage(appraisal, owners) : signed;
-    if (flags.out !== undefined) {
-      const file = resolve(terminal.cwd, flags.out);
+    if (file !== undefined) {
       await replaceFile(file, document);
       const { verdict, digest: sha256 } = appraisal;
       const text = `${verdict}; wrote ${file}`;

@@ -1,5 +1,5 @@
 // `tidelock roots ...` and `tidelock evidence ek` as a person runs them, on files that they would have.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -52,11 +52,11 @@ describe('tidelock roots', () => {
     expect(await add('roots')).toMatchObject({
       exit: 0,
       out: expect.stringMatching(
-        /^added root Root \(Maker\)\nwrote .*: 1 authorities, 1 of them new/,
+        /^added root Root \(Maker\)\nwrote .*: 1 authority, 1 new/,
       ) as string,
     });
     const again = ['roots', 'add', 'roots/root.pem', '--bundle', 'b.json', '--source', 'hearsay'];
-    expect((await tidelock(...again)).out).toContain('1 authorities, 0 of them new');
+    expect((await tidelock(...again)).out).toContain('1 authority, 0 new');
     const { roots } = JSON.parse(await readFile(join(dir, 'b.json'), 'utf8')) as {
       roots: object[];
     };
@@ -99,7 +99,7 @@ describe('tidelock roots', () => {
 
   it('roots check ends with 3 only for what can never vouch for anything', async () => {
     const check = (...more: string[]) => tidelock('roots', 'check', '--roots', 'roots', ...more);
-    expect(await check()).toMatchObject({ exit: 0, out: '1 authorities, 0 findings\n' });
+    expect(await check()).toMatchObject({ exit: 0, out: '1 authority, 0 findings\n' });
     const late = await check('--at', '2060-01-01');
     expect(late).toMatchObject({ exit: 0, out: expect.stringContaining('EXPIRED') as string });
     await writeFile(join(dir, 'roots', 'ek.der'), ek.der);
@@ -107,6 +107,36 @@ describe('tidelock roots', () => {
       exit: 3,
       out: expect.stringContaining('NOT_A_CA') as string,
     });
+  });
+});
+
+describe('tidelock roots, where something is missing', () => {
+  it('roots check ends with 3 where there is no authority at all, and says what to do', async () => {
+    await mkdir(join(dir, 'none'));
+    const { exit, out } = await tidelock('roots', 'check', '--roots', 'none');
+    expect({ exit, out }).toEqual({
+      exit: 3,
+      out: expect.stringMatching(
+        /NO_AUTHORITY .*Put the root .*\n0 authorities, 1 finding\n$/,
+      ) as string,
+    });
+    await writeFile(join(dir, 'none', 'notes.txt'), 'no certificate');
+    expect(await add('none')).toMatchObject({ exit: 2 });
+  });
+
+  it('roots add makes no directory', async () => {
+    const to = ['--bundle', 'missing/b.json', '--source', 'x'];
+    expect(await tidelock('roots', 'add', 'roots', ...to)).toMatchObject({
+      exit: 6,
+      err: expect.stringContaining('there is no directory') as string,
+    });
+    await expect(stat(join(dir, 'missing'))).rejects.toThrow('ENOENT');
+  });
+
+  it('evidence ek says how many files among the roots were not read', async () => {
+    await writeFile(join(dir, 'roots', 'root.pem'), 'no certificate');
+    const { out } = await tidelock('evidence', 'ek', 'ek.der', '--roots', 'roots');
+    expect(out).toMatch(/^fail +chain .* 1 file there was not read: tidelock roots check/m);
   });
 });
 

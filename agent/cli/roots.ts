@@ -16,3 +16,7 @@ export async function readAuthorities(path: string): Promise<EkAuthorities> {
     });
   }
 }
+
+/** `1 authority`, `5 authorities`. */
+export const countedAuthorities = ({ length }: readonly unknown[]): string =>
+  length === 1 ? '1 authority' : `${length} authorities`;

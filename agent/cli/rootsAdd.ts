@@ -8,8 +8,9 @@ import { replaceFile } from '#agent/report/file.ts';
 import { authorityFacts, type Authority } from '#attest/roots/authority.ts';
 import { makeBundle } from '#attest/roots/bundle.ts';
 import { checkAuthorities } from '#attest/roots/check.ts';
+import { outFile } from './outFile.ts';
 import { printResult } from './output.ts';
-import { readAuthorities } from './roots.ts';
+import { countedAuthorities, readAuthorities } from './roots.ts';
 import { defineVerb } from './verb.ts';
 
 const MAX_FILES = 1000;
@@ -33,7 +34,7 @@ export const rootsAdd = defineVerb({
     'tidelock roots add stmtpmeccroot.crt --bundle ek-roots.json --source https://secure.globalsign.com/stmtpmeccroot.crt',
   run: async (invocation) => {
     const { flags, operands, terminal } = invocation;
-    const file = resolve(terminal.cwd, flags.bundle);
+    const file = await outFile(terminal.cwd, flags.bundle);
     const nowMs = systemClock.wallMs();
     const before = await authoritiesIn(file);
     const added: Authority[] = [];
@@ -57,7 +58,7 @@ export const rootsAdd = defineVerb({
       ...names.map(({ role, name, vendor }) => `added ${role} ${name} (${vendor})`),
       ...unread.map((text) => `not read: ${text}`),
     ];
-    const count = `wrote ${file}: ${bundle.roots.length} authorities, ${names.length} of them new`;
+    const count = `wrote ${file}: ${countedAuthorities(bundle.roots)}, ${names.length} new`;
     const document = { file, total: bundle.roots.length, added: names, skipped: unread };
     printResult(invocation, 'RootsAdded', document, [...lines, count].join('\n'));
     return EXIT.ok;

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { EXIT } from '#agent/base/codes.ts';
 import { authorityFacts } from '#attest/roots/authority.ts';
 import { printResult } from './output.ts';
-import { readAuthorities } from './roots.ts';
+import { countedAuthorities, readAuthorities } from './roots.ts';
 import { defineVerb } from './verb.ts';
 
 /** `tidelock roots list`. */
@@ -33,7 +33,7 @@ export const rootsList = defineVerb({
         `${role.padEnd(12)}  ${sha256.slice(0, 16)}  ${notAfter.slice(0, 10)}  ${vendor}: ${name}  (${source})`,
     );
     const unread = skipped.map((text) => `not read: ${text}`);
-    const count = `${roots.length} authorities`;
+    const count = countedAuthorities(roots);
     printResult(invocation, 'Roots', { roots, skipped }, [...lines, ...unread, count].join('\n'));
     return EXIT.ok;
   },

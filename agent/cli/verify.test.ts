@@ -14,6 +14,7 @@ import {
   reportRoots,
   signedReport,
 } from '#attest/testdata/reportFixture.ts';
+import { writeOwner } from '#agent/owner.ts';
 import { runCommandLine } from './commandLine.ts';
 
 const signed = signedReport();
@@ -79,7 +80,7 @@ describe('tidelock verify', () => {
         'instance-identity': 2,
         hardware: 2,
         configuration: 2,
-        executables: 2,
+        executables: 3, // IMA is not judged: approved during boot, and no word of later
         'runtime-opaque': 0,
       },
       asOf: { moment: 'issued', time: new Date(reportFixture.madeAtMs + 2000).toISOString() },
@@ -93,6 +94,19 @@ describe('tidelock verify', () => {
       result: 'pass',
       text: expect.stringMatching(/^An owner saw the TPM/) as string,
     });
+  });
+
+  it('verify --ear on an archive makes a result that has expired, and holds as of its own time', async () => {
+    await writeOwner(join(dir, 'auditor.key'), join(dir, 'auditor.pub'), generateSigningKey());
+    const written = ['--ear', 'archived.jwt', '--sign', 'auditor.key'];
+    expect((await tidelock('verify', 'report.json', ...ARCHIVED, ...written)).exit).toBe(0);
+    const read = ['evidence', 'ear', 'archived.jwt', '--key', 'auditor.pub'];
+    const now = await tidelock(...read);
+    expect(now.exit).toBe(3);
+    const at = / expired .* (--at \S+)\.$/m.exec(now.out)?.[1]?.split(' ') ?? [];
+    const then = await tidelock(...read, ...at);
+    expect(then.exit).toBe(0);
+    expect(then.out).toMatch(/^verdict +affirming/);
   });
 
   it('verify without an owner ends with 3 and says that nothing links AK to EK', async () => {

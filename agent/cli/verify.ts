@@ -9,6 +9,7 @@ import { readReport, replaceFile } from '#agent/report/file.ts';
 import { refusalOf, verificationOf, verificationText } from '#agent/report/verification.ts';
 import { usage } from './arguments.ts';
 import { errorText, printResult } from './output.ts';
+import { outFile } from './outFile.ts';
 import { judgeReport, TERMS_FLAGS, termsOf } from './reportTerms.ts';
 import { defineVerb, type Flags } from './verb.ts';
 
@@ -36,15 +37,16 @@ export const verify = defineVerb({
     if ((flags.ear === undefined) !== (flags.sign === undefined)) {
       throw usage('verify', '--ear and --sign go together: a result is worth its signature');
     }
+    const earFile = flags.ear && (await outFile(terminal.cwd, flags.ear));
     const terms = await termsOf('verify', { flags, terminal });
     const signer = flags.sign && (await readOwnerKey(resolve(terminal.cwd, flags.sign)));
     const appraisal = judgeReport(
       await readReport(resolve(terminal.cwd, operands[0] ?? '')),
       terms,
     );
-    if (flags.ear && signer) {
+    if (earFile && signer) {
       const token = earOfReport(appraisal, signer, systemClock.wallMs());
-      await replaceFile(resolve(terminal.cwd, flags.ear), `${token}\n`);
+      await replaceFile(earFile, `${token}\n`);
     }
     const verification = verificationOf(appraisal, terms.owners);
     printResult(invocation, 'Verification', verification, verificationText(appraisal));

@@ -58,7 +58,3 @@ export const fail = (observed: string, cause: string, remedy: string): Finding =
   cause,
   remedy,
 });
-
-/** `1 pod`, `2 pods`. */
-export const counted = (count: number, noun: string): string =>
-  `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -1,9 +1,10 @@
 // Checks of what people wrote for this node: configuration, inventory, access policies, and the two
 // documents that owners sign.
+import { counted } from '#agent/base/counted.ts';
 import { EXIT } from '#agent/base/codes.ts';
 import { configWarnings } from '#agent/config.ts';
 import { readPolicies } from '#agent/policy/files.ts';
-import { counted, pass, warn, type Check } from './check.ts';
+import { pass, warn, type Check } from './check.ts';
 
 const config: Check = {
   id: 'config',

@@ -1,12 +1,13 @@
 // Checks of a running agent, by what it says over its control socket and by what can be seen from
 // outside. Without an agent they are skipped: a machine may be looked at before it has one.
 import { networkInterfaces } from 'node:os';
+import { counted } from '#agent/base/counted.ts';
 import { EXIT } from '#agent/base/codes.ts';
 import { holderOf, isOfTidelock, listening } from '#agent/listeners.ts';
 import type { Status } from '#agent/api/status.ts';
 import { VERSION } from '#agent/version.ts';
 import { rulesAsListed, rulesIn } from '#proxy/redirect/nftables.ts';
-import { counted, fail, pass, skip, warn, type Check } from './check.ts';
+import { fail, pass, skip, warn, type Check } from './check.ts';
 import type { Context } from './context.ts';
 
 const agent: Check = {

@@ -2,6 +2,7 @@
 // enrolled, in the state they enrolled. Nothing is made in the TPM; a quote is the agent's to ask for.
 import { EXIT } from '#agent/base/codes.ts';
 import { hex } from '#agent/base/bytes.ts';
+import { counted } from '#agent/base/counted.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { readEventLog } from '#agent/eventLog.ts';
 import { bankCheck } from '#attest/bank.ts';
@@ -105,7 +106,8 @@ const ek: Check = {
     const certificate = parseEkCertificate(await (await context.tpm()).ekCertificate());
     const { certificates, skipped } = await readEkAuthorities(ekRoots);
     const trust = trustEk(certificate, certificates, context.clock.wallMs());
-    if (!trust.trusted) return fail(trust.why, usualCause, remedy);
+    const odd = skipped.length === 0 ? '' : `; ${counted(skipped.length, 'file')} there not read`;
+    if (!trust.trusted) return fail(`${trust.why}${odd}`, usualCause, remedy);
     const enrolled = await context.enrolment().catch(() => undefined);
     if (enrolled !== undefined && enrolled.enrolment.ekDigest !== certificate.digest) {
       return fail(
@@ -114,7 +116,6 @@ const ek: Check = {
         'Enrol this node again if the change was intended.',
       );
     }
-    const odd = skipped.length > 0 ? `; ${skipped.length} files there hold no certificate` : '';
     return pass(`certified by ${trust.chain.join(' < ')}${odd}`);
   },
 };

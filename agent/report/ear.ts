@@ -14,6 +14,7 @@ export function earOfReport(
     name: told?.body.node ?? 'report',
     checks,
     policyId: told?.owner === undefined ? undefined : `sha256:${told.policyHash}`,
+    counts: told && { fromMs: told.asOf.ms, untilMs: told.countsUntilMs },
     details: { report_sha256: digest, ...(told === undefined ? {} : detailsOf(told)) },
   };
   const verifier = { developer: 'tidelock', build: `tidelock ${VERSION}` };

@@ -4,7 +4,7 @@ import type { TrustClaim, Verdict } from '#attest/check.ts';
 import { problemsOf } from '#agent/base/schema.ts';
 import { z } from 'zod';
 import { dateClaims, type TokenDates } from './dates.ts';
-import type { JsonObject } from './jws.ts';
+import { isObject, type JsonObject } from './jws.ts';
 
 /** draft-fv-rats-ear, and draft-ietf-rats-ear until 02: what libraries of EAR write and read. */
 export const VERAISON_PROFILE = 'tag:github.com,2023:veraison/ear';
@@ -55,6 +55,8 @@ const vector = z.strictObject({
 const submodule = z.looseObject({
   ear_status: status,
   ear_trustworthiness_vector: vector.optional(),
+  /** An attester within one (RFC 9711 4.2.18) could be worse than what it is in says. */
+  submods: z.never('attesters within attesters are not read').optional(),
 });
 
 const ear = z.looseObject({
@@ -81,7 +83,7 @@ function renamed(object: unknown): unknown {
 
 /** The result that `payload` is, or every way in which it is none. Never throws. */
 export function readEarClaims(payload: JsonObject): EarClaims | { readonly problems: string[] } {
-  const names = Object.keys(payload['submods'] ?? {});
+  const names = Object.keys(isObject(payload['submods']) ? payload['submods'] : {});
   if (names.length > MAX_SUBMODULES || names.includes('__proto__')) {
     // Zod would look at each of them, and leave out one of that name.
     return {

@@ -21,20 +21,22 @@ const MAX_SKEW_S = 60;
 export function datesCheck({ iat, nbf, exp }: TokenDates, atMs: number): Check {
   const name = 'dates';
   const judged = `judged as of ${new Date(atMs).toISOString()}`;
-  const issued = iat === undefined ? 'Issued at a time that is not said' : `Issued ${iso(iat)}`;
-  const from = Math.max(iat ?? 0, nbf ?? 0);
+  const made = iat === undefined ? 'Issued at a time that is not said' : `Issued ${iso(iat)}`;
+  const issued = nbf === undefined ? made : `${made}, valid from ${iso(nbf)}`;
+  // Without `nbf` nothing was said of times before the issue. With it, the issuer meant an archive.
+  const from = nbf ?? iat ?? 0;
   if (from > atMs / 1000 + MAX_SKEW_S) {
-    const text = `${issued}, valid from ${iso(from)}, ${judged}: not valid yet. A clock is wrong, or --at is.`;
+    const text = `${issued}, ${judged}: not valid yet. A clock is wrong, or --at is.`;
     return fail(name, text);
   }
   if (exp === undefined) {
     return notChecked(name, `${issued}, ${judged}; whoever issued it set no end.`);
   }
   if (atMs / 1000 >= exp) {
-    const text = `It expired ${iso(exp)}, ${judged}. Ask whoever issued it for a new one, or judge an archived one as of its own time: --at ${iso(from)}.`;
+    const text = `${issued}, expired ${iso(exp)}, ${judged}. Ask whoever issued it for a new one, or judge an archived one as of its own time: --at ${iso(from)}.`;
     return fail(name, text);
   }
-  return pass(name, `${issued}, valid until ${iso(exp)}, ${judged}.`);
+  return pass(name, `${issued}, expires ${iso(exp)}, ${judged}.`);
 }
 
 const iso = (unixS: number): string => new Date(unixS * 1000).toISOString();

@@ -5,7 +5,7 @@ import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
 import { printable } from '#attest/printable.ts';
 import { z } from 'zod';
 import { dateClaims, datesCheck } from './dates.ts';
-import type { JsonObject } from './jws.ts';
+import { isObject, type JsonObject } from './jws.ts';
 
 /** RFC 9711 4, by their names in JSON. */
 const EAT_CLAIMS: readonly string[] = [
@@ -37,8 +37,8 @@ const isEarLabel = (name: string): boolean => name.startsWith('ear.') || name.st
 export const isPlainEat = (payload: JsonObject): boolean =>
   EAT_CLAIMS.some((name) => payload[name] !== undefined) &&
   !Object.keys(payload).some(isEarLabel) &&
-  !Object.values(payload['submods'] ?? {}).some(
-    (submod) => typeof submod === 'object' && Object.keys(submod ?? {}).some(isEarLabel),
+  !Object.values(isObject(payload['submods']) ? payload['submods'] : {}).some(
+    (submod) => isObject(submod) && Object.keys(submod).some(isEarLabel),
   );
 
 /** RFC 9711 4.2.9, by the integers that older tokens have. */

@@ -46,7 +46,7 @@ describe('judgeEar()', () => {
     expect(appraisal.claims).toEqual(good);
     expect(trustVector(appraisal.checks)).toEqual({
       'instance-identity': 2,
-      executables: 2,
+      executables: 3,
       'file-system': 0,
     });
   });
@@ -95,6 +95,7 @@ describe('judgeEar()', () => {
     ['not valid yet', { nbf: ISSUED_S + 200 }, 'contraindicated'],
     ['just expired', { exp: terms.atMs / 1000 }, 'contraindicated'],
     ['about to expire', { exp: terms.atMs / 1000 + 1 }, 'affirming'],
+    ['about an archive', { iat: ISSUED_S + 200, nbf: ISSUED_S }, 'affirming'],
     ['without an end', { exp: undefined }, 'affirming'],
   ])('judges a result %s', (_what, change, expected) => {
     expect(verdict(judge(change))).toBe(expected);
@@ -127,6 +128,10 @@ describe('judgeEar()', () => {
       'about more than 256',
       { submods: Object.fromEntries(Array.from({ length: 257 }, (_, i) => [String(i), submod])) },
     ],
+    [
+      'with an attester within another',
+      { submods: { node: { ...submod, submods: { vm: { 'ear.status': 'contraindicated' } } } } },
+    ],
     ['with an attester without status', { submods: { node: {} } }],
     ['with a status of no tier', { submods: { node: { 'ear.status': 'good' } } }],
     [
@@ -139,6 +144,11 @@ describe('judgeEar()', () => {
     ],
   ])('says that a signed token %s is no result', (_what, change) => {
     expect(failures(judge(change))).toEqual(['EAR claims']);
+  });
+
+  it('takes no text for attesters, whose letters it would go through one by one', () => {
+    const { checks } = judge({ submods: 'a'.repeat(1000) });
+    expect(checks.find(({ name }) => name === 'EAR claims')?.text).toContain('submods: Invalid');
   });
 
   const eat = { iat: ISSUED_S, eat_nonce: 'AAAAAAAAAAA', ueid: 'AQAA', hwmodel: 'AA' } as const;
@@ -194,6 +204,17 @@ describe('judgeEar()', () => {
     ['with a line feed', `${token(good).toString()}\n`],
   ])('finds the token in %s', (_what, text) => {
     expect(verdict(judgeEar(utf8(text), terms))).toBe('affirming');
+  });
+
+  it('takes neither of two tokens, nor either of two members of one name', () => {
+    const [text, worse] = [good, { ...good, submods: {} }].map((each) => token(each).toString());
+    const twice = JSON.stringify(good).replace(/}$/, ',"submods":{"z":{"ear.status":"none"}}}');
+    for (const file of [JSON.stringify({ result: text, token: worse }), twice]) {
+      expect(outcome((bytes) => judgeEar(bytes, terms), utf8(file))).toBe('malformed');
+    }
+    const parts = signEar(good, signer).split('.');
+    parts[1] = b64url(utf8(twice));
+    expect(() => judgeEar(utf8(parts.join('.')), terms)).toThrow('a member stands twice');
   });
 
   it('lets a claims set that nobody signed speak against an attester, never for one', () => {
@@ -268,7 +289,13 @@ describe('earClaims() and signEar()', () => {
     about('hardware', pass('EK chain', 'known')),
     about('executables', fail('PCR 4', 'other', 'warning')),
   ];
-  const subject = { name: 'node-a', checks, policyId: 'sha256:00', details: { node: 'node-a' } };
+  const subject = {
+    name: 'node-a',
+    checks,
+    policyId: 'sha256:00',
+    counts: { fromMs: terms.atMs, untilMs: terms.atMs + 600_000 },
+    details: { node: 'node-a' },
+  };
   const verifier = { developer: 'tidelock', build: 'tidelock 1' };
 
   it('make what judgeEar() reads back with the same verdict and vector', () => {
@@ -278,9 +305,35 @@ describe('earClaims() and signEar()', () => {
     expect(appraisal.claims).toMatchObject({
       eat_profile: 'tag:github.com,2023:veraison/ear',
       iat: terms.atMs / 1000,
+      nbf: terms.atMs / 1000,
+      exp: terms.atMs / 1000 + 600,
       'ear.verifier-id': verifier,
       submods: { 'node-a': { 'ear.status': 'warning', 'ear.appraisal-policy-id': 'sha256:00' } },
     });
+  });
+
+  it('have an archive speak of the time that it was judged as of, and of no later one', () => {
+    const made = { ...subject, checks: checks.slice(0, 1) };
+    const archived = token(earClaims(made, verifier, terms.atMs + 86_400_000));
+    const as = (atMs: number) => judgeEar(archived, { ...terms, atMs });
+    expect(verdict(as(terms.atMs))).toBe('affirming');
+    expect(verdict(as(terms.atMs - 120_000))).toBe('contraindicated');
+    for (const laterMs of [600_000, 86_400_000]) {
+      const later = as(terms.atMs + laterMs);
+      expect(failures(later)).toEqual(['dates']);
+      expect(later.checks.find(({ name }) => name === 'dates')?.text).toContain(
+        `--at ${new Date(terms.atMs).toISOString()}`,
+      );
+    }
+  });
+
+  it('let a result be read as of its own time, though its evidence no longer counted then', () => {
+    const late = { fromMs: terms.atMs, untilMs: terms.atMs - 1 };
+    const claims = earClaims({ ...subject, counts: late }, verifier, terms.atMs);
+    expect(verdict(judgeEar(token(claims), terms))).toBe('warning');
+    expect(verdict(judgeEar(token(claims), { ...terms, atMs: terms.atMs + 1000 }))).toBe(
+      'contraindicated',
+    );
   });
 
   it('never say more of an attester than its vector does, whatever the checks were', () => {

@@ -73,9 +73,10 @@ export function readEar(bytes: Bytes): EarText {
   if (typeof json.value === 'string') return { jws: parseJws(json.value) };
   if (!isObject(json.value)) throw malformed(what, 'neither a token nor a claims set');
   const unsigned = json.value;
-  const wrapped = WRAPPERS.map((name) => unsigned[name]).find(
+  const [wrapped, other] = WRAPPERS.map((name) => unsigned[name]).filter(
     (member) => typeof member === 'string',
   );
+  if (other !== undefined) throw malformed(what, `two tokens, ${WRAPPERS.join(' and ')}`);
   return wrapped === undefined ? { unsigned } : { jws: parseJws(wrapped) };
 }
 

@@ -15,8 +15,17 @@ export interface EarSubject {
   readonly checks: readonly Check[];
   /** Under which policy it was judged; undefined when no policy was authentic. */
   readonly policyId: string | undefined;
+  /** While the result may be used; absent when nothing in the evidence was dated. */
+  readonly counts?: EarPeriod | undefined;
   /** What else the verifier tells of the evidence. */
   readonly details: JsonObject;
+}
+
+export interface EarPeriod {
+  /** As of when the attester was judged, Unix milliseconds. */
+  readonly fromMs: number;
+  /** Until when its evidence counts; undefined when no policy says so. */
+  readonly untilMs: number | undefined;
 }
 
 export interface EarVerifier {
@@ -25,14 +34,18 @@ export interface EarVerifier {
   readonly build: string;
 }
 
-/** The claims set of a result about one attester, issued at `issuedMs` (Unix milliseconds). */
+/**
+ * The claims set of a result about one attester, issued at `issuedMs` (Unix milliseconds). It says nothing
+ * of any time but the one that it was judged as of: a result about an archive has expired when it is made.
+ */
 export const earClaims = (
-  { name, checks, policyId, details }: EarSubject,
+  { name, checks, policyId, counts, details }: EarSubject,
   verifier: EarVerifier,
   issuedMs: number,
 ): Json => ({
   eat_profile: VERAISON_PROFILE,
-  iat: Math.floor(issuedMs / 1000),
+  iat: seconds(issuedMs),
+  ...(counts === undefined ? {} : datesOf(counts)),
   'ear.verifier-id': { ...verifier },
   submods: {
     [name]: {
@@ -46,6 +59,14 @@ export const earClaims = (
     },
   },
 });
+
+/** `nbf` and `exp` (RFC 7519 4.1): at least the second that was judged, so that an archive can be read. */
+function datesOf({ fromMs, untilMs }: EarPeriod): { readonly nbf: number; readonly exp?: number } {
+  const nbf = seconds(fromMs);
+  return untilMs === undefined ? { nbf } : { nbf, exp: Math.max(seconds(untilMs), nbf + 1) };
+}
+
+const seconds = (unixMs: number): number => Math.floor(unixMs / 1000);
 
 /**
  * A compact JSON Web Token by the Ed25519 half of `key` (RFC 7515 7.1, RFC 8037 3.1): the one that every

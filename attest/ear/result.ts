@@ -40,7 +40,10 @@ function submoduleChecks({ name: given, status, vector }: Submodule): Check[] {
       claim,
       tier === 'none'
         ? notChecked(title, `The verifier makes no claim (${value}).`)
-        : tierCheck(title, `The verifier calls it ${tier} (${value}).`, tier),
+        : {
+            ...tierCheck(title, `The verifier calls it ${tier} (${value}).`, tier),
+            affirms: value,
+          },
     );
   });
   // No claim is no shortfall: none at all may stand beside a status (draft-ietf-rats-ear 3.1).

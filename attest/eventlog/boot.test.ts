@@ -80,6 +80,29 @@ it('bootFacts() knows ExitBootServices by what was measured, however the log was
   expect(factsOf(events).efiApplications.map(({ measured }) => measured)).toEqual([true, false]);
 });
 
+it('bootFacts() takes nothing for measured that a bank of the log has no digest of', () => {
+  const invented = { ...commandLine('fake'), banks: ['sha1'] as const };
+  const fakeLoader = { ...application('fake'), banks: ['sha1'] as const };
+  const both = (events: readonly EventToWrite[]) =>
+    bootFacts(readEvents(parseEventLog(writeEventLog(events, ['sha1', 'sha256']))), PCRS);
+  expect(both([application('grub'), fakeLoader, invented, EXIT])).toMatchObject({
+    efiApplications: [{ measured: true }, { measured: false }],
+    kernelCommandLine: null,
+    exitBootServices: true,
+  });
+});
+
+it('bootFacts() ends a boot where one bank says so, and takes it for proven where all do', () => {
+  const invented = { ...EXIT, banks: ['sha1'] as const };
+  const both = (events: readonly EventToWrite[]) =>
+    bootFacts(readEvents(parseEventLog(writeEventLog(events, ['sha1', 'sha256']))), PCRS);
+  expect(both([application('grub'), invented, commandLine('fake'), EXIT])).toMatchObject({
+    efiApplications: [{ measured: false }],
+    kernelCommandLine: null,
+    exitBootServices: false,
+  });
+});
+
 it('bootFacts() takes no command line that was edited, or that the system added after its start', () => {
   const edit = (log: Buffer): Buffer => flipped(log, log.indexOf('kernel_cmdline: quiet') + 16);
   expect(factsOf([commandLine('quiet')], edit)).toMatchObject({

@@ -4,7 +4,7 @@ import { hex } from '#agent/base/bytes.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
 import type { ReadEvent } from './decode.ts';
 import { commandLine, isFile, isMokList, isSection, lineOf } from './loaderLine.ts';
-import { handoverAt } from './order.ts';
+import { handoverOf, type Handover } from './order.ts';
 import { LOADER_PCR, SECURE_BOOT_PCR, type Registers } from './registers.ts';
 import { separatorsOf } from './separator.ts';
 import type { SignatureLists } from './signatureList.ts';
@@ -65,7 +65,7 @@ export interface BootFacts {
 /** Collects the facts. */
 export function bootFacts(events: readonly ReadEvent[], registers: Registers): BootFacts {
   const extended = events.filter(({ type }) => type !== EV_NO_ACTION);
-  const handover = handoverAt(events, registers);
+  const handover = handoverOf(events, registers);
   const commandLines = extended.flatMap((event) => {
     const text = commandLine(event, registers);
     return text === undefined ? [] : [{ ...factOf(event, handover), text }];
@@ -88,7 +88,7 @@ export function bootFacts(events: readonly ReadEvent[], registers: Registers): B
     kernelCommandLines: commandLines,
     files: extended.filter(isFile).map(digestsOfName),
     ukiSections: extended.filter((event) => isSection(event, registers)).map(digestsOfName),
-    exitBootServices: handover < Infinity,
+    exitBootServices: handover.measured,
   };
 }
 
@@ -103,12 +103,12 @@ type VariableEvent = Extract<ReadEvent['decoded'], { kind: 'variable' }> & {
 };
 
 /** What comes after the hand-over, the operating system measured, and could make up. */
-const factOf = ({ index, coverage }: ReadEvent, handover: number): Fact => ({
+const factOf = ({ index, coverage }: ReadEvent, handover: Handover): Fact => ({
   event: index,
-  measured: coverage.part !== 'none' && index < handover,
+  measured: coverage.part !== 'none' && index < handover.at,
 });
 
-function variableEvent(event: ReadEvent, handover: number): VariableEvent[] {
+function variableEvent(event: ReadEvent, handover: Handover): VariableEvent[] {
   const { decoded, type, pcr } = event;
   if (decoded.kind !== 'variable') return [];
   return [{ ...decoded, type: eventTypeName(type), pcr, fact: factOf(event, handover) }];
@@ -163,10 +163,10 @@ const isApplication = ({ type }: ReadEvent): boolean =>
 const isDriver = ({ type }: ReadEvent): boolean =>
   /^EV_EFI_(BOOT|RUNTIME)_SERVICES_DRIVER$/.test(eventTypeName(type));
 
-function image(event: ReadEvent, handover: number): Image {
-  const { decoded, index } = event;
+function image(event: ReadEvent, handover: Handover): Image {
+  const { decoded, index, complete } = event;
   const path = decoded.kind === 'image' ? (decoded.file ?? decoded.path) : null;
-  const measured = index < handover && handover < Infinity;
+  const measured = complete && index < handover.at && handover.measured;
   return { event: index, measured, path, digests: digestTexts(event) };
 }
 

@@ -4,10 +4,10 @@ import { isGood } from '#attest/finding.ts';
 import { outcome } from '#attest/testdata/hostile.ts';
 import { secureBoot, separator, textEvent, u32le, u64le } from '#attest/testdata/uefi.ts';
 import { noVectors, logStated, truths, vector, type LogTruth } from '#attest/testdata/vectors.ts';
-import { replayRtmrs } from './ccel.ts';
+import { isGuestLog, replayRtmrs } from './ccel.ts';
 import { ccelDocument } from './ccelDocument.ts';
 import { parseCcelTable } from './ccelTable.ts';
-import { eventDocuments, readLog } from './document.ts';
+import { eventDocuments, logDocument, readLog } from './document.ts';
 import { parseEventLog } from './parse.ts';
 import { RTMRS } from './registers.ts';
 import { extend } from './replay.ts';
@@ -36,6 +36,25 @@ function documentOf(
 const codes = (events: readonly EventToWrite[]) =>
   documentOf(events).findings.map(({ code, severity }) => `${code} ${severity}`);
 
+it('isGuestLog() tells a guest’s log from a TPM’s, which is said where it is read as one', () => {
+  const written = (events: readonly EventToWrite[], ...banks: ('sha256' | 'sha384')[]) =>
+    writeEventLog(events, banks);
+  const guest = written(GUEST, 'sha384');
+  expect(isGuestLog(parseEventLog(guest))).toBe(true);
+  for (const log of [
+    written([...GUEST, secureBoot(1)], 'sha384'), // into PCR 7
+    written(GUEST, 'sha256', 'sha384'),
+    written([], 'sha384'),
+  ]) {
+    expect(isGuestLog(parseEventLog(log))).toBe(false);
+  }
+  const of = (read: ReturnType<typeof readLog>) => logDocument(read).findings;
+  expect(of(readLog(guest))).toContainEqual(
+    expect.objectContaining({ code: 'GUEST_LOG', severity: 'warning' }),
+  );
+  expect(of(readLog(guest, RTMRS)).map(({ code }) => code)).not.toContain('GUEST_LOG');
+});
+
 it('replayRtmrs() gives register n + 1 of the log as RTMR n, and zeros for the untouched', () => {
   const { rtmrs, log } = replayRtmrs(writeEventLog(GUEST, ['sha384']));
   const chain = (register: number): string =>
@@ -63,6 +82,27 @@ it('ccelDocument() takes neither the log of a TPM nor one of another bank for a 
   const { findings, rtmrs } = documentOf(GUEST, undefined, 'sha256');
   expect(findings).toEqual([expect.objectContaining({ code: 'BANK_MISSING', severity: 'error' })]);
   expect(rtmrs.rtmr0).toBe(ZEROS);
+});
+
+it('ccelDocument() misses the bank of RTMRs where it is declared and nothing extends it', () => {
+  const guest = GUEST.map((event) => ({ ...event, banks: ['sha256'] as const }));
+  const log = writeEventLog(guest, ['sha256', 'sha384']);
+  expect(ccelDocument(readLog(log, RTMRS), log.length).findings).toContainEqual(
+    expect.objectContaining({ code: 'BANK_MISSING', severity: 'error' }),
+  );
+});
+
+it('ccelDocument() believes no event that changes no RTMR', () => {
+  const banks = ['sha256'] as const;
+  const text = { ...textEvent(3, 'EV_IPL', 'kernel_cmdline: fake\0'), measured: utf8('fake') };
+  const faked = [{ ...secureBoot(1), pcr: 1, banks }, separator(1), { ...text, banks }].map(
+    (event) => ({ banks: ['sha384'] as const, ...event }),
+  );
+  const log = writeEventLog(faked, ['sha256', 'sha384']);
+  expect(ccelDocument(readLog(log, RTMRS), log.length)).toMatchObject({
+    secureBoot: null,
+    boot: { kernelCommandLine: null, kernelCommandLines: [{ text: 'fake', measured: false }] },
+  });
 });
 
 it('ccelDocument() notices an event for MRTD, which nothing can extend', () => {

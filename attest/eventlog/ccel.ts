@@ -6,9 +6,24 @@ import { hex } from '#agent/base/bytes.ts';
 import { hashByName } from '#attest/tpm/algorithms.ts';
 import { parseEventLog, type EventLog } from './parse.ts';
 import { replay } from './replay.ts';
+import { EV_NO_ACTION } from './types.ts';
 
 /** RTMRs are extended in this bank and no other (Intel TDX Module Base Architecture, 12.1.2). */
 export const RTMR_BANK = 'sha384';
+
+/** Register index of RTMR3; that of RTMR0 is 1. */
+export const LAST_REGISTER = 4;
+
+/** True for what only a guest's log does: SHA-384 alone, and nothing measured but into the four RTMRs. */
+export function isGuestLog({ banks, events }: EventLog): boolean {
+  const measured = events.filter(({ type }) => type !== EV_NO_ACTION);
+  return (
+    banks.length === 1 &&
+    banks[0] === RTMR_BANK &&
+    measured.length > 0 &&
+    measured.every(({ pcr }) => pcr >= 1 && pcr <= LAST_REGISTER)
+  );
+}
 
 /** Hex of each, by its number. */
 export type Rtmrs = Readonly<Record<'rtmr0' | 'rtmr1' | 'rtmr2' | 'rtmr3', string>>;

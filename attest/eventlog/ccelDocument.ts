@@ -2,11 +2,12 @@
 // prints it: that of any log, with RTMRs and with what only such a log can get wrong.
 import type { Bytes } from '#agent/base/bytes.ts';
 import type { Finding } from '#attest/finding.ts';
-import { RTMR_BANK, rtmrsOf, type Rtmrs } from './ccel.ts';
+import { LAST_REGISTER, RTMR_BANK, rtmrsOf, type Rtmrs } from './ccel.ts';
 import { parseCcelTable, type CcelTable } from './ccelTable.ts';
 import { logDocument, type LogDocument } from './document.ts';
 import { capped, onEvent, onLog, type ReadLog } from './findings.ts';
 import type { LogEvent } from './parse.ts';
+import { replay } from './replay.ts';
 import { EV_NO_ACTION } from './types.ts';
 
 /** What `tidelock evidence ccel -o json` prints. */
@@ -15,9 +16,6 @@ export interface CcelDocument extends LogDocument {
   /** Of the ACPI table, when it was given. */
   readonly table?: CcelTable;
 }
-
-/** Register index of RTMR3. */
-const LAST_REGISTER = 4;
 
 /**
  * Everything about a CCEL of `logBytes` bytes; `table` is the ACPI table.
@@ -29,7 +27,7 @@ export function ccelDocument(read: ReadLog, logBytes: number, table?: Bytes): Cc
   const findings = [
     ...document.findings,
     ...capped(events.flatMap(registerFinding)),
-    ...(banks.includes(RTMR_BANK) ? [] : [bankMissing(banks)]),
+    ...(replay(read.log, RTMR_BANK).size > 0 ? [] : [bankMissing(banks)]),
   ];
   const rtmrs = rtmrsOf(read.log);
   if (table === undefined) return { ...document, rtmrs, findings };
@@ -57,7 +55,7 @@ const bankMissing = (banks: readonly string[]): Finding =>
   onLog(
     'BANK_MISSING',
     'error',
-    `The log speaks for ${banks.join(', ') || 'no known bank'} and RTMRs are extended in ${RTMR_BANK}: it accounts for none of them.`,
+    `The log declares ${banks.join(', ') || 'no known bank'} and extends nothing in ${RTMR_BANK}, the bank of RTMRs: it accounts for none of them.`,
   );
 
 function tableFindings({ checksumHolds, logBytes }: CcelTable, fileBytes: number): Finding[] {

@@ -30,6 +30,28 @@ it('checkEventLog() warns when a firmware register went on after the log ended, 
   expect(checks[0]?.text).toContain('PCR 4 differ');
 });
 
+it('checkEventLog() misses the events of a firmware register that were left out of the log', () => {
+  const cut = writeEventLog(
+    BOOT.filter(({ pcr }) => pcr !== 4 && pcr !== 7),
+    ['sha256'],
+  );
+  const { checks } = checkEventLog(cut, 'sha256', quoted);
+  expect(checks[0]).toMatchObject({ result: 'fail', ceiling: 'warning' });
+  expect(checks[0]?.text).toContain('PCR 4, 7 differ');
+  const only = new Map([...quoted].filter(([pcr]) => pcr === 7));
+  expect(results(cut, only)[0]).toBe('fail, warning');
+});
+
+it('checkEventLog() takes a register that the log leaves alone for one at its start value', () => {
+  const first = writeEventLog(BOOT.slice(0, 1), ['sha256']);
+  const values = new Map(replay(parseEventLog(first), 'sha256')).set(6, Buffer.alloc(32));
+  expect(results(first, values)).toEqual(['pass, affirming', 'pass, affirming']);
+});
+
+it('checkEventLog() checks no log whose registers are not quoted', () => {
+  expect(results(log, new Map([[16, Buffer.alloc(32)]]))).toEqual(['not checked, affirming']);
+});
+
 it('checkEventLog() expects the operating system to go on extending its own registers', () => {
   const { checks } = checkEventLog(log, 'sha256', changed(11));
   expect(checks[0]?.result).toBe('pass');

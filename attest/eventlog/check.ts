@@ -7,10 +7,9 @@ import type { PcrValues } from '#attest/quote.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
 import { coverageOf } from './coverage.ts';
 import { parseEventLog, type EventLog } from './parse.ts';
-import { replay, uncoveredEvents } from './replay.ts';
+import { FIRMWARE_PCRS } from './registers.ts';
+import { replay, startValue, uncoveredEvents } from './replay.ts';
 
-/** Registers that nothing but firmware and boot loader extends (Firmware Profile 1.06, 3.3.4). */
-const LAST_FIRMWARE_PCR = 7;
 const NAME = 'event log';
 const SHOWN_EVENTS = 5;
 
@@ -38,21 +37,31 @@ export function checkEventLog(bytes: Bytes, bank: HashName, quoted: PcrValues): 
     return { checks: [fail(NAME, text, 'warning')], replayed: undefined };
   }
   const replayed = replay(log, bank);
-  return { checks: [replayCheck(log, bank, replayed, quoted), coverageCheck(log)], replayed };
+  const compared = [...quoted].flatMap(([pcr, value]) => {
+    const logged = replayed.get(pcr) ?? (isFirmware(pcr) ? startValue(log, bank, pcr) : undefined);
+    return logged === undefined ? [] : [{ pcr, differs: !equal(logged, value) }];
+  });
+  if (compared.length === 0) {
+    const text =
+      'None of the registers that the log measures into is quoted, so that nothing confirms it. Quote PCR 0 to 7.';
+    return { checks: [notChecked(NAME, text)], replayed };
+  }
+  const differing = compared
+    .filter(({ differs }) => differs)
+    .map(({ pcr }) => pcr)
+    .toSorted((a, b) => a - b);
+  return { checks: [replayCheck(log, bank, differing), coverageCheck(log)], replayed };
 }
 
-function replayCheck(log: EventLog, bank: HashName, replayed: PcrValues, quoted: PcrValues): Check {
-  const differing = [...replayed]
-    .filter(([pcr, value]) => !equal(quoted.get(pcr) ?? value, value))
-    .map(([pcr]) => pcr);
-  const firmware = differing.filter((pcr) => pcr <= LAST_FIRMWARE_PCR);
+/** A log that leaves out all events of such a register says that it holds its start value. */
+const isFirmware = (pcr: number): boolean => FIRMWARE_PCRS.includes(pcr);
+
+function replayCheck(log: EventLog, bank: HashName, differing: readonly number[]): Check {
+  const firmware = differing.filter(isFirmware);
   const summary = `${log.events.length} events replayed in ${bank}`;
   if (firmware.length > 0) {
-    return fail(
-      NAME,
-      `${summary}; PCR ${firmware.join(', ')} differ: extended after the log ended, or the log was edited. Reboot the node.`,
-      'warning',
-    );
+    const text = `${summary}; PCR ${firmware.join(', ')} differ: extended after the log ended, or the log was edited. Reboot the node.`;
+    return fail(NAME, text, 'warning');
   }
   const after = differing.length > 0 ? `; PCR ${differing.join(', ')} went on after boot` : '';
   return pass(NAME, `${summary}${after}.`);

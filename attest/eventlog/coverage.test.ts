@@ -71,6 +71,15 @@ it('coverageOf() asks every bank: one that disagrees leaves nothing covered', ()
   expect(read && coverageOf(read).part).toBe('none');
 });
 
+it('coverageOf() covers nothing of an event that a bank of the log has no digest of', () => {
+  const partial = { ...line('quiet', utf8('quiet')), banks: ['sha1'] as const };
+  expect(covered(partial)[0]).toBe('whole');
+  const [, read] = parseEventLog(
+    writeEventLog([partial, line('quiet', utf8('quiet'))], ['sha1', 'sha256']),
+  ).events;
+  expect(read && coverageOf(read).part).toBe('none');
+});
+
 it('coverageOf() finds nothing of EV_NO_ACTION measured, whatever its digest', () => {
   const log = writeEventLog([line('quiet', utf8('quiet'))], ['sha256']);
   const at = log.lastIndexOf(Uint8Array.of(0x0d, 0, 0, 0), log.length - 40);

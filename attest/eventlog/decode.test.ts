@@ -45,6 +45,7 @@ const decoded = (type: string, data: Bytes, pcr = 0) =>
     pcr,
     type: eventTypeNumber(type),
     digests: new Map(),
+    complete: true,
     data: Buffer.from(data),
   }).decoded;
 

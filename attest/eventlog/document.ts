@@ -4,9 +4,10 @@ import { hex, type Bytes } from '#agent/base/bytes.ts';
 import type { Finding } from '#attest/finding.ts';
 import { algText, type HashName } from '#attest/tpm/algorithms.ts';
 import { bootFacts, digestTexts, type BootFacts, type DigestTexts } from './boot.ts';
+import { isGuestLog } from './ccel.ts';
 import { readEvents, type Decoded, type ReadEvent } from './decode.ts';
 import { describeRead } from './describe.ts';
-import { capped, formFindings, type ReadLog } from './findings.ts';
+import { capped, formFindings, onLog, type ReadLog } from './findings.ts';
 import { orderFindings } from './order.ts';
 import { parseEventLog, type EventLog } from './parse.ts';
 import { PCRS, type Registers } from './registers.ts';
@@ -59,7 +60,12 @@ export function readLog(bytes: Bytes, registers: Registers = PCRS): ReadLog {
 export function logDocument(read: ReadLog): LogDocument {
   const { log, events, registers } = read;
   const secureBoot = secureBootOf(events, registers);
-  const findings = [...formFindings(read), ...orderFindings(read), ...secureBoot.findings];
+  const findings = [
+    ...kindFindings(read),
+    ...formFindings(read),
+    ...orderFindings(read),
+    ...secureBoot.findings,
+  ];
   return {
     format: log.format === 'legacy' ? 'legacy-sha1' : log.format,
     algorithms: log.banks,
@@ -72,6 +78,14 @@ export function logDocument(read: ReadLog): LogDocument {
     boot: bootFacts(events, registers),
     findings: capped(findings),
   };
+}
+
+/** A log of the other kind reads well, and means something else. */
+function kindFindings({ log, registers }: ReadLog): Finding[] {
+  if (registers.kind !== 'pcr' || !isGuestLog(log)) return [];
+  const text =
+    'This is the event log of a TDX guest: its registers are RTMRs, not PCRs. Use tidelock evidence ccel.';
+  return [onLog('GUEST_LOG', 'warning', text)];
 }
 
 /** Every event, in order. */

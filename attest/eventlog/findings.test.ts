@@ -43,6 +43,7 @@ it('findings: data that was edited fails only where it decides on Secure Boot', 
   expect(found(written(edited(7, 'EV_EFI_VARIABLE_AUTHORITY')))).toEqual([
     'DATA_NOT_COVERED error 1',
     'DATA_UNREADABLE warning 1',
+    'SECURE_BOOT_NOT_COVERED error 1',
   ]);
   expect(found(written(edited(4, 'EV_EFI_ACTION')))).toEqual(['DATA_NOT_COVERED warning 1']);
   expect(found(written(edited(4, 'EV_COMPACT_HASH')))).toEqual([]);
@@ -50,7 +51,13 @@ it('findings: data that was edited fails only where it decides on Secure Boot', 
 
 it('findings: an event of PCR 7 does not escape under a type that promises nothing (trap 1)', () => {
   const data = { ...textEvent(7, 'EV_COMPACT_HASH', 'edited'), measured: secureBoot(0).data };
-  expect(found(written(data))).toEqual(['DATA_NOT_COVERED warning 1']);
+  const codes = ['DATA_NOT_COVERED error 1', 'SECURE_BOOT_NOT_COVERED error 1'];
+  expect(found(written(data))).toEqual(codes);
+  expect(found(written({ ...data, type: 'EV_EFI_VARIABLE_DRIVER_CONFIG' }))).toEqual([
+    'DATA_NOT_COVERED error 1',
+    'DATA_UNREADABLE warning 1',
+    'SECURE_BOOT_NOT_COVERED error 1',
+  ]);
 });
 
 it('findings: the stray byte of old shim only warns', () => {
@@ -102,7 +109,7 @@ it('findings: banks that nothing extends, that events leave out, that nobody kno
   );
   expect(found(oneDigest)).toEqual(['BANK_NOT_EXTENDED warning -']);
   const second = concat(oneDigest, log.subarray(start));
-  expect(found(second)).toEqual(['DIGEST_MISSING warning 1']);
+  expect(found(second)).toEqual(['DATA_NOT_COVERED warning 1', 'DIGEST_MISSING warning 1']);
   const sm3 = Buffer.from(log);
   sm3.writeUInt16LE(0x12, log.indexOf('Spec ID') + 28);
   sm3.writeUInt16LE(0x12, start + 12);

@@ -60,12 +60,7 @@ export const onLog = (code: string, severity: Severity, text: string): Finding =
   text,
 });
 
-const SECURE_BOOT_TYPES: ReadonlySet<string> = new Set([
-  'EV_EFI_VARIABLE_DRIVER_CONFIG',
-  'EV_EFI_VARIABLE_AUTHORITY',
-]);
-
-/** Every event of PCR 7 is judged, whatever its type, which an editor of the log can change. */
+/** Every event of PCR 7 is judged alike, whatever its type, which an editor of the log can change. */
 function coverageFinding(event: ReadEvent, registers: Registers): Finding[] {
   if (event.coverage.part === 'whole' || event.type === EV_NO_ACTION) return [];
   const policy = event.pcr === registers.holding(SECURE_BOOT_PCR);
@@ -78,9 +73,11 @@ function coverageFinding(event: ReadEvent, registers: Registers): Finding[] {
     const text = `${where}: all of the data but its last byte was measured, as shim 15 and older do. What was measured is used.`;
     return [onEvent(event, code, 'warning', text)];
   }
-  const text = `${where}: the data is not what was measured. The log was edited after boot, or the firmware departs from the profile; the data is not used. Collect the log again from the node.`;
-  const severity = policy && SECURE_BOOT_TYPES.has(type) ? 'error' : 'warning';
-  return [onEvent(event, code, severity, text)];
+  const found = event.complete
+    ? 'the data is not what was measured'
+    : 'a bank has no digest of the data';
+  const text = `${where}: ${found}. The log was edited after boot, or the firmware departs from the profile; the data is not used. Collect the log again from the node.`;
+  return [onEvent(event, code, policy ? 'error' : 'warning', text)];
 }
 
 function typeFinding(event: ReadEvent): Finding[] {

@@ -4,7 +4,9 @@ import type { Finding } from '#attest/finding.ts';
 import type { ReadEvent } from './decode.ts';
 import { onEvent, onLog, type ReadLog } from './findings.ts';
 import { FIRMWARE_PCRS, HANDOVER_PCR, SECURE_BOOT_PCR, type Registers } from './registers.ts';
+import { measures } from './replay.ts';
 import {
+  EXIT_BOOT_SERVICES,
   isErrorSeparator,
   isExitBootServices,
   isSeparator,
@@ -21,10 +23,22 @@ const WEAKENING: ReadonlyMap<string, string> = new Map([
   ['DMA Protection Disabled', 'DMA_PROTECTION_DISABLED'],
 ]);
 
-/** Position of the first measured call of ExitBootServices; Infinity when the log has none. */
-export const handoverAt = (events: readonly ReadEvent[], registers: Registers): number =>
-  events.find((event) => event.pcr === registers.holding(HANDOVER_PCR) && isExitBootServices(event))
-    ?.index ?? Infinity;
+/** The end of firmware's part: what comes after, the operating system measured, and could make up. */
+export interface Handover {
+  /** Position of the first call of ExitBootServices in any bank; Infinity when the log has none. */
+  readonly at: number;
+  /** Whether all banks have it: only then is what comes before proven to be no addition. */
+  readonly measured: boolean;
+}
+
+/** Finds it. */
+export function handoverOf(events: readonly ReadEvent[], registers: Registers): Handover {
+  const register = registers.holding(HANDOVER_PCR);
+  const call = events.find((event) => event.pcr === register && isExitBootServices(event));
+  return call === undefined
+    ? { at: Infinity, measured: false }
+    : { at: call.index, measured: measures(call, EXIT_BOOT_SERVICES) };
+}
 
 /** Findings on order. */
 export function orderFindings({ events, registers }: ReadLog): Finding[] {
@@ -84,7 +98,7 @@ function lateFindings(event: ReadEvent, separators: Separators, registers: Regis
 }
 
 function handoverFindings(events: readonly ReadEvent[], registers: Registers): Finding[] {
-  if (handoverAt(events, registers) < Infinity) return [];
+  if (handoverOf(events, registers).measured) return [];
   const text =
     'The log has no measured call of ExitBootServices: whatever ran after the boot loader could have added measurements of further boot loaders, so that their digests are not proven.';
   return [onLog('EXIT_BOOT_SERVICES_MISSING', 'warning', text)];

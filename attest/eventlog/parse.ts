@@ -21,8 +21,12 @@ export interface LogEvent {
   readonly type: number;
   /** Digest by bank; banks that Tidelock knows. */
   readonly digests: ReadonlyMap<HashName, Buffer>;
+  /** Whether it has one in every bank that the log extends: one that has not is nobody's word there. */
+  readonly complete: boolean;
   readonly data: Buffer;
 }
+
+type WrittenEvent = Omit<LogEvent, 'complete'>;
 
 /** A log, as written. */
 export interface EventLog {
@@ -62,11 +66,21 @@ export function parseEventLog(bytes: Bytes): EventLog {
     format: crypto ? 'crypto-agile' : 'legacy',
     banks: crypto ? algorithms.flatMap(({ id }) => hashById(id)?.name ?? []) : ['sha1'],
     unknownAlgorithms: (algorithms ?? []).map(({ id }) => id).filter((id) => !hashById(id)),
-    events,
+    events: withCompleteness(events),
     trailingBytes: cursor.remaining,
     padded: cursor.remaining > 0 && cursor.remaining <= padding,
     startupLocality: localityOf(events),
   };
+}
+
+/** Banks that the header declares and nothing extends are not asked for: firmware knows more than the TPM. */
+function withCompleteness(events: readonly WrittenEvent[]): LogEvent[] {
+  const measured = events.filter(({ type }) => type !== EV_NO_ACTION);
+  const extended = new Set(measured.flatMap(({ digests }) => [...digests.keys()]));
+  return events.map((event) => ({
+    ...event,
+    complete: [...extended].every((bank) => event.digests.has(bank)),
+  }));
 }
 
 interface DeclaredAlgorithm {
@@ -76,11 +90,11 @@ interface DeclaredAlgorithm {
 
 const legacyAt =
   (cursor: Cursor) =>
-  (index: number): LogEvent =>
+  (index: number): WrittenEvent =>
     legacyEvent(cursor, index);
 
 /** TCG_PCClientPCREvent (10.2.1). */
-function legacyEvent(cursor: Cursor, index: number): LogEvent {
+function legacyEvent(cursor: Cursor, index: number): WrittenEvent {
   const pcr = cursor.u32le();
   const type = cursor.u32le();
   checkPcr(cursor, index, pcr, type);
@@ -93,7 +107,7 @@ function agileEvent(
   cursor: Cursor,
   index: number,
   algorithms: readonly DeclaredAlgorithm[],
-): LogEvent {
+): WrittenEvent {
   const pcr = cursor.u32le();
   const type = cursor.u32le();
   checkPcr(cursor, index, pcr, type);
@@ -133,7 +147,7 @@ function dataOf(cursor: Cursor, index: number): Buffer {
 const SPEC_ID = Buffer.from('Spec ID Event03\0', 'latin1');
 
 /** The algorithms of a TCG_EfiSpecIDEvent (10.4.5.1); undefined when the log is a legacy one. */
-function specIdOf({ type, data }: LogEvent): readonly DeclaredAlgorithm[] | undefined {
+function specIdOf({ type, data }: WrittenEvent): readonly DeclaredAlgorithm[] | undefined {
   if (type !== EV_NO_ACTION || !data.subarray(0, SPEC_ID.length).equals(SPEC_ID)) return undefined;
   const cursor = new Cursor(data, 'event log header');
   cursor.take(SPEC_ID.length + 8); // platform class, versions, errata, size of UINTN
@@ -170,7 +184,7 @@ function paddingBytes(bytes: Bytes): number {
 const STARTUP_LOCALITY = Buffer.from('StartupLocality\0', 'latin1');
 
 /** TCG_EfiStartupLocalityEvent (10.4.5.3), valid only before the first measurement into PCR 0. */
-function localityOf(events: readonly LogEvent[]): number | undefined {
+function localityOf(events: readonly WrittenEvent[]): number | undefined {
   for (const { pcr, type, data } of events) {
     if (type !== EV_NO_ACTION) {
       if (pcr === 0) return undefined;

@@ -27,7 +27,12 @@ export function replay(log: EventLog, bank: HashName): Map<number, Buffer> {
 const HCRTM_LOCALITY = 4;
 const EV_EFI_HCRTM_EVENT = eventTypeNumber('EV_EFI_HCRTM_EVENT');
 
-function startValue({ startupLocality, events }: EventLog, bank: HashName, pcr: number): Buffer {
+/** What a register holds before the first event. */
+export function startValue(
+  { startupLocality, events }: EventLog,
+  bank: HashName,
+  pcr: number,
+): Buffer {
   const value = Buffer.alloc(hashByName(bank).sizeBytes);
   if (pcr !== 0) return value;
   const first = events.find((event) => event.pcr === 0 && event.type !== EV_NO_ACTION);
@@ -36,8 +41,9 @@ function startValue({ startupLocality, events }: EventLog, bank: HashName, pcr: 
   return value;
 }
 
-/** True when every known digest of the event is that of `bytes`. */
-export const measures = ({ digests }: Pick<LogEvent, 'digests'>, bytes: Bytes): boolean =>
+/** True when `bytes` are what the event extended in every bank of the log. */
+export const measures = ({ digests, complete }: LogEvent, bytes: Bytes): boolean =>
+  complete &&
   digests.size > 0 &&
   [...digests].every(([bank, digest]) => equal(digest, hash(bank, bytes, 'buffer')));
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { utf8 } from '#agent/base/bytes.ts';
+import { concat, utf8 } from '#agent/base/bytes.ts';
 import { flipped, outcome } from '#attest/testdata/hostile.ts';
 import { secureBoot, separator, UEFI_BOOT } from '#attest/testdata/uefi.ts';
 import { readEvents } from './decode.ts';
@@ -7,7 +7,7 @@ import { parseEventLog } from './parse.ts';
 import { PCRS, RTMRS } from './registers.ts';
 import { replay } from './replay.ts';
 import { secureBootOf } from './secureBoot.ts';
-import { writeEventLog, type EventToWrite } from './write.ts';
+import { eventDigest, writeEventLog, type EventToWrite } from './write.ts';
 
 /** State and codes of a log of these events; `edit` changes the bytes of the log afterwards. */
 function stateOf(
@@ -90,7 +90,51 @@ it('secureBootOf() is not deceived by a system that hides firmware’s events an
   expect(stateOf([hidden, hiddenSeparator, secureBoot(1)])).toEqual([
     null,
     'SECURE_BOOT_LATE warning',
-    'SECURE_BOOT_MISSING info',
+    'SECURE_BOOT_NOT_COVERED error',
+  ]);
+});
+
+it('secureBootOf() believes no variable that a bank of the log does not have', () => {
+  const hidden = { ...secureBoot(0), type: 'EV_EVENT_TAG', data: Buffer.alloc(8) };
+  const invented = { ...secureBoot(1), banks: ['sha1'] as const };
+  const unknown = [null, 'SECURE_BOOT_NOT_COVERED error'];
+  expect(stateOf([{ ...hidden, measured: secureBoot(0).data }, invented, separator(7)])).toEqual(
+    unknown,
+  );
+  const guest = [invented, separator(7)].map((event) => ({ ...event, pcr: 1 }));
+  expect(stateOf(guest, undefined, RTMRS)).toEqual(unknown);
+});
+
+it('secureBootOf() asks only for banks that the log extends, not for all that its header declares', () => {
+  const banks = ['sha256'] as const;
+  const boot = [secureBoot(1), separator(7)].map((event) => ({ ...event, banks }));
+  expect(stateOf(boot)).toEqual([true]);
+});
+
+it('secureBootOf() knows a separator by one bank, and nothing while an event before it is hidden', () => {
+  // The editor spoils the separator in the bank that is not quoted; the system adds its own variable.
+  const spoiled = (log: Buffer): Buffer =>
+    flipped(log, log.indexOf(eventDigest(separator(7), 'sha1')));
+  expect(stateOf([secureBoot(0), separator(7), secureBoot(1)], spoiled)).toEqual([
+    false,
+    'SECURE_BOOT_LATE warning',
+  ]);
+  const hidden = { ...secureBoot(0), type: 'EV_EVENT_TAG', data: Buffer.alloc(8) };
+  const measured = secureBoot(0).data;
+  expect(stateOf([{ ...hidden, measured }, secureBoot(1), separator(7)])).toEqual([
+    null,
+    'SECURE_BOOT_NOT_COVERED error',
+  ]);
+});
+
+it('secureBootOf() reads what was measured, behind whatever label an editor puts before it', () => {
+  const measured = secureBoot(0).data;
+  const data = concat(utf8('grub_cmd: '), measured);
+  const labelled: EventToWrite = { pcr: 7, type: 'EV_IPL', data, measured };
+  expect(stateOf([labelled, separator(7)])).toEqual([false]);
+  expect(stateOf([labelled, secureBoot(1), separator(7)])).toEqual([
+    null,
+    'SECURE_BOOT_AMBIGUOUS warning',
   ]);
 });
 

@@ -20,17 +20,19 @@ export interface SecureBootState {
 export function secureBootOf(events: readonly ReadEvent[], registers: Registers): SecureBootState {
   const register = registers.holding(SECURE_BOOT_PCR);
   const end = separatorsOf(events).get(register) ?? Infinity;
-  const said = events.filter((event) => event.pcr === register && isSecureBoot(event));
-  const late = said.filter(({ index }) => index > end);
-  const early = said.filter(({ index }) => index < end);
-  const findings = late.map((event) =>
-    about(
-      event,
-      'SECURE_BOOT_LATE',
-      `SecureBoot measured after the separator of ${registers.nameOf(register)}: by the system, not by firmware. It is ignored.`,
-    ),
-  );
-  const { enabled, finding } = stateOf(early);
+  const own = events.filter(({ pcr, type }) => pcr === register && type !== EV_NO_ACTION);
+  const late = own.filter(({ index }) => index > end);
+  const early = own.filter(({ index }) => index < end);
+  const findings = late
+    .filter(isSecureBoot)
+    .map((event) =>
+      about(
+        event,
+        'SECURE_BOOT_LATE',
+        `SecureBoot measured after the separator of ${registers.nameOf(register)}: by the system, not by firmware. It is ignored.`,
+      ),
+    );
+  const { enabled, finding } = stateOf(early, registers);
   return { enabled, findings: finding === undefined ? findings : [...findings, finding] };
 }
 
@@ -39,24 +41,29 @@ interface State {
   readonly finding?: Finding;
 }
 
-function stateOf(said: readonly ReadEvent[]): State {
+/** Of what firmware measured into the register. */
+function stateOf(early: readonly ReadEvent[], { kind, nameOf }: Registers): State {
+  // Where one register stands for PCR 1 too, events that only describe belong there.
+  const uncovered = early.find(
+    (event) => event.coverage.part === 'none' && (kind === 'pcr' || isSecureBoot(event)),
+  );
+  if (uncovered !== undefined) {
+    const text = `An event of ${nameOf(uncovered.pcr)} before its separator is not what was measured: it is SecureBoot or may hide it, so that its state is not known.`;
+    return { enabled: null, finding: about(uncovered, 'SECURE_BOOT_NOT_COVERED', text, 'error') };
+  }
+  const said = early.filter(isSecureBoot);
   const [first] = said;
   if (first === undefined) {
     const text = 'The log measures no SecureBoot variable, so that its state is not known.';
     const code = 'SECURE_BOOT_MISSING';
     return { enabled: null, finding: { code, severity: 'info', event: null, pcr: null, text } };
   }
-  const uncovered = said.find(({ coverage }) => coverage.part !== 'whole');
-  if (uncovered !== undefined) {
-    const text = 'SecureBoot as logged is not what was measured, so that its state is not known.';
-    return { enabled: null, finding: about(uncovered, 'SECURE_BOOT_NOT_COVERED', text, 'error') };
-  }
-  const different = said.find(({ data }) => !data.equals(first.data));
+  const different = said.find((event) => !measuredOf(event).equals(measuredOf(first)));
   if (different !== undefined) {
     const text = `SecureBoot was measured ${said.length} times with different contents, so that its state is not known.`;
     return { enabled: null, finding: about(different, 'SECURE_BOOT_AMBIGUOUS', text) };
   }
-  return stateOfValue(first, parseVariable(first.data).contents);
+  return stateOfValue(first, parseVariable(measuredOf(first)).contents);
 }
 
 function stateOfValue(event: ReadEvent, contents: Buffer): State {
@@ -71,10 +78,13 @@ function stateOfValue(event: ReadEvent, contents: Buffer): State {
   return { enabled: null, finding: about(event, 'SECURE_BOOT_INVALID', text) };
 }
 
-/** By the data alone, whatever the type says. */
-function isSecureBoot({ type, data }: ReadEvent): boolean {
-  if (type === EV_NO_ACTION) return false;
-  const variable = ifReadable(() => parseVariable(data));
+/** What was measured; the data where that is not known. */
+const measuredOf = ({ coverage, data }: ReadEvent): Buffer =>
+  coverage.part === 'none' ? data : coverage.measured;
+
+/** By the bytes alone, whatever the type says. */
+function isSecureBoot(event: ReadEvent): boolean {
+  const variable = ifReadable(() => parseVariable(measuredOf(event)));
   return variable?.guid === GLOBAL_VARIABLE && variable.name === 'SecureBoot';
 }
 

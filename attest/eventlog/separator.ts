@@ -1,6 +1,7 @@
 // Events that firmware measures with constant contents and that divide a boot: separators, errors in
 // their place, the call of ExitBootServices. They are known by their digests, which are what a quote
-// confirms; type and data of such an event can be edited to hide it (ATTESTATION trap 1).
+// confirms; type and data of such an event can be edited to hide it (ATTESTATION trap 1), and so can its
+// digests in banks that are not quoted: one bank that tells it is enough.
 import { hash } from 'node:crypto';
 import { equal, utf8, type Bytes } from '#agent/base/bytes.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
@@ -9,7 +10,7 @@ import { EV_NO_ACTION, eventTypeNumber } from './types.ts';
 
 type Extended = Pick<LogEvent, 'type' | 'digests'>;
 
-/** Tells events whose digests, in every bank, are those of `constant`. */
+/** Tells events with the digest of `constant` in any bank. */
 function measuring(constant: Bytes): (event: Extended) => boolean {
   const expected = new Map<HashName, Buffer>();
   const digestIn = (bank: HashName): Buffer => {
@@ -18,9 +19,7 @@ function measuring(constant: Bytes): (event: Extended) => boolean {
     return digest;
   };
   return ({ type, digests }) =>
-    type !== EV_NO_ACTION &&
-    digests.size > 0 &&
-    [...digests].every(([bank, digest]) => equal(digest, digestIn(bank)));
+    type !== EV_NO_ACTION && [...digests].some(([bank, digest]) => equal(digest, digestIn(bank)));
 }
 
 const zeros = measuring(Buffer.alloc(4, 0x00));
@@ -35,8 +34,11 @@ export const isSeparator = (event: Extended): boolean => zeros(event) || ones(ev
 export const isErrorSeparator = (event: Extended): boolean =>
   event.type === EV_SEPARATOR && error(event);
 
-/** The hand-over to the operating system (10.4.4). */
-export const isExitBootServices = measuring(utf8('Exit Boot Services Invocation'));
+/** What firmware measures at the hand-over to the operating system (10.4.4). */
+export const EXIT_BOOT_SERVICES = utf8('Exit Boot Services Invocation');
+
+/** The hand-over. */
+export const isExitBootServices = measuring(EXIT_BOOT_SERVICES);
 
 /** Position in the log of the first separator of each register that has one. */
 export type Separators = ReadonlyMap<number, number>;

@@ -12,6 +12,8 @@ export interface EventToWrite {
   readonly data: Bytes;
   /** What is hashed where the type does not hash its data (an image, a table); `data` otherwise. */
   readonly measured?: Bytes;
+  /** Banks that it has a digest of, where these are not all of the log's. */
+  readonly banks?: readonly HashName[];
 }
 
 /** A whole log with its Spec ID header. Errors: RangeError for an unknown type name. */
@@ -45,11 +47,12 @@ function header(banks: readonly HashName[]): Buffer {
 
 /** TCG_PCR_EVENT2 (10.2.2). */
 function eventBytes(event: EventToWrite, banks: readonly HashName[]): Buffer {
-  const digests = banks.map((bank) => concat(u16le(hashByName(bank).id), eventDigest(event, bank)));
+  const own = event.banks ?? banks;
+  const digests = own.map((bank) => concat(u16le(hashByName(bank).id), eventDigest(event, bank)));
   return concat(
     u32le(event.pcr),
     u32le(eventTypeNumber(event.type)),
-    u32le(banks.length),
+    u32le(own.length),
     ...digests,
     u32le(event.data.length),
     event.data,

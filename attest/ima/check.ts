@@ -3,9 +3,11 @@
 // for it to say.
 import type { Bytes } from '#agent/base/bytes.ts';
 import { hex } from '#agent/base/bytes.ts';
+import { counted } from '#agent/base/counted.ts';
 import { fail, notChecked, pass, type Check } from '#attest/check.ts';
 import type { PcrValues } from '#attest/quote.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
+import { entriesText } from './entry.ts';
 import { IMA_PCR, ImaReplay } from './replay.ts';
 import type { ImaTally } from './tally.ts';
 import { tieToBoot } from './tie.ts';
@@ -27,11 +29,11 @@ export function checkImaList(bytes: Bytes, bank: HashName, quoted: PcrValues): C
     return [fail(NAME, text)];
   }
   const later = bytes.length - replay.offset;
-  const grown = later > 0 ? `; ${later} bytes of the list came after the quote` : '';
+  const grown = later > 0 ? `; ${counted(later, 'byte')} of the list came after the quote` : '';
   return [
     pass(
       NAME,
-      `${match.entries} entries give the quoted PCR ${IMA_PCR} (${match.extendedBy})${grown}.`,
+      `The quoted PCR ${IMA_PCR} is that of ${entriesText(match.entries)} (${match.extendedBy})${grown}.`,
     ),
     entriesCheck(replay.tally),
     aggregateCheck(replay.tally, bank, quoted),
@@ -57,7 +59,7 @@ function entriesCheck({ mismatches, violations, entries, findings }: ImaTally): 
     const text = `${violations} of ${entries} violated: ${described('VIOLATION')}`;
     return fail(name, text, 'warning');
   }
-  return pass(name, `${entries} entries, each with the template hash of what it states.`);
+  return pass(name, `${entriesText(entries)}, each with the template hash of what it states.`);
 }
 
 function aggregateCheck({ bootAggregate }: ImaTally, bank: HashName, quoted: PcrValues): Check {

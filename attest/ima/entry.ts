@@ -61,6 +61,10 @@ export function eventName(entry: ImaEntry): string {
   return end < 0 ? text : text.slice(0, end);
 }
 
+/** `1 entry`, `3 entries`. */
+export const entriesText = (count: number): string =>
+  count === 1 ? '1 entry' : `${count} entries`;
+
 /** `entry 3 (ima-ng /usr/bin/true)`. */
 export const entryText = (entry: ImaEntry): string =>
   `entry ${entry.index} (${entry.template} ${JSON.stringify(eventName(entry)).slice(1, -1)})`;

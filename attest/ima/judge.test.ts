@@ -9,6 +9,8 @@ import {
   binaryList,
   fileEntries,
   fileEntry,
+  NO_FIELD,
+  type EntryToWrite,
   pcr10After,
 } from '#attest/testdata/imaEntries.ts';
 import { noVectors, truths, vector } from '#attest/testdata/vectors.ts';
@@ -16,6 +18,10 @@ import { judgeIma, type ImaAnswer } from './judge.ts';
 
 const entries = fileEntries(4);
 const list = asciiList(entries);
+const unsigned = ({ fields }: EntryToWrite): EntryToWrite => ({
+  template: 'ima-sig',
+  fields: [...fields, NO_FIELD],
+});
 const codes = ({ findings }: ImaAnswer): string[] => findings.map(({ code }) => code);
 
 it('judgeIma() replays every bank and finds nothing in a good list', () => {
@@ -32,6 +38,27 @@ it('judgeIma() replays every bank and finds nothing in a good list', () => {
   for (const bank of ['sha1', 'sha256', 'sha384', 'sha512'] as const) {
     expect(pcrs[bank]).toEqual({ '10': pcr10After(entries, bank) });
   }
+});
+
+it.each([
+  ['ima-ng', entries],
+  ['ima-sig, empty at its end', entries.map(unsigned)],
+] as const)('judgeIma() reads a list of %s with the line ends of Windows', (_, written) => {
+  const unix = asciiList(written);
+  const windows = Buffer.from(unix.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
+  expect(judgeIma({ list: windows })).toEqual(judgeIma({ list: unix }));
+});
+
+it('judgeIma() keeps a carriage return that belongs to a name', () => {
+  const answer = judgeIma({ list: asciiList([...entries, fileEntry('/tmp/odd\r')]) });
+  expect(answer.mismatches).toBe(0);
+});
+
+it('judgeIma() tells how far it is, to the end', () => {
+  const done: number[] = [];
+  judgeIma({ list, onProgress: (bytes) => void done.push(bytes) });
+  expect(done).toHaveLength(entries.length);
+  expect(done.at(-1)).toBe(list.length);
 });
 
 it('judgeIma() counts registers by themselves', () => {
@@ -89,8 +116,8 @@ it('judgeIma() says which part leads to a register, or that none does', () => {
 });
 
 describe('judgeIma() with the event log of the boot', () => {
-  const eventLog = writeEventLog(BOOT, ['sha256']);
-  const replayed = replay(parseEventLog(eventLog), 'sha256');
+  const eventLog = parseEventLog(writeEventLog(BOOT, ['sha256']));
+  const replayed = replay(eventLog, 'sha256');
   const registers = Array.from(
     { length: 10 },
     (_, pcr): Buffer => replayed.get(pcr) ?? Buffer.alloc(32),
@@ -100,16 +127,19 @@ describe('judgeIma() with the event log of the boot', () => {
 
   it('ties a list to its boot', () => {
     const aggregate = hash('sha256', Buffer.concat(registers), 'buffer');
-    expect(codes(judgeIma({ list: listOver(aggregate), eventLog }))).toEqual([]);
+    const answer = judgeIma({ list: listOver(aggregate), eventLog });
+    expect(codes(answer)).toEqual([]);
+    expect(answer.boot).toEqual({ tied: true, registers: '0-9' });
   });
 
   it('fails a list of another boot', () => {
     const answer = judgeIma({ list, eventLog });
     expect(answer.findings).toMatchObject([{ code: 'BOOT_AGGREGATE_DIFFERS', severity: 'error' }]);
+    expect(answer.boot).toEqual({ tied: false, registers: null });
   });
 
   it('says when the log is of another bank', () => {
-    const answer = judgeIma({ list, eventLog: writeEventLog(BOOT, ['sha384']) });
+    const answer = judgeIma({ list, eventLog: parseEventLog(writeEventLog(BOOT, ['sha384'])) });
     expect(answer.findings).toMatchObject([
       { code: 'BOOT_AGGREGATE_NOT_TIED', severity: 'warning' },
     ]);

@@ -12,6 +12,7 @@ const MAX_ENTRIES = 1_000_000;
 /** A line holds a field of 1 MiB in hex. */
 const MAX_LINE_BYTES = (2 << 20) + 4096;
 const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 
 export type ImaForm = 'ascii' | 'binary';
 
@@ -41,11 +42,13 @@ function* binaryEntries(list: Buffer, firstIndex: number): Generator<ImaEntry, v
 
 function* asciiEntries(list: Buffer, firstIndex: number): Generator<ImaEntry, void> {
   let index = firstIndex;
+  const carriageReturns = firstLineEndsInCarriageReturn(list);
   for (let start = 0; start < list.length;) {
     const lineFeed = list.indexOf(LINE_FEED, start);
     const end = lineFeed < 0 ? list.length : lineFeed;
     if (end - start > MAX_LINE_BYTES) throw malformed('IMA list', `a line of ${end - start} bytes`);
-    const line = list.toString('latin1', start, end);
+    const lineEnd = carriageReturns && list[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
+    const line = list.toString('latin1', start, lineEnd);
     start = end + 1;
     if (line === '') continue; // editors and copies leave empty lines at the end
     if (index >= MAX_ENTRIES) throw malformed('IMA list', `over ${MAX_ENTRIES} entries`);
@@ -54,3 +57,7 @@ function* asciiEntries(list: Buffer, firstIndex: number): Generator<ImaEntry, vo
   }
   if (index === 0) throw malformed('IMA list', 'it is empty');
 }
+
+/** A copy by way of Windows; elsewhere a name may end so, though never that of boot_aggregate. */
+const firstLineEndsInCarriageReturn = (list: Buffer): boolean =>
+  list[list.indexOf(LINE_FEED) - 1] === CARRIAGE_RETURN;

@@ -20,11 +20,15 @@ export interface WayToExtend {
 export const BANK_HASH: WayToExtend = { extendedBy: 'bank hash', violationFills: 'hash' };
 
 /** Every way that is met; kernels pad the ones too, recorded values of other replays may not. */
-export const WAYS_TO_EXTEND: readonly WayToExtend[] = [
+const WAYS_TO_EXTEND: readonly WayToExtend[] = [
   BANK_HASH,
   { extendedBy: 'padded sha1', violationFills: 'hash' },
   { extendedBy: 'padded sha1', violationFills: 'register' },
 ];
+
+/** In bank SHA-1 nothing is padded: all ways are one. */
+export const waysToExtend = (bank: HashName): readonly WayToExtend[] =>
+  bank === 'sha1' ? [BANK_HASH] : WAYS_TO_EXTEND;
 
 export class ImaRegisters {
   readonly #bank: HashName;

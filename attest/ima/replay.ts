@@ -3,7 +3,7 @@
 import type { Bytes } from '#agent/base/bytes.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
 import { imaEntries } from './list.ts';
-import { ImaRegisters, WAYS_TO_EXTEND, type ExtendedBy, type WayToExtend } from './registers.ts';
+import { ImaRegisters, waysToExtend, type ExtendedBy, type WayToExtend } from './registers.ts';
 import { ImaTally } from './tally.ts';
 
 /** The register of IMA unless a policy names another (CONFIG_IMA_MEASURE_PCR_IDX). */
@@ -33,10 +33,13 @@ interface Position {
 /** Follows the list of one boot from quote to quote. */
 export class ImaReplay {
   readonly #bank: HashName;
+  readonly #ways: readonly WayToExtend[];
   #position: Position | undefined;
 
-  constructor(bank: HashName) {
+  /** `ways` are those that are tried, in turn. */
+  constructor(bank: HashName, ways: readonly WayToExtend[] = waysToExtend(bank)) {
     this.#bank = bank;
+    this.#ways = ways;
   }
 
   /** Bytes of the list that quotes have confirmed: where the next piece may start. */
@@ -60,7 +63,8 @@ export class ImaReplay {
     }
     const from = offset === 0 ? undefined : this.#position;
     if (from?.registers.values.get(IMA_PCR) === quoted) return matchOf(from);
-    for (const way of from === undefined ? WAYS_TO_EXTEND : [from.way]) {
+    const ways = from === undefined ? this.#ways : [from.way];
+    for (const way of ways) {
       const reached = reach(quoted, { bank: this.#bank, way, bytes, from });
       if (reached === undefined) continue;
       this.#position = reached;

@@ -5,10 +5,9 @@ import { certificateSignedBy } from '#agent/base/asymmetric.ts';
 import { equal, hex, sha256, type Bytes } from '#agent/base/bytes.ts';
 import { about, fail, pass, type Check } from '#attest/check.ts';
 import { malformed } from '#attest/cursor.ts';
-import { derChildren, derElement } from '#attest/der.ts';
 import { certificateKey, parseCertificate } from '#attest/x509/certificate.ts';
 import { oneLine } from '#attest/x509/chain.ts';
-import { extensionsOf } from '#attest/x509/extension.ts';
+import { pathLength } from '#attest/x509/extension.ts';
 
 /** SHA-256 of AWS_NitroEnclaves_Root-G1, as AWS publishes it; valid until 2049-10-28. */
 export const AWS_NITRO_ROOT = '641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b';
@@ -68,26 +67,14 @@ function linkProblem(
   const issuer = path[Math.max(0, i - 1)] ?? certificate;
   const casBelow = path.length - 2 - i;
   if (casBelow >= 0 && !certificate.ca) return `${name} is no CA and issues certificates`;
-  if (casBelow > pathLength(certificate)) return `${name} may not have ${casBelow} CAs below it`;
+  if (casBelow > pathLength(certificate.raw))
+    return `${name} may not have ${casBelow} CAs below it`;
   if (!certificate.checkIssued(issuer)) {
     return `${name} is not issued by "${oneLine(issuer.subject)}", which stands before it`;
   }
   return certificateSignedBy(certificate, issuer)
     ? undefined
     : `The signature of "${oneLine(issuer.subject)}" on ${name} does not verify`;
-}
-
-const BASIC_CONSTRAINTS = '2.5.29.19';
-const INTEGER = 0x02;
-
-/** pathLenConstraint (RFC 5280 4.2.1.9): how many CAs may stand below. Errors: EVIDENCE_MALFORMED. */
-function pathLength(ca: X509Certificate): number {
-  const what = 'basic constraints';
-  const value = extensionsOf(ca.raw).get(BASIC_CONSTRAINTS);
-  if (value === undefined) return Infinity;
-  const parts = derChildren(derElement(value, what), what);
-  const limit = parts.find(({ tag }) => tag === INTEGER);
-  return limit === undefined ? Infinity : Number.parseInt(hex(limit.content), 16);
 }
 
 /** `pinned` is SHA-256 of the root's DER. */

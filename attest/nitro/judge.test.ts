@@ -64,7 +64,7 @@ describe.skipIf(noVectors)(`judgeNitro() of shared vectors ${noVectors ?? ''}`, 
     });
     expect(appraisal.claims['pcrs']).toMatchObject(pcrs);
     expect(failures(appraisal)).toEqual(truth.debug_mode ? ['debug mode'] : []);
-    expect(verdictOf(appraisal.checks)).toBe(negative ? 'contraindicated' : 'affirming');
+    expect(verdictOf(appraisal.checks)).toBe(negative ? 'contraindicated' : 'warning');
   });
 
   it.each(real)('says of %s that it has expired, and gives out nothing of it', (path) => {
@@ -89,9 +89,18 @@ describe.skipIf(noVectors)(`judgeNitro() of shared vectors ${noVectors ?? ''}`, 
 });
 
 describe('judgeNitro()', () => {
-  it('affirms a good document and names what it did not check', () => {
+  it('affirms a document of accepted registers that answers the challenge', () => {
+    const asked = { policy: policy({ pcrs: { 0: ['01'.repeat(48)] } }) };
+    const fresh = judge({}, { ...asked, nonce: Buffer.from('nonce') });
+    expect(verdictOf(fresh.checks)).toBe('affirming');
+    expect(trustVector(fresh.checks).executables).toBe(3); // of the image, not of what it loads
+    expect(verdictOf(judge({}, asked).checks)).toBe('warning');
+    expect(verdictOf(judge({}, { nonce: Buffer.from('nonce') }).checks)).toBe('warning');
+  });
+
+  it('warns of what it could not check, and gives out what is signed', () => {
     const appraisal = judge({});
-    expect(verdictOf(appraisal.checks)).toBe('affirming');
+    expect(verdictOf(appraisal.checks)).toBe('warning');
     expect(trustVector(appraisal.checks)).toEqual({
       'instance-identity': 2,
       hardware: 2,
@@ -173,13 +182,29 @@ describe('judgeNitro()', () => {
       [4, Buffer.alloc(48, 4)],
     ]);
     const change = { pcrs: undefined, nitrotpm_pcrs: registers };
-    const appraisal = judge(change, { policy: policy({ pcrs: { 4: ['04'.repeat(48)] } }) });
+    const asked = { policy: policy({ nitrotpm_pcrs: { 4: ['04'.repeat(48)] } }) };
+    const appraisal = judge(change, { ...asked, nonce: Buffer.from('nonce') });
     expect(verdictOf(appraisal.checks)).toBe('affirming');
     expect(appraisal.claims['nitrotpm_pcrs']).toEqual({ 0: '00'.repeat(48), 4: '04'.repeat(48) });
     expect(named(appraisal, 'debug mode')).toBeUndefined();
     expect(named(appraisal, 'PCR 4')?.text).toBe(
       'PCR 4 (boot loader): 0404040404040404.. is accepted.',
     );
+  });
+
+  it('takes no register of a NitroTPM for one of an enclave, whatever it holds, nor the reverse', () => {
+    const values = { 8: ['08'.repeat(48)] };
+    const registers = new Map([0, 1, 2, 8].map((pcr) => [pcr, Buffer.alloc(48, pcr)]));
+    const instance = { pcrs: undefined, nitrotpm_pcrs: registers };
+    const results = [instance, { pcrs: registers }].flatMap((change) =>
+      [{ pcrs: values }, { nitrotpm_pcrs: values }, { pcrs: values, nitrotpm_pcrs: values }].map(
+        (fields) => failures(judge(change, { policy: policy(fields) })),
+      ),
+    );
+    expect(results).toEqual([['measurements'], [], [], [], ['measurements'], []]);
+    const refused = judge(instance, { policy: policy({ pcrs: values }) });
+    expect(verdictOf(refused.checks)).toBe('contraindicated');
+    expect(named(refused, 'measurements')?.text).toContain('document of a NitroTPM');
   });
 
   const zeroes = new Map([0, 1, 2].map((pcr) => [pcr, Buffer.alloc(48)]));
@@ -207,6 +232,20 @@ describe('judgeNitro()', () => {
     );
     expect(named(appraisal, 'PCR 8')?.text).toContain('not in the document');
     expect(trustVector(appraisal.checks).executables).toBe(96);
+  });
+
+  it('affirms no executables by a register of where they run', () => {
+    const enclave = new Map([0, 1, 2, 4].map((pcr) => [pcr, Buffer.alloc(48, 4)]));
+    const asked = policy({ pcrs: { 4: ['04'.repeat(48)] } });
+    const parent = trustVector(judge({ pcrs: enclave }, { policy: asked }).checks);
+    expect(parent).not.toHaveProperty('executables');
+    const instance = (pcr: number) => {
+      const instances = policy({ nitrotpm_pcrs: { [pcr]: ['04'.repeat(48)] } });
+      const document = { pcrs: undefined, nitrotpm_pcrs: enclave };
+      return trustVector(judge(document, { policy: instances }).checks);
+    };
+    expect(instance(4).executables).toBe(3); // the boot loader
+    expect(instance(1)).not.toHaveProperty('executables'); // firmware settings
   });
 
   it('holds the nonce against the one that was sent', () => {

@@ -3,7 +3,8 @@
 // claims only when signature, chain, root and dates all held.
 import { equal, hex, type Bytes } from '#agent/base/bytes.ts';
 import { verifyJwa } from '#agent/base/asymmetric.ts';
-import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
+import { about, fail, notChecked, pass, type Check, type TrustClaim } from '#attest/check.ts';
+import { withClaim } from '#attest/checkClaim.ts';
 import { pcrText } from '#attest/reference.ts';
 import { printable } from '#attest/printable.ts';
 import { oneLine } from '#attest/x509/chain.ts';
@@ -149,32 +150,43 @@ function registerText({ pcrField }: NitroDocument, pcr: number): string {
   return CONTENTS[pcr] === undefined ? `PCR ${pcr}` : `PCR ${pcr} (${CONTENTS[pcr]})`;
 }
 
+const ORIGIN = { pcrs: 'an enclave', nitrotpm_pcrs: 'a NitroTPM' } as const;
+
 function registerChecks(document: NitroDocument, policy: NitroPolicy | undefined): Check[] {
-  const accepted = Object.entries(policy?.pcrs ?? {});
+  const { pcrField } = document;
+  const accepted = Object.entries(policy?.[pcrField] ?? {});
+  const other = pcrField === 'pcrs' ? 'nitrotpm_pcrs' : 'pcrs';
+  if (accepted.length === 0 && Object.keys(policy?.[other] ?? {}).length > 0) {
+    const text = `It is the document of ${ORIGIN[pcrField]}, and the policy names registers of ${ORIGIN[other]} alone (${other}). Give the document that is meant, or name its registers as ${pcrField}.`;
+    return [about('executables', fail('measurements', text))];
+  }
   if (accepted.length === 0) {
     const text = 'No policy says what the registers must hold (--policy): what runs is not judged.';
-    return [about('executables', notChecked('measurements', text))];
+    return [about('executables', notChecked('measurements', text, 'warning'))];
   }
-  return accepted.map(([index, values = []]) => registerCheck(document, Number(index), values));
+  return accepted.map(([index, values = []]) => {
+    const check = registerCheck(document, Number(index), values);
+    return document.pcrField === 'pcrs'
+      ? about(PARENT[Number(index)] ?? 'executables', check)
+      : withClaim(check);
+  });
 }
+
+/** Registers of an enclave that hold where it runs, and not what. */
+const PARENT: Readonly<Record<number, TrustClaim>> = { 3: 'configuration', 4: 'instance-identity' };
 
 function registerCheck(document: NitroDocument, pcr: number, accepted: readonly string[]): Check {
   const name = `PCR ${pcr}`;
   const register = registerText(document, pcr);
   const value = document.pcrs.get(pcr);
-  if (value === undefined) {
-    return about('executables', fail(name, `${register}: not in the document.`));
-  }
+  if (value === undefined) return fail(name, `${register}: not in the document.`);
   const found = hex(value);
-  return about(
-    'executables',
-    accepted.includes(found)
-      ? pass(name, `${register}: ${short(found)} is accepted.`)
-      : fail(
-          name,
-          `${register}: ${short(found)} is not among the ${accepted.length} accepted (${accepted.slice(0, 4).map(short).join(', ')}). Run an accepted image, or add the value to the policy.`,
-        ),
-  );
+  return accepted.includes(found)
+    ? pass(name, `${register}: ${short(found)} is accepted.`)
+    : fail(
+        name,
+        `${register}: ${short(found)} is not among the ${accepted.length} accepted (${accepted.slice(0, 4).map(short).join(', ')}). Run an accepted image, or add the value to the policy.`,
+      );
 }
 
 const short = (value: string): string => `${value.slice(0, 16)}..`;
@@ -182,7 +194,8 @@ const short = (value: string): string => `${value.slice(0, 16)}..`;
 function nonceCheck({ nonce }: NitroDocument, expected: Bytes | undefined): Check {
   const name = 'nonce';
   if (expected === undefined) {
-    return notChecked(name, 'No nonce was given (--nonce): an old document looks the same.');
+    const text = 'No nonce was given (--nonce): an old document looks the same.';
+    return notChecked(name, text, 'warning');
   }
   return nonce !== undefined && equal(nonce, expected)
     ? pass(name, 'The document answers this challenge.')

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseEventLog } from '#attest/eventlog/parse.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { logOf, policyOf, updatedBoot } from '#attest/testdata/referencePolicy.ts';
+import { textEvent } from '#attest/testdata/uefi.ts';
 import { noVectors, vector } from '#attest/testdata/vectors.ts';
 import { addBoot, composeComponents } from './compose.ts';
 import { differences } from './difference.ts';
@@ -30,7 +31,21 @@ it('differences() shows digests of both and words that do not pass for measured'
   const [found] = differences(policy, logOf(updatedBoot(4, 'new')), 0);
   expect(found?.was).toMatch(/^[0-9a-f]{64}$/);
   expect(found?.now).toMatch(/^[0-9a-f]{64}$/);
-  expect(found?.text).toMatch(/^PCR 4 boot-stage-1: .*\(not measured\), [0-9a-f]{8}\.\., becomes /);
+  expect(found?.text).toMatch(
+    /^PCR 4 boot-stage-1: .*\(not measured\): the same words for both, .* the digest [0-9a-f]{8}\.\. becomes /,
+  );
+});
+
+it('differences() takes components that hold each other’s events for reordered, and a new one not', () => {
+  const stages = ['one', 'two', 'three'].map((name) => textEvent(4, 'EV_EFI_ACTION', name));
+  const under = policyOf([{ log: logOf([...BOOT, ...stages]), note: '' }]);
+  const [one, two, three] = stages.map((stage) => [stage]);
+  const booted = (...order: (typeof stages | undefined)[]) =>
+    kinds([...BOOT, ...order.flatMap((stage) => stage ?? [])], 0, under);
+  expect(booted(two, one, three)).toEqual(['reordered boot-stage-2']);
+  expect(booted(two, three, one)).toEqual(['reordered boot-stage-2']);
+  const other = [textEvent(4, 'EV_EFI_ACTION', 'four')];
+  expect(booted(two, other, three)).toEqual(['changed boot-stage-2', 'changed boot-stage-3']);
 });
 
 it('differences() tells what is announced from what is unknown', () => {

@@ -21,12 +21,41 @@ export function differences(policy: ReferencePolicy, log: EventLog, atMs: number
   const parts = new Map(partsOf(log, policy.bank).map(({ name, events }) => [name, events]));
   const enrolled = new Map(policy.components.map(({ name, alternatives }) => [name, alternatives]));
   const names = new Set([...enrolled.keys(), ...parts.keys()]);
-  return [...names]
+  const found = [...names]
     .flatMap((name) => {
       const now = parts.get(name) ?? [];
       return compare(name, enrolled.get(name) ?? [], now, { bank: policy.bank, atMs });
     })
     .filter(({ pcr }) => String(pcr) in policy.registers);
+  const moved = [...Map.groupBy(found, ({ pcr }) => pcr).values()].map(movedAmong);
+  return found.flatMap((difference) => {
+    const together = moved.find((differences) => differences.has(difference));
+    if (together === undefined) return [difference];
+    const [first] = together;
+    return first === difference ? [reordered(difference, together)] : [];
+  });
+}
+
+/** Changes of one register by which its components only hold each other's events. */
+function movedAmong(found: readonly Difference[]): ReadonlySet<Difference> {
+  let left = found.filter(({ kind }) => kind === 'changed');
+  for (let before = Infinity; left.length < before;) {
+    before = left.length;
+    const were = new Set(left.map(({ was }) => was));
+    const are = new Set(left.map(({ now }) => now));
+    left = left.filter(({ was, now }) => were.has(now) && are.has(was));
+  }
+  const isSame = sorted(left.map(({ was }) => was)) === sorted(left.map(({ now }) => now));
+  return new Set(isSame ? left : []);
+}
+
+const sorted = (digests: readonly (string | null)[]): string => digests.map(String).sort().join();
+
+/** `first` of the `moved`, speaking for all of them. */
+function reordered(first: Difference, moved: ReadonlySet<Difference>): Difference {
+  const names = Array.from(moved, ({ component }) => component).join(', ');
+  const text = `PCR ${first.pcr} ${names}: the same ${moved.size} events in another order`;
+  return { ...first, kind: 'reordered', was: null, now: null, text };
 }
 
 interface Terms {
@@ -112,10 +141,7 @@ function paired(
     const at = coming.findIndex((now) => areAlone || subjectOf(now) === subjectOf(was));
     const [now] = at < 0 ? [] : coming.splice(at, 1);
     const where = `PCR ${was.pcr} ${component}`;
-    const text =
-      now === undefined
-        ? `${where}: ${was.about}, ${short(was)}, is gone`
-        : `${where}: ${was.about}, ${short(was)}, becomes ${now.about}, ${short(now)}`;
+    const text = `${where}: ${was.about}${fate(was, now)}`;
     return {
       ...digests(was, now),
       component,
@@ -129,6 +155,12 @@ function paired(
     return { ...digests(undefined, now), component, kind: 'added', pcr: now.pcr, text };
   });
   return [...gone, ...come];
+
+  function fate(was: PolicyEvent, now: PolicyEvent | undefined): string {
+    if (now === undefined) return `, ${short(was)}, is gone`;
+    if (now.about !== was.about) return `, ${short(was)}, becomes ${now.about}, ${short(now)}`;
+    return `: the same words for both, which do not tell all; the digest ${short(was)} becomes ${short(now)}`;
+  }
 
   function digests(was: PolicyEvent | undefined, now: PolicyEvent | undefined) {
     return { was: was?.digests[bank] ?? null, now: now?.digests[bank] ?? null };

@@ -44,6 +44,26 @@ it('readReferencePolicy() gives what an owner signed, and nothing that changed s
   expect(() => readReferencePolicy(other, [owner.public])).toThrow(malformed);
 });
 
+it('readReferencePolicy() tells a missing owner and a draft from a bad signature', () => {
+  expect(outcomeOf(signReferencePolicy(policy, owner), [])).toMatchObject({
+    code: 'USAGE',
+    hint: expect.stringContaining('--owner') as string,
+  });
+  expect(outcomeOf(policy, [owner.public])).toMatchObject({
+    code: 'DOCUMENT_MALFORMED',
+    message: expect.stringContaining('a draft') as string,
+    hint: expect.stringContaining('tidelock policy sign') as string,
+  });
+});
+
+function outcomeOf(...args: Parameters<typeof readReferencePolicy>): unknown {
+  try {
+    return readReferencePolicy(...args);
+  } catch (error) {
+    return error;
+  }
+}
+
 it.each<[string, object]>([
   ['SHA-1', { bank: 'sha1' }],
   ['no register', { registers: {} }],

@@ -1,6 +1,7 @@
 // The reference policy: what owners expect a node to have measured while it booted, as ordered components
 // with alternatives, like systemd-pcrlock's. It is data; match.ts holds a boot against it.
 import type { SigningKey, SigningPublic } from '#agent/base/asymmetric.ts';
+import { TidelockError } from '#agent/base/errors.ts';
 import { parseAs, problemsOf } from '#agent/base/schema.ts';
 import { signDocument, type SignedDocument } from '#agent/base/signed.ts';
 import { IMA_PCR, pcrIndex, policyBank, readOwned, shortName, unixMs } from '#attest/owned.ts';
@@ -101,11 +102,30 @@ export const signReferencePolicy = (
 ): SignedDocument<ReferencePolicy> =>
   signDocument(REFERENCE_KIND, referencePolicySchema.parse(policy), owner);
 
-/** Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID. */
-export const readReferencePolicy = (
+/** Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID; USAGE without owners. */
+export function readReferencePolicy(
   document: unknown,
   owners: readonly SigningPublic[],
-): ReferencePolicy => readOwned(document, REFERENCE_KIND, owners, referencePolicySchema);
+): ReferencePolicy {
+  if (owners.length === 0) {
+    throw new TidelockError('USAGE', {
+      op: 'reference-policy.read',
+      message: 'Cannot accept reference policy: no owner is named whose signature would count',
+      hint: 'Name the one who signed it: --owner owner.pub.',
+    });
+  }
+  if (isDraft(document)) {
+    throw new TidelockError('DOCUMENT_MALFORMED', {
+      op: 'reference-policy.read',
+      message: 'Cannot accept reference policy: it is a draft, which nobody signed yet',
+      hint: 'Read it, then sign it: tidelock policy sign DRAFT --owner-key owner.key --out FILE.',
+    });
+  }
+  return readOwned(document, REFERENCE_KIND, owners, referencePolicySchema);
+}
+
+const isDraft = (document: unknown): boolean =>
+  typeof document === 'object' && document !== null && 'components' in document;
 
 /** A policy that nobody signed yet. Errors: DOCUMENT_MALFORMED. */
 export const readPolicyDraft = (draft: unknown): ReferencePolicy =>

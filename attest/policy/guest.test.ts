@@ -32,7 +32,7 @@ it('guestPolicy() gives the section of a policy that an owner signed', () => {
   expect(() => guestPolicy(signed, 'tdx', [owner.public])).toThrow(code('POLICY_INVALID'));
   const stranger = generateSigningKey().public;
   expect(() => guestPolicy(signed, 'snp', [stranger])).toThrow(code('SIGNATURE_INVALID'));
-  expect(() => guestPolicy(signed, 'snp', [])).toThrow(code('SIGNATURE_INVALID'));
+  expect(() => guestPolicy(signed, 'snp', [])).toThrow(code('USAGE'));
 });
 
 it('guestPolicy() leaves a guest’s own policy, and what is none, to its reader', () => {
@@ -40,4 +40,13 @@ it('guestPolicy() leaves a guest’s own policy, and what is none, to its reader
   expect(guestPolicy(own, 'tdx', [])).toBe(own);
   expect(readTdxPolicy(guestPolicy(own, 'tdx', []))).toMatchObject({ v: 1 });
   expect(() => readTdxPolicy(guestPolicy(utf8('{'), 'tdx', []))).toThrow(code('POLICY_INVALID'));
+});
+
+it('guestPolicy() takes nothing unsigned where owners are named', () => {
+  for (const unsigned of ['{"v":1,"roots":["00"]}', '{"v":1,"kind":"other"}', '{', '']) {
+    for (const section of ['snp', 'tdx'] as const) {
+      const read = () => guestPolicy(utf8(unsigned), section, [owner.public]);
+      expect(read).toThrow(code('SIGNATURE_INVALID'));
+    }
+  }
 });

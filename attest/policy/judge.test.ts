@@ -6,7 +6,9 @@ import { parseEventLog, type EventLog } from '#attest/eventlog/parse.ts';
 import { extend, replay } from '#attest/eventlog/replay.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { logOf, policyOf, updatedBoot, warningOf } from '#attest/testdata/referencePolicy.ts';
+import { textEvent } from '#attest/testdata/uefi.ts';
 import { noVectors, truths, vector, type LogTruth } from '#attest/testdata/vectors.ts';
+import { trustVector } from '#attest/trustVector.ts';
 import { addBoot } from './compose.ts';
 import { readPolicyDraft, type ReferencePolicy } from './document.ts';
 import { judgeBoot } from './judge.ts';
@@ -30,12 +32,18 @@ it('judgeBoot() affirms the boot that a policy was made of', () => {
   expect(verdictOf(checks)).toBe('affirming');
 });
 
+it('judgeBoot() affirms no executables by registers of settings', () => {
+  const settings = { ...policy, registers: { '1': 'enforce', '7': 'enforce' } } as const;
+  expect(trustVector(judge(policy, log))).toEqual({ configuration: 2, executables: 3 });
+  expect(trustVector(judge(settings, log))).toEqual({ configuration: 2, executables: 0 });
+});
+
 it('judgeBoot() names the event that is not enrolled, in words', () => {
   const checks = judge(policy, logOf(updatedBoot(4, 'another boot loader')));
   expect(failures(checks)).toEqual(['PCR 4']);
   expect(verdictOf(checks)).toBe('contraindicated');
   expect(textOf(checks, 'PCR 4')).toMatch(
-    /^PCR 4: boot loader digest [0-9a-f]{8}\.\. \(.*\) is not among the 1 enrolled\. /,
+    /^PCR 4: boot loader digest [0-9a-f]{8}\.\. \(.*\) is not among the 1 enrolled; /,
   );
 });
 
@@ -91,8 +99,22 @@ it('judgeBoot() tells an event at another place, one too many and one too few', 
   expect(textOf(judge(policy, logOf(BOOT.slice(0, -1))), 'PCR 11')).toMatch(/: not quoted/);
   const withoutLoader = BOOT.filter(({ pcr, measured }) => pcr !== 4 || measured === undefined);
   expect(textOf(judge(policy, logOf(withoutLoader)), 'PCR 4')).toMatch(
-    /^PCR 4: the log ends after 1 events, before EV_EFI_BOOT_SERVICES_APPLICATION /,
+    /^PCR 4: the log lacks boot-stage-1: EV_EFI_BOOT_SERVICES_APPLICATION .*, digest [0-9a-f]{8}\.\.\. /,
   );
+  const twice = policyOf([{ log: logOf([...BOOT, ...BOOT.slice(-1)]), note: '' }]);
+  expect(textOf(judge(twice, log), 'PCR 11')).toMatch(
+    /^PCR 11: the log ends after 1 event, before .*, digest [0-9a-f]{8}\.\.\. /,
+  );
+});
+
+it('judgeBoot() names what is missing beside what is not enrolled, five events at most', () => {
+  const golden = [...BOOT, ...Array.from({ length: 7 }, (_, i) => textEvent(4, 'EV_IPL', `${i}`))];
+  const checks = judge(policyOf([{ log: logOf(golden), note: '' }]), logOf(updatedBoot(4, 'new')));
+  const text = textOf(checks, 'PCR 4') ?? '';
+  expect(text).toMatch(
+    / is not among the 1 enrolled; PCR 4: the log lacks boot-stage-1: .*boot-stage-5: /,
+  );
+  expect(text).toContain(', and 3 more');
 });
 
 it('judgeBoot() counts an announced alternative from its day on', () => {

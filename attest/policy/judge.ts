@@ -1,6 +1,15 @@
 // Holds a boot against a reference policy, register by register. Only an event log that replays to what the
 // TPM signed can pass; then its digests decide, never its words (ATTESTATION traps 1 and 4).
-import { about, fail, notChecked, pass, type Check, type TrustClaim } from '#attest/check.ts';
+import { counted } from '#agent/base/counted.ts';
+import {
+  about,
+  fail,
+  limits,
+  notChecked,
+  pass,
+  type Check,
+  type TrustClaim,
+} from '#attest/check.ts';
 import type { EventLog } from '#attest/eventlog/parse.ts';
 import { replay } from '#attest/eventlog/replay.ts';
 import type { PcrValues } from '#attest/quote.ts';
@@ -74,7 +83,7 @@ function registerCheck(
   const walked = walk([sequenceOf(pcr, measured)], terms);
   if (walked.complete) {
     const later = phases.length === 0 ? '' : `; then the boot phases ${phases.join(', ')}`;
-    const text = `${pcrText(pcr)}: ${measured.length} events, all as the reference policy has them${later}.`;
+    const text = `${pcrText(pcr)}: ${counted(measured.length, 'event')}, all as the reference policy has them${later}.`;
     return pass(name, text);
   }
   const remedy =
@@ -106,7 +115,7 @@ function agreementCheck(
   const name = 'components';
   const list = passed.map(([pcr]) => pcr).join(', ');
   if (agree(passed)) {
-    return [about('executables', pass(name, `PCR ${list} come from the same alternatives.`))];
+    return [limits('executables', pass(name, `PCR ${list} come from the same alternatives.`))];
   }
   const enforced = passed.filter(([, mode]) => mode === 'enforce');
   const text = `PCR ${list} each hold what is enrolled, but of different alternatives of a component: half of an update, perhaps. Reboot the node; otherwise sign this combination.`;

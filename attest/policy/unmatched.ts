@@ -1,6 +1,8 @@
 // Why the measurements of one register are none that a policy allows, in words: which events are not
 // enrolled, which stand at another place, which are missing, which come before their time.
+import { counted } from '#agent/base/counted.ts';
 import { hex } from '#agent/base/bytes.ts';
+import type { PolicyBank } from '#attest/owned.ts';
 import { registerContents } from '#attest/reference.ts';
 import type { PolicyComponent, PolicyEvent } from './document.ts';
 import { isInEffect, type Terms, type Walk } from './match.ts';
@@ -27,7 +29,9 @@ export function unmatchedText(
       : `${eventText(event)} is announced, but only from ${announced} on`;
   });
   if (strangers.length > SHOWN_EVENTS) named.push(`${strangers.length - SHOWN_EVENTS} more`);
-  if (named.length === 0) named.push(placeText(pcr, measured, walked));
+  const missing = missingText(pcr, measured, terms);
+  if (missing !== undefined) named.push(missing);
+  if (named.length === 0) named.push(placeText(pcr, measured, walked, terms.bank));
   const uncovered = strangers
     .slice(0, SHOWN_EVENTS)
     .filter(({ event }) => !tellEvent(event).covered)
@@ -67,15 +71,39 @@ function countLike({ pcr, event }: Measured, { components, bank }: Terms): numbe
 const eventsOf = (components: readonly PolicyComponent[]): PolicyEvent[] =>
   components.flatMap(({ alternatives }) => alternatives.flatMap(({ events }) => events));
 
-/** Every digest is enrolled, but the sequence is not. */
+/** Enrolled events that the log has nowhere, of each component's alternative that lacks the fewest. */
+function missingText(
+  pcr: number,
+  measured: readonly Measured[],
+  { components, bank, atMs }: Terms,
+): string | undefined {
+  const there = new Set(measured.map(({ digest }) => digest));
+  const missing = components.flatMap(({ name, alternatives }) => {
+    const [fewest = []] = alternatives
+      .filter((alternative) => isInEffect(alternative, atMs))
+      .map(({ events }) =>
+        events.filter((event) => event.pcr === pcr && !there.has(event.digests[bank] ?? '')),
+      )
+      .sort((a, b) => a.length - b.length);
+    return fewest.map((event) => `${name}: ${enrolledText(event, bank)}`);
+  });
+  if (missing.length === 0) return undefined;
+  const more = missing.length - SHOWN_EVENTS;
+  const shown = missing.slice(0, SHOWN_EVENTS).join(', ');
+  return `PCR ${pcr}: the log lacks ${shown}${more > 0 ? `, and ${more} more` : ''}`;
+}
+
+/** Every digest is enrolled and there, but the sequence is not. */
 function placeText(
   pcr: number,
   measured: readonly Measured[],
   { furthest, expected }: Walk,
+  bank: PolicyBank,
 ): string {
   const at = measured[furthest];
+  const before = expected === undefined ? 'what is enrolled' : enrolledText(expected, bank);
   if (at === undefined) {
-    return `PCR ${pcr}: the log ends after ${measured.length} events, before ${expected?.about ?? 'what is enrolled'}`;
+    return `PCR ${pcr}: the log ends after ${counted(measured.length, 'event')}, before ${before}`;
   }
   const instead =
     expected === undefined ? 'after all that is enrolled' : `where ${expected.about} is`;
@@ -87,9 +115,17 @@ function eventText({ pcr, digest, event }: Measured): string {
   const noun = registerContents(pcr) ?? 'event';
   const { about } = tellEvent(event);
   const detail = about.startsWith(`${noun} `) ? about.slice(noun.length + 1) : about;
-  const shown = detail.length > SHOWN_WORDS ? `${detail.slice(0, SHOWN_WORDS)}..` : detail;
-  return `PCR ${pcr}: ${noun} digest ${digest.slice(0, SHOWN_DIGITS)}.. (${shown})`;
+  const shown = shortWords(detail);
+  const inBrackets = /^\([^()]*\)$/.test(shown) ? shown : `(${shown})`;
+  return `PCR ${pcr}: ${noun} digest ${digest.slice(0, SHOWN_DIGITS)}.. ${inBrackets}`;
 }
+
+/** `boot loader \EFI\debian\grubx64.efi (not measured), digest 40d6fe01..`. */
+const enrolledText = ({ about, digests }: PolicyEvent, bank: PolicyBank): string =>
+  `${shortWords(about)}, digest ${(digests[bank] ?? '').slice(0, SHOWN_DIGITS)}..`;
+
+const shortWords = (text: string): string =>
+  text.length > SHOWN_WORDS ? `${text.slice(0, SHOWN_WORDS)}..` : text;
 
 /** The first digits of a register's value. */
 export const shortValue = (value: Buffer): string => `${hex(value).slice(0, 2 * SHOWN_DIGITS)}..`;

@@ -131,17 +131,37 @@ it('judgeHcl() refuses an SNP report that was altered', () => {
   expect(answer.claims).toEqual({});
 });
 
-it('judgeHcl() says what it cannot judge, and claims nothing then', () => {
-  const tdx = Buffer.alloc(1184);
-  digest.copy(tdx, 128);
-  for (const answer of [judged(bytes, signer, []), judged(hclReport({ hardware: tdx, kind: 4 }))]) {
-    expect(answer.checks).toMatchObject([
-      { name: 'HCL report', result: 'pass' },
-      { name: 'hardware report', result: 'not checked', ceiling: 'warning' },
-    ]);
-    expect(answer.checks[0]).not.toHaveProperty('claim');
+const tdReport = Buffer.alloc(1184);
+digest.copy(tdReport, 128);
+
+it.each([
+  ['a TDREPORT', { hardware: tdReport, kind: 4 }],
+  ['an SNP report without certificates', { hardware: snp.report }],
+])('judgeHcl() says that it cannot judge %s, and claims nothing then', (_, parts) => {
+  const report = parseHclReport(hclReport(parts));
+  const answer = judgeHcl({ report, certificates: [], atMs }, signer);
+  expect(answer.checks).toMatchObject([
+    { name: 'HCL report', result: 'pass' },
+    { name: 'hardware report', result: 'not checked', ceiling: 'warning' },
+  ]);
+  expect(answer.checks[0]).not.toHaveProperty('claim');
+  expect(answer.claims).toEqual({});
+});
+
+it('judgeHcl() lets no report escape certificates or a policy by the kind that it states', () => {
+  const tdx = parseHclReport(hclReport({ hardware: tdReport, kind: 4 }));
+  const { certificates } = snp;
+  for (const asked of [{ certificates }, { certificates: [], policy }, { certificates, policy }]) {
+    const answer = judgeHcl({ report: tdx, atMs, ...asked }, signer);
+    expect(answer.checks[1]).toMatchObject({ result: 'fail', ceiling: 'contraindicated' });
     expect(answer.claims).toEqual({});
   }
+});
+
+it('judgeHcl() knows nothing of a policy that it has no certificates to hold up', () => {
+  const answer = judged(bytes, signer, []);
+  expect(answer.checks[1]).toMatchObject({ name: 'hardware report', ceiling: 'none' });
+  expect(answer.claims).toEqual({});
 });
 
 describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {

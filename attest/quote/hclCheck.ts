@@ -10,7 +10,7 @@ import type { AttestationKey } from './key.ts';
 
 export interface HclEvidence {
   readonly report: HclReport;
-  /** VCEK, ASK and ARK; none: the hardware report is not judged. */
+  /** VCEK, ASK and ARK; none: the hardware report is not judged, and only SNP has any. */
   readonly certificates: readonly X509Certificate[];
   /** What is asked of the SNP report; undefined: as attest/snp/ does without one. */
   readonly policy?: SnpPolicy | undefined;
@@ -28,12 +28,8 @@ export interface HclAppraisal {
 export function judgeHcl(evidence: HclEvidence, signer: AttestationKey): HclAppraisal {
   const { report } = evidence;
   const bound = bindingCheck(report, signer);
-  if (report.kind === 'TDX' || evidence.certificates.length === 0) {
-    return {
-      checks: [bound, notChecked('hardware report', unjudged(report), 'warning')],
-      claims: {},
-    };
-  }
+  const unjudged = unjudgedCheck(evidence);
+  if (unjudged !== undefined) return { checks: [bound, about('hardware', unjudged)], claims: {} };
   const { certificates, atMs } = evidence;
   const asked = evidence.policy ?? NO_SNP_POLICY;
   const policy = { ...asked, report_data: [hex(report.runtimeDigest)] };
@@ -52,18 +48,29 @@ function bindingCheck(report: HclReport, signer: AttestationKey): Check {
   const { key, kind } = report;
   if (!equal(report.reportData, report.runtimeDigest)) {
     const text = `The runtime data is not what the ${kind} report was made over: it was changed, or is of another boot.`;
-    return fail(name, text);
+    return about('instance-identity', fail(name, text));
   }
   if (!key.verifying.key.equals(signer.verifying.key)) {
-    return fail(
-      name,
-      'The key that signed the quote is not the HCLAkPub of the report: another TPM.',
-    );
+    const text = 'The key that signed the quote is not the HCLAkPub of the report: another TPM.';
+    return about('instance-identity', fail(name, text));
   }
   return pass(name, `The ${kind} report was made over runtime data that names the signing key.`);
 }
 
-const unjudged = ({ kind }: HclReport): string =>
-  kind === 'TDX'
-    ? 'A TDREPORT carries a MAC that only its own machine can check. Judge the TDX quote of the machine with `tidelock evidence tdx`.'
-    : 'Without the certificate of the VCEK nothing says that AMD hardware made the SNP report. Give it with --vek.';
+/** Why the hardware report cannot be judged; undefined when it can. Its kind is what nobody signed. */
+function unjudgedCheck({ report, certificates, policy }: HclEvidence): Check | undefined {
+  const name = 'hardware report';
+  if (report.kind === 'TDX') {
+    const text =
+      'A TDREPORT carries a MAC that only its own machine can check. Judge the TDX quote of the machine with `tidelock evidence tdx`';
+    return certificates.length === 0 && policy === undefined
+      ? notChecked(name, `${text}.`, 'warning')
+      : fail(name, `An SNP report is asked for, by --vek or --snp-policy. ${text}, without those.`);
+  }
+  if (certificates.length > 0) return undefined;
+  const text =
+    'Without the certificate of the VCEK nothing says that AMD hardware made the SNP report. Give it with --vek.';
+  return policy === undefined
+    ? notChecked(name, text, 'warning')
+    : notChecked(name, `${text} Until then nothing is held against the policy.`, 'none');
+}

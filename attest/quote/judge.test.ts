@@ -19,6 +19,7 @@ import {
   type AttestField,
 } from '#attest/testdata/quote.ts';
 import { verdictOf } from '#attest/check.ts';
+import { trustVector } from '#attest/trustVector.ts';
 import type { PcrValues } from '#attest/quote.ts';
 import { ATTRIBUTE, parsePublic } from '#attest/tpm/public.ts';
 import { judgeQuote, type QuoteAppraisal, type QuoteEvidence } from './judge.ts';
@@ -46,9 +47,12 @@ const failed = ({ checks }: QuoteAppraisal): string[] =>
 const skipped = ({ checks }: QuoteAppraisal): string[] =>
   checks.filter(({ result }) => result === 'not checked').map(({ name }) => name);
 
-it('judgeQuote() affirms a good quote, and says every field of it', () => {
+it('judgeQuote() says every field of a good quote, and warns that nobody calls its values good', () => {
   const answer = judgeQuote(evidence);
-  expect(verdictOf(answer.checks)).toBe('affirming');
+  expect(verdictOf(answer.checks)).toBe('warning');
+  expect(answer.checks.filter(({ ceiling }) => ceiling !== 'affirming')).toMatchObject([
+    { name: 'reference values', text: expect.stringContaining('--reference') as string },
+  ]);
   expect(failed(answer)).toEqual([]);
   expect(skipped(answer)).toEqual(['reference values']);
   expect(answer.attest).toEqual({
@@ -64,7 +68,7 @@ it('judgeQuote() affirms a good quote, and says every field of it', () => {
   expect(answer.claims).toMatchObject({ pcrs: { sha256: { '10': '0b'.repeat(32) } } });
 });
 
-it('judgeQuote() affirms a quote of an ECC key', () => {
+it('judgeQuote() takes a quote of an ECC key', () => {
   const ecc = makeAk('ECC');
   const signature = tpmSignature(ecc, attest);
   const answer = judgeQuote({
@@ -73,7 +77,8 @@ it('judgeQuote() affirms a quote of an ECC key', () => {
     key: readAttestationKey(ecc.area),
     akName: undefined,
   });
-  expect(verdictOf(answer.checks)).toBe('affirming');
+  expect(verdictOf(answer.checks)).toBe('warning');
+  expect(failed(answer)).toEqual([]);
 });
 
 describe('trap 2: judgeQuote() refuses what is no quote, though the key signed it', () => {
@@ -184,6 +189,7 @@ describe('trap 5: judgeQuote() knows that an unrestricted key signs a perfect fa
   it('a bare key, whose attributes are not known', () => {
     const answer = judgeQuote({ ...evidence, key: bare, akName: undefined });
     expect(skipped(answer)).toEqual(['AK attributes', 'AK name', 'reference values']);
+    expect(trustVector(answer.checks)).toMatchObject({ 'instance-identity': 32 });
   });
 
   it('a key of another Name', () => {
@@ -193,7 +199,10 @@ describe('trap 5: judgeQuote() knows that an unrestricted key signs a perfect fa
 
   it('a bare key, of which a Name was asked for', () => {
     const answer = judgeQuote({ ...evidence, key: bare });
-    expect(verdictOf(answer.checks)).toBe('none');
+    expect(verdictOf(answer.checks)).toBe('warning'); // no worse than if none was asked for
+    const name = answer.checks.find((check) => check.name === 'AK name');
+    expect(name).toMatchObject({ result: 'not checked', ceiling: 'warning' });
+    expect(name?.text).toContain('Give the TPM2B_PUBLIC');
   });
 });
 
@@ -238,18 +247,24 @@ describe('judgeQuote() with an event log and an IMA list', () => {
   const imaList = asciiList(entries);
   const booted = { ...signed({ pcrDigest }), pcrs: new Map([['sha256', pcrs]] as const) };
 
-  it('affirms when all agree', () => {
+  it('has nothing but reference values missing when all agree', () => {
     const answer = judgeQuote({ ...booted, eventLog, imaList });
     expect(failed(answer)).toEqual([]);
     expect(answer.checks.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['event log', 'IMA list', 'IMA entries', 'IMA boot aggregate']),
     );
-    expect(verdictOf(answer.checks)).toBe('affirming');
+    expect(verdictOf(answer.checks)).toBe('warning');
+    expect(skipped(answer)).toEqual(['reference values']);
+    expect(trustVector(answer.checks)).toMatchObject({ executables: 32 });
   });
 
-  it('trap 8: affirms a list that grew between the quote and its reading', () => {
+  it('trap 8: takes a list that grew between the quote and its reading', () => {
     const grown = concat(imaList, asciiList([fileEntry('/later')]));
-    expect(verdictOf(judgeQuote({ ...booted, eventLog, imaList: grown }).checks)).toBe('affirming');
+    const answer = judgeQuote({ ...booted, eventLog, imaList: grown });
+    expect(failed(answer)).toEqual([]);
+    expect(answer.checks.find(({ name }) => name === 'IMA list')?.text).toContain(
+      'after the quote',
+    );
   });
 
   it('fails a log that is not of this boot', () => {

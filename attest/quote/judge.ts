@@ -2,7 +2,8 @@
 // list. Pure: bytes in, checks and claims out; attest/quote.ts judges the quote alone.
 import { hex, type Bytes } from '#agent/base/bytes.ts';
 import { bankCheck } from '#attest/bank.ts';
-import { fail, notChecked, type Check } from '#attest/check.ts';
+import { about, fail, notChecked, type Check } from '#attest/check.ts';
+import { withClaim } from '#attest/checkClaim.ts';
 import { checkEventLog } from '#attest/eventlog/check.ts';
 import { parseEventLog } from '#attest/eventlog/parse.ts';
 import { checkImaList } from '#attest/ima/check.ts';
@@ -68,8 +69,15 @@ export function judgeQuote(evidence: QuoteEvidence): QuoteAppraisal {
   });
   const signed = answer.attest && quoteStatement(answer.attest);
   const vouched = vouchedFor(evidence);
-  const checks = [...keyChecks(key, evidence.akName), ...vouched.checks, ...answer.checks];
-  if (signed === undefined) return { checks, claims: vouched.claims, attest: null };
+  const isVouchedFor = evidence.certificate !== undefined || evidence.hcl !== undefined;
+  const checks = [
+    ...keyChecks(key, evidence.akName, isVouchedFor),
+    ...vouched.checks,
+    ...answer.checks,
+  ];
+  if (signed === undefined) {
+    return { checks: checks.map(withClaim), claims: vouched.claims, attest: null };
+  }
   const more = answer.confirmsPcrs
     ? [
         firmwareCheck(bank, pcrs),
@@ -79,7 +87,7 @@ export function judgeQuote(evidence: QuoteEvidence): QuoteAppraisal {
     : [confusionCheck(bank, selections), ...unmeasured(evidence)];
   const confirmed = answer.confirmsPcrs ? { pcrs: { [bank]: valuesInHex(pcrs) } } : {};
   return {
-    checks: [...checks, ...more],
+    checks: [...checks, ...more].map(withClaim),
     claims: { ...confirmed, ...vouched.claims },
     attest: signed,
   };
@@ -148,10 +156,8 @@ function restCheck({ pcrs, bank }: QuoteEvidence, quoted: PcrValues): Check {
   const name = 'reference values';
   const rest = [...(pcrs.get(bank)?.keys() ?? [])].filter((pcr) => !quoted.has(pcr));
   const unquoted = rest.length > 0 ? ` PCR ${rest.join(', ')} were given and are not quoted.` : '';
-  return notChecked(
-    name,
-    `Nothing was given to compare the values with: they are the TPM's, and nobody says that they are good.${unquoted}`,
-  );
+  const text = `Nothing was given to compare the values with: they are the TPM's, and nobody says that they are good. Give a reference policy (--reference).${unquoted}`;
+  return about('executables', notChecked(name, text, 'warning'));
 }
 
 /** The log and the list under values that the TPM confirmed. */

@@ -39,23 +39,24 @@ export type RootsBundle = z.infer<typeof bundleSchema>;
 
 /**
  * The authorities of a bundle.
- * Errors: EVIDENCE_MALFORMED; also when an entry states something that its certificate does not say.
+ * Errors: EVIDENCE_MALFORMED, naming `what`; also when an entry states something that its certificate does
+ * not say.
  */
-export function readBundle(bytes: Bytes): Authority[] {
-  const { roots } = parseAs(bundleSchema, jsonOf(bytes), {
+export function readBundle(bytes: Bytes, what = 'roots bundle'): Authority[] {
+  const { roots } = parseAs(bundleSchema, jsonOf(bytes, what), {
     code: 'EVIDENCE_MALFORMED',
     op: 'roots.read',
-    what: 'roots bundle',
+    what,
     hint: 'A bundle is made by tidelock roots add; make it again from the certificates.',
   });
   return roots.map((entry) => {
     const { der, source, addedAt, ...stated } = entry;
-    const certificate = parseCertificate(fromB64url(der), `roots bundle: ${entry.name}`);
+    const certificate = parseCertificate(fromB64url(der), `${what}: ${entry.name}`);
     const facts = authorityFacts(certificate);
     for (const key of Object.keys(facts) as (keyof typeof facts)[]) {
       if (facts[key] === stated[key]) continue;
       const state = `${stated.name}: ${key} is ${JSON.stringify(stated[key])}, the certificate says ${JSON.stringify(facts[key])}`;
-      throw malformed('roots bundle', state);
+      throw malformed(what, state);
     }
     return { certificate, source, addedAtMs: addedAt };
   });
@@ -82,10 +83,10 @@ export function makeBundle(authorities: readonly Authority[], nowMs: number): Ro
 export const looksLikeBundle = (bytes: Buffer): boolean =>
   bytes.subarray(0, 64).toString('latin1').trimStart().startsWith('{');
 
-function jsonOf(bytes: Bytes): unknown {
+function jsonOf(bytes: Bytes, what: string): unknown {
   try {
     return JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (cause) {
-    throw malformed('roots bundle', messageOf(cause), cause);
+    throw malformed(what, messageOf(cause), cause);
   }
 }

@@ -5,24 +5,27 @@ import { certificateSignedBy } from '#agent/base/asymmetric.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import type { Severity } from '#attest/finding.ts';
 import { departuresFromDer } from '#attest/ekForm.ts';
+import { certificateKey } from '#attest/x509/certificate.ts';
 import { isSelfSigned, oneLine } from '#attest/x509/chain.ts';
 import { authorityFacts, type Authority, type AuthorityFacts } from './authority.ts';
 
 export interface RootFinding {
   readonly code:
+    | 'NO_AUTHORITY'
     | 'NOT_A_CA'
     | 'SELF_SIGNATURE_BAD'
     | 'EXPIRED'
     | 'NOT_YET_VALID'
     | 'EXPIRES_SOON'
     | 'NO_ROOT'
+    | 'KEY_UNREADABLE'
     | 'WEAK_KEY'
     | 'WEAK_SIGNATURE'
     | 'NOT_DER'
     | 'DUPLICATE';
   readonly severity: Severity;
-  /** SHA-256 of the certificate, hex. */
-  readonly sha256: string;
+  /** SHA-256 of the certificate, hex; null where it is about the whole set. */
+  readonly sha256: string | null;
   readonly text: string;
 }
 
@@ -33,6 +36,7 @@ const LEAST_CURVE_BITS = 256;
 
 /** Everything that is wrong as of `atMs` (Unix milliseconds). Only an `error` makes an authority useless. */
 export function checkAuthorities(authorities: readonly Authority[], atMs: number): RootFinding[] {
+  if (authorities.length === 0) return [NO_AUTHORITY];
   const certificates = authorities.map(({ certificate }) => certificate);
   const sources = new Map<string, string>();
   return authorities.flatMap(({ certificate, source }) => {
@@ -51,6 +55,13 @@ export function checkAuthorities(authorities: readonly Authority[], atMs: number
     ];
   });
 }
+
+const NO_AUTHORITY: RootFinding = {
+  code: 'NO_AUTHORITY',
+  severity: 'error',
+  sha256: null,
+  text: 'There is no authority, so that no TPM could be trusted. Put the root and intermediate certificates of its maker there, PEM or DER.',
+};
 
 type Find = (code: RootFinding['code'], severity: Severity, state: string) => RootFinding;
 
@@ -109,15 +120,21 @@ function dateFindings(
 
 /** A root's own signature proves nothing, so that its digest does not matter. */
 function strengthFindings(
-  { publicKey, signatureAlgorithm = 'unknown' }: X509Certificate,
+  certificate: X509Certificate,
   { role }: AuthorityFacts,
   found: Find,
 ): RootFinding[] {
-  const { modulusLength, namedCurve = '' } = publicKey.asymmetricKeyDetails ?? {};
+  const key = certificateKey(certificate);
+  if (key === undefined) {
+    const state = 'has a key that OpenSSL cannot read, and vouches for nothing. Remove it.';
+    return [found('KEY_UNREADABLE', 'error', state)];
+  }
+  const { signatureAlgorithm = 'unknown' } = certificate;
+  const { modulusLength, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
   const curveBits = Number(/\d{3}/.exec(namedCurve)?.[0] ?? 0);
   const isWeak =
     modulusLength === undefined ? curveBits < LEAST_CURVE_BITS : modulusLength < LEAST_RSA_BITS;
-  const type = `${publicKey.asymmetricKeyType ?? 'unknown'} ${modulusLength ?? namedCurve}`.trim();
+  const type = `${key.asymmetricKeyType ?? 'unknown'} ${modulusLength ?? namedCurve}`.trim();
   const findings = isWeak ? [found('WEAK_KEY', 'warning', `has a weak key, ${type}.`)] : [];
   return role === 'intermediate' && /md5|sha-?1(?!\d)/i.test(signatureAlgorithm)
     ? [...findings, found('WEAK_SIGNATURE', 'warning', `is signed with ${signatureAlgorithm}.`)]

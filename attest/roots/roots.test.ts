@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,6 +103,15 @@ it('readEkAuthorities() reads a bundle, a file and a directory alike', async () 
   expect(fromDirectory.skipped).toEqual([]);
 });
 
+it('readEkAuthorities() names the file that it cannot read', async () => {
+  const path = join(dir, 'empty.pem');
+  await writeFile(path, '');
+  await expect(readEkAuthorities(path)).rejects.toThrow(`Cannot read authority ${path}: `);
+  await writeFile(path, '{"v": 2}');
+  await expect(readEkAuthorities(path)).rejects.toThrow(path);
+  await rm(path);
+});
+
 const codes = (authorities: readonly Authority[], atMs = WHEN): string[] =>
   checkAuthorities(authorities, atMs).map(({ code, severity }) => `${severity} ${code}`);
 
@@ -109,10 +119,24 @@ it('checkAuthorities() finds nothing wrong with a root and its intermediate', ()
   expect(codes(BOTH)).toEqual([]);
 });
 
+/** `root` with an octet of its algorithm or curve changed into one that nobody knows. */
+const unknownKey = (id: string, octet: number): Authority => {
+  const der = Buffer.from(root.der);
+  der[der.indexOf(Buffer.from(id, 'hex')) + octet] = 0x7f;
+  return { ...authority(root), certificate: new X509Certificate(der) };
+};
+
 const forged = makeCertificate({ subject, keys: makeKeys('P-256'), issuer: root, ca: true });
 it.each<[string, readonly Authority[], string[]]>([
   ['no CA', [authority(makeCertificate({ subject, keys: root.keys }))], ['error NOT_A_CA']],
   ['a name that is not its own signature', [authority(forged)], ['error SELF_SIGNATURE_BAD']],
+  ...[unknownKey('06072a8648ce3d0201', 8), unknownKey('06082a8648ce3d030107', 9)].map(
+    (odd): [string, readonly Authority[], string[]] => [
+      'a key or curve that OpenSSL does not know',
+      [odd],
+      ['error SELF_SIGNATURE_BAD', 'error KEY_UNREADABLE'],
+    ],
+  ),
   ['an intermediate without a root', [authority(intermediate())], ['warning NO_ROOT']],
   ['the same twice', [authority(root), authority(root, 'b')], ['info DUPLICATE']],
   [

@@ -96,7 +96,10 @@ function validityCheck(path: readonly X509Certificate[], atMs: number): Check {
   return fail(name, `At ${at} ${why}. ${remedy}`);
 }
 
-/** AMD takes back intermediate keys by a list of its root; a VEK is superseded by a new TCB instead. */
+/**
+ * AMD takes back intermediate keys by a list of its root; a VEK is superseded by a new TCB instead. The
+ * newest list counts, and what any takes back stays so: no list of AMD's ever gives a key back.
+ */
 function revocationCheck(ask: X509Certificate, ark: X509Certificate, terms: ChainTerms): Check {
   const name = 'revocation';
   const { revocationLists: lists, atMs } = terms;
@@ -107,10 +110,12 @@ function revocationCheck(ask: X509Certificate, ark: X509Certificate, terms: Chai
       `No revocation list is given (--crl): whether AMD took back ${intermediate} is not known.`,
     );
   }
-  const list = lists.find((each) => crlSignedBy(each, ark));
+  const [list, ...older] = lists
+    .filter((each) => crlSignedBy(each, ark))
+    .sort((a, b) => b.thisUpdateMs - a.thisUpdateMs);
   if (list === undefined)
     return fail(name, `No list given is signed by ${root}: get the one of this product.`);
-  if (isRevoked(list, ask))
+  if ([list, ...older].some((each) => isRevoked(each, ask)))
     return fail(name, `AMD took back ${intermediate}: nothing under it counts.`);
   return list.nextUpdateMs !== undefined && atMs > list.nextUpdateMs
     ? fail(

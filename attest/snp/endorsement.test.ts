@@ -101,6 +101,27 @@ describe('judgeEndorsement()', () => {
     expect(Object.keys(claims).length === 0).toBe(failing.length > 0);
   });
 
+  it('goes by the newest of several lists, and by what any of them takes back', () => {
+    const list = (ageDays: number, leftDays: number, revoked: readonly number[]) =>
+      parseCrl(
+        makeRevocationList({
+          issuer: made.ark,
+          thisUpdateMs: SNP_WHEN - ageDays * DAY_MS,
+          nextUpdateMs: SNP_WHEN + leftDays * DAY_MS,
+          revoked,
+        }),
+      );
+    const clean = list(20, 10, []);
+    for (const [lists, failing] of [
+      [[clean, list(1, 30, [ASK_SERIAL])], ['revocation']],
+      [[clean, list(40, 10, [ASK_SERIAL])], ['revocation']],
+      [[clean, list(40, -1, [])], []],
+    ] as const) {
+      expect(judgeSnp(made, {}, lists).failed).toEqual(failing);
+      expect(judgeSnp(made, {}, lists.toReversed()).failed).toEqual(failing);
+    }
+  });
+
   it('takes the certificates in any order, and the VEK that signed among several', () => {
     const stale = makeSnpReport({ certified: { tcb: { ...MADE_TCB, microcode: 1 } } });
     expect(judgedWith([ark, ask, vek]).failed).toEqual([]);

@@ -71,7 +71,9 @@ function privilegeCheck({ vmpl }: SnpReport, { max_vmpl: most }: SnpPolicy): Che
   const name = 'VMPL';
   if (vmpl === HOST_VMPL) {
     const text = 'The host asked for the report, not the guest: it answers no challenge.';
-    return fail(name, text, 'warning');
+    return most === undefined
+      ? fail(name, text, 'warning')
+      : fail(name, `${text} The policy asks for one of VMPL ${most} or below: ask in the guest.`);
   }
   const found = `The report was asked for at VMPL ${vmpl}`;
   if (most === undefined) return notChecked(name, `${found}; the policy sets no max_vmpl.`);

@@ -20,6 +20,8 @@ it.each<[string, unknown]>([
   ['measurement.0', { v: 1, measurement: ['ab'.repeat(32)] }],
   ['measurement', { v: 1, measurement: [] }],
   ['min_tcb', { v: 1, min_tcb: { ucode: 8 } }],
+  ['min_tcb', { v: 1, min_tcb: {} }],
+  ['min_launch_tcb', { v: 1, min_launch_tcb: {} }],
   ['min_tcb.snp', { v: 1, min_tcb: { snp: 256 } }],
   ['max_vmpl', { v: 1, max_vmpl: 4 }],
   ['products.0', { v: 1, products: ['Rome'] }],

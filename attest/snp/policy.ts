@@ -1,7 +1,7 @@
 // What a reader asks of an SNP guest and of the platform under it: reference values, floors and flags. It
 // is read here and applied in guest.ts and reference.ts.
 import type { Bytes } from '#agent/base/bytes.ts';
-import { parseAs } from '#agent/base/schema.ts';
+import { parsePolicy } from '#attest/reportText.ts';
 import { z } from 'zod';
 import { SNP_PRODUCTS } from './product.ts';
 
@@ -21,13 +21,18 @@ const oneOf = (lenBytes: number) =>
     .optional();
 
 const level = z.int().min(0).max(255).optional();
-const tcbFloor = z.strictObject({
-  fmc: level,
-  boot_loader: level,
-  tee: level,
-  snp: level,
-  microcode: level,
-});
+const tcbFloor = z
+  .strictObject({
+    fmc: level,
+    boot_loader: level,
+    tee: level,
+    snp: level,
+    microcode: level,
+  })
+  .refine(
+    (floor) => Object.keys(floor).length > 0,
+    'names no component, so that any TCB reaches it',
+  );
 
 /** The policy of a reader, as it is written; flags that are left out have their defaults. */
 export const snpPolicySchema = z.strictObject({
@@ -81,18 +86,9 @@ export const NO_SNP_POLICY: SnpPolicy = snpPolicySchema.parse({ v: 1 });
 
 /** Reads a policy, JSON. Errors: POLICY_INVALID with every problem. */
 export const readSnpPolicy = (bytes: Bytes): SnpPolicy =>
-  parseAs(snpPolicySchema, jsonOf(bytes), {
+  parsePolicy(snpPolicySchema, bytes, {
     code: 'POLICY_INVALID',
     op: 'evidence.policy',
     what: 'SNP policy',
     hint: 'It is {"v":1,"measurement":["<hex>"],"min_tcb":{"snp":8}}; docs/evidence/snp.md describes each field.',
   });
-
-/** Undefined, which fits no schema, where it is no JSON. */
-function jsonOf(bytes: Bytes): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString());
-  } catch {
-    return undefined;
-  }
-}

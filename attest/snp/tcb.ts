@@ -28,20 +28,18 @@ export function hasUnknownTcb(raw: Bytes, product: SnpProduct): boolean {
   return raw.some((level, offset) => level !== 0 && !known.has(offset));
 }
 
-/** A component that is below what is asked. */
+/** A component that is below what is asked; `level` is undefined where the product has no such one. */
 export interface Shortfall {
   readonly component: TcbComponent;
-  readonly level: number;
+  readonly level: number | undefined;
   readonly needed: number;
 }
 
-/** Components of `tcb` below those of `floor`; what either leaves out is not compared. */
+/** Components of `tcb` below those of `floor`; what `floor` leaves out is not compared. */
 export const shortfalls = (tcb: Tcb, floor: Tcb): Shortfall[] =>
   TCB_COMPONENTS.flatMap((component) => {
-    const [level, needed] = [tcb[component], floor[component]];
-    return level !== undefined && needed !== undefined && level < needed
-      ? [{ component, level, needed }]
-      : [];
+    const [level, needed = 0] = [tcb[component], floor[component]];
+    return (level ?? 0) < needed ? [{ component, level, needed }] : [];
   });
 
 export const sameTcb = (a: Tcb, b: Tcb): boolean =>
@@ -56,9 +54,10 @@ export const tcbText = (tcb: Tcb): string =>
 /** `microcode is 115, needs 206: update the microcode (BIOS)`, for each. */
 export const shortfallText = (found: readonly Shortfall[]): string =>
   found
-    .map(
-      ({ component, level, needed }) =>
-        `${component} is ${level}, needs ${needed}: ${remedy(component)}`,
+    .map(({ component, level, needed }) =>
+      level === undefined
+        ? `${component} is not there, needs ${needed}: the product has none, set no floor for it`
+        : `${component} is ${level}, needs ${needed}: ${remedy(component)}`,
     )
     .join('; ');
 

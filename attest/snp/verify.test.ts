@@ -34,7 +34,7 @@ const [CURRENT, COMMITTED] = [0x38, 0x1e0];
 const FULL_POLICY: Partial<SnpPolicy> = {
   measurement: ['44'.repeat(48)],
   report_data: ['33'.repeat(64)],
-  min_tcb: MADE_TCB,
+  min_tcb: { boot_loader: 4, tee: 2, snp: 22, microcode: 213 },
 };
 
 describe('verifySnpReport() on reports of its own making', () => {
@@ -305,6 +305,22 @@ describe('verifySnpReport() on what is wrong', () => {
       patch: (report) => report.writeUInt32LE(0xffff_ffff, 0x30),
     });
     expect([failed, verdict]).toEqual([['VMPL'], 'warning']);
+  });
+
+  it('refuses a report that the host asked for where the policy sets max_vmpl', () => {
+    const hosted = { patch: (report: Buffer) => void report.writeUInt32LE(0xffff_ffff, 0x30) };
+    for (const max_vmpl of [0, 3]) {
+      const judged = judgeMade(hosted, { ...FULL_POLICY, max_vmpl });
+      expect(judged).toMatchObject({ failed: ['VMPL'], verdict: 'contraindicated' });
+    }
+  });
+
+  it('takes a component that the product lacks for one below its floor', () => {
+    const floors = { min_tcb: { fmc: 200 }, min_launch_tcb: { fmc: 1 } };
+    const { failed, text } = judgeMade({}, floors);
+    expect(failed).toEqual(['TCB floor', 'launch TCB floor']);
+    expect(text('TCB floor')).toContain('fmc is not there, needs 200');
+    expect(judgeMade({ product: 'Turin' }, { min_tcb: { fmc: 1 } }).failed).toEqual([]);
   });
 
   it('warns of platform bits that no specification known here names', () => {

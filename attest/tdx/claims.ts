@@ -34,7 +34,9 @@ export function claimsOf({ quote, platform, standing }: Verified): Record<string
     td_debug: tdAttributes(report.tdAttributes).underDebug,
     xfam: hex(report.xfam),
     xfam_features: xfamFeatures(report.xfam),
-    ...Object.fromEntries(namedRegisters(report).map(([name, value]) => [name, hex(value)])),
+    ...Object.fromEntries(
+      namedRegisters(report).flatMap(([name, value]) => (value ? [[name, hex(value)]] : [])),
+    ),
     ...(report.later === undefined ? {} : { tee_tcb_svn2: hex(report.later.teeTcbSvn2) }),
     ...enclaveClaims(quote),
     ppid: platform.ppid,

@@ -4,12 +4,13 @@ import { fromHex, hex } from '#agent/base/bytes.ts';
 import { about, fail, notChecked, pass, type Check, type TrustClaim } from '#attest/check.ts';
 import { masked, tdAttributes } from './attributes.ts';
 import type { TdxPolicy } from './policy.ts';
-import { shortValue, namedRegisters, type RegisterName } from './registers.ts';
+import { isZero, namedRegisters, shortValue, type RegisterName } from './registers.ts';
 import type { TdReport } from './tdReport.ts';
 
 /** Judges a verified report by a policy; what the policy does not name is said to be unchecked. */
 export const domainChecks = (report: TdReport, policy: TdxPolicy): Check[] => [
   about('runtime-opaque', debugCheck(report, policy)),
+  about('runtime-opaque', migrationCheck(report, policy)),
   about('configuration', attributesCheck(report, policy)),
   about('hardware', seamCheck(report)),
   ...registerChecks(report, policy),
@@ -30,21 +31,39 @@ function debugCheck(report: TdReport, { allow_debug: allowed }: TdxPolicy): Chec
       );
 }
 
+function migrationCheck(
+  { tdAttributes: bytes }: TdReport,
+  { allow_migratable: allowed }: TdxPolicy,
+): Check {
+  const name = 'TD migration';
+  if (!tdAttributes(bytes).flags.migratable) {
+    return pass(name, 'No migration domain may take the domain elsewhere.');
+  }
+  const text = 'The domain is migratable: a migration domain may copy its memory elsewhere.';
+  return allowed
+    ? pass(name, `${text} The policy allows it.`)
+    : fail(name, `${text} Start it without migratable, or allow it in the policy.`);
+}
+
+const NO_BITS = '00'.repeat(8);
+
+/** Bits under the mask of the policy are its own affair, bitChecks; the others are judged here. */
 function attributesCheck({ tdAttributes: bytes }: TdReport, policy: TdxPolicy): Check {
   const name = 'TD attributes';
   const { flags, unknownBits } = tdAttributes(bytes);
+  const named = tdAttributes(fromHex(policy.td_attributes?.mask ?? NO_BITS));
   const set = Object.keys(flags).filter((flag) => flag !== 'debug' && isSet(flags, flag));
   const text = `Set: ${set.join(', ') || 'none'}.`;
-  if (policy.td_attributes !== undefined) return pass(name, text); // the policy names the bits it needs
-  if (unknownBits.length > 0) {
-    const bits = unknownBits.join(', ');
+  const unnamed = unknownBits.filter((bit) => !named.unknownBits.includes(bit));
+  if (unnamed.length > 0) {
+    const bits = unnamed.join(', ');
     return fail(
       name,
       `${text} Bits ${bits} have no meaning yet: name them in td_attributes of the policy if they are intended.`,
       'warning',
     );
   }
-  return flags.sept_ve_disable
+  return flags.sept_ve_disable || named.flags.sept_ve_disable
     ? pass(name, text)
     : fail(
         name,
@@ -94,9 +113,13 @@ const registerChecks = (report: TdReport, policy: TdxPolicy): Check[] =>
 
 function registerCheck(
   name: RegisterName,
-  value: Buffer,
+  value: Buffer | undefined,
   enrolled: readonly string[] | undefined,
 ): Check | undefined {
+  if (value === undefined) {
+    const text = `The policy names a value, and reports of TDX 1.0 have no ${name}: have the host give quotes of TDX 1.5 (version 5).`;
+    return enrolled && fail(name, text);
+  }
   if (enrolled === undefined) {
     if (NEVER_ASKED.includes(name)) return undefined;
     if (isZero(value) && !ALWAYS_ASKED.includes(name)) return undefined;
@@ -153,5 +176,3 @@ function floorChecks({ teeTcbSvn }: TdReport, { min_tee_tcb_svn: floor }: TdxPol
       : fail(name, `${low.join('; ')}: update the firmware and the TDX module of the host.`);
   return [about('hardware', check)];
 }
-
-const isZero = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0);

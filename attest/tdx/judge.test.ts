@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { hex } from '#agent/base/bytes.ts';
 import { flipped } from '#attest/testdata/hostile.ts';
 import {
+  anchors,
   collateralMembers,
   MADE_MS,
   MR_TD,
@@ -9,10 +10,12 @@ import {
   pckCa,
   tdxCollateral,
   tdxQuote,
+  type QuoteSpec,
 } from '#attest/testdata/tdx.ts';
 import { makeRevocationList } from '#attest/testdata/certificate.ts';
 import { ENROLLED, judged, policy, withCollateral } from '#attest/testdata/tdxJudged.ts';
 import { readCollateral } from './collateral.ts';
+import { judgeTdx } from './judge.ts';
 
 describe('judgeTdx()', () => {
   it.each([
@@ -89,6 +92,32 @@ describe('judgeTdx()', () => {
     expect(unknown.text('TD attributes')).toContain('Bits 8');
   });
 
+  it('judges attributes that the mask of the policy leaves out', () => {
+    const asked = (mask: string) => ({
+      ...ENROLLED,
+      td_attributes: { mask, value: '0'.repeat(16) },
+    });
+    const unknown = { tdAttributes: Buffer.from('0001001000000000', 'hex') };
+    const noMask = withCollateral({}, unknown, asked('0'.repeat(16)));
+    expect(noMask).toMatchObject({ verdict: 'warning', failing: ['TD attributes'] });
+    const named = withCollateral({}, unknown, {
+      ...ENROLLED,
+      td_attributes: { mask: '0001000000000000', value: '0001000000000000' },
+    });
+    expect(named).toMatchObject({ verdict: 'affirming', failing: [] });
+    const open = { tdAttributes: Buffer.alloc(8) };
+    expect(withCollateral({}, open, asked('0'.repeat(16))).failing).toEqual(['TD attributes']);
+    expect(withCollateral({}, open, asked('0000001000000000')).failing).toEqual([]);
+  });
+
+  it('refuses a migratable domain unless the policy allows it', () => {
+    const migratable = { tdAttributes: Buffer.from('0000003000000000', 'hex') };
+    const refused = withCollateral({}, migratable);
+    expect(refused).toMatchObject({ verdict: 'contraindicated', failing: ['TD migration'] });
+    const allowed = withCollateral({}, migratable, { ...ENROLLED, allow_migratable: true });
+    expect(allowed).toMatchObject({ verdict: 'affirming', failing: [] });
+  });
+
   it('refuses a TDX module that is not Intel’s', () => {
     const signer = withCollateral({}, { mrSignerSeam: Buffer.alloc(48, 1) });
     expect(signer.failing).toEqual(['TDX module', 'TCB status', 'SEAM module']);
@@ -152,6 +181,19 @@ describe('judgeTdx(), policy', () => {
     expect(isRelay).toBe(name === 'report_data'); // trap 9
   });
 
+  it('refuses a report without the mr_service_td that the policy names', () => {
+    const asked = { ...ENROLLED, mr_service_td: ['00'.repeat(48), 'ab'.repeat(48)] };
+    for (const spec of [{}, { version: 5, bodyType: 2 }] as const) {
+      const outcome = withCollateral({}, spec, asked);
+      expect(outcome).toMatchObject({ verdict: 'contraindicated', failing: ['mr_service_td'] });
+      expect(outcome.text('mr_service_td')).toContain('TDX 1.0 have no mr_service_td');
+      expect(outcome.claims).not.toHaveProperty('mr_service_td');
+    }
+    const later = withCollateral({}, { version: 5 }, asked);
+    expect(later).toMatchObject({ verdict: 'affirming', failing: [] });
+    expect(later.claims).toHaveProperty('mr_service_td', '00'.repeat(48));
+  });
+
   it('warns of a register that is set and not enrolled', () => {
     const outcome = withCollateral({}, { mrConfigId: Buffer.alloc(48, 1) });
     expect(outcome).toMatchObject({ verdict: 'warning', failing: [] });
@@ -177,17 +219,38 @@ describe('judgeTdx(), policy', () => {
     expect(outcome.text('TEE TCB floor')).toContain('TDX component 1 is 5, needs 6');
   });
 
-  it('refuses an event log that does not account for an RTMR', () => {
-    const rtmrs = { rtmr0: 'a0', rtmr1: 'a1', rtmr2: 'a2', rtmr3: '00' };
-    const replayed = Object.fromEntries(
-      Object.entries(rtmrs).map(([name, octet]) => [name, octet.repeat(48)]),
-    ) as typeof rtmrs;
-    expect(judged({ quote: tdxQuote(), replayed }).failing).toEqual([]);
-    const outcome = judged({
-      quote: tdxQuote(),
-      replayed: { ...replayed, rtmr3: '11'.repeat(48) },
-    });
-    expect(outcome.failing).toEqual(['event log']);
-    expect(outcome.text('event log')).toContain('rtmr3');
+  const LOGGED = {
+    rtmr0: 'a0'.repeat(48),
+    rtmr1: 'a1'.repeat(48),
+    rtmr2: 'a2'.repeat(48),
+    rtmr3: '00'.repeat(48),
+  };
+  const explained = (log: Partial<typeof LOGGED>, quote: QuoteSpec = {}) => {
+    const question = { quote: tdxQuote(quote), replayed: { ...LOGGED, ...log } };
+    const { checks } = judgeTdx({ anchors, atMs: MADE_MS, ...question });
+    return checks.find(({ name }) => name === 'event log');
+  };
+
+  it.each([
+    ['rtmr0', { rtmr0: '00'.repeat(48) }],
+    ['rtmr1', { rtmr1: '11'.repeat(48) }],
+    ['rtmr3', { rtmr3: '11'.repeat(48) }], // which the quote says nothing was put into
+  ] as const)('refuses an event log that does not account for %s', (name, log) => {
+    expect(explained({})).toMatchObject({ result: 'pass', ceiling: 'affirming' });
+    const check = explained(log);
+    expect(check).toMatchObject({ result: 'fail', ceiling: 'contraindicated' });
+    expect(check?.text).toContain(name);
+  });
+
+  it('lets RTMR 2 and 3 go on after boot, and says what is not known then', () => {
+    const wentOn = { rtmr3: Buffer.alloc(48, 0xa3) };
+    const check = explained({}, wentOn);
+    expect(check).toMatchObject({ result: 'pass', ceiling: 'affirming' });
+    expect(check?.text).toContain('but rtmr3, which went on after boot');
+    for (const log of [{ rtmr2: '22'.repeat(48) }, { rtmr3: '33'.repeat(48) }]) {
+      const other = explained(log, wentOn);
+      expect(other).toMatchObject({ result: 'not checked', ceiling: 'warning' });
+      expect(other?.text).toContain('is not known to be true');
+    }
   });
 });

@@ -1,15 +1,15 @@
 // Judges a TDX quote, offline and at a moment that the caller names: is it an Intel processor's word, how
 // does the platform stand, and is the trust domain what owners expect. Bytes in, checks and claims out.
-import { fromHex, type Bytes } from '#agent/base/bytes.ts';
-import { about, fail, notChecked, pass, type Check } from '#attest/check.ts';
+import type { Bytes } from '#agent/base/bytes.ts';
+import { about, notChecked, pass, type Check } from '#attest/check.ts';
 import type { Rtmrs } from '#attest/eventlog/ccel.ts';
 import { INTEL, type TdxAnchors } from './anchors.ts';
 import { claimsOf } from './claims.ts';
 import type { Collateral } from './collateral.ts';
 import { domainChecks } from './domainChecks.ts';
+import { logCheck } from './logCheck.ts';
 import { NO_POLICY, type TdxPolicy } from './policy.ts';
 import { parseTdxQuote, type TdxQuote } from './quote.ts';
-import { rtmrsOf, shortValue } from './registers.ts';
 import { revocationChecks, sortLists } from './revocation.ts';
 import { signatureChecks } from './signatureChecks.ts';
 import { tcbChecks } from './tcbChecks.ts';
@@ -60,7 +60,7 @@ export function judgeTdx(question: TdxQuestion): TdxJudgement {
     ...revocation.checks,
     ...tcb.checks,
     ...domainChecks(quote.report, policy),
-    about('executables', logCheck(quote, question.replayed)),
+    about('executables', logCheck(quote.report, question.replayed)),
   ];
   const { standing } = tcb;
   const claims = revocation.revoked ? {} : claimsOf({ quote, platform, standing });
@@ -78,24 +78,4 @@ function formCheck({ header, report, bodyType, trailingBytes }: TdxQuote): Check
   const tdx = report.later === undefined ? 'TDX 1.0' : 'TDX 1.5';
   const tail = trailingBytes === 0 ? '' : ` ${trailingBytes} bytes follow it, which nothing signs.`;
   return pass('quote form', `Version ${header.version}${body}, ${tdx} report.${tail}`);
-}
-
-/** A log tells what was measured only where it accounts for every register that was quoted. */
-function logCheck({ report }: TdxQuote, replayed: TdxQuestion['replayed']): Check {
-  const name = 'event log';
-  if (replayed === undefined) {
-    return notChecked(name, 'No CCEL event log was given: the RTMRs are not explained by events.');
-  }
-  const off = rtmrsOf(report).flatMap(([rtmr, quoted]) => {
-    const logged = fromHex(replayed[rtmr]);
-    return quoted.equals(logged)
-      ? []
-      : [`${rtmr} is ${shortValue(quoted)}, the log accounts for ${shortValue(logged)}`];
-  });
-  return off.length === 0
-    ? pass(name, 'The log accounts for the value of every RTMR.')
-    : fail(
-        name,
-        `${off.join('; ')}: the log is of another start, was altered, or something was extended that it leaves out.`,
-      );
 }

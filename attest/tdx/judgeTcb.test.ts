@@ -86,7 +86,13 @@ describe('judgeTdx(), TCB', () => {
     const reached = { ...ENROLLED, min_tcb_evaluation_data_number: 18 };
     expect(withCollateral({}, {}, reached).verdict).toBe('affirming');
     const asked = { ...ENROLLED, min_tcb_evaluation_data_number: 19 };
-    expect(withCollateral({}, {}, asked).failing).toEqual(['TCB evaluation']);
+    const old = withCollateral({}, {}, asked).failing;
+    expect(old).toEqual(['TCB evaluation', 'QE identity evaluation']);
+    const identity = qeIdentity({ tcbEvaluationDataNumber: 17 });
+    expect(withCollateral({ qeIdentity: identity }, {}, reached)).toMatchObject({
+      verdict: 'contraindicated',
+      failing: ['QE identity evaluation'],
+    });
   });
 
   it.each([

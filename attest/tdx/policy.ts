@@ -1,7 +1,7 @@
 // What owners ask of a trust domain and of the platform under it: reference values and floors, as a JSON
 // document. docs/evidence/tdx.md shows one. A value that it does not name is a claim not checked.
 import type { Bytes } from '#agent/base/bytes.ts';
-import { parseAs } from '#agent/base/schema.ts';
+import { parsePolicy } from '#attest/reportText.ts';
 import { z } from 'zod';
 import { hexText } from './signedText.ts';
 import { TCB_STATUSES } from './tcbStatus.ts';
@@ -31,9 +31,12 @@ export const tdxPolicySchema = z.strictObject({
   xfam: bits,
   /** Each of the 16 SVNs must be at least this. */
   min_tee_tcb_svn: hexText(16).optional(),
+  /** Of the TCB info and of the QE identity. */
   min_tcb_evaluation_data_number: z.int().min(0).default(0),
   accept_tcb_status: z.array(z.enum(TCB_STATUSES).exclude(['Revoked'])).default([]),
   allow_debug: z.boolean().default(false),
+  /** A migration domain may take the domain elsewhere; mr_service_td says which. */
+  allow_migratable: z.boolean().default(false),
 });
 
 export type TdxPolicy = z.infer<typeof tdxPolicySchema>;
@@ -43,18 +46,9 @@ export const NO_POLICY: TdxPolicy = tdxPolicySchema.parse({ v: 1 });
 
 /** Reads a policy, JSON. Errors: POLICY_INVALID with every problem. */
 export const readTdxPolicy = (bytes: Bytes): TdxPolicy =>
-  parseAs(tdxPolicySchema, jsonOf(bytes), {
+  parsePolicy(tdxPolicySchema, bytes, {
     code: 'POLICY_INVALID',
     op: 'evidence.policy',
     what: 'TDX policy',
     hint: 'It is {"v":1,"mr_td":["<hex>"],"accept_tcb_status":["SWHardeningNeeded"]}; docs/evidence/tdx.md describes each field.',
   });
-
-/** Undefined, which fits no schema, where it is no JSON. */
-function jsonOf(bytes: Bytes): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString());
-  } catch {
-    return undefined;
-  }
-}

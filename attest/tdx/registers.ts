@@ -15,8 +15,10 @@ export type RegisterName =
   | 'mr_service_td'
   | 'report_data';
 
-/** What a policy may name a value for; `mr_service_td` from TDX 1.5 on. */
-export function namedRegisters(report: TdReport): readonly (readonly [RegisterName, Buffer])[] {
+/** What a policy may name a value for; `mr_service_td` is undefined before TDX 1.5. */
+export function namedRegisters(
+  report: TdReport,
+): readonly (readonly [RegisterName, Buffer | undefined])[] {
   return [
     ['mr_td', report.mrTd],
     ...rtmrsOf(report),
@@ -24,7 +26,7 @@ export function namedRegisters(report: TdReport): readonly (readonly [RegisterNa
     ['mr_config_id', report.mrConfigId],
     ['mr_owner', report.mrOwner],
     ['mr_owner_config', report.mrOwnerConfig],
-    ...(report.later === undefined ? [] : [['mr_service_td', report.later.mrServiceTd] as const]),
+    ['mr_service_td', report.later?.mrServiceTd],
     ['report_data', report.reportData],
   ];
 }
@@ -43,3 +45,6 @@ export function rtmrsOf({
 
 /** The first 8 bytes, for sentences. */
 export const shortValue = (value: Bytes): string => `${hex(value).slice(0, 16)}..`;
+
+/** True of a register that nothing was put into. */
+export const isZero = (value: Bytes): boolean => value.every((byte) => byte === 0);

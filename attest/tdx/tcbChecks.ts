@@ -25,7 +25,7 @@ export interface TcbQuestion extends IssueQuestion {
   readonly platform: PckPlatform;
   /** Statuses that the owners accept. */
   readonly accepted: readonly TcbStatus[];
-  /** TCB info of an earlier evaluation than this is refused. */
+  /** TCB info and QE identity of an earlier evaluation than this are refused. */
   readonly minEvaluation: number;
 }
 
@@ -107,7 +107,7 @@ function platformAnswer(question: TcbQuestion): PlatformAnswer {
   const checks = [
     issued,
     dateCheck('TCB info date', info, atMs),
-    evaluationCheck(info, minEvaluation),
+    evaluationCheck('TCB evaluation', info, minEvaluation),
   ];
   if (info.fmspc !== platform.fmspc || info.pceId !== platform.pceId) {
     const text = `The TCB info is for FMSPC ${info.fmspc}, PCE ${info.pceId}, the processor is ${platform.fmspc}, PCE ${platform.pceId}: it says nothing of it. Fetch that of ${platform.fmspc}.`;
@@ -124,16 +124,17 @@ function platformAnswer(question: TcbQuestion): PlatformAnswer {
   };
 }
 
-const evaluationCheck = (info: TcbInfo, needed: number): Check => {
-  const name = 'TCB evaluation';
-  const number = info.tcbEvaluationDataNumber;
-  return number >= needed
+const evaluationCheck = (
+  name: string,
+  { tcbEvaluationDataNumber: number }: Pick<TcbInfo, 'tcbEvaluationDataNumber'>,
+  needed: number,
+): Check =>
+  number >= needed
     ? pass(name, `TCB evaluation data number ${number}.`)
     : fail(
         name,
-        `TCB evaluation data number ${number}, the policy needs ${needed}: fetch newer TCB info.`,
+        `TCB evaluation data number ${number}, the policy needs ${needed}: fetch it anew.`,
       );
-};
 
 interface PartAnswer {
   readonly check: Check;
@@ -210,7 +211,7 @@ interface EnclaveAnswer {
 }
 
 function enclaveAnswer(question: TcbQuestion): EnclaveAnswer {
-  const { collateral, atMs, enclave } = question;
+  const { collateral, atMs, enclave, minEvaluation } = question;
   if (collateral.qeIdentity === undefined) {
     const text =
       'No QE identity was given: whether the quoting enclave is Intel’s newest is not known. Give it with --collateral.';
@@ -219,7 +220,11 @@ function enclaveAnswer(question: TcbQuestion): EnclaveAnswer {
   const issued = issuedCheck('QE identity signature', collateral.qeIdentity, question);
   if (issued.result !== 'pass') return { checks: [issued] };
   const identity = parseQeIdentity(collateral.qeIdentity.text);
-  const checks = [issued, dateCheck('QE identity date', identity, atMs)];
+  const checks = [
+    issued,
+    dateCheck('QE identity date', identity, atMs),
+    evaluationCheck('QE identity evaluation', identity, minEvaluation),
+  ];
   const { check, status } = enclaveLevel(identity, enclave);
   return { checks: [...checks, check], status };
 }

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { concat, fromB64url, hex } from '#agent/base/bytes.ts';
+import { concat, fromB64url, hex, u16 } from '#agent/base/bytes.ts';
 import { fixture } from '#attest/testdata/fixture.ts';
 import { hostile, outcome } from '#attest/testdata/hostile.ts';
 import { noVectors, truths, vector, type QuoteTruth } from '#attest/testdata/vectors.ts';
-import { parseAttest } from './attest.ts';
+import { parseAttest, unsizedAttest } from './attest.ts';
 
 const message = fromB64url(fixture.evidence.quote.message);
 
@@ -23,6 +23,19 @@ it('parseAttest() reads every field of a quote', () => {
   expect(attest.quote?.selections).toEqual([
     { bank: expect.objectContaining({ name: 'sha256' }), pcrs: [0, 1, 2, 3, 4, 5, 6, 7, 10, 11] },
   ]);
+});
+
+it('unsizedAttest() takes the size of a TPM2B_ATTEST away, and nothing else', () => {
+  const sized = concat(u16(message.length), message);
+  expect(unsizedAttest(sized)).toEqual(message);
+  for (const other of [
+    message,
+    sized.subarray(1),
+    concat(sized, Buffer.alloc(1)),
+    Buffer.alloc(2),
+  ]) {
+    expect(unsizedAttest(other)).toBe(other);
+  }
 });
 
 it('parseAttest() refuses every truncation and every byte too many', () => {

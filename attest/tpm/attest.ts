@@ -58,6 +58,12 @@ export interface TpmsAttest {
   readonly quote: QuoteInfo | undefined;
 }
 
+/** The TPMS_ATTEST in a TPM2B_ATTEST (Part 2 10.12.13), whose size nobody signs; other bytes as they are. */
+export function unsizedAttest(bytes: Buffer): Buffer {
+  const isSized = bytes.length > 2 && bytes.readUInt16BE() === bytes.length - 2;
+  return isSized ? bytes.subarray(2) : bytes;
+}
+
 /**
  * Reads a TPMS_ATTEST (Part 2 10.12.12). Errors: EVIDENCE_MALFORMED: not made inside a TPM (magic),
  * unknown type or bank, a value out of range, truncated, or bytes after it.

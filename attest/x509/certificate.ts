@@ -11,12 +11,15 @@ const PEM =
 /** The certificates of PEM text as they stand there; none where it holds none. */
 export const pemBlocks = (text: string): readonly string[] => text.match(PEM) ?? [];
 
+/** How OpenSSL prints what is no date. The Date that Node gives of it is NaN, or any other. */
+const NO_DATE = 'Bad time value';
+
 /** One certificate, DER or PEM. Errors: EVIDENCE_MALFORMED, naming `what`. */
 export function parseCertificate(bytes: Bytes | string, what: string): X509Certificate {
   const certificate = readByOpenSsl(bytes, what);
-  const { validFromDate, validToDate } = certificate;
-  if (Number.isNaN(validFromDate.getTime()) || Number.isNaN(validToDate.getTime())) {
-    throw malformed(what, 'its dates are none, so that it would never expire');
+  const { validFrom, validTo } = certificate;
+  if (validFrom === NO_DATE || validTo === NO_DATE) {
+    throw malformed(what, 'its dates are none, so that it might never expire');
   }
   return certificate;
 }

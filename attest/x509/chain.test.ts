@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { asymmetricCounts } from '#agent/base/asymmetric.ts';
 import { makeCertificate, makeKeys, type Issuer, type Name } from '#attest/testdata/certificate.ts';
+import { derBoolean, derInteger, derSequence } from '#attest/testdata/derWrite.ts';
 import { chainTo } from './chain.ts';
 
 const AT = Date.UTC(2026, 0, 1);
@@ -8,10 +9,10 @@ const named = (CN: string): Name => ({ CN });
 const ca = (subject: Name, keys: Issuer['keys'], issuer?: Issuer) =>
   makeCertificate({ subject, keys, ca: true, ...(issuer && { issuer }) });
 
-test('chainTo() finds the root over as many as five issuers and not over six', () => {
+test('chainTo() finds the root over as many as eight issuers and not over nine', () => {
   const root = ca(named('root'), makeKeys('P-256'));
   const all = [root];
-  for (let n = 1; n <= 5; n += 1) all.push(ca(named(`ca ${n}`), makeKeys('P-256'), all[n - 1]));
+  for (let n = 1; n <= 8; n += 1) all.push(ca(named(`ca ${n}`), makeKeys('P-256'), all[n - 1]));
   const under = (issuer: Issuer | undefined) =>
     makeCertificate({
       subject: named('leaf'),
@@ -19,10 +20,10 @@ test('chainTo() finds the root over as many as five issuers and not over six', (
       ...(issuer && { issuer }),
     }).x509;
   const authorities = all.map(({ x509 }) => x509);
-  expect(chainTo(under(all[4]), authorities, AT)).toMatchObject({ trusted: true });
-  expect(chainTo(under(all[5]), authorities, AT)).toEqual({
+  expect(chainTo(under(all[7]), authorities, AT)).toMatchObject({ trusted: true });
+  expect(chainTo(under(all[8]), authorities, AT)).toEqual({
     trusted: false,
-    why: 'more than 5 issuers',
+    why: 'more than 8 issuers',
   });
 });
 
@@ -59,21 +60,44 @@ test('chainTo() tries certificates that sign each other once at each depth, not 
     ca(named('two'), keys, one).x509,
   ]).flat();
   const before = asymmetricCounts().total;
-  expect(chainTo(leaf.x509, mesh, AT).trusted).toBe(false);
-  expect(asymmetricCounts().total - before).toBeLessThan(1000); // 8^5 would be 32,768
+  expect(chainTo(leaf.x509, mesh, AT)).toEqual({ trusted: false, why: 'more than 8 issuers' });
+  expect(asymmetricCounts().total - before).toBeLessThan(1000); // 8^8 would be 16,777,216
 });
 
 test('chainTo() finds a short way after a long one came to its end too far up', () => {
   const keys = makeKeys('P-256');
   const root = ca(named('root'), keys);
   const middle = ca(named('middle'), keys, root);
-  const [d, c, b] = ['d', 'c', 'b'].reduce(
+  const way = ['g', 'f', 'e', 'd', 'c', 'b'].reduce(
     (all, name) => [...all, ca(named(name), keys, all.at(-1) ?? middle)],
     [] as ReturnType<typeof ca>[],
   );
-  if (!b || !c || !d) throw new Error('not made');
-  const long = ca(named('middle'), keys, b); // leaf < middle < b < c < d < middle < root is too long
+  const long = ca(named('middle'), keys, way.at(-1)); // leaf < middle < b .. g < middle < root is too long
   const leaf = makeCertificate({ subject: named('leaf'), keys, issuer: middle });
-  const authorities = [long, b, c, d, middle, root].map(({ x509 }) => x509);
+  const authorities = [long, ...way, middle, root].map(({ x509 }) => x509);
   expect(chainTo(leaf.x509, authorities, AT)).toMatchObject({ trusted: true });
+});
+
+test('chainTo() counts the CAs below one that allows only so many (RFC 5280 4.2.1.9)', () => {
+  const keys = makeKeys('P-256');
+  const limited = (most: number) => ({
+    id: '2.5.29.19',
+    value: derSequence(derBoolean(true), derInteger(most)),
+    critical: true,
+  });
+  const under = (most: number) => {
+    const subject = named('root');
+    const root = makeCertificate({ subject, keys, extensions: [limited(most)] });
+    const [one, two] = [
+      ca(named('one'), keys, root),
+      ca(named('two'), keys, { ...root, subject: named('one') }),
+    ];
+    const leaf = makeCertificate({ subject: named('leaf'), keys, issuer: two });
+    return chainTo(leaf.x509, [root.x509, one.x509, two.x509], AT);
+  };
+  expect(under(2)).toMatchObject({ trusted: true });
+  expect(under(1)).toEqual({
+    trusted: false,
+    why: '"CN=root" may not have 2 CAs below it',
+  });
 });

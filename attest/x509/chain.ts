@@ -2,8 +2,10 @@
 // far as makers of TPMs and processors use it). It knows nothing of what the certificate is for.
 import type { X509Certificate } from 'node:crypto';
 import { certificateSignedBy } from '#agent/base/asymmetric.ts';
+import { pathLength } from './extension.ts';
 
-const MAX_DEPTH = 5;
+/** Keys that processors of Intel make for themselves have six: root, platform, issuing, ROM, kernel, PTT. */
+const MAX_DEPTH = 8;
 
 export type Chain =
   /** From the certificate's issuer to the root. */
@@ -12,7 +14,7 @@ export type Chain =
 
 /**
  * Looks for a path from `certificate` to a self-signed CA among `authorities`, each certificate of it
- * valid at `atMs` (Unix milliseconds), at most 5 issuers long.
+ * valid at `atMs` (Unix milliseconds), at most 8 issuers long.
  */
 export const chainTo = (
   certificate: X509Certificate,
@@ -23,8 +25,8 @@ export const chainTo = (
 class Search {
   readonly #authorities: readonly X509Certificate[];
   readonly #atMs: number;
-  /** From which depth on a certificate led nowhere: cross-signed ones are not tried in every order. */
-  readonly #failed = new Map<X509Certificate, number>();
+  /** From which depth on a certificate led nowhere, and why: none is tried in every order. */
+  readonly #failed = new Map<X509Certificate, { readonly depth: number; readonly why: string }>();
 
   constructor(authorities: readonly X509Certificate[], atMs: number) {
     this.#authorities = authorities;
@@ -40,14 +42,32 @@ class Search {
     const signers = named.filter((ca) => certificateSignedBy(certificate, ca));
     let refusal = issuerMissing(certificate, named.length > 0, this.#authorities.length);
     const depth = issuers.length + 1;
+    const below = issuers.filter(({ subject, issuer }) => subject !== issuer).length;
     for (const signer of signers) {
-      if (depth >= (this.#failed.get(signer) ?? Infinity)) continue;
+      if (below > longestPath(signer)) {
+        refusal = `"${oneLine(signer.subject)}" may not have ${below} CAs below it`;
+        continue;
+      }
+      const failed = this.#failed.get(signer);
+      if (failed !== undefined && depth >= failed.depth) {
+        refusal = failed.why;
+        continue;
+      }
       const found = this.climb(signer, [...issuers, signer]);
       if (found.trusted) return found; // the same CA may be there twice, cross-signed or renewed
-      this.#failed.set(signer, depth);
       refusal = found.why;
+      this.#failed.set(signer, { depth, why: refusal });
     }
     return refused(refusal);
+  }
+}
+
+/** One whose extensions cannot be read may sign for keys alone. */
+function longestPath({ raw }: X509Certificate): number {
+  try {
+    return pathLength(raw);
+  } catch {
+    return 0;
   }
 }
 

@@ -1,10 +1,11 @@
 // Extensions of a certificate by object identifier (RFC 5280 4.2), for those that OpenSSL does not
 // decode: what AMD, Intel and Google write about the chip or machine that a key belongs to.
-import type { Bytes } from '#agent/base/bytes.ts';
+import { hex, type Bytes } from '#agent/base/bytes.ts';
 import { derChildren, derElement, type DerElement } from '#attest/der.ts';
 import { Cursor } from '#attest/cursor.ts';
 
 const BOOLEAN = 0x01;
+const INTEGER = 0x02;
 const OBJECT_IDENTIFIER = 0x06;
 const OCTET_STRING = 0x04;
 /** Set in every octet of an arc but its last. */
@@ -12,6 +13,7 @@ const CONTINUES = 0x80;
 const MAX_OID_BYTES = 64;
 /** [3] EXPLICIT Extensions of a TBSCertificate. */
 const EXTENSIONS = 0xa3;
+const BASIC_CONSTRAINTS = '2.5.29.19';
 
 /** The contents of extnValue of each extension, by dotted object identifier. Errors: EVIDENCE_MALFORMED. */
 export const extensionsOf = (certificate: Bytes): ReadonlyMap<string, Buffer> =>
@@ -20,6 +22,16 @@ export const extensionsOf = (certificate: Bytes): ReadonlyMap<string, Buffer> =>
 /** Identifiers of the extensions that nobody may ignore (RFC 5280 4.2). Errors: EVIDENCE_MALFORMED. */
 export const criticalExtensions = (certificate: Bytes): string[] =>
   [...listed(certificate)].filter(([, { critical }]) => critical).map(([id]) => id);
+
+/** How many CAs may stand below one (RFC 5280 4.2.1.9, pathLenConstraint). Errors: EVIDENCE_MALFORMED. */
+export function pathLength(ca: Bytes): number {
+  const what = 'basic constraints';
+  const value = extensionsOf(ca).get(BASIC_CONSTRAINTS);
+  if (value === undefined) return Infinity;
+  const parts = derChildren(derElement(value, what), what);
+  const limit = parts.find(({ tag }) => tag === INTEGER);
+  return limit === undefined ? Infinity : Number.parseInt(hex(limit.content), 16);
+}
 
 interface Extension {
   readonly value: Buffer;

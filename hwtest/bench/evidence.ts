@@ -9,7 +9,7 @@ import { TidelockError } from '#agent/base/errors.ts';
 import { usage } from '#agent/cli/arguments.ts';
 import { printResult } from '#agent/cli/output.ts';
 import { defineVerb } from '#agent/cli/verb.ts';
-import { evidencePeers, timePeer } from './evidencePeers.ts';
+import { evidencePeers, timePeer, type EvidencePeer } from './evidencePeers.ts';
 import {
   evidencePage,
   figureOf,
@@ -19,6 +19,7 @@ import {
   type Timed,
 } from './evidenceResult.ts';
 import { evidenceSubjects, type EvidenceSubject } from './evidenceSubjects.ts';
+import { PROGRAM } from './program.ts';
 
 const ROUNDS = 30;
 const MAX_ROUNDS = 1000;
@@ -38,7 +39,11 @@ export const evidence = defineVerb({
       value: 'N',
       help: `rounds of ${BLOCK} verifications each, ${ROUNDS}`,
     },
-    only: { type: 'strings', value: 'WORD', help: 'subjects whose names hold it; may be repeated' },
+    only: {
+      type: 'strings',
+      value: 'WORD',
+      help: 'subjects whose names hold it, and no program of others; may be repeated',
+    },
     out: { type: 'string', value: 'DIR', help: 'also write evidence.md and evidence.json there' },
   },
   about:
@@ -49,8 +54,11 @@ export const evidence = defineVerb({
     const rounds = roundsOf(flags.rounds);
     const all = await evidenceSubjects();
     const subjects = all.filter(({ name }) => chosen(flags.only, name));
-    if (subjects.length === 0) throw usage('evidence', `no subject is called ${flags.only.join()}`);
-    const bench = measure(subjects, rounds, (line) => terminal.err(`${line}\n`));
+    if (subjects.length === 0) {
+      throw usage('evidence', `no subject is called ${flags.only.join(' or ')}`, PROGRAM);
+    }
+    const peers = flags.only.length === 0 ? evidencePeers() : [];
+    const bench = measure({ subjects, peers, rounds }, (line) => terminal.err(`${line}\n`));
     if (flags.out !== undefined) write(resolve(terminal.cwd, flags.out), bench);
     printResult(invocation, bench.kind, bench, evidencePage(bench));
     return EXIT.ok;
@@ -60,11 +68,14 @@ export const evidence = defineVerb({
 const chosen = (words: readonly string[], name: string): boolean =>
   words.length === 0 || words.some((word) => name.includes(word));
 
-function measure(
-  subjects: readonly EvidenceSubject[],
-  rounds: number,
-  log: (line: string) => void,
-): EvidenceBench {
+interface Plan {
+  readonly subjects: readonly EvidenceSubject[];
+  readonly peers: readonly EvidencePeer[];
+  readonly rounds: number;
+}
+
+function measure(plan: Plan, log: (line: string) => void): EvidenceBench {
+  const { subjects, rounds } = plan;
   log('warming up');
   for (const { name, verify } of subjects) {
     const verdict = verify();
@@ -72,7 +83,7 @@ function measure(
     for (let run = 1; run < WARM_UP; run += 1) verify();
   }
   const timed = subjects.map((subject) => ({ ...subject, ...emptyTimes() }));
-  const peers = evidencePeers().map((peer) => ({ ...peer, ...emptyTimes() }));
+  const peers = plan.peers.map((peer) => ({ ...peer, ...emptyTimes() }));
   for (let round = 0; round < rounds; round += 1) {
     log(`round ${round + 1} of ${rounds}`);
     for (const subject of timed) timeBlock(subject);
@@ -133,7 +144,8 @@ function roundsOf(given: string | undefined): number {
   if (given === undefined) return ROUNDS;
   const rounds = Number(given);
   if (Number.isInteger(rounds) && rounds >= 1 && rounds <= MAX_ROUNDS) return rounds;
-  throw usage('evidence', `--rounds is ${JSON.stringify(given)} and must be 1 to ${MAX_ROUNDS}`);
+  const state = `--rounds is ${JSON.stringify(given)} and must be 1 to ${MAX_ROUNDS}`;
+  throw usage('evidence', state, PROGRAM);
 }
 
 function write(directory: string, bench: EvidenceBench): void {

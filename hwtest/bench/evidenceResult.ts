@@ -94,7 +94,8 @@ export function evidencePage({ machine, subjects, peers, renewals }: EvidenceBen
     '',
     '## Beside programs of others',
     '',
-    'On the same recorded files, process start included, in turn within the same rounds.',
+    'On the same recorded files, process start included, in turn within the same rounds. Ours run from',
+    'source, whose types Node strips at every start; a running agent pays for none of that.',
     '',
     ...table(
       ['program', 'what it does', 'median, ms', 'p95, ms', 'runs'],

@@ -1,7 +1,7 @@
 // What the bench of evidence verifies: recorded evidence where the shared vectors are there, evidence of
 // our own making where not, each as a function from bytes in memory to a verdict.
 import { hash } from 'node:crypto';
-import { concat, fromHex, sha256, u16 } from '#agent/base/bytes.ts';
+import { concat, fromB64url, fromHex, sha256, u16 } from '#agent/base/bytes.ts';
 import { pass, verdictOf, type Check, type Verdict } from '#attest/check.ts';
 import { judgeEar } from '#attest/ear/judge.ts';
 import { earClaims, signEar } from '#attest/ear/make.ts';
@@ -37,7 +37,7 @@ import { fixture, goodRequest } from '#attest/testdata/fixture.ts';
 import { fixtureNodeKey } from '#attest/testdata/makeReport.ts';
 import { MADE_MS as NITRO_MS, nitroDocument, nitroRootDigest } from '#attest/testdata/nitro.ts';
 import { madeNonce, makeAk, makeAttest, tpmSignature } from '#attest/testdata/quote.ts';
-import { goodQuestion, reportRoots } from '#attest/testdata/reportFixture.ts';
+import { goodQuestion, reportFixture, reportRoots } from '#attest/testdata/reportFixture.ts';
 import { makeSnpReport } from '#attest/testdata/snp.ts';
 import { anchors, MADE_MS as TDX_MS, tdxCollateral, tdxQuote } from '#attest/testdata/tdx.ts';
 import { UEFI_BOOT } from '#attest/testdata/uefi.ts';
@@ -140,7 +140,10 @@ function logSubjects(): EvidenceSubject[] {
   const eventLog = recordedLog();
   const ccel = hasVector('ccel/cos-113-intel-tdx.bin')
     ? vector('ccel/cos-113-intel-tdx.bin')
-    : writeEventLog(UEFI_BOOT, ['sha384']);
+    : writeEventLog(
+        UEFI_BOOT.filter(({ pcr }) => pcr >= 1 && pcr <= 4), // RTMR 0 to 3
+        ['sha384'],
+      );
   const list = asciiList(fileEntries(IMA_FILES));
   return [
     {
@@ -165,14 +168,15 @@ async function ekSubject(): Promise<EvidenceSubject> {
   const isRecorded = hasVector('ek/st_ecdsa_ek.der');
   const certificate = isRecorded
     ? vector('ek/st_ecdsa_ek.der')
-    : Buffer.from(fixture.evidence.ekCertificate, 'base64url');
+    : fromB64url(reportFixture.evidence.ekCertificate);
+  const atMs = isRecorded ? AT_MS : reportFixture.madeAtMs;
   const authorities = isRecorded
     ? (await readEkAuthorities(vectorDirectory('ek/roots/keylime'))).certificates
     : reportRoots;
   return {
     name: 'EK',
     label: `EK certificate under ${authorities.length} roots and intermediates`,
-    verify: () => judged(judgeEk(parseEkCertificate(certificate), authorities, AT_MS)),
+    verify: () => judged(judgeEk(parseEkCertificate(certificate), authorities, atMs)),
   };
 }
 

@@ -27,6 +27,7 @@ import {
   type Sample,
 } from './result.ts';
 import { installPeers } from './packages.ts';
+import { PROGRAM } from './program.ts';
 import { benchPage } from './table.ts';
 
 /** Threads of each proxy: as many as the machines that CI has. */
@@ -142,7 +143,8 @@ function chosen(subjects: readonly Subject[], only: readonly string[]): readonly
   const names = subjects.map(({ name }) => name);
   const unknown = only.find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    throw usage('lanes', `--only is ${JSON.stringify(unknown)} and must be ${names.join(', ')}`);
+    const state = `--only is ${JSON.stringify(unknown)} and must be ${names.join('; ')}`;
+    throw usage('lanes', state, PROGRAM);
   }
   return only.length === 0 ? subjects : subjects.filter(({ name }) => only.includes(name));
 }
@@ -151,7 +153,7 @@ function runsOf(given: string | undefined): number {
   if (given === undefined) return RUNS;
   const runs = Number(given);
   if (Number.isInteger(runs) && runs >= 1 && runs <= MAX_RUNS) return runs;
-  throw usage('lanes', `--runs is ${JSON.stringify(given)} and must be 1 to ${MAX_RUNS}`);
+  throw usage('lanes', `--runs is ${JSON.stringify(given)} and must be 1 to ${MAX_RUNS}`, PROGRAM);
 }
 
 function writePage(dir: string, result: BenchResult): void {

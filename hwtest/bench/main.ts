@@ -1,10 +1,12 @@
 // The program behind `npm run bench`: its verbs, with the command line of the product.
 import { runCommandLine } from '#agent/cli/commandLine.ts';
 import { processTerminal } from '#agent/cli/terminal.ts';
+import type { VerbEntry } from '#agent/cli/verbs.ts';
 import { evidence } from './evidence.ts';
 import { lanes } from './lanes.ts';
+import { PROGRAM } from './program.ts';
 
-process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal(), [
+const VERBS: readonly VerbEntry[] = [
   {
     name: 'lanes',
     summary: 'lanes beside other proxies: bulk, connections, round trips, memory',
@@ -15,4 +17,7 @@ process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal()
     summary: 'milliseconds and processor time to verify evidence of each kind',
     load: () => Promise.resolve({ call: (use) => use(evidence) }),
   },
-]);
+];
+
+const argv = process.argv.slice(2);
+process.exitCode = await runCommandLine(argv, processTerminal(), VERBS, PROGRAM);

@@ -36,7 +36,10 @@ export class Coverage {
   explains(news: News): boolean {
     let explained = false;
     for (const [url, at] of this.#look()) {
-      if (news.get(url)?.delete(at) === true) explained = true;
+      const offsets = news.get(url);
+      if (offsets?.delete(at) !== true) continue;
+      if (offsets.size === 0) news.delete(url);
+      explained = true;
     }
     return explained;
   }

@@ -13,7 +13,7 @@ import { readAttestationKey } from '#attest/quote/key.ts';
 import { readPcrBanks } from '#attest/quote/pcrs.ts';
 import { openReport } from '#attest/reportOpen.ts';
 import { verifyReport } from '#attest/reportVerify.ts';
-import { writeCbor } from '#attest/testdata/cborWrite.ts';
+import { writeCbor, type Writable } from '#attest/testdata/cborWrite.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { fixture, fixtureOwners } from '#attest/testdata/fixture.ts';
 import { fixtureNodeKey } from '#attest/testdata/makeReport.ts';
@@ -50,8 +50,16 @@ const registers = (): Buffer[] => [
   Buffer.from(JSON.stringify({ [fixture.evidence.bank]: fixture.evidence.pcrs })),
   ...vectorsIn('tpm-quote', /keylime-files\/quotepcr\.out$/),
 ];
+const map = (...members: readonly (readonly [number, Writable])[]): Writable => new Map(members);
+
+/** A CoMID: its identity, and a digest that a module of some class must have. */
+const environment = map([0, map([1, 'ACME'])]);
+const measurement = map([1, map([2, [[1, Buffer.alloc(32, 1)]]])]);
+const comid = writeCbor(
+  map([1, map([0, 'module'])], [4, map([0, [[environment, [measurement]]]])]),
+);
 const manifests = (): Buffer[] => [
-  writeCbor(new Map([[1, new Map([[0, 'test']])]])),
+  writeCbor({ tag: 501, of: map([0, 'vendor'], [1, [{ tag: 506, of: comid }]]) }),
   ...vectorsIn('rats', /cbor$/),
 ];
 
@@ -64,7 +72,7 @@ export const DOCUMENT_TARGETS: readonly Target[] = [
   judge('attestation result (EAR), judged', results, (bytes) =>
     claimed(judgeEar(bytes, { keys, atMs: AT_MS }).claims),
   ),
-  judge('manifest (CoRIM), judged', manifests, (bytes) => claimed(judgeCorim(bytes, []).claims), 5),
+  parser('manifest (CoRIM), judged', manifests, (bytes) => judgeCorim(bytes, []), 5),
   parser('verification keys', publicKeys, parseVerificationKeys, 2),
   parser('attestation key', () => [...publicAreas(), ...publicKeys()], readAttestationKey, 2),
   parser('PCR values', registers, readPcrBanks, 5),

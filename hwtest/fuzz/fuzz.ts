@@ -13,6 +13,9 @@ import { fuzzTarget, LIMITS, type TargetResult } from './run.ts';
 import { TARGETS } from './targets.ts';
 import type { Target } from './target.ts';
 
+/** How it is called. */
+export const PROGRAM = 'npm run fuzz --';
+
 const INPUTS = 1_000_000;
 const MAX_INPUTS = 1e9;
 const MAX_SEED = 2 ** 32 - 1;
@@ -21,7 +24,7 @@ const LOOK_MS = 500;
 
 /** `npm run fuzz`. */
 export const fuzz = defineVerb({
-  name: 'fuzz',
+  name: '',
   flags: {
     inputs: { type: 'string', value: 'N', help: 'inputs in all; 1000000 by default' },
     seed: { type: 'string', value: 'S', help: 'repeats a run; another one each time by default' },
@@ -51,7 +54,10 @@ export const fuzz = defineVerb({
       if (flags.out !== undefined) writeFindings(resolve(terminal.cwd, flags.out), result.findings);
     }
     const seconds = (performance.now() - start) / 1000;
-    const result = fuzzResult(results, { seed, seconds, residentMib: memory.mostMib() });
+    const { user, system } = process.cpuUsage();
+    const cpuSeconds = (user + system) / 1e6;
+    const spent = { seconds, cpuSeconds, residentMib: memory.mostMib() };
+    const result = fuzzResult(results, { seed, ...spent });
     printResult(invocation, result.kind, result, fuzzText(result));
     return result.findings.length === 0 ? EXIT.ok : EXIT.notVerified;
   },
@@ -64,15 +70,15 @@ function chosen(words: readonly string[]): readonly Target[] {
     words.length === 0 || words.some((w) => name.includes(w));
   const targets = TARGETS.filter(holds);
   if (targets.length > 0) return targets;
-  const names = TARGETS.map(({ name }) => name).join(', ');
-  throw usage('fuzz', `no target is called ${JSON.stringify(words)}; there are ${names}`);
+  const names = TARGETS.map(({ name }) => name).join('; ');
+  throw usage('', `no target is called ${words.join(' or ')}; there are ${names}`, PROGRAM);
 }
 
 function wholeNumber(flag: string, given: string | undefined, usual: number, max: number): number {
   if (given === undefined) return usual;
   const value = Number(given);
   if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  throw usage('fuzz', `--${flag} is ${JSON.stringify(given)} and must be 1 to ${max}`);
+  throw usage('', `--${flag} is ${JSON.stringify(given)} and must be 1 to ${max}`, PROGRAM);
 }
 
 function writeFindings(directory: string, findings: readonly Finding[]): void {

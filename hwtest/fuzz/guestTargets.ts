@@ -1,21 +1,26 @@
 // Targets of confidential guests: SEV-SNP reports, TDX quotes with collateral, Nitro documents and the
 // CBOR below them.
 import type { X509Certificate } from 'node:crypto';
-import { decodeCbor } from '#attest/cbor/decode.ts';
+import { sha256 } from '#agent/base/bytes.ts';
 import { parseSign1 } from '#attest/cbor/cose.ts';
+import { decodeCbor } from '#attest/cbor/decode.ts';
 import { AWS_NITRO_ROOT } from '#attest/nitro/chain.ts';
 import { parseNitro } from '#attest/nitro/document.ts';
 import { judgeNitro } from '#attest/nitro/judge.ts';
+import { parseHclReport } from '#attest/quote/hcl.ts';
+import { judgeHcl } from '#attest/quote/hclCheck.ts';
 import { parseSnpEvidence, readCertificates } from '#attest/snp/certificates.ts';
 import { readSnpPolicy } from '#attest/snp/policy.ts';
 import { verifySnpReport } from '#attest/snp/verify.ts';
 import { readCollateral } from '#attest/tdx/collateral.ts';
-import { parseTdxQuote } from '#attest/tdx/quote.ts';
 import { judgeTdx } from '#attest/tdx/judge.ts';
 import { readTdxPolicy } from '#attest/tdx/policy.ts';
 import { parseQeIdentity } from '#attest/tdx/qeIdentity.ts';
+import { parseTdxQuote } from '#attest/tdx/quote.ts';
 import { parseTcbInfo } from '#attest/tdx/tcbInfo.ts';
-import { parseHclReport } from '#attest/quote/hcl.ts';
+import { makeKeys } from '#attest/testdata/certificate.ts';
+import { MADE_MS, nitroDocument, nitroRootDigest } from '#attest/testdata/nitro.ts';
+import { makeSnpReport } from '#attest/testdata/snp.ts';
 import {
   anchors,
   MADE_MS as TDX_MS,
@@ -25,8 +30,7 @@ import {
   tdxQuote,
 } from '#attest/testdata/tdx.ts';
 import { ENROLLED } from '#attest/testdata/tdxJudged.ts';
-import { MADE_MS, nitroDocument, nitroRootDigest } from '#attest/testdata/nitro.ts';
-import { makeSnpReport } from '#attest/testdata/snp.ts';
+import { u32le } from '#attest/testdata/uefi.ts';
 import { vectorsIn } from './samples.ts';
 import { claimed, judge, parser, type Target } from './target.ts';
 
@@ -83,7 +87,8 @@ export const GUEST_TARGETS: readonly Target[] = [
     (bytes) => parseQeIdentity(bytes.toString()),
     5,
   ),
-  parser('HCL report', () => vectorsIn('tpm-quote', /hcl-report\.bin$/), parseHclReport, 5),
+  parser('HCL report', hclReports, parseHclReport, 5),
+  judge('HCL report, judged', hclReports, hclClaimed),
   parser('TDX collateral', collaterals, (bytes) => readCollateral([bytes]), 2),
   parser(
     'CBOR',
@@ -94,6 +99,34 @@ export const GUEST_TARGETS: readonly Target[] = [
   parser('Nitro document', nitroDocuments, parseNitro),
   judge('Nitro document, judged', nitroDocuments, nitroClaimed),
 ];
+
+/** One as Azure lays it out around an SNP report of ours (ATTESTATION_REPORT), and the real one. */
+function hclReports(): Buffer[] {
+  const { publicKey } = makeKeys('RSA');
+  const jwk = { kid: 'HCLAkPub', key_ops: ['sign'], ...publicKey.export({ format: 'jwk' }) };
+  const runtime = Buffer.from(JSON.stringify({ keys: [jwk] }));
+  const reportData = Buffer.concat([sha256(runtime), Buffer.alloc(32)]);
+  const { report } = makeSnpReport({ patch: (bytes) => void reportData.copy(bytes, 0x50) });
+  const fields = [runtime.length + 20, 1, 2, 1, runtime.length].map(u32le);
+  const header = Buffer.concat([Buffer.from('HCLA'), Buffer.alloc(28)]);
+  return [
+    Buffer.concat([header, report, ...fields, runtime]),
+    ...vectorsIn('tpm-quote', /hcl-report\.bin$/),
+  ];
+}
+
+let hclAuthorities: readonly X509Certificate[] | undefined;
+
+function hclClaimed(bytes: Buffer): string | undefined {
+  hclAuthorities ??= [
+    ...made.certificates,
+    ...vectorsIn('tpm-quote', /vcek\.pem$/).flatMap((each) => readCertificates(each, 'chain')),
+  ];
+  const report = parseHclReport(bytes);
+  const policy = readSnpPolicy(Buffer.from(JSON.stringify({ v: 1, roots: [made.root] })));
+  const evidence = { report, certificates: hclAuthorities, policy, atMs: AT_MS };
+  return claimed(judgeHcl(evidence, report.key).claims);
+}
 
 let authorities: readonly X509Certificate[] | undefined;
 

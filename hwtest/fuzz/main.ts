@@ -1,12 +1,6 @@
-// The program behind `npm run fuzz`: one verb, whose name need not be given.
-import { runCommandLine } from '#agent/cli/commandLine.ts';
+// The program behind `npm run fuzz`.
+import { runOneVerb } from '#agent/cli/commandLine.ts';
 import { processTerminal } from '#agent/cli/terminal.ts';
-import { fuzz } from './fuzz.ts';
+import { fuzz, PROGRAM } from './fuzz.ts';
 
-process.exitCode = await runCommandLine(['fuzz', ...process.argv.slice(2)], processTerminal(), [
-  {
-    name: 'fuzz',
-    summary: 'feed every parser of evidence with what should break it',
-    load: () => Promise.resolve({ call: (use) => use(fuzz) }),
-  },
-]);
+process.exitCode = await runOneVerb(fuzz, process.argv.slice(2), processTerminal(), PROGRAM);

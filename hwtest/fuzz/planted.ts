@@ -2,7 +2,7 @@
 import { malformed } from '#attest/cursor.ts';
 import type { Target } from './target.ts';
 
-const base = { weight: 1, samples: () => [Buffer.from('LENGTH 0001 and more')] };
+const base = { weight: 1, believes: false, samples: () => [Buffer.from('LENGTH 0001 and more')] };
 
 /** Exported under the name that every module of targets has. */
 export const TARGETS: readonly Target[] = [

@@ -8,6 +8,8 @@ export interface FuzzResult {
   readonly seed: number;
   readonly inputs: number;
   readonly seconds: number;
+  /** Of processor time, every thread: less than a core that others use as well. */
+  readonly cpuSeconds: number;
   /** Most resident MiB of the whole process. */
   readonly residentMib: number;
   readonly targets: readonly (Partial<Tally> & { readonly target: string })[];
@@ -23,7 +25,7 @@ export interface FuzzResult {
 /** `results` as the document that `-o json` prints. */
 export const fuzzResult = (
   results: readonly TargetResult[],
-  run: { readonly seed: number; readonly seconds: number; readonly residentMib: number },
+  run: Pick<FuzzResult, 'seed' | 'seconds' | 'cpuSeconds' | 'residentMib'>,
 ): FuzzResult => ({
   kind: 'FuzzResult',
   ...run,
@@ -63,11 +65,11 @@ export function fuzzText(result: FuzzResult): string {
     ({ target, failure, text, input }) =>
       `${target} ${failure}: ${text}\n  input ${input.slice(0, 400)} (${input.length / 2} bytes)`,
   );
-  const { inputs, seconds, residentMib, seed } = result;
+  const { inputs, seconds, cpuSeconds, residentMib, seed } = result;
   return [
     ...aligned([HEAD, ...rows]),
     '',
-    `${count(inputs)} inputs in ${seconds.toFixed(0)} s, at most ${residentMib.toFixed(0)} MiB resident, seed ${seed}`,
+    `${count(inputs)} inputs in ${seconds.toFixed(0)} s (${cpuSeconds.toFixed(0)} s of processor time), at most ${residentMib.toFixed(0)} MiB resident, seed ${seed}`,
     findings.length === 0 ? 'no finding' : `${findings.length} findings:`,
     ...findings,
   ].join('\n');

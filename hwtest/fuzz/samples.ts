@@ -5,6 +5,7 @@ import { fromB64url } from '#agent/base/bytes.ts';
 import { BOOT } from '#attest/testdata/boot.ts';
 import { fixture } from '#attest/testdata/fixture.ts';
 import { UEFI_BOOT } from '#attest/testdata/uefi.ts';
+import { reportFixture } from '#attest/testdata/reportFixture.ts';
 import { noVectors, vectorDirectory } from '#attest/testdata/vectors.ts';
 import { writeEventLog } from '#attest/eventlog/write.ts';
 import { MAX_INPUT_BYTES } from './mutate.ts';
@@ -34,6 +35,7 @@ export const publicAreas = (): Buffer[] => [
   ...vectorsIn('tpm-quote', /(?:tpm2b_public|tpmt_public|ek\.pub(?:\.tpm2b)?)$/),
 ];
 export const ekCertificates = (): Buffer[] => [
+  fromB64url(reportFixture.evidence.ekCertificate),
   fromB64url(ekCertificate),
   ...vectorsIn('tpm-quote', /ek\.cert\.der$/),
   ...vectorsIn('ek', /st_ecdsa_ek\.der$/),

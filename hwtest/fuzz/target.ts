@@ -6,6 +6,8 @@ export interface Target {
   readonly name: string;
   /** Share of all inputs; the slow ones have the smaller. */
   readonly weight: number;
+  /** True for a judge: it believes at least one of its samples. */
+  readonly believes: boolean;
   /** At least one; read when the target is fuzzed. */
   readonly samples: () => readonly Buffer[];
   /**
@@ -24,6 +26,7 @@ export const parser = (
 ): Target => ({
   name,
   weight,
+  believes: false,
   samples,
   feed: (bytes) => {
     parse(bytes);
@@ -37,7 +40,7 @@ export const judge = (
   samples: Target['samples'],
   believed: Target['feed'],
   weight = 1,
-): Target => ({ name, weight, samples, feed: believed });
+): Target => ({ name, weight, believes: true, samples, feed: believed });
 
 /** The belief of a judge that gives out claims: none when there are none. */
 export const claimed = (claims: Readonly<Record<string, unknown>>): string | undefined =>

@@ -8,7 +8,7 @@ import { readBundle, makeBundle } from '#attest/roots/bundle.ts';
 import { verifyQuote, type QuoteQuestion } from '#attest/quote.ts';
 import { makeCertificate, makeKeys, makeRevocationList } from '#attest/testdata/certificate.ts';
 import { fixture, goodRequest } from '#attest/testdata/fixture.ts';
-import { reportRoots } from '#attest/testdata/reportFixture.ts';
+import { goodQuestion, reportRoots } from '#attest/testdata/reportFixture.ts';
 import { parseAttest } from '#attest/tpm/attest.ts';
 import { parsePublic } from '#attest/tpm/public.ts';
 import { parseSignature } from '#attest/tpm/signature.ts';
@@ -117,7 +117,7 @@ export const TPM_TARGETS: readonly Target[] = [
   parser('certificate extensions', ekCertificates, extensionsOf),
   parser('EK certificate', ekCertificates, parseEkCertificate, 5),
   judge('EK certificate, judged', ekCertificates, (bytes) =>
-    claimed(judgeEk(parseEkCertificate(bytes), authorities, AT_MS).claims),
+    claimed(judgeEk(parseEkCertificate(bytes), authorities, goodQuestion.nowMs).claims),
   ),
   parser('revocation list', revocationLists, parseCrl),
   parser('roots bundle', rootsBundles, readBundle, 2),

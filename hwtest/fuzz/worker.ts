@@ -12,7 +12,7 @@ import { Random } from './random.ts';
 import { isRefusal, type Target } from './target.ts';
 
 /** Inputs between two looks at coverage. */
-const BATCH = 64;
+const BATCH = 256;
 /** Slower than this, an input is fed again before its time counts: the machine has other work. */
 const SLOW_MS = 50;
 const MAX_KEPT = 1024;
@@ -123,7 +123,8 @@ function again(target: Target, input: Buffer, tookMs: number): number {
 /** Feeds a batch that reached new code again, one by one, to see which of it did. */
 function keep(target: Target, batch: readonly Buffer[], corpus: Buffer[], random: Random): void {
   const news = coverage.news();
-  for (const input of news.size === 0 ? [] : batch) {
+  for (const input of batch) {
+    if (news.size === 0) return;
     feed(target, input, new Set());
     if (!coverage.explains(news) || input.length > MAX_INPUT_BYTES) continue;
     if (corpus.length < MAX_KEPT) corpus.push(input);

@@ -44,7 +44,8 @@ if (verb === 'wait') {
 } else if (verb === 'die') {
   process.kill(process.pid, 'SIGKILL');
 } else {
-  console.log(JSON.stringify({ verb, args, parent: process.env.TIDELOCK_PARENT_PID }));
+  const cwd = process.cwd();
+  console.log(JSON.stringify({ verb, args, cwd, parent: process.env.TIDELOCK_PARENT_PID }));
   process.exitCode = 7;
 }
 `;
@@ -134,6 +135,16 @@ describe('setup.js', () => {
     const child = start(['tidelock', 'status']);
     const { parent } = JSON.parse(await text(child.stdout)) as { parent: string };
     expect(parent).toBe(String(child.pid));
+  });
+
+  it('setup.js runs the target where npm run tidelock was called, and where it is itself otherwise', () => {
+    setup(['tidelock', 'status']);
+    const cwdUnder = (script: string): unknown => {
+      const npm = { npm_lifecycle_event: script, INIT_CWD: join(checkout, 'agent') };
+      return (JSON.parse(setup(['tidelock', 'status'], npm).stdout) as { cwd: unknown }).cwd;
+    };
+    expect(cwdUnder('tidelock')).toBe(join(checkout, 'agent'));
+    expect(cwdUnder('test')).toBe(process.cwd());
   });
 
   it('setup.js installs again when the lock file has changed', () => {

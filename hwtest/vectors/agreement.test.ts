@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { noVectors } from '#attest/testdata/vectors.ts';
+import { noVectors, vectorDirectory } from '#attest/testdata/vectors.ts';
 import { agreementOf, agreementText, unknownTo } from './agreement.ts';
 import { differences, members } from './differences.ts';
+import { negativeDifferences } from './negatives.ts';
 import { readTruths } from './truth.ts';
 
 describe('differences()', () => {
@@ -32,6 +33,15 @@ describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {
     expect(rows.every(({ files }) => files > 0)).toBe(true);
     const disagreements = rows.flatMap((row) => row.disagreements);
     expect(disagreements.filter(({ fault }) => fault === undefined)).toEqual([]);
+  });
+
+  it('negativeDifferences() names a change that still verifies, and one that it cannot make', async () => {
+    const unrelated = ['eventlog', vectorDirectory('eventlog/gotpm/rhel8-uefi.bin')];
+    const stated = ['report[42]+=1 -> sig fail', 'moon[1] -> fail'];
+    expect(await negativeDifferences(stated, unrelated)).toEqual([
+      'it still verifies: report[42]+=1 -> sig fail',
+      'nobody knows how to alter it: moon[1] -> fail',
+    ]);
   });
 
   it('docs/evidence.md has the figures of every folder', async () => {

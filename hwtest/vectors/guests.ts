@@ -8,6 +8,7 @@ import { EXIT } from '#agent/base/codes.ts';
 import { hasVector } from '#attest/testdata/vectors.ts';
 import { at, callEvidence, resultOf } from './call.ts';
 import { differences, member, members, type Differences } from './differences.ts';
+import { negativeDifferences } from './negatives.ts';
 import type { Truth } from './truth.ts';
 
 const SNP_AT = '2025-01-01';
@@ -33,11 +34,13 @@ const SNP_FIELDS = [
 const TCBS = ['current_tcb', 'reported_tcb', 'committed_tcb', 'launch_tcb'];
 
 /** Genuine, and debug refused. */
-export async function snpDifferences({ path, computed }: Truth): Promise<Differences> {
+export async function snpDifferences({ path, stated, computed }: Truth): Promise<Differences> {
   const vek = at(path.replace('.report.bin', '.vek.der'));
   const chain = at('snp/ark_ask_milan_chain.pem');
   const flags = ['--vek', vek, '--chain', chain, '--at', SNP_AT];
-  const { exit, document } = await callEvidence('snp', at(path), ...flags);
+  const argv = ['snp', at(path), ...flags];
+  const { exit, document } = await callEvidence(...argv);
+  const negatives = [stated['negative'] ?? [], stated['negatives'] ?? []].flat().map(String);
   const report = members(computed['report']);
   const debug = member(report['policy_flags'], 'debug') === 1;
   const claims = members(document['claims']);
@@ -45,6 +48,7 @@ export async function snpDifferences({ path, computed }: Truth): Promise<Differe
     ...differences({ exit }, { exit: debug ? EXIT.notVerified : EXIT.ok }),
     ...differences(claims, Object.fromEntries(SNP_FIELDS.map((name) => [name, report[name]]))),
     ...TCBS.flatMap((name) => differences(tcbOf(claims[name]), members(report[name]))),
+    ...(await negativeDifferences(negatives, argv)),
   ];
 }
 

@@ -7,6 +7,7 @@ import { hasVector, vectorText } from '#attest/testdata/vectors.ts';
 import { parsePublic } from '#attest/tpm/public.ts';
 import { at, callEvidence, resultOf } from './call.ts';
 import { differences, member, members, type Differences } from './differences.ts';
+import { negativeDifferences } from './negatives.ts';
 import type { Truth } from './truth.ts';
 
 /** While every certificate among the samples is valid. */
@@ -20,7 +21,9 @@ export async function quoteDifferences({
   computed,
 }: Truth): Promise<Differences> {
   const folder = path.slice(0, path.lastIndexOf('/'));
-  const { exit, document } = await callEvidence('quote', ...quoteFlags(folder, computed, stated));
+  const argv = ['quote', ...quoteFlags(folder, computed, stated)];
+  const { exit, document } = await callEvidence(...argv);
+  const negatives = [stated['upstream_negatives'] ?? []].flat().map(String);
   const fresh = computed['nonce_matches'] === true && vectorText(`${folder}/nonce.hex`) !== '';
   const good = computed['sig_valid'] === true && fresh && !negative;
   const { trailing: _, ...fields } = members(computed['attest']);
@@ -40,6 +43,7 @@ export async function quoteDifferences({
     ...(computed['sig_valid'] === true
       ? differences(members(document['attest']), fields)
       : differences(document, { attest: null })),
+    ...(await negativeDifferences(negatives, argv)),
   ];
 }
 

@@ -1,7 +1,7 @@
-// The program behind `npm run vectors`: one verb, whose name need not be given.
+// The program behind `npm run vectors`.
 import { EXIT } from '#agent/base/codes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
-import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { runOneVerb } from '#agent/cli/commandLine.ts';
 import { printResult } from '#agent/cli/output.ts';
 import { processTerminal } from '#agent/cli/terminal.ts';
 import { defineVerb } from '#agent/cli/verb.ts';
@@ -10,7 +10,7 @@ import { agreementOf, agreementText } from './agreement.ts';
 import { readTruths } from './truth.ts';
 
 const vectors = defineVerb({
-  name: 'vectors',
+  name: '',
   flags: {},
   about:
     'Runs every shared attestation vector through the verbs of the product and compares with what is true of it. Ends with 3 when there is a disagreement that no fault in the data explains.',
@@ -32,10 +32,5 @@ const vectors = defineVerb({
   },
 });
 
-process.exitCode = await runCommandLine(['vectors', ...process.argv.slice(2)], processTerminal(), [
-  {
-    name: 'vectors',
-    summary: 'hold every shared attestation vector against its truth',
-    load: () => Promise.resolve({ call: (use) => use(vectors) }),
-  },
-]);
+const argv = process.argv.slice(2);
+process.exitCode = await runOneVerb(vectors, argv, processTerminal(), 'npm run vectors --');

@@ -7,7 +7,7 @@ import { generateSigningKey } from '#agent/base/asymmetric.ts';
 import { runCommandLine } from '#agent/cli/commandLine.ts';
 import { writeOwner } from '#agent/owner.ts';
 import { reportText } from '#attest/report.ts';
-import { signedReport } from '#attest/testdata/reportFixture.ts';
+import { reportFixture, signedReport } from '#attest/testdata/reportFixture.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -46,6 +46,8 @@ describe('tidelock evidence ear', () => {
       'result.jwt',
       '--key',
       'auditor.pub',
+      '--at',
+      new Date(reportFixture.madeAtMs + 2000).toISOString(),
       '-o',
       'json',
     );
@@ -84,7 +86,9 @@ describe('tidelock evidence ear', () => {
     await verifyTo(...SIGNED);
     const { exit, err } = await tidelock('evidence', 'ear', 'result.jwt', '--key', 'auditor.key');
     expect(exit).toBe(4);
-    expect(err).toContain('OWNER_KEY_INVALID');
+    expect(err).toMatch(
+      /^error OWNER_KEY_INVALID: .*: this is the private key.*; give owner\.pub\n/,
+    );
     const seeds = JSON.parse(await readFile(join(dir, 'auditor.key'), 'utf8')) as Readonly<
       Record<'ed25519' | 'mldsa65', string>
     >;

@@ -11,7 +11,7 @@ import {
   parseVerificationKeys,
   type VerificationKey,
 } from '#attest/verificationKey.ts';
-import { readInput } from './input.ts';
+import { parseInput } from './input.ts';
 import { printJudged } from './judged.ts';
 import { readMoment } from './moment.ts';
 
@@ -35,24 +35,25 @@ export const evidenceEar = defineVerb({
     },
   },
   about:
-    'Checks an attestation result (EAR) that a verifier such as Veraison, Trustee or tidelock verify --ear signed as a JSON Web Token: the signature by an algorithm that fits the key, the dates, and for each attester its status and its trustworthiness vector. The verdict is the worst status in it. A claims set without a signature is read, but never good.',
+    'Checks an attestation result (EAR) that a verifier such as Veraison, Trustee or tidelock verify --ear signed as a JSON Web Token: the signature by an algorithm that fits the key, the dates, and for each attester its status and its trustworthiness vector. The verdict is the worst status in it. A claims set without a signature is read, but never good. A file named - is standard input.',
   example:
     'tidelock evidence ear result.jwt --key verifier.pem\ntidelock evidence ear node-a.jwt --key owner/owner.pub -o json',
   run: async (invocation) => {
     const { flags, operands, terminal } = invocation;
-    const { cwd } = terminal;
     const terms = { keys: await keysIn(terminal, flags.key), atMs: readMoment(flags.at, VERB) };
-    const from = { cwd, path: operands[0] ?? '', what: 'attestation result' };
-    return printJudged(invocation, 'Ear', judgeEar(await readInput(from, MAX_EAR_BYTES), terms));
+    const from = { ...terminal, path: operands[0] ?? '', what: 'attestation result' };
+    const judged = await parseInput(from, MAX_EAR_BYTES, (bytes) => judgeEar(bytes, terms));
+    return printJudged(invocation, 'Ear', judged);
   },
 });
 
 /** `owner.pub`; and `owner.key`, whose reader says that it is the wrong half. */
 const OWNER_FILE = /"kind"\s*:\s*"Owner(?:Public)?Key"/;
 
-async function keysIn({ cwd }: Terminal, path: string): Promise<VerificationKey[]> {
-  const bytes = await readInput({ cwd, path, what: 'verification key' }, MAX_KEY_BYTES);
-  return OWNER_FILE.test(bytes.toString('latin1'))
-    ? keysOfSigner(await readOwnerPublic(resolve(cwd, path)))
-    : parseVerificationKeys(bytes);
+async function keysIn(terminal: Terminal, path: string): Promise<VerificationKey[]> {
+  const from = { ...terminal, path, what: 'verification key' };
+  const keys = await parseInput(from, MAX_KEY_BYTES, (bytes) =>
+    OWNER_FILE.test(bytes.toString('latin1')) ? undefined : parseVerificationKeys(bytes),
+  );
+  return keys ?? keysOfSigner(await readOwnerPublic(resolve(terminal.cwd, path)));
 }

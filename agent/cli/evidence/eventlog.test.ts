@@ -63,6 +63,15 @@ it('evidence eventlog --events lists them in place of their number', async () =>
   expect(events[2]).toMatchObject({ index: 2, pcr: 7, dataCovered: true });
   const text = await evidence('eventlog', 'log', '--events');
   expect(text.out).toContain('boot loader \\EFI\\debian\\shimx64.efi');
+  const [heads = '', first = ''] = text.out.split('\nevents\n')[1]?.split('\n') ?? [];
+  expect(heads.trim().split(/ {2,}/)).toEqual(['no.', 'PCR', 'covered', 'type', 'what it says']);
+  for (const [head, value] of [
+    ['covered', 'none'],
+    ['type', 'EV_'],
+    ['what', 'log header'],
+  ] as const) {
+    expect(first.indexOf(value)).toBe(heads.indexOf(head));
+  }
 });
 
 it('evidence eventlog ends with 3 for an edited log and says where', async () => {

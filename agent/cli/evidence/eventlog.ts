@@ -5,7 +5,7 @@ import { printResult } from '#agent/cli/output.ts';
 import { defineVerb } from '#agent/cli/verb.ts';
 import { eventDocuments, logDocument, readLog } from '#attest/eventlog/document.ts';
 import { isGood } from '#attest/finding.ts';
-import { readInput } from './input.ts';
+import { parseInput } from './input.ts';
 import { eventsText, logText } from './logText.ts';
 
 /** Linux gives out at most 1 MiB; real logs have 10 to 100 KiB. */
@@ -17,14 +17,14 @@ export const evidenceEventlog = defineVerb({
   operands: { form: '<file>', min: 1, max: 1 },
   flags: { events: { type: 'boolean', help: 'list every event' } },
   about:
-    'Reads a firmware event log, crypto-agile or legacy, replays every bank and says what it measured: Secure Boot, boot loaders, kernel command line. Data that its digest does not cover is never used. Ends with 0, with 3 when the log was edited, with 4 when it is no event log.',
+    'Reads a firmware event log, crypto-agile or legacy, replays every bank and says what it measured: Secure Boot, boot loaders, kernel command line. Data that its digest does not cover is never used. Ends with 0, with 3 when the log was edited, with 4 when it is no event log. A file named - is standard input.',
   example:
     'tidelock evidence eventlog /sys/kernel/security/tpm0/binary_bios_measurements\ntidelock evidence eventlog node-a.log --events -o json',
   run: async (invocation) => {
     const { flags, operands, terminal } = invocation;
     const path = operands[0] ?? '';
-    const bytes = await readInput({ cwd: terminal.cwd, path, what: 'event log' }, MAX_LOG_BYTES);
-    const read = readLog(bytes);
+    const from = { ...terminal, path, what: 'event log' };
+    const read = await parseInput(from, MAX_LOG_BYTES, (bytes) => readLog(bytes));
     const document = logDocument(read);
     const events = flags.events ? eventDocuments(read) : [];
     const registers = Object.entries(document.pcrs).flatMap(([bank, pcrs]) =>
@@ -36,7 +36,9 @@ export const evidenceEventlog = defineVerb({
       invocation,
       'EventLog',
       flags.events ? { ...document, events } : document,
-      `${logText(document, registers)}\n${eventsText(events)}`,
+      [logText(document, registers), ...(flags.events ? [eventsText(events, 'PCR')] : [])].join(
+        '\n',
+      ),
     );
     return isGood(document.findings) ? EXIT.ok : EXIT.notVerified;
   },

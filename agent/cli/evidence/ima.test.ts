@@ -107,6 +107,7 @@ describe('tidelock evidence ima', () => {
       );
       expect(exit).toBe(0);
       expect(out).not.toContain('BOOT_AGGREGATE');
+      expect(out).toMatch(/^boot {12}that of the event log: .* its PCR 0-[79]$/m);
     },
   );
 });

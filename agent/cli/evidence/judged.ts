@@ -6,6 +6,7 @@ import { trustVector } from '#attest/trustVector.ts';
 import { printResult } from '#agent/cli/output.ts';
 import type { OutputForm } from '#agent/cli/verb.ts';
 import type { Terminal } from '#agent/cli/terminal.ts';
+import { claimLines } from './claimText.ts';
 
 export interface Judged {
   readonly checks: readonly Check[];
@@ -58,9 +59,7 @@ function judgedText(
   const lines = checks.map(
     ({ name, result, text }) => `${result.padEnd(7)}  ${name.padEnd(width)}  ${text}`,
   );
-  const named = Object.entries(claims).map(
-    ([name, value]) => `  ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
+  const named = claimLines(claims);
   const claimed = named.length > 0 ? ['', 'claims', ...named] : [];
   return [`verdict  ${verdict}`, '', ...lines, ...claimed].join('\n');
 }

@@ -1,6 +1,9 @@
 // An event log as text: what the verbs `evidence eventlog` and `evidence ccel` print without `-o json`.
 import type { EventDocument, LogDocument } from '#attest/eventlog/document.ts';
 
+/** EV_EFI_BOOT_SERVICES_APPLICATION has it. */
+const TYPE_WIDTH = 32;
+
 /** Summary, registers, boot and findings; `registers` are the lines that say what the log accounts for. */
 export function logText(document: LogDocument, registers: readonly string[]): string {
   const { format, algorithms, events, secureBoot, boot, findings } = document;
@@ -25,15 +28,25 @@ export function logText(document: LogDocument, registers: readonly string[]): st
   ].join('\n');
 }
 
-/** One line an event. */
-export const eventsText = (events: readonly EventDocument[]): string =>
-  section(
-    'events',
-    events.map(
-      ({ index, pcr, type, text, covered }) =>
-        `  ${String(index).padStart(4)}  ${String(pcr).padStart(3)}  ${covered.padEnd(9)}  ${type}  ${text}`,
+/** One line an event under the heads of its columns; `register` is what the log calls its registers. */
+export const eventsText = (events: readonly EventDocument[], register: string): string =>
+  section('events', [
+    eventLine(['no.', register, 'covered', 'type', 'what it says']),
+    ...events.map(({ index, pcr, type, text, covered }) =>
+      eventLine([String(index), String(pcr), covered, type, text]),
     ),
-  ).join('\n');
+  ]).join('\n');
+
+type EventLine = readonly [
+  index: string,
+  register: string,
+  covered: string,
+  type: string,
+  text: string,
+];
+
+const eventLine = ([index, register, covered, type, text]: EventLine): string =>
+  `  ${index.padStart(4)}  ${register.padStart(5)}  ${covered.padEnd(9)}  ${type.padEnd(TYPE_WIDTH)}  ${text}`;
 
 const indent = (line: string): string => `  ${line}`;
 

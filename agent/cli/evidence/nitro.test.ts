@@ -39,12 +39,13 @@ const GOOD = [
 ];
 
 it('evidence nitro prints verdict, vector, checks and claims', async () => {
-  const { exit, out } = await evidence(...GOOD, '--policy', 'policy.json', '-o', 'json');
+  const asked = ['--policy', 'policy.json', '--nonce', `0x${hex(Buffer.from('nonce'))}`];
+  const { exit, out } = await evidence(...GOOD, ...asked, '-o', 'json');
   expect(exit).toBe(0);
   expect(JSON.parse(out)).toMatchObject({
     kind: 'Nitro',
     verdict: 'affirming',
-    vector: { hardware: 2, executables: 2 },
+    vector: { hardware: 2, executables: 3 },
     claims: { module_id: 'i-0.enc0' },
   });
 });

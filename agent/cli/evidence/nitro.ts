@@ -7,7 +7,7 @@ import { MAX_NITRO_BYTES } from '#attest/nitro/document.ts';
 import { judgeNitro } from '#attest/nitro/judge.ts';
 import { readNitroPolicy, type NitroPolicy } from '#attest/nitro/policy.ts';
 import { hexFlag } from './hexFlag.ts';
-import { readInput } from './input.ts';
+import { parseInput } from './input.ts';
 import { printJudged } from './judged.ts';
 import { readMoment } from './moment.ts';
 
@@ -34,7 +34,7 @@ export const evidenceNitro = defineVerb({
     },
   },
   about:
-    'Checks the attestation document of an AWS Nitro enclave, or of the NitroTPM of an instance: signature, certificate chain up to the pinned AWS root, dates, debug mode, and the registers and the nonce that are asked for. Its certificate lives for three hours: judge an archived document as of its own time with --at.',
+    'Checks the attestation document of an AWS Nitro enclave, or of the NitroTPM of an instance: signature, certificate chain up to the pinned AWS root, dates, debug mode, and the registers and the nonce that are asked for. Its certificate lives for three hours: judge an archived document as of its own time with --at. Without a policy or without a nonce the verdict is a warning at best. A file named - is standard input.',
   example:
     'tidelock evidence nitro document.cbor --nonce 8f3a92c1\ntidelock evidence nitro archived.cbor --at 2024-09-07T14:37:40Z --policy nitro-policy.json -o json',
   run: async (invocation) => {
@@ -45,19 +45,16 @@ export const evidenceNitro = defineVerb({
       nonce: flags.nonce === undefined ? undefined : hexFlag(VERB, 'nonce', flags.nonce),
       policy: await policyIn(terminal, flags.policy),
     };
-    const from = { cwd: terminal.cwd, path: operands[0] ?? '', what: 'Nitro attestation document' };
-    return printJudged(
-      invocation,
-      'Nitro',
-      judgeNitro(await readInput(from, MAX_NITRO_BYTES), terms),
-    );
+    const from = { ...terminal, path: operands[0] ?? '', what: 'Nitro attestation document' };
+    const judged = await parseInput(from, MAX_NITRO_BYTES, (bytes) => judgeNitro(bytes, terms));
+    return printJudged(invocation, 'Nitro', judged);
   },
 });
 
 async function policyIn(
-  { cwd }: Terminal,
+  terminal: Terminal,
   path: string | undefined,
 ): Promise<NitroPolicy | undefined> {
   if (path === undefined) return undefined;
-  return readNitroPolicy(await readInput({ cwd, path, what: 'Nitro policy' }, MAX_POLICY_BYTES));
+  return parseInput({ ...terminal, path, what: 'Nitro policy' }, MAX_POLICY_BYTES, readNitroPolicy);
 }

@@ -35,6 +35,7 @@ let dir: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tl-quote-'));
   await writeFile(join(dir, 'quote.msg'), message);
+  await writeFile(join(dir, 'quote.tpm2b'), concat(u16(message.length), message));
   await writeFile(join(dir, 'cut.msg'), message.subarray(0, -1));
   await writeFile(join(dir, 'quote.sig'), tpmSignature(ak, message));
   await writeFile(join(dir, 'ak.tpm2b'), concat(u16(ak.area.length), ak.area));
@@ -74,14 +75,14 @@ const QUOTE = ['--message', 'quote.msg', '--signature', 'quote.sig', '--pcrs', '
 const NONCE = ['--nonce', hex(madeNonce)];
 
 describe('tidelock evidence quote', () => {
-  it('affirms a quote by the enrolled key, and says every field of it', async () => {
+  it('says every field of a quote by the enrolled key', async () => {
     const pinned = ['--ak', 'ak.tpm2b', '--ak-name', akName];
     const { exit, out } = await evidenceQuote(...QUOTE, ...NONCE, ...pinned, '-o', 'json');
     expect(exit).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
       kind: 'QuoteEvidence',
-      verdict: 'affirming',
-      vector: { 'instance-identity': 2 },
+      verdict: 'warning',
+      vector: { 'instance-identity': 2, executables: 0 },
       claims: { pcrs: { sha256: { '0': '01'.repeat(32) } } },
       attest: { magic: 'ff544347', type: '8018', extraData: hex(madeNonce) },
     });
@@ -90,8 +91,16 @@ describe('tidelock evidence quote', () => {
   it('skips what a bare key does not say, and vouches for no identity then', async () => {
     const { exit, out } = await evidenceQuote(...QUOTE, ...NONCE, '--ak', 'ak.pem', '-o', 'json');
     const printed = JSON.parse(out) as Printed;
-    expect({ exit, vector: printed.vector }).toEqual({ exit: 0, vector: {} });
+    expect({ exit, verdict: printed.verdict }).toEqual({ exit: 0, verdict: 'warning' });
+    expect(printed.vector).toMatchObject({ 'instance-identity': 32 });
     expect(named(printed, 'skipped')).toEqual(['AK attributes', 'AK name', 'reference values']);
+    const pinned = ['--ak', 'ak.pem', '--ak-name', akName];
+    expect((await evidenceQuote(...QUOTE, ...NONCE, ...pinned)).exit).toBe(0);
+  });
+
+  it('takes a nonce that begins with 0x', async () => {
+    const nonce = ['--nonce', `0x${hex(madeNonce)}`, '--ak', 'ak.tpm2b'];
+    expect((await evidenceQuote(...QUOTE, ...nonce)).exit).toBe(0);
   });
 
   it.each([
@@ -102,6 +111,13 @@ describe('tidelock evidence quote', () => {
     const { exit, out } = await evidenceQuote(...QUOTE, ...nonce, '--ak', 'ak.pem', '-o', 'json');
     expect(exit).toBe(3);
     expect(named(JSON.parse(out) as Printed, 'fail')).toEqual(['nonce']);
+  });
+
+  it('takes a TPM2B_ATTEST for the TPMS_ATTEST in it', async () => {
+    const sized = ['--message', 'quote.tpm2b', '--previous', 'quote.tpm2b', ...QUOTE.slice(2)];
+    const { exit, out } = await evidenceQuote(...sized, ...NONCE, '--ak', 'ak.pem', '-o', 'json');
+    expect(exit).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ attest: { extraData: hex(madeNonce) } });
   });
 
   it('ends with 4 for what is no quote', async () => {
@@ -170,6 +186,7 @@ describe.skipIf(noVectors !== undefined)(`vectors ${noVectors ?? ''}`, () => {
     expect(named(printed, 'fail').includes('nonce')).toBe(truth.sig_valid && !isFresh);
     const { trailing: _, ...attest } = { trailing: 0, ...truth.attest };
     expect(printed.attest).toEqual(truth.sig_valid ? attest : null);
+    expect(printed.verdict).not.toBe('affirming'); // nobody gave values to compare with
   });
 
   it('swtpm-q3_sha1_only is refused for its bank', async () => {

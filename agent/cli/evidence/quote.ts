@@ -4,9 +4,10 @@ import { defineVerb } from '#agent/cli/verb.ts';
 import { MAX_IMA_LIST_BYTES } from '#attest/ima/list.ts';
 import { judgeQuote } from '#attest/quote/judge.ts';
 import { readPcrBanks } from '#attest/quote/pcrs.ts';
+import { parseAttest, unsizedAttest } from '#attest/tpm/attest.ts';
 import { BANK_FLAG, bankFlag } from './bankFlag.ts';
 import { hexFlag } from './hexFlag.ts';
-import { readInput } from './input.ts';
+import { parseInput, readInput, type Input } from './input.ts';
 import { printJudged } from './judged.ts';
 import { readMoment } from './moment.ts';
 import { KEY_FLAGS, readQuoteKey } from './quoteKey.ts';
@@ -21,7 +22,7 @@ const MAX_LOG_BYTES = 2 << 20;
 export const evidenceQuote = defineVerb({
   name: VERB,
   flags: {
-    message: { type: 'string', value: 'FILE', required: true, help: 'TPMS_ATTEST' },
+    message: { type: 'string', value: 'FILE', required: true, help: 'TPMS_ATTEST or TPM2B_ATTEST' },
     signature: {
       type: 'string',
       value: 'FILE',
@@ -62,7 +63,7 @@ export const evidenceQuote = defineVerb({
     ...KEY_FLAGS,
   },
   about:
-    'Checks a TPM quote: signature and key, that it is a quote of the right bank and registers, that it answers the nonce, and that the register values are those of the TPM; then replays the event log and the IMA list against them. An empty nonce is never fresh. With --reference the boot is held against an owner’s reference policy; without, the values are compared with nothing.',
+    'Checks a TPM quote: signature and key, that it is a quote of the right bank and registers, that it answers the nonce, and that the register values are those of the TPM; then replays the event log and the IMA list against them. An empty nonce is never fresh. With --reference the boot is held against an owner’s reference policy; without, the values are compared with nothing, and the verdict is a warning at best. A file named - is standard input.',
   example:
     'tidelock evidence quote --message quote.msg --signature quote.sig --ak ak.tpm2b_public --nonce "$(cat nonce.hex)" --pcrs pcrs.json\ntidelock evidence quote --message quote.msg --signature quote.sig --ak ak.pem --nonce "$(cat nonce.hex)" --pcrs pcrs.json --eventlog binary_bios_measurements --ima ascii_runtime_measurements -o json',
   run: async (invocation) => {
@@ -72,19 +73,22 @@ export const evidenceQuote = defineVerb({
     const nonce = flags.nonce ? hexFlag(VERB, 'nonce', flags.nonce) : Buffer.alloc(0);
     const name = flags['ak-name'];
     const akName = name === undefined ? undefined : hexFlag(VERB, 'ak-name', name);
+    const from = (path: string, what: string): Input => ({ ...terminal, path, what });
     const read = (path: string, what: string, maxBytes: number): Promise<Buffer> =>
-      readInput({ cwd, path, what }, maxBytes);
+      readInput(from(path, what), maxBytes);
     const { previous, eventlog, ima, reference } = flags;
     const { attest, ...judged } = judgeQuote({
-      message: await read(flags.message, 'quote message', MAX_TPM_BYTES),
-      signature: await read(flags.signature, 'quote signature', MAX_TPM_BYTES),
       ...(await readQuoteKey(VERB, invocation)),
+      message: await parseInput(from(flags.message, 'quote message'), MAX_TPM_BYTES, attestFile),
+      signature: await read(flags.signature, 'quote signature', MAX_TPM_BYTES),
       akName,
       nonce,
       previous:
-        previous === undefined ? undefined : await read(previous, 'earlier quote', MAX_TPM_BYTES),
+        previous === undefined
+          ? undefined
+          : await parseInput(from(previous, 'earlier quote'), MAX_TPM_BYTES, attestFile),
       bank,
-      pcrs: readPcrBanks(await read(flags.pcrs, 'PCR values', MAX_PCRS_BYTES)),
+      pcrs: await parseInput(from(flags.pcrs, 'PCR values'), MAX_PCRS_BYTES, readPcrBanks),
       eventLog:
         eventlog === undefined ? undefined : await read(eventlog, 'event log', MAX_LOG_BYTES),
       imaList: ima === undefined ? undefined : await read(ima, 'IMA list', MAX_IMA_LIST_BYTES),
@@ -99,3 +103,10 @@ export const evidenceQuote = defineVerb({
     return printJudged(invocation, 'QuoteEvidence', judged, { attest });
   },
 });
+
+/** Two files may be a TPMS_ATTEST: each is read by itself too, which tells the one that is malformed. */
+function attestFile(bytes: Buffer): Buffer {
+  const attest = unsizedAttest(bytes);
+  parseAttest(attest);
+  return attest;
+}

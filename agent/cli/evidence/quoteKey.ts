@@ -13,7 +13,7 @@ import type { HclEvidence } from '#attest/quote/hclCheck.ts';
 import { readAttestationKey, type AttestationKey } from '#attest/quote/key.ts';
 import { readCertificates } from '#attest/snp/certificates.ts';
 import { readSnpPolicy } from '#attest/snp/policy.ts';
-import { readInput } from './input.ts';
+import { parseInput, type Input } from './input.ts';
 import { readMoment } from './moment.ts';
 
 const MAX_KEY_BYTES = 64 << 10;
@@ -67,7 +67,7 @@ export interface QuoteKey {
 
 interface Given {
   readonly flags: FlagValues<typeof KEY_FLAGS>;
-  readonly terminal: Pick<Terminal, 'cwd'>;
+  readonly terminal: Terminal;
 }
 
 /** Errors: USAGE, naming `verb`, FILE_UNREADABLE, EVIDENCE_MALFORMED, POLICY_INVALID. */
@@ -75,11 +75,12 @@ export async function readQuoteKey(verb: string, given: Given): Promise<QuoteKey
   const { ak } = given.flags;
   const certificate = await certificateOf(verb, given);
   const hcl = await hclOf(verb, given);
-  const bytes =
+  const vouchedFor =
+    certificate === undefined ? hcl?.report.key : readAttestationKey(certificate.certificate.der);
+  const key =
     ak === undefined
-      ? certificate?.certificate.der
-      : await read(given, ak, 'attestation key', MAX_KEY_BYTES);
-  const key = bytes === undefined ? hcl?.report.key : readAttestationKey(bytes);
+      ? vouchedFor
+      : await parseInput(from(given, ak, 'attestation key'), MAX_KEY_BYTES, readAttestationKey);
   if (key !== undefined) return { key, certificate, hcl };
   throw usage(verb, '--ak FILE is missing, and neither --ak-cert nor --hcl stands for it');
 }
@@ -88,34 +89,31 @@ async function certificateOf(verb: string, given: Given): Promise<AkCertificate 
   const { 'ak-cert': path, roots, at } = given.flags;
   if (path === undefined) return undefined;
   if (roots === undefined) throw usage(verb, '--ak-cert needs --roots');
-  const bytes = await read(given, path, 'AK certificate', MAX_KEY_BYTES);
+  const file = from(given, path, 'AK certificate');
+  const certificate = await parseInput(file, MAX_KEY_BYTES, parseEkCertificate);
   const { certificates } = await readAuthorities(resolve(given.terminal.cwd, roots));
-  return {
-    certificate: parseEkCertificate(bytes),
-    authorities: certificates,
-    atMs: readMoment(at, verb),
-  };
+  return { certificate, authorities: certificates, atMs: readMoment(at, verb) };
 }
 
 async function hclOf(verb: string, given: Given): Promise<HclEvidence | undefined> {
   const { hcl, vek, 'snp-policy': path, at } = given.flags;
   if (hcl === undefined) return undefined;
-  const report = parseHclReport(await read(given, hcl, 'HCL report', MAX_HCL_BYTES));
+  const report = await parseInput(from(given, hcl, 'HCL report'), MAX_HCL_BYTES, parseHclReport);
   const certificates: X509Certificate[] = [];
   for (const file of vek) {
     const what = 'certificates';
-    certificates.push(...readCertificates(await read(given, file, what, MAX_KEY_BYTES), what));
+    const read = (bytes: Buffer) => readCertificates(bytes, what);
+    certificates.push(...(await parseInput(from(given, file, what), MAX_KEY_BYTES, read)));
   }
   const policy =
     path === undefined
       ? undefined
-      : readSnpPolicy(await read(given, path, 'SNP policy', MAX_POLICY_BYTES));
+      : await parseInput(from(given, path, 'SNP policy'), MAX_POLICY_BYTES, readSnpPolicy);
   return { report, certificates, policy, atMs: readMoment(at, verb) };
 }
 
-const read = (
-  { terminal: { cwd } }: Given,
-  path: string,
-  what: string,
-  maxBytes: number,
-): Promise<Buffer> => readInput({ cwd, path, what }, maxBytes);
+const from = ({ terminal }: Given, path: string, what: string): Input => ({
+  ...terminal,
+  path,
+  what,
+});

@@ -3,7 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { generateSigningKey } from '#agent/base/asymmetric.ts';
 import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { writeOwner } from '#agent/owner.ts';
 import { noVectors, vectorDirectory } from '#attest/testdata/vectors.ts';
 import { makeSnpReport } from '#attest/testdata/snp.ts';
 
@@ -88,6 +90,15 @@ describe('tidelock evidence snp', () => {
     expect(await evidenceSnp('report.bin', '--policy', 'bad.json')).toMatchObject({
       exit: 2,
       error: { code: 'POLICY_INVALID', message: expect.stringContaining('measurment') },
+    });
+  });
+
+  it('takes no policy that nobody signed where an owner is named', async () => {
+    await writeOwner(join(dir, 'owner.key'), join(dir, 'owner.pub'), generateSigningKey());
+    const argv = ['report.bin', '--vek', 'all.pem', '--policy', 'policy.json', ...AT];
+    expect(await evidenceSnp(...argv, '--owner', 'owner.pub')).toMatchObject({
+      exit: 3,
+      error: { code: 'SIGNATURE_INVALID' },
     });
   });
 

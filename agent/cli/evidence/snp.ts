@@ -11,7 +11,7 @@ import { readCertificates } from '#attest/snp/certificates.ts';
 import { readSnpPolicy } from '#attest/snp/policy.ts';
 import { verifySnpReport } from '#attest/snp/verify.ts';
 import { parseCrl, type RevocationList } from '#attest/x509/crl.ts';
-import { readInput } from './input.ts';
+import { parseInput } from './input.ts';
 import { printJudged } from './judged.ts';
 import { readMoment } from './moment.ts';
 
@@ -61,13 +61,12 @@ export const evidenceSnp = defineVerb({
     },
   },
   about:
-    'Checks an SEV-SNP attestation report, versions 2 to 5, alone or with the certificate table of an extended report: form, signature, chain up to AMD’s own root, chip and TCB of the key, debug mode, and what the policy asks for. Without a policy the verdict is warning at best: nothing says what the guest should be.',
+    'Checks an SEV-SNP attestation report, versions 2 to 5, alone or with the certificate table of an extended report: form, signature, chain up to AMD’s own root, chip and TCB of the key, debug mode, and what the policy asks for. Without a policy the verdict is warning at best: nothing says what the guest should be. A file named - is standard input.',
   example:
     'tidelock evidence snp report.bin --vek vcek.der --chain cert_chain.pem\ntidelock evidence snp report.bin --vek vcek.der --chain cert_chain.pem --policy snp-policy.json -o json',
   run: async (invocation) => {
     const { flags, operands, terminal } = invocation;
-    const read = (path: string, what: string, maxBytes: number): Promise<Buffer> =>
-      readInput({ cwd: terminal.cwd, path, what }, maxBytes);
+    const from = (path: string, what: string) => ({ ...terminal, path, what });
     const atMs = readMoment(flags.at, VERB);
     const certificates: X509Certificate[] = [];
     const chain = await Promise.all(
@@ -75,28 +74,27 @@ export const evidenceSnp = defineVerb({
     );
     for (const path of [flags.vek ?? [], ...chain].flat()) {
       const what = 'certificates';
-      certificates.push(...readCertificates(await read(path, what, MAX_CHAIN_BYTES), what));
+      const read = (bytes: Buffer) => readCertificates(bytes, what);
+      certificates.push(...(await parseInput(from(path, what), MAX_CHAIN_BYTES, read)));
     }
     const revocationLists: RevocationList[] = [];
     for (const path of flags.crl) {
-      revocationLists.push(parseCrl(await read(path, 'revocation list', MAX_CRL_BYTES)));
+      const list = from(path, 'revocation list');
+      revocationLists.push(await parseInput(list, MAX_CRL_BYTES, parseCrl));
     }
+    const owners = await readOwners(terminal.cwd, flags.owner);
     const policy =
       flags.policy === undefined
         ? undefined
-        : readSnpPolicy(
-            guestPolicy(
-              await read(flags.policy, 'SNP policy', MAX_POLICY_BYTES),
-              'snp',
-              await readOwners(terminal.cwd, flags.owner),
-            ),
+        : await parseInput(from(flags.policy, 'SNP policy'), MAX_POLICY_BYTES, (bytes) =>
+            readSnpPolicy(guestPolicy(bytes, 'snp', owners)),
           );
-    const report = await read(operands[0] ?? '', 'SNP report', MAX_REPORT_BYTES);
-    return printJudged(
-      invocation,
-      'SnpEvidence',
-      verifySnpReport({ report, certificates, revocationLists, policy, atMs }),
+    const judged = await parseInput(
+      from(operands[0] ?? '', 'SNP report'),
+      MAX_REPORT_BYTES,
+      (report) => verifySnpReport({ report, certificates, revocationLists, policy, atMs }),
     );
+    return printJudged(invocation, 'SnpEvidence', judged);
   },
 });
 

@@ -3,7 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generateSigningKey } from '#agent/base/asymmetric.ts';
 import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { writeOwner } from '#agent/owner.ts';
 import { tdxCollateral, tdxQuote } from '#attest/testdata/tdx.ts';
 import { noVectors, vectorDirectory } from '#attest/testdata/vectors.ts';
 
@@ -53,6 +55,15 @@ it('evidence tdx ends with 2 for a policy, a time or a file that is none', async
   expect(err).toContain('mr_tdd');
   expect(await evidence('quote.dat', '--at', 'soon')).toMatchObject({ exit: 2 });
   expect(await evidence('missing.dat')).toMatchObject({ exit: 2 });
+});
+
+it('evidence tdx takes no policy that nobody signed where an owner is named', async () => {
+  await writeOwner(join(dir, 'owner.key'), join(dir, 'owner.pub'), generateSigningKey());
+  await writeFile(join(dir, 'plain.json'), JSON.stringify({ v: 1, allow_debug: true }));
+  const named = ['--policy', 'plain.json', '--owner', 'owner.pub'];
+  const { exit, err } = await evidence('quote.dat', ...named);
+  expect(exit).toBe(3);
+  expect(err).toContain('SIGNATURE_INVALID');
 });
 
 describe.skipIf(noVectors !== undefined)(

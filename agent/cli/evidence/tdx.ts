@@ -1,6 +1,5 @@
 // `tidelock evidence tdx`: judges a quote of an Intel TDX trust domain, offline. It reads files and
 // prints; attest/tdx/ judges.
-import type { Terminal } from '#agent/cli/terminal.ts';
 import { readOwners } from '#agent/cli/policyFiles.ts';
 import { defineVerb } from '#agent/cli/verb.ts';
 import { guestPolicy } from '#attest/policy/guest.ts';
@@ -9,7 +8,7 @@ import { MAX_COLLATERAL_BYTES, readCollateral, type Collateral } from '#attest/t
 import { judgeTdx } from '#attest/tdx/judge.ts';
 import { MAX_POLICY_BYTES, readTdxPolicy } from '#attest/tdx/policy.ts';
 import { MAX_QUOTE_BYTES } from '#attest/tdx/quote.ts';
-import { readInput } from './input.ts';
+import { parseInput, type Input } from './input.ts';
 import { printJudged } from './judged.ts';
 import { readMoment } from './moment.ts';
 
@@ -44,47 +43,46 @@ export const evidenceTdx = defineVerb({
     ccel: { type: 'string', value: 'FILE', help: 'event log of the domain, to explain the RTMRs' },
   },
   about:
-    'Checks a quote of an Intel TDX trust domain, version 4 or 5: every signature up to the Intel SGX Root CA, revocation, TCB level, TDX module and quoting enclave by the collateral, debug and attributes, and the measurements that the policy names. Ends with 0 for the verdicts affirming and warning, 3 for contraindicated and none, 4 for what is no quote. Collateral counts for some 30 days: judge an archived quote as of its own time with --at. Without collateral and without a policy the verdict is a warning at best.',
+    'Checks a quote of an Intel TDX trust domain, version 4 or 5: every signature up to the Intel SGX Root CA, revocation, TCB level, TDX module and quoting enclave by the collateral, debug and attributes, and the measurements that the policy names. Ends with 0 for the verdicts affirming and warning, 3 for contraindicated and none, 4 for what is no quote. Collateral counts for some 30 days: judge an archived quote as of its own time with --at. Without collateral and without a policy the verdict is a warning at best. A file named - is standard input.',
   example:
     'tidelock evidence tdx quote.dat --collateral collateral.json --policy tdx-policy.json\ntidelock evidence tdx archived.dat --collateral collateral.json --at 2025-06-20 --ccel ccel.bin -o json',
   run: async (invocation) => {
     const { flags, operands, terminal } = invocation;
-    const file = reader(terminal);
-    const judgement = judgeTdx({
-      atMs: readMoment(flags.at, VERB),
-      quote: await file(operands[0] ?? '', 'TDX quote', MAX_QUOTE_BYTES),
-      collateral: await collateralIn(flags.collateral, file),
-      policy:
-        flags.policy === undefined
-          ? undefined
-          : readTdxPolicy(
-              guestPolicy(
-                await file(flags.policy, 'TDX policy', MAX_POLICY_BYTES),
-                'tdx',
-                await readOwners(terminal.cwd, flags.owner),
-              ),
-            ),
-      replayed:
-        flags.ccel === undefined
-          ? undefined
-          : replayRtmrs(await file(flags.ccel, 'CCEL event log', MAX_CCEL_BYTES)).rtmrs,
-    });
+    const atMs = readMoment(flags.at, VERB);
+    const from = (path: string, what: string): Input => ({ ...terminal, path, what });
+    const owners = await readOwners(terminal.cwd, flags.owner);
+    const collateral = await collateralIn(
+      flags.collateral.map((path) => from(path, 'TDX collateral')),
+    );
+    const policy =
+      flags.policy === undefined
+        ? undefined
+        : await parseInput(from(flags.policy, 'TDX policy'), MAX_POLICY_BYTES, (bytes) =>
+            readTdxPolicy(guestPolicy(bytes, 'tdx', owners)),
+          );
+    const replay =
+      flags.ccel === undefined
+        ? undefined
+        : await parseInput(from(flags.ccel, 'CCEL event log'), MAX_CCEL_BYTES, replayRtmrs);
+    const judgement = await parseInput(
+      from(operands[0] ?? '', 'TDX quote'),
+      MAX_QUOTE_BYTES,
+      (quote) => judgeTdx({ atMs, quote, collateral, policy, replayed: replay?.rtmrs }),
+    );
     return printJudged(invocation, 'Tdx', judgement);
   },
 });
 
-type ReadFile = (path: string, what: string, maxBytes: number) => Promise<Buffer>;
-
-const reader =
-  ({ cwd }: Terminal): ReadFile =>
-  (path, what, maxBytes) =>
-    readInput({ cwd, path, what }, maxBytes);
-
-async function collateralIn(
-  paths: readonly string[],
-  file: ReadFile,
-): Promise<Collateral | undefined> {
+async function collateralIn(inputs: readonly Input[]): Promise<Collateral | undefined> {
   const files: Buffer[] = [];
-  for (const path of paths) files.push(await file(path, 'TDX collateral', MAX_COLLATERAL_BYTES));
+  for (const input of inputs) {
+    files.push(await parseInput(input, MAX_COLLATERAL_BYTES, collateralFile));
+  }
   return files.length === 0 ? undefined : readCollateral(files);
+}
+
+/** Each is read by itself too, which tells the one that is malformed. */
+function collateralFile(bytes: Buffer): Buffer {
+  readCollateral([bytes]);
+  return bytes;
 }
