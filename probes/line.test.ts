@@ -119,11 +119,14 @@ describe('readLine()', () => {
   test('passes over what bpftrace says when it starts and ends', () => {
     for (const line of [
       '{"type": "attached_probes", "data": {"probes": 7}}',
+      '{"type": "helper_error", "msg": "Can\'t delete map element because it does not exist.", "helper": "map_delete_elem", "retcode": -2, "line": 201, "col": 66}',
       '{"type": "map", "data": {"@n": {"1,4026531833": 36}}}',
       '',
     ]) {
       expect(readLine(line)).toEqual({ kind: 'other' });
     }
+    const full = '{"type": "helper_error", "msg": "x", "helper": "map_update_elem", "retcode": -7}';
+    expect(readLine(full)).toEqual({ kind: 'unreadable' });
   });
 
   test('gives names of any bytes back, and an escaped backslash as what it is', () => {

@@ -40,6 +40,7 @@ const envelope = z.discriminatedUnion('type', [
   z.object({ type: z.literal('lost_events'), data: z.object({ events: count }) }),
   z.object({ type: z.literal('map'), data: z.record(z.string(), z.unknown()) }),
   z.object({ type: z.literal('attached_probes'), data: z.unknown() }),
+  z.object({ type: z.literal('helper_error'), helper: z.string() }),
 ]);
 const overByKind = z.record(z.string(), count);
 const untoldByNetns = z
@@ -56,16 +57,18 @@ export function readLine(text: string): Line {
   if (text === '') return OTHER;
   const parsed = envelope.safeParse(parseJson(withBytes(text)));
   if (!parsed.success) return UNREADABLE;
-  const { type, data } = parsed.data;
-  switch (type) {
+  const line = parsed.data;
+  switch (line.type) {
     case 'value':
-      return readValue(data);
+      return readValue(line.data);
     case 'lost_events':
-      return { kind: 'lost', count: data.events };
+      return { kind: 'lost', count: line.data.events };
     case 'map':
-      return readMap(data);
+      return readMap(line.data);
     case 'attached_probes':
       return OTHER; // printed even when attaching fails afterwards: no sign of anything
+    case 'helper_error': // told by bpftrace 0.23: deleting what is not there is no error of ours
+      return line.helper === 'map_delete_elem' ? OTHER : UNREADABLE;
   }
 }
 
