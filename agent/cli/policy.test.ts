@@ -13,7 +13,7 @@ import { BOOT } from '#attest/testdata/boot.ts';
 import { updatedBoot } from '#attest/testdata/referencePolicy.ts';
 import { secureBoot, textEvent } from '#attest/testdata/uefi.ts';
 import { reportOwner, signedReport } from '#attest/testdata/reportFixture.ts';
-import { runCommandLine } from './commandLine.ts';
+import { callIn } from './calling.fixture.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -44,18 +44,7 @@ async function writeBoot(name: string, boot: readonly EventToWrite[]): Promise<v
   );
 }
 
-async function tidelock(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const exit = await runCommandLine(argv, {
-    out: (more) => void (out += more),
-    err: (more) => void (err += more),
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
-  return { exit, out, err };
-}
+const tidelock = (...argv: string[]) => callIn(dir, argv);
 const exitOf = async (...argv: string[]): Promise<number> => (await tidelock(...argv)).exit;
 const jsonOf = async (...argv: string[]): Promise<unknown> =>
   JSON.parse((await tidelock(...argv, '-o', 'json')).out);

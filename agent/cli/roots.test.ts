@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeCertificate, makeKeys } from '#attest/testdata/certificate.ts';
 import { der, derOid, derSequence } from '#attest/testdata/derWrite.ts';
-import { runCommandLine } from './commandLine.ts';
+import { callIn } from './calling.fixture.ts';
 
 const root = makeCertificate({
   subject: { O: 'Maker', CN: 'Root' },
@@ -31,18 +31,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-async function tidelock(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const exit = await runCommandLine(argv, {
-    out: (more) => void (out += more),
-    err: (more) => void (err += more),
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
-  return { exit, out, err };
-}
+const tidelock = (...argv: string[]) => callIn(dir, argv);
 
 const add = (...files: string[]) =>
   tidelock('roots', 'add', ...files, '--bundle', 'b.json', '--source', 'https://maker.example/');

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { callIn } from '#agent/cli/calling.fixture.ts';
 import { writeCbor } from '#attest/testdata/cborWrite.ts';
 
 let dir: string;
@@ -19,14 +19,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true }));
 
 async function evidence(...argv: string[]) {
-  let out = '';
-  const exit = await runCommandLine(['evidence', 'corim', ...argv, '-o', 'json'], {
-    out: (more) => void (out += more),
-    err: () => undefined,
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
+  const { exit, out } = await callIn(dir, ['evidence', 'corim', ...argv, '-o', 'json']);
   return { exit, document: JSON.parse(out) as unknown };
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generateSigningKey } from '#agent/base/asymmetric.ts';
-import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { callIn } from '#agent/cli/calling.fixture.ts';
 import { writeOwner } from '#agent/owner.ts';
 import { reportText } from '#attest/report.ts';
 import { reportFixture, signedReport } from '#attest/testdata/reportFixture.ts';
@@ -19,18 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-async function tidelock(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const exit = await runCommandLine(argv, {
-    out: (more) => void (out += more),
-    err: (more) => void (err += more),
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
-  return { exit, out, err };
-}
+const tidelock = (...argv: string[]) => callIn(dir, argv);
 
 const verifyTo = (...argv: string[]) =>
   tidelock('verify', 'report.json', '--at', 'issued', ...argv);

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { callIn } from '#agent/cli/calling.fixture.ts';
 import { writeEventLog } from '#attest/eventlog/write.ts';
 import { flipped } from '#attest/testdata/hostile.ts';
 import { secureBoot, separator, UEFI_BOOT } from '#attest/testdata/uefi.ts';
@@ -26,18 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-async function evidence(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const exit = await runCommandLine(['evidence', ...argv], {
-    out: (more) => void (out += more),
-    err: (more) => void (err += more),
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
-  return { exit, out, err };
-}
+const evidence = (...argv: string[]) => callIn(dir, ['evidence', ...argv]);
 
 it('evidence eventlog prints what the log accounts for and ends with 0', async () => {
   const { exit, out } = await evidence('eventlog', 'log', '-o', 'json');

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { callIn } from '#agent/cli/calling.fixture.ts';
 import { asciiList, binaryList, fileEntries, pcr10After } from '#attest/testdata/imaEntries.ts';
 import { noVectors, vectorDirectory } from '#attest/testdata/vectors.ts';
 
@@ -21,18 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-async function evidenceIma(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const exit = await runCommandLine(['evidence', 'ima', ...argv], {
-    out: (more) => void (out += more),
-    err: (more) => void (err += more),
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
-  return { exit, out, err };
-}
+const evidenceIma = (...argv: string[]) => callIn(dir, ['evidence', 'ima', ...argv]);
 
 describe('tidelock evidence ima', () => {
   it.each(['ascii', 'binary'])('prints one document about a list in %s', async (form) => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { callIn } from '#agent/cli/calling.fixture.ts';
 import { VERBS } from '#agent/cli/verbs.ts';
 import { malformed } from '#attest/cursor.ts';
 import { asciiList, fileEntries } from '#attest/testdata/imaEntries.ts';
@@ -27,18 +27,7 @@ afterAll(() => rm(dir, { recursive: true }));
 
 const input = (path: string) => ({ cwd: dir, path, what: 'event log' });
 
-async function evidence(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const exit = await runCommandLine(['evidence', ...argv], {
-    out: (more) => void (out += more),
-    err: (more) => void (err += more),
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
-  return { exit, out, err };
-}
+const evidence = (...argv: string[]) => callIn(dir, ['evidence', ...argv]);
 
 it('readInput() reads at most the bytes it may', async () => {
   expect((await readInput(input('eight'), 8)).toString()).toBe('bytes: 8');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hex } from '#agent/base/bytes.ts';
-import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { callIn } from '#agent/cli/calling.fixture.ts';
 import { nitroDocument, nitroRootDigest } from '#attest/testdata/nitro.ts';
 
 let dir: string;
@@ -17,18 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-async function evidence(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const exit = await runCommandLine(['evidence', 'nitro', ...argv], {
-    out: (more) => void (out += more),
-    err: (more) => void (err += more),
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
-  return { exit, out, err };
-}
+const evidence = (...argv: string[]) => callIn(dir, ['evidence', 'nitro', ...argv]);
 
 const GOOD = [
   'document.cbor',

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { concat, hex, u16 } from '#agent/base/bytes.ts';
-import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { callIn } from '#agent/cli/calling.fixture.ts';
 import { makeCertificate, makeKeys } from '#attest/testdata/certificate.ts';
 import { madeNonce, madePcrs, makeAk, makeAttest, tpmSignature } from '#attest/testdata/quote.ts';
 import {
@@ -48,18 +48,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-async function evidenceQuote(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const exit = await runCommandLine(['evidence', 'quote', ...argv], {
-    out: (more) => void (out += more),
-    err: (more) => void (err += more),
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
-  return { exit, out, err };
-}
+const evidenceQuote = (...argv: string[]) => callIn(dir, ['evidence', 'quote', ...argv]);
 
 interface Printed {
   readonly verdict: string;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { generateSigningKey } from '#agent/base/asymmetric.ts';
-import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { callIn } from '#agent/cli/calling.fixture.ts';
 import { writeOwner } from '#agent/owner.ts';
 import { noVectors, vectorDirectory } from '#attest/testdata/vectors.ts';
 import { makeSnpReport } from '#attest/testdata/snp.ts';
@@ -16,14 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true }));
 
 async function evidenceSnp(...argv: string[]) {
-  let out = '';
-  const exit = await runCommandLine(['evidence', 'snp', ...argv, '-o', 'json'], {
-    out: (text) => void (out += text),
-    err: () => undefined,
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
+  const { exit, out } = await callIn(dir, ['evidence', 'snp', ...argv, '-o', 'json']);
   return { exit, ...(JSON.parse(out) as Printed) };
 }
 

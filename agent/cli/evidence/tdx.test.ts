@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generateSigningKey } from '#agent/base/asymmetric.ts';
-import { runCommandLine } from '#agent/cli/commandLine.ts';
+import { callIn } from '#agent/cli/calling.fixture.ts';
 import { writeOwner } from '#agent/owner.ts';
 import { tdxCollateral, tdxQuote } from '#attest/testdata/tdx.ts';
 import { noVectors, vectorDirectory } from '#attest/testdata/vectors.ts';
@@ -19,18 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-async function evidence(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const exit = await runCommandLine(['evidence', 'tdx', ...argv], {
-    out: (more) => void (out += more),
-    err: (more) => void (err += more),
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
-  return { exit, out, err };
-}
+const evidence = (...argv: string[]) => callIn(dir, ['evidence', 'tdx', ...argv]);
 
 it('evidence tdx ends with 3 for a root that is not Intel’s, says so and claims nothing', async () => {
   const argv = ['quote.dat', '--collateral', 'collateral.json', '--at', '2026-01-31T12:00:00Z'];
