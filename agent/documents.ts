@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { ErrorCode } from '#agent/base/codes.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
-import { readBounded } from '#attest/reportText.ts';
+import { readBounded } from '#attest/boundedJson.ts';
 
 const MAX_BYTES = 1 << 20;
 

@@ -15,7 +15,7 @@ import { z } from 'zod';
 import { fail, pass, type Check } from './check.ts';
 import { REPORT_KIND, reportSchema, type ReportBody } from './report.ts';
 import { readStated, type Stated } from './reportStated.ts';
-import { isCanonical, readBounded } from './reportText.ts';
+import { isCanonical, readBounded } from './boundedJson.ts';
 
 /** Evidence has at most 512 KiB of event log, 683 KiB in base64url; the rest is below 64 KiB. */
 export const MAX_REPORT_BYTES = 1 << 20;

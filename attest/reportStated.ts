@@ -7,7 +7,7 @@ import { b64Text, nodeName, problemsOf } from '#agent/base/schema.ts';
 import { z } from 'zod';
 import { MAX_STATEMENT_BYTES } from './evidence.ts';
 import { shortName, unixMs } from './owned.ts';
-import { isCanonical, readBounded } from './reportText.ts';
+import { isCanonical, readBounded } from './boundedJson.ts';
 
 const SIGN_BYTES = 32 + 1952;
 

@@ -10,7 +10,7 @@ import {
 import type { Bytes } from '#agent/base/bytes.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import { malformed } from './cursor.ts';
-import { readBounded } from './reportText.ts';
+import { readBounded } from './boundedJson.ts';
 import { isObject, type JsonObject } from '#attest/ear/jws.ts';
 
 export const MAX_KEY_BYTES = 256 << 10;

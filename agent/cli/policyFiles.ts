@@ -14,7 +14,7 @@ import {
 } from '#attest/policy/document.ts';
 import type { PcrValues } from '#attest/quote.ts';
 import { readPcrBanks } from '#attest/quote/pcrs.ts';
-import { MAX_POLICY_BYTES, readBounded } from '#attest/reportText.ts';
+import { MAX_POLICY_BYTES, readBounded } from '#attest/boundedJson.ts';
 
 const MAX_PCRS_BYTES = 64 << 10;
 

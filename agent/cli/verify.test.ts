@@ -15,7 +15,7 @@ import {
   signedReport,
 } from '#attest/testdata/reportFixture.ts';
 import { writeOwner } from '#agent/owner.ts';
-import { runCommandLine } from './commandLine.ts';
+import { callIn } from './calling.fixture.ts';
 
 const signed = signedReport();
 const text = reportText(signed);
@@ -41,18 +41,7 @@ const ownerPub = (key: SigningPublic): string =>
     mldsa65: b64url(key.mldsa65),
   });
 
-async function tidelock(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const exit = await runCommandLine(argv, {
-    out: (more) => void (out += more),
-    err: (more) => void (err += more),
-    env: {},
-    cwd: dir,
-    stopSignal: () => new AbortController().signal,
-  });
-  return { exit, out, err };
-}
+const tidelock = (...argv: string[]) => callIn(dir, argv);
 
 const OWNER = ['--owner', 'owner.pub', '--roots', 'roots'] as const;
 /** The report of these tests is as old as the fixture that it is made of. */

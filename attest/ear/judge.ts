@@ -3,7 +3,7 @@
 import type { Bytes } from '#agent/base/bytes.ts';
 import { fail, notChecked, pass, type Check } from '#attest/check.ts';
 import { malformed } from '#attest/cursor.ts';
-import { readBounded } from '#attest/reportText.ts';
+import { readBounded } from '#attest/boundedJson.ts';
 import { printable } from '#attest/printable.ts';
 import { worstOf } from '#attest/trustVector.ts';
 import { readEarClaims } from './claims.ts';

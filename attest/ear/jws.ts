@@ -3,7 +3,7 @@
 import { b64url, fromB64url, utf8, type Bytes } from '#agent/base/bytes.ts';
 import type { Json } from '#agent/base/jcs.ts';
 import { malformed } from '#attest/cursor.ts';
-import { readBounded } from '#attest/reportText.ts';
+import { readBounded } from '#attest/boundedJson.ts';
 
 const WHAT = 'JSON Web Signature';
 const MAX_HEADER_BYTES = 16 << 10;

@@ -1,7 +1,7 @@
 // What a reader asks of a Nitro enclave or of an instance with a NitroTPM: which values its registers may
 // have, and whether an enclave may be in debug mode. It is read, not judged, here.
 import type { Bytes } from '#agent/base/bytes.ts';
-import { parsePolicy } from '#attest/reportText.ts';
+import { parsePolicy } from '#attest/boundedJson.ts';
 import { z } from 'zod';
 
 const register = z

@@ -4,7 +4,7 @@ import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import { utf8, type Bytes } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { canonical } from '#agent/base/jcs.ts';
-import { MAX_POLICY_BYTES, readBounded } from '#attest/reportText.ts';
+import { MAX_POLICY_BYTES, readBounded } from '#attest/boundedJson.ts';
 import { readReferencePolicy, REFERENCE_KIND } from './document.ts';
 
 /**

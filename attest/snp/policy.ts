@@ -1,7 +1,7 @@
 // What a reader asks of an SNP guest and of the platform under it: reference values, floors and flags. It
 // is read here and applied in guest.ts and reference.ts.
 import type { Bytes } from '#agent/base/bytes.ts';
-import { parsePolicy } from '#attest/reportText.ts';
+import { parsePolicy } from '#attest/boundedJson.ts';
 import { z } from 'zod';
 import { SNP_PRODUCTS } from './product.ts';
 

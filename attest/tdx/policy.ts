@@ -1,7 +1,7 @@
 // What owners ask of a trust domain and of the platform under it: reference values and floors, as a JSON
 // document. docs/evidence/tdx.md shows one. A value that it does not name is a claim not checked.
 import type { Bytes } from '#agent/base/bytes.ts';
-import { parsePolicy } from '#attest/reportText.ts';
+import { parsePolicy } from '#attest/boundedJson.ts';
 import { z } from 'zod';
 import { hexText } from './signedText.ts';
 import { TCB_STATUSES } from './tcbStatus.ts';

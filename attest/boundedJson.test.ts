@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '#agent/base/bytes.ts';
-import { readBounded } from './reportText.ts';
+import { readBounded } from './boundedJson.ts';
 
 const read = (text: string) => readBounded(utf8(text), 1000);
 
