@@ -2,7 +2,7 @@
 // instead of asking for the same connection again and again.
 import { asTidelockError } from '#agent/base/errors.ts';
 import { closeFd } from '#proxy/native/fd.ts';
-import { acceptNext, setNoDelay, type Accepted } from '#proxy/native/stream.ts';
+import { acceptNext, type Accepted } from '#proxy/native/stream.ts';
 import type { Reactor, Watched } from './reactor.ts';
 
 /** Connections accepted in one turn: the other workers want theirs. */
@@ -39,7 +39,6 @@ export class Acceptor implements Watched {
       closeFd(fd);
       throw cause;
     }
-    setNoDelay(fd); // and thereby for all that it accepts
   }
 
   /** Called by the reactor. */

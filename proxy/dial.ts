@@ -4,7 +4,6 @@ import { messageOf } from '#agent/base/errors.ts';
 import type { Endpoint } from '#proxy/see/address.ts';
 import { encodeSockaddr } from '#proxy/native/sockaddr.ts';
 import { tcpSocket } from '#proxy/native/socket.ts';
-import { setNoDelay } from '#proxy/native/stream.ts';
 import { connectLeg, type Arrival } from './delivery.ts';
 import type { Reactor } from './reactor.ts';
 
@@ -29,7 +28,6 @@ export function dial(
     arrival.failed(`${address}:${port}: ${messageOf(thrown)}`); // out of descriptors
     return () => undefined;
   }
-  setNoDelay(fd);
   const abort = connectLeg(reactor, fd, to, `${address}:${port}`, {
     connected: (leg) => {
       cancel();

@@ -7,7 +7,6 @@ import {
   WOULD_BLOCK,
   acceptNext as acceptFrom,
   receive,
-  setNoDelay,
   startConnecting as connectTo,
   transmit,
 } from '#proxy/native/stream.ts';
@@ -15,7 +14,6 @@ import {
 /** Starts a connection without waiting for it. Errors: SYSCALL_FAILED. */
 export function startConnecting(name: Buffer): number {
   const fd = tcpSocket(4);
-  setNoDelay(fd);
   checked('connect', connectTo(fd, name) ? 0 : -1);
   return fd;
 }
@@ -25,9 +23,7 @@ export const nameOf = (address: string, port: number): Buffer => encodeSockaddr(
 
 /** The next waiting connection, undefined when none waits. Errors: SYSCALL_FAILED. */
 export function acceptNext(listener: number): number | undefined {
-  const accepted = acceptFrom(listener);
-  if (accepted) setNoDelay(accepted.fd);
-  return accepted?.fd;
+  return acceptFrom(listener)?.fd;
 }
 
 /** Bytes sent, undefined when the connection is gone or full. */

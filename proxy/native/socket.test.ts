@@ -1,8 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { closeFd } from './fd.ts';
+import { listeningPlace } from './listening.ts';
+import { encodeSockaddr } from './sockaddr.ts';
 import { tcpListener, tcpSocket } from './socket.ts';
+import { getsockopt, IPPROTO_TCP } from './sockopt.ts';
+import { acceptNext, startConnecting } from './stream.ts';
+
+const TCP_NODELAY = 1;
 
 describe('tcpListener()', () => {
   test('tcpListener() refuses a port in use, and closes what it made', async () => {
@@ -36,4 +42,19 @@ describe('tcpListener()', () => {
     closeFd(second);
     server.close();
   });
+});
+
+test('tcpSocket() and what it accepts as a listener wait for no other segment', async () => {
+  const listener = tcpListener('127.0.0.1', 0);
+  const { port } = listeningPlace(listener) ?? { port: 0 };
+  const client = tcpSocket(4);
+  startConnecting(client, encodeSockaddr('127.0.0.1', port));
+  const accepted = await vi.waitFor(() => acceptNext(listener) ?? expect.fail('not yet'));
+  const noDelay = (fd: number): number => {
+    const value = Buffer.alloc(4);
+    getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, value, Buffer.of(4, 0, 0, 0));
+    return value.readInt32LE(0);
+  };
+  expect([client, accepted.fd].map(noDelay)).toEqual([1, 1]);
+  for (const fd of [listener, client, accepted.fd]) closeFd(fd);
 });

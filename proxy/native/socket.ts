@@ -2,7 +2,7 @@
 // Node's net cannot ask of a socket. Everything here returns at once: sockets are non-blocking.
 import { closeFd } from './fd.ts';
 import { checked, libc } from './libc.ts';
-import { getsockopt, setsockopt, SOL_SOCKET } from './sockopt.ts';
+import { getsockopt, IPPROTO_TCP, setsockopt, SOL_SOCKET } from './sockopt.ts';
 import { AF_INET, AF_INET6, decodeSockaddr, encodeSockaddr, type Endpoint } from './sockaddr.ts';
 
 const socket: (domain: number, type: number, protocol: number) => number = libc.func(
@@ -22,18 +22,30 @@ const SOCK_STREAM = 1;
 const SOCK_SEQPACKET = 5;
 /** SOCK_NONBLOCK and SOCK_CLOEXEC of socket(2). */
 const SOCK_FLAGS = 0o4000 | 0o2000000;
+const TCP_NODELAY = 1;
 const SO_REUSEADDR = 2;
+const SO_OOBINLINE = 10;
 const SO_REUSEPORT = 15;
 const SO_SNDBUFFORCE = 32;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const IPPROTO_IP = 0;
+const ON = Buffer.of(1, 0, 0, 0);
 /** linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h */
 const SO_ORIGINAL_DST = 80;
 
-/** An unconnected TCP socket of the thread's network namespace. Errors: SYSCALL_FAILED. */
-export const tcpSocket = (family: 4 | 6): number =>
-  checked('socket', socket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_FLAGS, 0));
+/**
+ * An unconnected TCP socket of the thread's network namespace, through which bytes pass as they were
+ * sent: no segment waits for another (Nagle), and an urgent byte keeps its place in the stream instead
+ * of being left out of it. What it accepts as a listener has the same settings. Errors: SYSCALL_FAILED.
+ */
+export function tcpSocket(family: 4 | 6): number {
+  const domain = family === 4 ? AF_INET : AF_INET6;
+  const fd = checked('socket', socket(domain, SOCK_STREAM | SOCK_FLAGS, 0));
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, ON.length);
+  setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, ON, ON.length);
+  return fd;
+}
 
 /** Whether several processes may listen on the port, each getting a share of the connections. */
 export interface ListenOptions {

@@ -26,7 +26,6 @@ const MSG_MORE = 0x8000;
 const SHUT_WR = 1;
 const SO_ERROR = 4;
 const SO_KEEPALIVE = 9;
-const TCP_NODELAY = 1;
 const TCP_KEEPIDLE = 4;
 const EINPROGRESS = koffi.os.errno['EINPROGRESS'];
 const ECONNABORTED = koffi.os.errno['ECONNABORTED'];
@@ -93,10 +92,6 @@ export const finish = (fd: number): void => void shutdown(fd, SHUT_WR);
 /** Lets close(2) send a RST. */
 export const resetOnClose = (fd: number): void =>
   void setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_0, LINGER_0.length);
-
-/** No segment waits for another (Nagle). What a listener accepts has its setting. */
-export const setNoDelay = (fd: number): void =>
-  void setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, ON.length);
 
 /** Asks an idle connection whether it lives, every `seconds` (tcp(7)). */
 export function setKeepAlive(fd: number, seconds: number): void {
