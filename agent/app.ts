@@ -51,7 +51,7 @@ import { readAttestationPolicy, readOwnEnrolment, readReference } from './ownerD
 import { requireRoot, termsOf } from './prerequisites.ts';
 import { LaneEvents } from './laneEvents.ts';
 import { Snapshots, type SnapshotSources } from './snapshots.ts';
-import { probedPods } from './probedPods.ts';
+import { probedInbound, probedPods } from './probedPods.ts';
 import { factsOf } from '#agent/report/facts.ts';
 import { Reporting } from './reporting.ts';
 import { routesOf, type RouteSources } from './routes.ts';
@@ -284,7 +284,7 @@ export async function runAgent(
   stack.defer(() => closeListener(laneFd));
   const captures: Captures = new Captures({
     inventory,
-    inbound: config.lanes.inbound,
+    plaintext: config.lanes,
     onStop: config.lanes.onStop,
     run,
     clock,
@@ -332,7 +332,7 @@ export async function runAgent(
   const probes = startProbes({
     enabled: config.probes.enabled,
     pods: () => probedPods(captures.pods()),
-    inbound: config.lanes.inbound,
+    inbound: probedInbound(config.lanes),
     run,
     clock,
     random: Math.random,

@@ -9,11 +9,13 @@ import type { Log } from './log.ts';
 import type { Family, ListenerRole } from '#proxy/control.ts';
 import type { InheritedListeners } from '#proxy/inheritedListeners.ts';
 import { capturePod, type CapturedPod } from '#proxy/redirect/pod.ts';
-import type { Inbound, RulesState } from '#proxy/redirect/nftables.ts';
+import type { RefusedSource, RulesState } from '#proxy/redirect/nftables.ts';
+import { addCounts, NO_COUNTS, type RuleCounts } from '#proxy/redirect/ruleCounters.ts';
+import type { Plaintext } from '#proxy/redirect/ruleset.ts';
 
 export interface CapturesOptions {
   readonly inventory: Inventory;
-  readonly inbound: Inbound;
+  readonly plaintext: Plaintext;
   /** What becomes of captured pods when the agent stops. */
   readonly onStop: 'closed' | 'open';
   readonly run: Run;
@@ -45,6 +47,8 @@ export class Captures {
   readonly #o: CapturesOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #closing = new AbortController();
+  /** What the rules of released pods had counted. */
+  #released = NO_COUNTS;
   #reconciling: Promise<void> = Promise.resolve();
   #stopFollowing: () => void = () => undefined;
 
@@ -77,6 +81,22 @@ export class Captures {
   /** New sockets in a pod's namespace; none when the pod is not captured. Errors: SYSCALL_FAILED. */
   makeSockets(uid: string, family: Family, count: number): readonly number[] {
     return this.#entries.get(uid)?.captured?.makeSockets(count, family) ?? [];
+  }
+
+  /** What a pod's rules have counted; undefined: not captured. Errors: SYSCALL_FAILED. */
+  counts(uid: string): RuleCounts | undefined {
+    return this.#entries.get(uid)?.captured?.counts();
+  }
+
+  /** The same of all pods together, those that were released included. Errors: SYSCALL_FAILED. */
+  allCounts(): RuleCounts {
+    const counted = [...this.#entries.values()].flatMap(({ captured }) => captured?.counts() ?? []);
+    return counted.reduce(addCounts, this.#released);
+  }
+
+  /** Whose plaintext to a pod was refused lately; none when it is not captured. Errors: REDIRECT_FAILED. */
+  async refusedSources(uid: string): Promise<readonly RefusedSource[]> {
+    return (await this.#entries.get(uid)?.captured?.refusedSources()) ?? [];
   }
 
   /** Whether a pod's rules stand as they were loaded; undefined: not captured. Errors: REDIRECT_FAILED. */
@@ -116,7 +136,7 @@ export class Captures {
   }
 
   async #capture(entry: Entry): Promise<void> {
-    const { run, clock, log, inbound, listen, before } = this.#o;
+    const { run, clock, log, plaintext, listen, before } = this.#o;
     const { uid, namespace, name, ips, netns } = entry.spec;
     const pod = `${namespace}/${name}`;
     if ('problem' in netns) {
@@ -125,7 +145,7 @@ export class Captures {
     }
     try {
       entry.captured = await capturePod(
-        { uid, netnsPath: netns.path, ips, inbound },
+        { uid, netnsPath: netns.path, ips, plaintext },
         { run, clock, before },
       );
       entry.error = undefined;
@@ -156,6 +176,7 @@ export class Captures {
     const { captured } = entry;
     if (!captured) return;
     entry.captured = undefined;
+    this.#released = addCounts(this.#released, captured.counts());
     for (const { family } of captured.listeners) unlisten(roleOf(uid, family));
     try {
       await captured.release();

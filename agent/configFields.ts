@@ -2,6 +2,7 @@
 // problem reads "is 500; must be ...". No defaults and no section is decided here.
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { networkOf } from '#proxy/range.ts';
 
 /** A group of settings; a key that it does not have is a problem. */
 export const section = <S extends z.core.$ZodLooseShape>(shape: S) =>
@@ -50,6 +51,31 @@ export function persistentHandle(): z.ZodNumber {
 
 /** A TCP port. */
 export const port = (): z.ZodNumber => whole('', 1, 65_535);
+
+const MAX_RANGES = 64;
+const MAX_PORTS = 64;
+
+/** Networks and ports that something does not hold for; `what` says of which. */
+export function ranges(what: string) {
+  const error = `must be a list of at most ${MAX_RANGES} {network, ports}: ${what}`;
+  const range = z.strictObject(
+    {
+      network: z.string({ error: NETWORK }).superRefine((text, context) => {
+        const network = networkOf(text);
+        const message = network === undefined ? NETWORK : `must be the network alone: ${network}`;
+        if (network !== text.toLowerCase()) context.addIssue({ code: 'custom', message });
+      }),
+      ports: z
+        .array(port(), { error: 'must be a list of ports' })
+        .max(MAX_PORTS, { error: `must have at most ${MAX_PORTS} ports` })
+        .default([]),
+    },
+    { error: 'must be {network, ports}' },
+  );
+  return z.array(range, { error }).max(MAX_RANGES, { error }).default([]);
+}
+
+const NETWORK = 'must be an IP address, or a network such as 10.0.0.0/8 or 2001:db8::/32';
 
 /** An IPv4 or IPv6 address. */
 export const ipAddress = (error: string): z.ZodType<string, string> =>

@@ -15,6 +15,7 @@ import {
   persistentHandle,
   port,
   present,
+  ranges,
   section,
   tcti,
   whole,
@@ -72,7 +73,11 @@ const lanes = section({
   workers: whole('', 1, 256).default(() => Math.min(256, availableParallelism())),
   uid: whole('', 1, 0xfffffffe).default(15_008),
   inbound: oneOf('refuse', 'plain').optional(),
+  inboundExcept: ranges('sources whose plaintext a pod takes on these ports'),
   unmeshed: oneOf('refuse', 'plain').optional(),
+  unmeshedExcept: ranges('destinations without an agent that are reached in the clear'),
+  udp: oneOf('leave', 'refuse').default('leave'),
+  udpExcept: ranges('destinations of UDP that is not refused'),
   onStop: oneOf('closed', 'open').default('closed'),
 });
 

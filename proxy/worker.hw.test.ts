@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
 import { capturePod, type CapturedPod } from '#proxy/redirect/pod.ts';
+import { BY_DEFAULT } from '#proxy/redirect/plaintext.fixture.ts';
 import type { LaneEvent } from './facts.ts';
 import { Counters } from './counters.ts';
 import { closeFd } from '#proxy/native/fd.ts';
@@ -104,7 +105,7 @@ async function addPod(node: TestNode): Promise<CapturedPod> {
   await ip('-n', netns, 'link', 'set', 'eth0', 'up');
   await ip('-n', netns, 'route', 'add', 'default', 'dev', 'eth0');
   const spec = { uid: node.podUid, netnsPath: `/run/netns/${netns}`, ips: [node.podIp] };
-  const pod = await capturePod({ ...spec, inbound: 'refuse' }, { run, clock: systemClock });
+  const pod = await capturePod({ ...spec, plaintext: BY_DEFAULT }, { run, clock: systemClock });
   undo.push(() => pod.release());
   return pod;
 }

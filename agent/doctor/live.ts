@@ -94,7 +94,7 @@ const pods: Check = {
   run: async (context) => {
     const { usualCause, remedy } = pods.explanation;
     const { pods: seen } = await live(context);
-    const expected = await rulesAsListed(context.run, (await context.config()).lanes.inbound);
+    const expected = await rulesAsListed(context.run, (await context.config()).lanes);
     const faults = await Promise.all(
       (await context.pods()).map(async ({ uid, name, netns }) => {
         const pod = seen.find((each) => each.uid === uid);

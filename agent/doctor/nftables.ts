@@ -1,9 +1,18 @@
 // Checks of the redirect: that nft and the kernel take the agent's real rules, and whether rules of an
 // agent that no longer runs keep pods cut off.
 import { EXIT } from '#agent/base/codes.ts';
+import type { Plaintext } from '#proxy/redirect/ruleset.ts';
 import { rulesAsListed, rulesIn } from '#proxy/redirect/nftables.ts';
 import { fail, pass, skip, warn, type Check } from './check.ts';
 import { installing, missingPrograms } from './programs.ts';
+
+/** Settings under which each kind of rule is in the table: some kernel part may be missing for one. */
+const EVERY_RULE: Plaintext = {
+  inbound: 'refuse',
+  inboundExcept: [{ network: '192.0.2.0/24', ports: [8080] }],
+  udp: 'refuse',
+  udpExcept: [{ network: '2001:db8::/32', ports: [53] }],
+};
 
 const PROGRAMS = ['nft', 'nsenter', 'unshare'];
 
@@ -26,7 +35,7 @@ const nftables: Check = {
     if (missing.length > 0) {
       return fail(`${missing.join(', ')} not on the PATH`, usualCause, remedy);
     }
-    await rulesAsListed(context.run, 'refuse');
+    await rulesAsListed(context.run, EVERY_RULE);
     return pass('the agent’s rules load');
   },
 };

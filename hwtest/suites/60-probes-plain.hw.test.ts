@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '#agent/base/run.ts';
 import { loadRules } from '#proxy/redirect/nftables.ts';
+import { BY_DEFAULT } from '#proxy/redirect/plaintext.fixture.ts';
 import { frameOf, FLAGS, IPV4, OUTSIDE4, POD4, sendFrame } from './frames.ts';
 import { inside, probedPod, WHERE, type ProbedPod } from './probedPod.ts';
 
@@ -21,7 +22,10 @@ test.each([
   { rules: 'stand', stand: true, port: 7_301 },
   { rules: 'are gone', stand: false, port: 7_311 },
 ])('answers are no bypass and take no room of one, where rules $rules', async ({ stand, port }) => {
-  const rules = await loadRules(run, { netnsPath: place.netnsPath, inbound: 'plain' });
+  const rules = await loadRules(run, {
+    netnsPath: place.netnsPath,
+    plaintext: { ...BY_DEFAULT, inbound: 'plain' },
+  });
   if (!stand) await rules.remove();
   const server = await place.listen(PORT);
   try {

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '#agent/base/run.ts';
 import { loadRules, type LoadedRules } from '#proxy/redirect/nftables.ts';
+import { BY_DEFAULT } from '#proxy/redirect/plaintext.fixture.ts';
 import {
   frameOf,
   IPV4,
@@ -26,7 +27,7 @@ let place: ProbedPod;
 let rules: LoadedRules;
 beforeAll(async () => {
   place = await probedPod('tlr');
-  rules = await loadRules(run, { netnsPath: place.netnsPath, inbound: 'refuse' });
+  rules = await loadRules(run, { netnsPath: place.netnsPath, plaintext: BY_DEFAULT });
 }, 120_000);
 afterAll(async () => {
   await place?.[Symbol.asyncDispose]();

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '#agent/base/run.ts';
 import { loadRules } from '#proxy/redirect/nftables.ts';
+import { BY_DEFAULT } from '#proxy/redirect/plaintext.fixture.ts';
 import { frameOf, IPV4, OUTSIDE4, POD4, sendFrame } from './frames.ts';
 import { ANY_CODE, inside, probedPod, WHERE, type ProbedPod } from './probedPod.ts';
 import { report } from './twoNodes.ts';
@@ -51,7 +52,7 @@ test('exec, connect, accept and close name the pod', async () => {
 
 test('connect has the destination that was asked for, and the redirect is no bypass', async () => {
   const { netnsPath, pod, outside } = place;
-  const rules = await loadRules(run, { netnsPath, inbound: 'refuse' });
+  const rules = await loadRules(run, { netnsPath, plaintext: BY_DEFAULT });
   await run(inside(pod, 'socat', '-u', `TCP:${OUTSIDE4}:7001,connect-timeout=1`, '-'), {
     okCodes: ANY_CODE,
   });
@@ -66,7 +67,7 @@ test('connect has the destination that was asked for, and the redirect is no byp
 
 test('a connection after the rules are gone is a bypass, in and out', async () => {
   const { netnsPath, pod, outside } = place;
-  const rules = await loadRules(run, { netnsPath, inbound: 'refuse' });
+  const rules = await loadRules(run, { netnsPath, plaintext: BY_DEFAULT });
   await rules.remove();
   const fromMs = performance.now();
   await run(inside(pod, 'socat', '-u', `TCP:${OUTSIDE4}:7002`, '-'), { okCodes: ANY_CODE });

@@ -1,78 +1,43 @@
-// The nftables rules inside a pod's network namespace: outgoing TCP goes to the in-pod listener and
-// nowhere else, plaintext TCP from outside is refused. UDP is left alone. Only the table below is
-// touched.
+// Loads the rules of ruleset.ts into a pod's network namespace, compares and removes them, by the program
+// nft. Only that one table is touched.
 import { z } from 'zod';
 import { TidelockError, messageOf } from '#agent/base/errors.ts';
 import type { Run, RunResult } from '#agent/base/run.ts';
-
-/** Where redirected connections arrive, on the pod's loopback. */
-export const OUTBOUND_PORT = 15001;
-
-/** What happens to TCP that reaches the pod from outside without passing an agent. */
-export type Inbound = 'refuse' | 'plain';
+import { REFUSED_SECONDS, REFUSED_SETS, rulesetText, TABLE, type Plaintext } from './ruleset.ts';
 
 export interface Ruleset {
   /** A path by which nsenter can open the pod's namespace. */
   readonly netnsPath: string;
-  readonly inbound: Inbound;
+  readonly plaintext: Plaintext;
 }
 
 export type RulesState = 'intact' | 'changed' | 'missing';
 
-/** Packets since the rules were loaded. */
-export interface RuleCounters {
-  /** Plaintext TCP from outside that was answered by a reset. */
-  readonly refusedIn: number;
-  /** TCP that would have left the pod past the redirect, dropped (raw sockets, notrack). */
-  readonly droppedOut: number;
+/** Plaintext TCP that was refused lately. */
+export interface RefusedSource {
+  readonly address: string;
+  /** Of the pod. */
+  readonly port: number;
+  /** Attempts within REFUSED_SECONDS. */
+  readonly count: number;
+  /** Since the last of them. */
+  readonly agoMs: number;
 }
-
-const TABLE = 'inet tidelock';
-
-/**
- * No exemption by mark: a pod with CAP_NET_RAW can set one. Delivery into the pod and local traffic
- * go to the pod's own addresses, which the fib rule lets pass. The egress chain closes what NAT does
- * not see: packets of raw sockets or untracked ones; replies are resets of refused connections, or of
- * connections that `plain` lets in.
- */
-export const rulesetText = (inbound: Inbound): string => `add table ${TABLE}
-delete table ${TABLE}
-table ${TABLE} {
-  counter refused_in { }
-  counter dropped_out { }
-  chain output {
-    type nat hook output priority -100; policy accept;
-    fib daddr type local return
-    meta l4proto tcp redirect to :${OUTBOUND_PORT}
-  }
-  chain egress {
-    type filter hook postrouting priority 0; policy accept;
-    oifname "lo" accept
-    ct direction reply accept
-    meta l4proto tcp counter name dropped_out drop
-  }
-  chain input {
-    type filter hook input priority 0; policy accept;
-    iifname "lo" accept
-    ${inbound === 'refuse' ? 'meta l4proto tcp counter name refused_in reject with tcp reset' : 'meta l4proto tcp accept'}
-  }
-}
-`;
 
 /** Rules that are loaded; made by loadRules. */
 export interface LoadedRules {
   /** Compares what is loaded now with what was. Errors: REDIRECT_FAILED. */
   state(): Promise<RulesState>;
-  /** Errors: REDIRECT_FAILED. */
-  counters(): Promise<RuleCounters>;
+  /** Whose plaintext was refused lately, the last one first. Errors: REDIRECT_FAILED. */
+  refusedSources(): Promise<readonly RefusedSource[]>;
   /** Removes the table; one that is gone already is no error. Errors: REDIRECT_FAILED. */
   remove(): Promise<void>;
 }
 
 /** Loads the rules in one transaction, in place of any that are there. Errors: REDIRECT_FAILED. */
-export async function loadRules(run: Run, { netnsPath, inbound }: Ruleset): Promise<LoadedRules> {
+export async function loadRules(run: Run, { netnsPath, plaintext }: Ruleset): Promise<LoadedRules> {
   const nft = nftIn(run, netnsPath);
-  await nft('load', ['-f', '-'], rulesetText(inbound));
+  await nft('load', ['-f', '-'], rulesetText(plaintext));
   // nft's own listing is the reference: its wording differs between versions, a rule's place not.
   const loaded = await listing(nft);
   return {
@@ -80,8 +45,8 @@ export async function loadRules(run: Run, { netnsPath, inbound }: Ruleset): Prom
       const now = await listing(nft);
       return now === undefined ? 'missing' : now === loaded ? 'intact' : 'changed';
     },
-    counters: async () =>
-      countersIn(await nft('count', ['-j', 'list', 'counters', 'table', ...FAMILY_TABLE])),
+    refusedSources: async () =>
+      refusedIn(await nft('list', ['-j', 'list', 'table', ...FAMILY_TABLE])),
     remove: () => removeTable(nft),
   };
 }
@@ -99,15 +64,18 @@ export const removeRulesIn = (run: Run, netnsPath: string): Promise<void> =>
  * loading them into a namespace that nobody else sees and that ends with the call.
  * Errors: REDIRECT_FAILED.
  */
-export async function rulesAsListed(run: Run, inbound: Inbound): Promise<string> {
-  const script = `nft -f - && nft -s list table ${TABLE}`;
+export async function rulesAsListed(run: Run, plaintext: Plaintext): Promise<string> {
+  const script = `nft -f - && nft ${LISTING.join(' ')}`;
   const { stdout } = await nftRun(run, 'try', ['unshare', '--net', 'sh', '-c', script], {
-    input: rulesetText(inbound),
+    input: rulesetText(plaintext),
   });
   return stdout.toString();
 }
 
-const FAMILY_TABLE = ['inet', 'tidelock'] as const;
+const FAMILY_TABLE = TABLE.split(' ');
+
+/** Without counts, and without the elements of sets, which come and go. */
+const LISTING = ['-s', '-t', 'list', 'table', ...FAMILY_TABLE] as const;
 
 type Nft = (verb: string, args: readonly string[], input?: string) => Promise<string>;
 
@@ -140,19 +108,34 @@ async function removeTable(nft: Nft): Promise<void> {
 async function listing(nft: Nft): Promise<string | undefined> {
   const tables = await nft('list', ['list', 'tables']);
   if (!tables.split('\n').includes(`table ${TABLE}`)) return undefined;
-  return nft('list', ['-s', 'list', 'table', ...FAMILY_TABLE]);
+  return nft('list', LISTING);
 }
 
-/** `nft -j list counters` (libnftables-json(5)). */
-const counterListing = z.object({
+/** Of `nft -j list table` (libnftables-json(5)). */
+const tableListing = z.object({
   nftables: z.array(
-    z.object({ counter: z.object({ name: z.string(), packets: z.number() }).optional() }),
+    z.object({
+      set: z.object({ name: z.string(), elem: z.array(z.unknown()).default([]) }).optional(),
+    }),
   ),
 });
+const refusedElement = z.object({
+  elem: z.object({
+    val: z.object({ concat: z.tuple([z.string(), z.number()]) }),
+    /** Seconds, counted anew from each attempt. */
+    expires: z.number(),
+    counter: z.object({ packets: z.number() }),
+  }),
+});
 
-function countersIn(json: string): RuleCounters {
-  const { nftables } = counterListing.parse(JSON.parse(json));
-  const packets = (name: string): number =>
-    nftables.find((item) => item.counter?.name === name)?.counter?.packets ?? 0;
-  return { refusedIn: packets('refused_in'), droppedOut: packets('dropped_out') };
+function refusedIn(json: string): RefusedSource[] {
+  const { nftables } = tableListing.parse(JSON.parse(json));
+  return nftables
+    .flatMap(({ set }) => (set && Object.hasOwn(REFUSED_SETS, set.name) ? set.elem : []))
+    .map((element) => {
+      const { val, expires, counter } = refusedElement.parse(element).elem;
+      const [address, port] = val.concat;
+      return { address, port, count: counter.packets, agoMs: (REFUSED_SECONDS - expires) * 1000 };
+    })
+    .toSorted((a, b) => a.agoMs - b.agoMs);
 }

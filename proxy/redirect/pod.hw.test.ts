@@ -13,7 +13,9 @@ import { originalDestination } from '#proxy/native/socket.ts';
 import { encodeSockaddr, type Endpoint } from '#proxy/native/sockaddr.ts';
 import { openNetns, withNetns } from '#proxy/native/netns.ts';
 import { capturePod, type CapturedPod } from './pod.ts';
-import { removeRulesIn, rulesAsListed, rulesIn, type Inbound } from './nftables.ts';
+import { removeRulesIn, rulesAsListed, rulesIn } from './nftables.ts';
+import { BY_DEFAULT } from './plaintext.fixture.ts';
+import type { Plaintext } from './ruleset.ts';
 
 const NAME = `tlc${process.pid}`;
 const POD = `${NAME}pod`;
@@ -76,8 +78,13 @@ describe('capturePod()', () => {
     await ip('netns', 'delete', OUTSIDE);
   });
 
-  async function capture(inbound: Inbound = 'refuse', path = `/run/netns/${POD}`) {
-    const spec = { uid: 'pod-1', netnsPath: path, ips: [POD_IP, POD_IP6], inbound };
+  async function capture(plaintext: Partial<Plaintext> = {}, path = `/run/netns/${POD}`) {
+    const spec = {
+      uid: 'pod-1',
+      netnsPath: path,
+      ips: [POD_IP, POD_IP6],
+      plaintext: { ...BY_DEFAULT, ...plaintext },
+    };
     const pod = await capturePod(spec, { run, clock: systemClock });
     captured.push(pod);
     return pod;
@@ -161,14 +168,14 @@ describe('capturePod()', () => {
   });
 
   test('capturePod() refuses plaintext from outside and counts it', async () => {
-    const pod = await capture('refuse');
+    const pod = await capture();
     await serve(POD, POD_IP, 'TCP');
     await expect(connectFrom(OUTSIDE, `TCP:${POD_IP}:8080`)).rejects.toThrow(/refused/);
-    expect((await pod.counters()).refusedIn).toBeGreaterThan(0);
+    expect(pod.counts().refusedIn).toBeGreaterThan(0);
   });
 
   test('capturePod() with inbound plain lets connections from outside in', async () => {
-    await capture('plain');
+    await capture({ inbound: 'plain' });
     await serve(POD, POD_IP, 'TCP');
     const { stdout } = await run(inside(OUTSIDE, 'socat', '-t5', '-', `TCP:${POD_IP}:8080`), {
       input: 'plain',
@@ -176,13 +183,95 @@ describe('capturePod()', () => {
     expect(stdout.toString()).toBe('plain');
   });
 
+  test('capturePod() lets in what is excepted by source and port, counts it, and nothing else', async () => {
+    const pod = await capture({
+      inboundExcept: [
+        { network: '10.77.0.0/30', ports: [8080] },
+        { network: 'fd77::/64', ports: [8080] },
+      ],
+    });
+    await serve(POD, POD_IP, 'TCP');
+    const { stdout } = await run(inside(OUTSIDE, 'socat', '-t5', '-', `TCP:${POD_IP}:8080`), {
+      input: 'alive?',
+    });
+    expect(stdout.toString()).toBe('alive?');
+    expect(pod.counts()).toMatchObject({ plainIn: 1, refusedIn: 0 });
+    await ip('-n', OUTSIDE, 'address', 'add', '10.77.0.9/24', 'dev', 'eth0');
+    for (const target of [`TCP:${POD_IP}:8081`, `TCP:${POD_IP}:8080,bind=10.77.0.9`]) {
+      await expect(connectFrom(OUTSIDE, target)).rejects.toThrow(/refused/);
+    }
+    expect(pod.counts()).toMatchObject({ plainIn: 1, refusedIn: 2 });
+    expect(await pod.rules()).toBe('intact');
+  });
+
+  test('CapturedPod.refusedSources() names who was refused, the last one first', async () => {
+    const pod = await capture();
+    await ip('-n', OUTSIDE, 'address', 'add', '10.77.0.9/24', 'dev', 'eth0');
+    for (const target of [
+      `TCP:${POD_IP}:8080,bind=10.77.0.9`,
+      `TCP:${POD_IP}:8080,bind=10.77.0.9`,
+      `TCP6:[${POD_IP6}]:443`,
+    ]) {
+      await expect(connectFrom(OUTSIDE, target)).rejects.toThrow(/refused/);
+    }
+    const sources = await pod.refusedSources();
+    expect(sources.map(({ address, port, count }) => [address, port, count])).toEqual(
+      expect.arrayContaining([
+        ['10.77.0.9', 8080, 2],
+        ['fd77::1', 443, 1],
+      ]),
+    );
+    expect(await pod.rules()).toBe('intact');
+  });
+
+  test('CapturedPod.refusedSources() keeps no more than it has room for, however many knock', async () => {
+    const pod = await capture();
+    const ports = Array.from({ length: 80 }, (_, i) => 9000 + i).join(' ');
+    const knock = `for p in ${ports}; do socat -u TCP:${POD_IP}:$p - 2>&1; done`;
+    await run(inside(OUTSIDE, 'sh', '-c', knock), { okCodes: [1] });
+    expect((await pod.refusedSources()).length).toBe(64);
+    expect(pod.counts().refusedIn).toBe(80);
+  });
+
+  test('capturePod() refuses UDP at once where it is told to, but to what is excepted', async () => {
+    const pod = await capture({
+      udp: 'refuse',
+      udpExcept: [{ network: OUTSIDE_IP, ports: [8080] }],
+    });
+    await serve(OUTSIDE, OUTSIDE_IP, 'UDP');
+    const datagram = (target: string): Promise<unknown> =>
+      run(inside(POD, 'socat', '-t1', '-', target), { input: 'datagram', okCodes: [0, 1] });
+    expect(await datagram(`UDP:${OUTSIDE_IP}:8080`)).toMatchObject({
+      stdout: Buffer.from('datagram'),
+    });
+    expect(pod.counts()).toMatchObject({ udpOut: 1, udpIn: 1, udpRefused: 0 });
+    for (const target of [`UDP:${OUTSIDE_IP}:53`, `UDP:${NOWHERE}:8080`, `UDP6:[${NOWHERE6}]:53`]) {
+      const { stderr } = (await datagram(target)) as { stderr: Buffer };
+      expect(stderr.toString()).toMatch(/unreachable|not permitted|denied/i);
+    }
+    expect(pod.counts()).toMatchObject({ udpOut: 1, udpRefused: 3 });
+    await run(inside(OUTSIDE, 'socat', '-u', '-', `UDP:${POD_IP}:9999`), { input: 'uncalled' });
+    expect(pod.counts()).toMatchObject({ udpIn: 1, udpRefused: 4 });
+  });
+
+  test('capturePod() leaves UDP on loopback alone where it refuses all other', async () => {
+    const pod = await capture({ udp: 'refuse' });
+    await serve(POD, POD_IP, 'UDP');
+    const { stdout } = await run(inside(POD, 'socat', '-t1', '-', `UDP:${POD_IP}:8080`), {
+      input: 'datagram',
+    });
+    expect(stdout.toString()).toBe('datagram');
+    expect(pod.counts().udpRefused).toBe(0);
+  });
+
   test('capturePod() leaves UDP alone', async () => {
-    await capture();
+    const pod = await capture();
     await serve(OUTSIDE, OUTSIDE_IP, 'UDP');
     const { stdout } = await run(inside(POD, 'socat', '-t1', '-', `UDP:${OUTSIDE_IP}:8080`), {
       input: 'datagram',
     });
     expect(stdout.toString()).toBe('datagram');
+    expect(pod.counts()).toMatchObject({ udpOut: 1, udpIn: 1, udpRefused: 0 });
   });
 
   test('capturePod() drops TCP that evades the redirect', async () => {
@@ -194,7 +283,7 @@ describe('capturePod()', () => {
     await expect(connectFrom(POD, `TCP:${OUTSIDE_IP}:8080,connect-timeout=1`)).rejects.toThrow(
       /timed out/i,
     );
-    expect((await pod.counters()).droppedOut).toBeGreaterThan(0);
+    expect(pod.counts().droppedOut).toBeGreaterThan(0);
   });
 
   test('CapturedPod.rules() notices a changed rule and a missing table', async () => {
@@ -210,7 +299,7 @@ describe('capturePod()', () => {
     const netns = `/run/netns/${POD}`;
     expect(await rulesIn(run, netns)).toBeUndefined();
     await capture();
-    expect(await rulesIn(run, netns)).toBe(await rulesAsListed(run, 'refuse'));
+    expect(await rulesIn(run, netns)).toBe(await rulesAsListed(run, BY_DEFAULT));
     await removeRulesIn(run, netns);
     expect(await rulesIn(run, netns)).toBeUndefined();
     await removeRulesIn(run, netns);
@@ -274,7 +363,7 @@ describe('capturePod()', () => {
       uid: 'pod-1',
       netnsPath: `/run/netns/${POD}`,
       ips: [],
-      inbound: 'refuse',
+      plaintext: BY_DEFAULT,
     } as const;
     await expect(capturePod(spec, { run, clock: impatient })).rejects.toMatchObject({
       code: 'POD_PORT_IN_USE',
@@ -284,7 +373,7 @@ describe('capturePod()', () => {
 
   test('capturePod() refuses a path that is gone or is no network namespace', async () => {
     for (const path of ['/run/netns/none-such', '/proc/self/ns/uts', '/etc/hostname']) {
-      await expect(capture('refuse', path)).rejects.toMatchObject({ code: 'NETNS_UNAVAILABLE' });
+      await expect(capture({}, path)).rejects.toMatchObject({ code: 'NETNS_UNAVAILABLE' });
     }
   });
 

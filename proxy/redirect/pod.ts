@@ -10,21 +10,16 @@ import { inodeOf, openNetns, withNetns, type Netns } from '#proxy/native/netns.t
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
 import type { InheritedListeners } from '#proxy/inheritedListeners.ts';
 import { reusePorts, restorePorts } from './portReuse.ts';
-import {
-  loadRules,
-  OUTBOUND_PORT,
-  type Inbound,
-  type LoadedRules,
-  type RuleCounters,
-  type RulesState,
-} from './nftables.ts';
+import { loadRules, type LoadedRules, type RefusedSource, type RulesState } from './nftables.ts';
+import { RuleCounters, type RuleCounts } from './ruleCounters.ts';
+import { OUTBOUND_PORT, type Plaintext } from './ruleset.ts';
 
 export interface PodToCapture {
   readonly uid: string;
   /** `/proc/PID/ns/net` or `/run/netns/NAME`. */
   readonly netnsPath: string;
   readonly ips: readonly string[];
-  readonly inbound: Inbound;
+  readonly plaintext: Plaintext;
 }
 
 export interface PodListener {
@@ -42,8 +37,10 @@ export interface CapturedPod {
   makeSockets(count: number, family: 4 | 6): readonly number[];
   /** Whether the rules stand as they were loaded. Errors: REDIRECT_FAILED. */
   rules(): Promise<RulesState>;
-  /** Errors: REDIRECT_FAILED. */
-  counters(): Promise<RuleCounters>;
+  /** What the rules have counted since they were loaded. Errors: SYSCALL_FAILED. */
+  counts(): RuleCounts;
+  /** Whose plaintext was refused lately, the last one first. Errors: REDIRECT_FAILED. */
+  refusedSources(): Promise<readonly RefusedSource[]>;
   /** Removes the rules first, so that no connection is led to a listener that is gone. Once. */
   release(): Promise<void>;
   /** Leaves the rules, which then refuse the pod's connections until an agent captures it again. Once. */
@@ -72,11 +69,13 @@ export async function capturePod(
   const netns = openNetns(pod.netnsPath);
   let listeners: readonly PodListener[] = [];
   let rules: LoadedRules;
+  let counters: RuleCounters;
   let ports: string | undefined;
   try {
     listeners = await openListeners(netns, pod, clock, before);
-    rules = await loadRules(run, { netnsPath: netns.path, inbound: pod.inbound });
+    rules = await loadRules(run, { netnsPath: netns.path, plaintext: pod.plaintext });
     ports = withNetns(netns, reusePorts);
+    counters = withNetns(netns, () => new RuleCounters());
   } catch (error) {
     for (const { fd } of listeners) closeListener(fd);
     netns.close();
@@ -84,6 +83,7 @@ export async function capturePod(
   }
   const abandon = (): void => {
     for (const { fd } of listeners) closeListener(fd);
+    counters.close();
     netns.close();
   };
   return {
@@ -92,7 +92,8 @@ export async function capturePod(
     reusesPorts: ports !== undefined,
     makeSockets: (count, family) => withNetns(netns, () => makeSockets(count, family)),
     rules: () => rules.state(),
-    counters: () => rules.counters(),
+    counts: () => counters.read(),
+    refusedSources: () => rules.refusedSources(),
     release: async () => {
       try {
         withNetns(netns, () => restorePorts(ports));
