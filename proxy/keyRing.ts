@@ -62,7 +62,7 @@ export class KeyRing {
   }
 
   /** Takes a snapshot over; its bytes must stay until the next one. `timeMs` is slot time. */
-  replace(snapshot: Snapshot, timeMs: number): void {
+  replace(snapshot: Pick<Snapshot, 'self' | 'chains' | 'peers'>, timeMs: number): void {
     const sidsBefore = this.#self?.sids.join();
     this.#self = snapshot.self;
     this.#peers = new Map(snapshot.peers.map((peer) => [peer.node, peer]));

@@ -78,7 +78,8 @@ export interface Recipient {
 
 export const sealKeyName = (publicKey: Bytes): string => hex(truncate(8, sha256(publicKey)));
 
-const hpkeInfo = (recordHash: string, node: NodeName, sid: Sid): Buffer =>
+/** The HPKE info of a sealed message (PROTOCOL 4.5): what binds it to its record and recipient. */
+export const hpkeInfo = (recordHash: string, node: NodeName, sid: Sid): Buffer =>
   concat(utf8('tidelock/seal/v1'), fromHex(recordHash), field(node), fromHex(sid));
 
 export async function sealSecrets(

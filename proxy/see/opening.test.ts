@@ -150,6 +150,15 @@ describe('reply', () => {
     }
   });
 
+  it('decodeReply() refuses what stands behind the check', () => {
+    const plain = encodeReply({});
+    for (let at = 33; at < plain.length; at += 1) {
+      const bad = Buffer.from(plain);
+      bad[at] = 1;
+      expect(decodeReply(bad)).toBeUndefined();
+    }
+  });
+
   it('decodeReply() reads an unknown code as a denial, never as an acceptance', () => {
     const plain = encodeReply({});
     plain[0] = 200;

@@ -190,7 +190,7 @@ export function encodeReply(reply: Reply): Buffer {
 
 /** Inverse of encodeReply; undefined for what it would not have written. An unknown code denies. */
 export function decodeReply(plain: Buffer): Reply | undefined {
-  if (plain.length !== REPLY_PLAIN_BYTES) return undefined;
+  if (plain.length !== REPLY_PLAIN_BYTES || !isZeroFrom(33, plain)) return undefined;
   const code = plain[0] ?? 0;
   const chainId = hex(plain.subarray(1, 17));
   const slot = Number(plain.readBigUInt64BE(17));

@@ -1,0 +1,115 @@
+// Vectors of sealed messages (PROTOCOL 4.5). The randomness of HPKE is given, as in the vectors of RFC 9180
+// (`ekm`), by the same library that the product seals with; the product itself cannot be given any.
+import { b64url, hex, type Bytes } from '#agent/base/bytes.ts';
+import { jcs } from '#agent/base/jcs.ts';
+import { hpkeInfo, sealKeyName, type Envelope, type Secrets } from '#agent/epochs/sealed.ts';
+import { chainIdOf, rootCommit } from '#proxy/chips/chain.ts';
+import { CHAIN, PERIOD_MS, RECEIVER, SLOT, SOURCE, seed } from './cast.ts';
+import { flipped } from './changed.ts';
+import { HPKE, sealKeyFrom } from './statements.ts';
+import type { Vector } from './vector.ts';
+
+/** Root of the generation that the vectors' record begins. */
+export const ROOT = seed('root');
+const RECORD_HASH = seed('record');
+const SEAL_SEED = seed('seal b');
+
+const SECRETS: Secrets = {
+  root: b64url(ROOT),
+  chains: [
+    {
+      chainId: chainIdOf(RECORD_HASH),
+      generation: 1,
+      term: 1,
+      epoch: 1,
+      recordHash: hex(RECORD_HASH),
+      rosterDigest: hex(seed('roster')),
+      conductor: SOURCE.node,
+      atSlot: SLOT,
+      periodMs: PERIOD_MS,
+      algorithm: 1,
+      begins: 'heal',
+      slot: SLOT,
+      key: b64url(CHAIN),
+    },
+  ],
+};
+
+/** For a member that has the parent of every chain but not the root of the new generation. */
+const ROOT_ONLY: Secrets = { root: b64url(ROOT), chains: [] };
+
+async function seal(secrets: Secrets, name: string) {
+  const { publicKey, public: raw } = await sealKeyFrom(SEAL_SEED);
+  const ekm = seed(`ekm ${name}`, 64);
+  const info = hpkeInfo(hex(RECORD_HASH), RECEIVER.node, RECEIVER.sid);
+  const plain = jcs(secrets);
+  const sender = { recipientPublicKey: publicKey, info: bytesOf(info), ekm: bytesOf(ekm) };
+  const { enc, ct } = await HPKE.seal(sender, bytesOf(plain));
+  return {
+    sealKey: sealKeyName(raw),
+    ekm,
+    info,
+    plain,
+    enc: Buffer.from(enc),
+    ciphertext: Buffer.from(ct),
+  };
+}
+
+/** A copy whose memory begins with it, as the library wants it. */
+const bytesOf = (bytes: Bytes): ArrayBuffer => Uint8Array.from(bytes).buffer;
+
+/** What the conductor signs. */
+export async function envelope(): Promise<Envelope> {
+  const { sealKey, enc, ciphertext } = await seal(SECRETS, 'chains');
+  return {
+    v: 1,
+    recordHash: hex(RECORD_HASH),
+    conductor: SOURCE,
+    ...RECEIVER,
+    sealKey,
+    slot: SLOT,
+    enc: b64url(enc),
+    ciphertext: b64url(ciphertext),
+  };
+}
+
+export async function sealedVectors(): Promise<Vector[]> {
+  const made = [
+    ['with the chains', await seal(SECRETS, 'chains')],
+    ['with a root alone', await seal(ROOT_ONLY, 'root')],
+  ] as const;
+  const [[, first]] = made;
+  return [
+    ...made.map(([name, { ekm, enc, ciphertext, ...expect }]) => ({
+      name,
+      compute: 'sealed',
+      given: { ...RECIPIENT, ekm, enc, ciphertext },
+      expect,
+    })),
+    ...(await Promise.all(refusals(first).map(refused))),
+  ];
+}
+
+const RECIPIENT = { recordHash: RECORD_HASH, ...RECEIVER, sealSeed: SEAL_SEED };
+
+type Given = typeof RECIPIENT & { readonly enc: Buffer; readonly ciphertext: Buffer };
+
+function refusals({ enc, ciphertext }: { enc: Buffer; ciphertext: Buffer }) {
+  const good: Given = { ...RECIPIENT, enc, ciphertext };
+  return [
+    ['of another record', { ...good, recordHash: rootCommit(ROOT) }],
+    ['to another node', { ...good, ...SOURCE }],
+    ['to another key', { ...good, sealSeed: seed('seal a') }],
+    ['a changed enc', { ...good, enc: flipped(enc, 0) }],
+    ['a changed ciphertext', { ...good, ciphertext: flipped(ciphertext, 0) }],
+  ] as const;
+}
+
+async function refused([name, given]: readonly [string, Given]): Promise<Vector> {
+  const { privateKey } = await sealKeyFrom(given.sealSeed);
+  const info = bytesOf(hpkeInfo(hex(given.recordHash), given.node, given.sid));
+  const recipient = { recipientKey: privateKey, enc: bytesOf(given.enc), info };
+  const opened = await HPKE.open(recipient, bytesOf(given.ciphertext)).catch(() => undefined);
+  if (opened) throw new Error(`not refused: ${name}`);
+  return { name, compute: 'readSealed', given, refused: '4.5' };
+}

@@ -1,0 +1,113 @@
+// Vectors of what stands for a node (PROTOCOL 2): its statement, sid, key id and pair secrets. Keys are made
+// from seeds here, which the product never does: it draws them and cannot be given one.
+import { createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto';
+import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
+import { XWing } from '@hpke/hybridkem-x-wing';
+import {
+  encodeSigningPublic,
+  generateLaneKey,
+  signingKeyFromSeeds,
+} from '#agent/base/asymmetric.ts';
+import { b64url, type Bytes } from '#agent/base/bytes.ts';
+import { jcs } from '#agent/base/jcs.ts';
+import { parseStatement, sidOf } from '#agent/epochs/statement.ts';
+import { CLUSTER, DOMAIN, SENT_MS, SOURCE, seed } from './cast.ts';
+import type { Vector } from './vector.ts';
+
+const KEM = new XWing();
+/** The suite of sealed messages, as agent/base/asymmetric.ts has it. */
+export const HPKE = new CipherSuite({ kem: KEM, kdf: new HkdfSha256(), aead: new Aes256Gcm() });
+
+/** An X-Wing key from its 32-byte seed, and the public half as statements carry it. */
+export async function sealKeyFrom(sealSeed: Bytes) {
+  const pair = await KEM.generateKeyPairDerand(Uint8Array.from(sealSeed));
+  return { ...pair, public: Buffer.from(await KEM.serializePublicKey(pair.publicKey)) };
+}
+
+const laneKeyFrom = (privateKey: Bytes) =>
+  createPrivateKey({
+    key: Buffer.from(privateKey),
+    format: 'raw-private',
+    asymmetricKeyType: 'x25519',
+  });
+
+const lanePublic = (privateKey: Bytes): Buffer =>
+  createPublicKey(laneKeyFrom(privateKey)).export({ format: 'raw-public' });
+
+export const statementVectors = async (): Promise<Vector[]> => [
+  await statementVector(),
+  pairVector('a', 'b'),
+  pairVector('b', 'a'),
+  ...LOW_ORDER.map(refusedPair),
+];
+
+async function statementVector(): Promise<Vector> {
+  const seeds = { ed25519: seed('node a sign'), mldsa65: seed('node a sign, ML-DSA') };
+  const [laneKey, sealSeed, nonce] = [seed('lane a'), seed('seal a'), seed('nonce', 16)];
+  const key = signingKeyFromSeeds(seeds);
+  const given = { domain: DOMAIN, cluster: CLUSTER, node: SOURCE.node };
+  const algorithms = [1, 17, 18, 33];
+  const bytes = jcs({
+    v: 1,
+    ...given,
+    sign: b64url(encodeSigningPublic(key.public)),
+    lane: b64url(lanePublic(laneKey)),
+    seal: b64url((await sealKeyFrom(sealSeed)).public),
+    algorithms,
+    issuedAt: SENT_MS,
+    nonce: b64url(nonce),
+  });
+  const { sid } = parseStatement(bytes);
+  if (sid !== sidOf(bytes)) throw new Error('the statement is not what it was made of');
+  return {
+    name: 'of a node',
+    compute: 'statement',
+    given: {
+      ...given,
+      ed25519Seed: seeds.ed25519,
+      mldsa65Seed: seeds.mldsa65,
+      laneKey,
+      sealSeed,
+      algorithms,
+      issuedAt: SENT_MS,
+      nonce,
+    },
+    expect: { statement: bytes, sid, keyId: key.keyId },
+  };
+}
+
+function pairVector(own: string, peer: string): Vector {
+  const laneKey = seed(`lane ${own}`);
+  const peerPublic = lanePublic(seed(`lane ${peer}`));
+  const publicKey = createPublicKey({
+    key: peerPublic,
+    format: 'raw-public',
+    asymmetricKeyType: 'x25519',
+  });
+  const pair = diffieHellman({ privateKey: laneKeyFrom(laneKey), publicKey });
+  return {
+    name: `${own} with ${peer}`,
+    compute: 'pair',
+    given: { laneKey, peer: peerPublic },
+    expect: { lane: lanePublic(laneKey), pair },
+  };
+}
+
+/** Points of small order: whatever the key, the result is zero (RFC 7748 6.1). */
+const LOW_ORDER: readonly Buffer[] = [
+  Buffer.alloc(32),
+  Buffer.alloc(32, 1).fill(0, 1),
+  Buffer.from('e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800', 'hex'),
+];
+
+function refusedPair(peer: Buffer, at: number): Vector {
+  let isRefused = false;
+  try {
+    generateLaneKey().agree(peer);
+  } catch {
+    isRefused = true;
+  }
+  if (!isRefused) throw new Error('a pair of all zeros is not refused');
+  const given = { laneKey: seed('lane a'), peer };
+  return { name: `a point of small order, ${at}`, compute: 'pair', given, refused: '2' };
+}
