@@ -170,6 +170,8 @@ export class Lane extends Conversation {
     if (this.#ending || this.#finSent) return;
     this.#write(FRAME.fin, NOTHING);
     this.#finSent = true;
+    // Its keys have no more use, and no KEYUPDATE replaces them: the other direction may live for hours.
+    this.#parts.sender.close();
     this.#maybeClose();
   }
 
@@ -187,7 +189,9 @@ export class Lane extends Conversation {
         this.#freeWire(bytes.subarray(bytes.length - this.#receiver.unread));
         return;
       }
-      if (this.#parts.app.isFull) this.#parts.wire.pause();
+      if (this.#finReceived && this.#receiver.unread > 0) {
+        this.#abort('protocol', 'protocol', 'bytes after FIN');
+      } else if (this.#parts.app.isFull) this.#parts.wire.pause();
       return;
     }
     if (failure === 'forged' || failure === 'length') {
@@ -202,13 +206,12 @@ export class Lane extends Conversation {
     const { app } = this.#parts;
     switch (type) {
       case FRAME.data: {
-        if (this.#finReceived) return this.#abort('protocol', 'protocol', 'data after FIN');
         this.passage.received(data.length);
         return app.write(data);
       }
       case FRAME.fin:
-        if (this.#finReceived) return this.#abort('protocol', 'protocol', 'second FIN');
         this.#finReceived = true;
+        this.#receiver?.close();
         app.end();
         return this.#maybeClose();
       case FRAME.reset:
@@ -248,16 +251,17 @@ export class Lane extends Conversation {
     if (!this.#parts.sender.seal(type, data, this.#put)) this.#drop('keys', 'sending key used up');
   }
 
-  /** Ends the lane and tells the other end. */
+  /** Ends the lane and tells the other end: by a TCP RST where this end has said FIN. */
   #abort(how: LaneEnd, code: ResetCode, detail: string): void {
     if (this.#ending) return;
     this.#ending = how;
     this.#detail = detail;
-    this.#parts.sender.seal(FRAME.reset, encodeReset(code), this.#put);
+    const isTold = this.#parts.sender.seal(FRAME.reset, encodeReset(code), this.#put);
     this.passage.count('resets');
     this.#receiver?.stop();
     this.#parts.app.reset();
-    this.#closeWire();
+    if (isTold) this.#closeWire();
+    else this.#parts.wire.reset();
   }
 
   /** Ends the lane at once: there is nobody to tell, or nothing that would be believed. */

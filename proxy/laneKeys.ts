@@ -52,6 +52,7 @@ export class LaneSender {
   #isUsed = true;
   /** False for a client until the reply: its early secret is replaced by kind 0 and nothing else. */
   #canUpdate: boolean;
+  #isClosed = false;
   /** Of a client between the reply and the next frame. */
   #afterEarly: Buffer | undefined;
   readonly #updated: (chain: RingChain) => void;
@@ -81,9 +82,10 @@ export class LaneSender {
 
   /**
    * Writes a frame, after a KEYUPDATE where one is due; what is written is valid until `write` returns.
-   * False: the key is used up and stays so.
+   * False: the key is used up or overwritten, and stays so.
    */
   seal(type: FrameType, data: Bytes, write: Write): boolean {
+    if (this.#isClosed) return false;
     this.#leaveEarly(write);
     this.update(write);
     if (this.#sealer.spent) return false;
@@ -97,7 +99,8 @@ export class LaneSender {
    * at the next slot at the latest where the other end is still there to hear it.
    */
   begin(c2s: Buffer): void {
-    this.#afterEarly = c2s;
+    if (this.#isClosed) wipe(c2s);
+    else this.#afterEarly = c2s;
   }
 
   /**
@@ -105,6 +108,7 @@ export class LaneSender {
    * one with new statements or a new generation though nothing was sent, and before a key is used up.
    */
   update(write: Write): void {
+    if (this.#isClosed) return;
     const { spent } = this.#sealer;
     if (this.#ticks === this.#ring.ticks && !spent) return;
     this.#leaveEarly(write);
@@ -129,11 +133,16 @@ export class LaneSender {
     this.#replace(nextSecret(updateKey, this.#secret, pair), chain.aead);
   }
 
-  /** Overwrites the keys. */
+  /** Overwrites the keys; nothing is sealed any more. */
   close(): void {
+    this.#isClosed = true;
+    this.#overwrite();
+    if (this.#afterEarly) wipe(this.#afterEarly);
+  }
+
+  #overwrite(): void {
     this.#sealer.close();
     wipe(this.#secret);
-    if (this.#afterEarly) wipe(this.#afterEarly);
   }
 
   #leaveEarly(write: Write): void {
@@ -157,7 +166,7 @@ export class LaneSender {
   }
 
   #replace(secret: Buffer, aead: AeadName): void {
-    this.close();
+    this.#overwrite();
     this.#secret = secret;
     this.#aead = aead;
     this.#sealer = new FrameSealer(aead, frameKeys(secret));

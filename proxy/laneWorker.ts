@@ -2,6 +2,7 @@
 // sockets and conversations together and follows what the main thread says; what the protocol asks of
 // a connection is in inbound.ts, outbound.ts and lane.ts.
 import { slotAt } from '#agent/base/brands.ts';
+import { wipe } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { Acceptor } from './acceptor.ts';
@@ -212,6 +213,8 @@ export class LaneWorker {
     const snapshot = this.#inheritance?.addTo(decoded) ?? decoded;
     if (isAhead(snapshot, this.#slots.timeMs())) this.#slots.adopt();
     this.#ring.replace(snapshot, this.#slots.timeMs());
+    // The ring has its own, which it ticks; these would stay as they are for as long as no snapshot comes.
+    for (const { key } of decoded.chains) wipe(key);
     this.#routes = new Routes(snapshot);
     this.#pool.retain(snapshot.pods.map((pod) => ({ uid: pod.uid, families: familiesOf(pod) })));
     this.#frame?.fill(0); // the keys of the snapshot before

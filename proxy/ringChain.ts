@@ -14,10 +14,13 @@ export interface RingChain {
   readonly window: ChainWindow;
 }
 
-/** The chain at slot time `timeMs`, its key copied; undefined: its algorithm is not known here. */
+/**
+ * The chain at slot time `timeMs`, its key copied; undefined: its algorithm is not known here, or its key
+ * was overwritten, as in a snapshot that was used before.
+ */
 export function ringChain(live: LiveChain, timeMs: number): RingChain | undefined {
   const algorithm = chipsAlgorithm(live.algorithm);
-  if (algorithm === undefined) return undefined;
+  if (algorithm === undefined || live.key.every((byte) => byte === 0)) return undefined;
   const { id, generation, periodMs, atSlot, slot, key } = live;
   const window = new ChainWindow({ slot, key, now: slotAt(timeMs, periodMs) });
   return { id, generation, periodMs, atSlot, aead: algorithm.aead, window };
