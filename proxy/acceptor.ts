@@ -1,5 +1,6 @@
-// A listening socket of one worker: hands over what it accepts, and pauses where descriptors have run out
-// instead of asking for the same connection again and again.
+// A listening socket of one worker: hands over what it accepts, and pauses where descriptors or memory
+// have run out instead of asking for the same connection again and again. Who waits meanwhile stays in
+// the listen queue.
 import { asTidelockError } from '#agent/base/errors.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { acceptNext, type Accepted } from '#proxy/native/stream.ts';
@@ -7,8 +8,8 @@ import type { Reactor, Watched } from './reactor.ts';
 
 /** Connections accepted in one turn: the other workers want theirs. */
 const MAX_AT_ONCE = 8;
-/** Until it tries again when none can be accepted, milliseconds. */
-const PAUSE_MS = 100;
+/** Until it tries again when none can be accepted: twice as long each time, milliseconds. */
+const PAUSE_MS = { min: 50, max: 800 };
 
 export class Acceptor implements Watched {
   readonly #reactor: Reactor;
@@ -16,11 +17,13 @@ export class Acceptor implements Watched {
   readonly #onAccept: (accepted: Accepted) => void;
   readonly #onError: (error: Error) => void;
   #isPaused = false;
+  /** Of the next pause; the shortest while all is well. */
+  #pauseMs = PAUSE_MS.min;
   #isClosed = false;
 
   /**
    * Accepts on a listening descriptor, which it then owns; whoever is given a connection owns its
-   * descriptor. `onError` reports a failed accept (EMFILE), after which accepting goes on.
+   * descriptor. `onError` reports a failed accept (EMFILE, ENFILE, ENOMEM), once until one succeeds again.
    * Errors: SYSCALL_FAILED when the descriptor is not a socket.
    */
   constructor(
@@ -60,10 +63,13 @@ export class Acceptor implements Watched {
 
   #next(): Accepted | undefined {
     try {
-      return acceptNext(this.#fd);
+      const accepted = acceptNext(this.#fd);
+      if (accepted) this.#pauseMs = PAUSE_MS.min;
+      return accepted;
     } catch (thrown) {
+      const isFirst = this.#pauseMs === PAUSE_MS.min;
       this.#pause();
-      this.#onError(asTidelockError(thrown, 'lane.accept'));
+      if (isFirst) this.#onError(asTidelockError(thrown, 'lane.accept'));
       return undefined;
     }
   }
@@ -71,9 +77,10 @@ export class Acceptor implements Watched {
   #pause(): void {
     this.#isPaused = true;
     this.#reactor.unwatch(this.#fd);
-    this.#reactor.clock.after(PAUSE_MS, () => {
+    this.#reactor.clock.after(this.#pauseMs, () => {
       this.#isPaused = false;
       if (!this.#isClosed) this.#reactor.watchReadable(this.#fd, this);
     });
+    this.#pauseMs = Math.min(2 * this.#pauseMs, PAUSE_MS.max);
   }
 }

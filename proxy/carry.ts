@@ -5,15 +5,23 @@ import type { CloseReason, Refusal } from './counters.ts';
 import type { Facts } from './facts.ts';
 import type { Floor } from './floor.ts';
 
-/** From here on the conversation is judged under each snapshot. */
+/** From here on the conversation is judged under each snapshot, and counts for its pod and its peer. */
 export function enter(floor: Floor, conversation: Conversation): void {
+  const { standing, passage } = conversation;
+  const [podUid] = standing.podUids;
+  if (podUid !== undefined) conversation.podSeat = floor.podQuota.seatOf(podUid);
+  if (standing.peer !== undefined) conversation.peerSeat = floor.peerQuota.seatOf(standing.peer);
+  floor.podQuota.count(conversation.podSeat, 1);
+  floor.peerQuota.count(conversation.peerSeat, 1);
   floor.enter(conversation);
-  conversation.passage.count('active');
+  passage.count('active');
 }
 
 /** A conversation that entered is gone. */
 export function leave(floor: Floor, conversation: Conversation): void {
   floor.leave(conversation);
+  floor.podQuota.count(conversation.podSeat, -1);
+  floor.peerQuota.count(conversation.peerSeat, -1);
   conversation.passage.count('active', -1);
 }
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { NodeName } from '#agent/base/brands.ts';
 import { COUNTERS_LAYOUT } from './counters.ts';
 import { laneEvent, laneInfo, type LaneEvent, type LaneInfo } from './facts.ts';
+import type { QuotaMemory } from './quota.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Both ends refuse a peer of another version: they are always started from the same checkout. */
@@ -170,7 +171,16 @@ export interface WorkerInit {
   readonly countersFd: number;
   /** An eventfd that is rung with every message, for a worker that waits in its Reactor. */
   readonly bell: number;
+  readonly quotas: SharedQuotas;
+  /** How many descriptors the process may open. */
+  readonly descriptorLimit: number;
   readonly settings: PlaneSettings;
+}
+
+/** What all workers count together: quotas of pods and of peers. */
+export interface SharedQuotas {
+  readonly pods: QuotaMemory;
+  readonly peers: QuotaMemory;
 }
 
 export type ToWorker =

@@ -9,12 +9,15 @@ export const REFUSALS = [
   'not-trusted',
   'no-agent',
   'address-conflict',
+  'no-endpoint',
   'no-chain',
   'no-token',
   'policy',
   'peer-unreachable',
   'peer-silent',
   'peer-denied',
+  'pod-limit', // of the pod that connects, or of the one that a lane is for
+  'peer-limit',
   // inbound: a lane
   'replayed',
   'replay-full',
@@ -42,6 +45,7 @@ export const CLOSES = [
   'keys',
   'shutdown',
   'truncated',
+  'half-closed',
   'forged',
   'protocol',
 ] as const;

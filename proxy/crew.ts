@@ -14,6 +14,8 @@ import {
 } from './control.ts';
 import { createEventfd, ring } from '#proxy/native/eventfd.ts';
 import { dupFd } from '#proxy/native/fd.ts';
+import { raiseDescriptorLimit } from '#proxy/native/process.ts';
+import { quotaMemory } from './quota.ts';
 
 /** What the workers say, with who says it; `ready` and single acks are dealt with here. */
 export interface CrewReports {
@@ -51,6 +53,8 @@ export class Crew {
 
   /** Starts the workers of `settings`; resolves when all have loaded their modules. */
   static async start(script: URL, settings: PlaneSettings, reports: CrewReports): Promise<Crew> {
+    const quotas = { pods: quotaMemory(settings.workers), peers: quotaMemory(settings.workers) };
+    const descriptorLimit = raiseDescriptorLimit();
     const workers = Array.from({ length: settings.workers }, (_, index): Member => {
       const bell = createEventfd();
       const init: WorkerInit = {
@@ -58,6 +62,8 @@ export class Crew {
         replayFd: PLANE_FDS.replay,
         countersFd: PLANE_FDS.counters,
         bell,
+        quotas,
+        descriptorLimit,
         settings,
       };
       return { worker: new Worker(script, { workerData: init, name: `lane-${index}` }), bell };

@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { hex } from '#agent/base/bytes.ts';
 import type { Sid } from '#agent/base/brands.ts';
 import { idle, onPath, readAll, until, world } from './lane.fixture.ts';
-import { testChain, type TwoNodes } from './twoNodes.fixture.ts';
+import { testChain } from './chain.fixture.ts';
+import type { TwoNodes } from './twoNodes.fixture.ts';
 
 /** What node a may know before node b. */
 const NEWS: Readonly<Record<string, (two: TwoNodes) => void>> = {

@@ -9,6 +9,7 @@ import type { CounterRow } from './counters.ts';
 import type { LaneClosed, LaneEvent, LaneRefused } from './facts.ts';
 import type { KeyRing } from './keyRing.ts';
 import type { MaidDesk } from './maidDesk.ts';
+import type { Quota } from './quota.ts';
 import type { Reactor } from './reactor.ts';
 import type { ReplaySet } from './replay.ts';
 import type { Routes } from './routes.ts';
@@ -29,6 +30,10 @@ export interface Floor {
   readonly maids: MaidDesk;
   readonly pool: SocketPool;
   readonly strangers: Strangers;
+  /** By pod uid. */
+  readonly podQuota: Quota;
+  /** By node name. */
+  readonly peerQuota: Quota;
   readonly wires: Wires;
   /** Nothing new is begun. */
   readonly isDraining: () => boolean;

@@ -111,6 +111,9 @@ class Newcomer {
   readonly #floor: Floor;
   readonly #wire: Leg;
   readonly #opened: Opened;
+  readonly #peerSeat: number;
+  /** Its peer has not reached its limits. */
+  readonly #hasRoom: boolean;
   /** Frames that came with the opening. */
   readonly #early: Buffer;
   #facts: Facts;
@@ -119,10 +122,16 @@ class Newcomer {
   readonly #cancelDeadline: () => void;
 
   constructor(floor: Floor, wire: Leg, opened: Opened, early: Buffer) {
-    const { start, block } = opened;
+    const { start, block, header } = opened;
+    const { peerQuota } = floor;
+    const seat = peerQuota.seatOf(start.peer.node);
+    // Whether lanes work must be seen even where a peer has all that it may have.
+    this.#hasRoom =
+      peerQuota.takeOpening(seat) && (header.mode === MODE.canary || !peerQuota.isFull(seat));
     this.#floor = floor;
     this.#wire = wire;
     this.#opened = opened;
+    this.#peerSeat = seat;
     this.#early = Buffer.from(early); // the shared buffer is read into again meanwhile
     const destination = `${block.destination.address}:${block.destination.port}`;
     this.#facts = { direction: 'in', peer: start.peer.node, destination };
@@ -136,10 +145,15 @@ class Newcomer {
     this.#cancelDeadline = floor.clock.after(2 * start.chain.periodMs, () => this.#giveUp());
     floor.ring.confirm(start.peer, start.chain.id);
     floor.opening(1);
+    peerQuota.count(seat, 1);
   }
 
   judge(): void {
     const { header, block, peer } = this.#opened;
+    if (!this.#hasRoom) {
+      this.#deny('busy', 'peer-limit', this.#floor.peerQuota.text);
+      return;
+    }
     if (header.mode === MODE.canary) {
       this.#answerCanary();
       return;
@@ -197,6 +211,11 @@ class Newcomer {
       return;
     }
     const { to, rule } = admission;
+    const { podQuota } = this.#floor;
+    if (podQuota.isFull(podQuota.seatOf(to.uid))) {
+      this.#deny('busy', 'pod-limit', podQuota.text);
+      return;
+    }
     this.#facts = { ...this.#facts, to: to.spiffeId, podUid: to.uid };
     const standing: Standing = {
       access: { from: token.spiffeId, to: to.spiffeId, port: destination.port },
@@ -290,6 +309,7 @@ class Newcomer {
   #conclude(): void {
     this.#isOver = true;
     this.#floor.opening(-1);
+    this.#floor.peerQuota.count(this.#peerSeat, -1);
     this.#cancelDeadline();
   }
 

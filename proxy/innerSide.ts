@@ -52,6 +52,10 @@ export class InnerSide implements LaneSide {
     // As for pause.
   }
 
+  keepAlive(): void {
+    // It cannot vanish.
+  }
+
   /** Says the last that this side has to say. */
   finish(): void {
     if (this.isClosed || this.#hasFinished) return;

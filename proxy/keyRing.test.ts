@@ -3,7 +3,8 @@ import { slotAt, type Sid, type Slot } from '#agent/base/brands.ts';
 import { endpoint, kidOf, presenceCheck } from '#proxy/chips/chain.ts';
 import { KeyRing } from './keyRing.ts';
 import type { Snapshot } from './snapshot.ts';
-import { TwoNodes, chainKey, testChain } from './twoNodes.fixture.ts';
+import { chainKey, testChain } from './chain.fixture.ts';
+import { TwoNodes } from './twoNodes.fixture.ts';
 
 const PERIOD = 10_000;
 const two = new TwoNodes({ periodMs: PERIOD });

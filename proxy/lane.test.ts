@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { slotAt, type Sid } from '#agent/base/brands.ts';
 import { hex } from '#agent/base/bytes.ts';
 import { idle, opened, readAll, until, world } from './lane.fixture.ts';
-import { testChain } from './twoNodes.fixture.ts';
+import { testChain } from './chain.fixture.ts';
 
 describe('a lane carries', () => {
   it('bytes both ways and half-closes in either order', async () => {

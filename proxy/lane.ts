@@ -28,7 +28,7 @@ export type LaneEnd = CloseReason | 'unanswered';
 /** The application's side of a lane: its connection, or what stands in for one (innerSide.ts). */
 export type LaneSide = Pick<
   Leg,
-  'owner' | 'isClosed' | 'isFull' | 'write' | 'pause' | 'resume' | 'end' | 'reset'
+  'owner' | 'isClosed' | 'isFull' | 'write' | 'pause' | 'resume' | 'end' | 'reset' | 'keepAlive'
 >;
 
 /** What the other end is told when this one cuts a lane. */
@@ -36,6 +36,7 @@ const CUT_CODES: Readonly<Record<CutReason, ResetCode>> = {
   policy: 'policy',
   trust: 'trust',
   'pod-gone': 'application',
+  'half-closed': 'application',
   keys: 'keys',
   shutdown: 'shutdown',
 };
@@ -74,6 +75,7 @@ export class Lane extends Conversation {
   #isFree = false;
   /** False once `free` has it. */
   #hasWire = true;
+  #isKeptAlive = false;
 
   /** Takes both legs over. */
   constructor(parts: LaneParts) {
@@ -85,10 +87,17 @@ export class Lane extends Conversation {
     parts.wire.owner = this.#wireOwner();
   }
 
-  /** Undefined before the reply, after the other end's FIN, and while a slow application leaves KEYUPDATEs unread. */
+  /** Undefined before the reply and after the other end's FIN. */
   get heardUnder(): string | undefined {
-    if (this.#parts.app.isFull || this.#finReceived) return undefined;
-    return this.#receiver?.peerSid;
+    return this.#finReceived ? undefined : this.#receiver?.peerSid;
+  }
+
+  get isHeldBack(): boolean {
+    return this.#parts.app.isFull;
+  }
+
+  get isHalfClosed(): boolean {
+    return this.#finSent || this.#finReceived;
   }
 
   /** Opens the receiving direction: from here on frames arrive. */
@@ -122,9 +131,9 @@ export class Lane extends Conversation {
     if (this.#parts.wire.isFull) this.#parts.app.pause();
   }
 
-  /** After its FIN a direction has no more keys: the other end may use the wire for another lane. */
   refresh(): void {
-    if (this.#ending || this.#finSent) return;
+    this.#keepAlive();
+    if (this.#ending) return;
     this.#parts.sender.update(this.#put);
   }
 
@@ -135,6 +144,14 @@ export class Lane extends Conversation {
       if (this.#hasWire) this.#parts.wire.reset();
     }
     this.#abort(why, CUT_CODES[why], '');
+  }
+
+  /** At its first slot change: a lane that is over by then needs none. */
+  #keepAlive(): void {
+    if (this.#isKeptAlive) return;
+    this.#isKeptAlive = true;
+    this.#parts.app.keepAlive();
+    if (this.#hasWire) this.#parts.wire.keepAlive();
   }
 
   #appOwner(): LegOwner {

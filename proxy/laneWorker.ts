@@ -6,6 +6,7 @@ import { wipe } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { Acceptor } from './acceptor.ts';
+import { shortOf, type DescriptorRoom } from './descriptors.ts';
 import { sendCanary } from './canary.ts';
 import { refused } from './carry.ts';
 import { snapshotOf } from './channel.ts';
@@ -15,23 +16,26 @@ import {
   type Family,
   type FromWorker,
   type ListenerRole,
+  type SharedQuotas,
   type ToWorker,
 } from './control.ts';
-import { cutReasonOf, type Conversation } from './conversation.ts';
+import type { Conversation } from './conversation.ts';
 import type { CounterRow } from './counters.ts';
 import { EventGate } from './eventGate.ts';
-import type { LaneInfo } from './facts.ts';
+import type { Facts, LaneInfo } from './facts.ts';
 import type { Floor } from './floor.ts';
 import { acceptLane } from './inbound.ts';
 import { Inheritance } from './inheritance.ts';
 import { KeyRing } from './keyRing.ts';
 import { LinkedList } from './linked.ts';
 import { MaidDesk } from './maidDesk.ts';
-import { acceptPod } from './outbound.ts';
+import { acceptPod, turnAway } from './outbound.ts';
+import { Quota } from './quota.ts';
 import type { ReplaySet } from './replay.ts';
 import type { Reactor } from './reactor.ts';
+import { Review } from './review.ts';
 import { Routes } from './routes.ts';
-import type { LocalPod, Snapshot } from './snapshot.ts';
+import { NO_SNAPSHOT, USUAL_LIMITS, type LocalPod, type Snapshot } from './snapshot.ts';
 import { SocketPool } from './socketPool.ts';
 import { Strangers } from './strangers.ts';
 import { Wires } from './wires.ts';
@@ -44,6 +48,9 @@ export interface LaneWorkerParts {
   readonly reactor: Reactor;
   readonly counters: CounterRow;
   readonly replay: Pick<ReplaySet, 'testAndSet'>;
+  /** Of all workers of its data plane together. */
+  readonly quotas: SharedQuotas;
+  readonly descriptors: DescriptorRoom;
   readonly randomBytes: (length: number) => Buffer;
   readonly originalDestination: Floor['originalDestination'];
   /** To the main thread; byte arrays are copied. */
@@ -55,8 +62,6 @@ const USUAL_PERIOD_MS = 10_000;
 /** Key updates of idle lanes are spread over time: this many, then other work. */
 const REFRESH_BATCH = 64;
 const REFRESH_PAUSE_MS = 1;
-/** A lane may be heard this long under a statement that its peer has replaced: three slots. */
-const OUTDATED_MS = 90_000;
 
 export class LaneWorker {
   readonly #parts: LaneWorkerParts;
@@ -69,8 +74,7 @@ export class LaneWorker {
   readonly #gate: EventGate;
   readonly #listeners = new Map<string, Acceptor>();
   readonly #conversations = new LinkedList<Conversation>();
-  /** Since when a lane is heard under a statement that is no longer its peer's, monotonic ms. */
-  readonly #outdated = new WeakMap<Conversation, number>();
+  readonly #review: Review;
   readonly #verifying = new Map<number, (valid: boolean) => void>();
   #verifications = 0;
   #passages = 0;
@@ -95,11 +99,14 @@ export class LaneWorker {
     this.#parts = parts;
     this.#slots = new SlotClock(clock, USUAL_PERIOD_MS);
     this.#gate = new EventGate(clock);
+    this.#review = new Review(clock);
     const ask = (podUid: string, family: Family, want: number): void =>
       post({ type: 'poolLow', podUid, family, want });
     this.#pool = new SocketPool(ask, clock);
     const random = (): number => randomBytes(4).readUInt32BE(0) / 2 ** 32;
-    this.#strangers = new Strangers(clock, random, counters);
+    const { idle } = parts.descriptors;
+    const most = { open: idle, known: idle, ending: idle };
+    this.#strangers = new Strangers(clock, random, counters, most);
     this.#wires = new Wires(clock);
     this.#floor = {
       worker: index,
@@ -127,6 +134,8 @@ export class LaneWorker {
       }),
       pool: this.#pool,
       strangers: this.#strangers,
+      podQuota: new Quota(parts.quotas.pods, index, clock),
+      peerQuota: new Quota(parts.quotas.peers, index, clock),
       wires: this.#wires,
       isDraining: () => this.#isDraining,
       nextNumber: () => {
@@ -216,14 +225,26 @@ export class LaneWorker {
     // The ring has its own, which it ticks; these would stay as they are for as long as no snapshot comes.
     for (const { key } of decoded.chains) wipe(key);
     this.#routes = new Routes(snapshot);
+    const { limits = USUAL_LIMITS, pods, peers } = snapshot;
+    this.#floor.podQuota.allow(
+      pods.map(({ uid }) => uid),
+      { lanes: limits.perPodLanes, openingsPerSecond: limits.perPodOpeningsPerSecond },
+    );
+    this.#floor.peerQuota.allow(
+      peers.map(({ node }) => node),
+      { lanes: limits.perPeerLanes, openingsPerSecond: limits.perPeerOpeningsPerSecond },
+    );
     this.#pool.retain(snapshot.pods.map((pod) => ({ uid: pod.uid, families: familiesOf(pod) })));
     this.#frame?.fill(0); // the keys of the snapshot before
     for (const inheritance of this.#spent.splice(0)) inheritance.close();
     this.#frame = frame;
     const isPolicyNew = snapshot.policy.version !== this.#policyVersion;
     this.#policyVersion = snapshot.policy.version;
-    for (const conversation of this.#conversations.toArray())
-      this.#judge(conversation, isPolicyNew);
+    for (const conversation of this.#conversations.toArray()) {
+      const terms = { isPolicyNew, halfClosedMs: limits.halfClosedMs };
+      const objection = this.#review.objection(conversation, this.#routes, terms);
+      if (objection) conversation.cut(objection);
+    }
     this.#strangers.reconsider();
     this.#refreshAll();
     this.#armTick();
@@ -260,35 +281,22 @@ export class LaneWorker {
     this.#frame = undefined; // its bytes stay in use
   }
 
-  #judge(conversation: Conversation, isPolicyNew: boolean): void {
-    const objection = this.#routes.objection(conversation.standing, isPolicyNew);
-    if (objection) {
-      conversation.cut(cutReasonOf(objection));
-      return;
-    }
-    const { heardUnder, standing } = conversation;
-    if (!standing.peer || !heardUnder || this.#routes.speaksAs(standing.peer, heardUnder)) {
-      this.#outdated.delete(conversation);
-      return;
-    }
-    const nowMs = this.#parts.clock.monoMs();
-    const sinceMs = this.#outdated.get(conversation) ?? nowMs;
-    this.#outdated.set(conversation, sinceMs);
-    if (nowMs - sinceMs > OUTDATED_MS) conversation.cut('keys');
-  }
-
   #listen(fd: number, role: ListenerRole): void {
     const key = roleKey(role);
     this.#unlisten(key);
-    const direction = role.kind === 'lane' ? 'in' : 'out';
+    const facts: Facts =
+      role.kind === 'lane' ? { direction: 'in' } : { direction: 'out', podUid: role.podUid };
+    const { reactor, descriptors } = this.#parts;
     const listener = new Acceptor(
-      this.#parts.reactor,
+      reactor,
       fd,
-      (accepted) =>
-        role.kind === 'lane'
-          ? acceptLane(this.#floor, accepted)
-          : acceptPod(this.#floor, role.podUid, role.family, accepted),
-      (error) => refused(this.#floor, 'limit', { direction }, error.message),
+      (accepted) => {
+        if (accepted.fd >= descriptors.ceiling && !this.#strangers.makeRoom()) {
+          turnAway(this.#floor, accepted, 'limit', facts, shortOf(descriptors));
+        } else if (role.kind === 'lane') acceptLane(this.#floor, accepted);
+        else acceptPod(this.#floor, role.podUid, role.family, accepted);
+      },
+      (error) => refused(this.#floor, 'limit', facts, error.message),
     );
     if (this.#isDraining) listener.close();
     else this.#listeners.set(key, listener);
@@ -351,25 +359,6 @@ export class LaneWorker {
     this.#parts.clock.after(REFRESH_PAUSE_MS, () => this.#refreshBatch());
   }
 }
-
-/** Before the first snapshot nothing is trusted and nothing is known. */
-const NO_SNAPSHOT: Snapshot = {
-  version: 0,
-  self: {
-    domain: '',
-    cluster: '',
-    node: '' as Snapshot['self']['node'],
-    sids: [],
-    trusted: false,
-    reason: 'no snapshot has come yet',
-  },
-  chains: [],
-  peers: [],
-  pods: [],
-  remotes: [],
-  policy: { version: 0, defaultAction: 'DENY', rules: [] },
-  unmeshed: 'refuse',
-};
 
 /**
  * True when the control plane has erased what this thread takes for the present: its clock was set

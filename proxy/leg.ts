@@ -14,6 +14,7 @@ import {
   setKeepAlive,
   startConnecting,
   transmit,
+  type KeepAlive,
 } from '#proxy/native/stream.ts';
 import type { Reactor, Task, Watched } from './reactor.ts';
 
@@ -45,6 +46,8 @@ const READ_BYTES = 256 << 10;
 const AT_ONCE_BYTES = 16 << 10;
 /** Buffers that wait together are joined up to here: a copy is cheaper than a system call. */
 const JOIN_BYTES = 32 << 10;
+/** An end that vanished is noticed after two minutes; within those a link may fail and come back. */
+const KEEP_ALIVE: KeepAlive = { idleSeconds: 60, everySeconds: 15, times: 4 };
 /** How long what is written "soon" waits for company, milliseconds. */
 const SOON_MS = 2;
 
@@ -209,8 +212,8 @@ export class Leg implements Watched, Task {
   }
 
   /** Lets the kernel find out, when all is quiet, whether the other end still lives. */
-  keepAlive(seconds: number): void {
-    if (!this.#isClosed) setKeepAlive(this.#fd, seconds);
+  keepAlive(times = KEEP_ALIVE): void {
+    if (!this.#isClosed) setKeepAlive(this.#fd, times);
   }
 
   /** Called by the reactor. */

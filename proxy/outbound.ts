@@ -14,7 +14,7 @@ import { LaneSender } from './laneKeys.ts';
 import { sealOpening, type Opening } from './laneOpening.ts';
 import { Leg } from './leg.ts';
 import { closeFd } from '#proxy/native/fd.ts';
-import type { Accepted } from '#proxy/native/stream.ts';
+import { resetOnClose, type Accepted } from '#proxy/native/stream.ts';
 import { Passage } from './passage.ts';
 import { Relay } from './relay.ts';
 import { ReplyReader } from './replyReader.ts';
@@ -22,8 +22,6 @@ import { tokenFor, type Route, type Standing } from './routes.ts';
 
 /** Bytes of an application that are held while its lane is being connected. */
 const MAX_EARLY_BYTES = 256 << 10;
-/** Dead peers are noticed by the kernel: idle lanes send nothing for long. */
-const KEEPALIVE_SECONDS = 60;
 
 const placeOf = ({ address, port }: Endpoint): string => `${address}:${port}`;
 
@@ -31,6 +29,12 @@ type Remote = Extract<Route, { kind: 'remote' }>;
 
 /** Takes over a connection that pod `podUid` made and nftables redirected. */
 export function acceptPod(floor: Floor, podUid: string, family: Family, accepted: Accepted): void {
+  const { podQuota } = floor;
+  const seat = podQuota.seatOf(podUid);
+  if (!podQuota.takeOpening(seat) || podQuota.isFull(seat)) {
+    turnAway(floor, accepted, 'pod-limit', { direction: 'out', podUid }, podQuota.text);
+    return;
+  }
   const named = floor.originalDestination(accepted.fd, family);
   const address = named && canonicalAddress(named.address);
   if (!named || !address) {
@@ -38,9 +42,10 @@ export function acceptPod(floor: Floor, podUid: string, family: Family, accepted
     refused(floor, 'not-redirected', { direction: 'out', podUid }, 'a connection to the listener');
     return;
   }
-  const destination = { address, port: named.port };
-  const route = floor.routes().outbound(podUid, destination);
-  const caller = new Caller(floor, podUid, destination, accepted);
+  const asked = { address, port: named.port };
+  const route = floor.routes().outbound(podUid, asked);
+  const destination = route.kind === 'refused' ? asked : route.destination;
+  const caller = new Caller(floor, podUid, seat, { asked, destination }, accepted);
   switch (route.kind) {
     case 'refused':
       caller.refuse(route.reason, route.detail, route);
@@ -56,9 +61,24 @@ export function acceptPod(floor: Floor, podUid: string, family: Family, accepted
   }
 }
 
+/** Resets a connection that was accepted and is not taken on. */
+export function turnAway(
+  floor: Floor,
+  { fd }: Accepted,
+  reason: Refusal,
+  facts: Facts,
+  detail: string,
+): void {
+  resetOnClose(fd);
+  closeFd(fd);
+  refused(floor, reason, facts, detail);
+}
+
 /** A connected application whose destination is being reached. */
 class Caller {
   readonly #floor: Floor;
+  readonly #seat: number;
+  /** Where it goes: not what the application asked for where that is a service. */
   readonly #destination: Endpoint;
   /** The application's own address. */
   readonly #from: Endpoint;
@@ -71,13 +91,21 @@ class Caller {
   #isOver = false;
   #abort: () => void = () => undefined;
 
-  constructor(floor: Floor, podUid: string, destination: Endpoint, accepted: Accepted) {
+  constructor(
+    floor: Floor,
+    podUid: string,
+    seat: number,
+    { asked, destination }: { readonly asked: Endpoint; readonly destination: Endpoint },
+    accepted: Accepted,
+  ) {
     this.#floor = floor;
+    this.#seat = seat;
     this.#destination = destination;
-    const name = `${destination.address}:${destination.port}`;
-    this.#facts = { direction: 'out', podUid, destination: name };
+    const facts = { direction: 'out', podUid, destination: placeOf(asked) } as const;
+    this.#facts = asked === destination ? facts : { ...facts, endpoint: placeOf(destination) };
     this.#from = accepted.from;
     floor.opening(1);
+    floor.podQuota.count(seat, 1);
     this.#app = Leg.accepted(floor.reactor, accepted.fd, {
       data: (bytes) => this.#hold(bytes),
       end: () => {
@@ -119,12 +147,12 @@ class Caller {
   }
 
   /** A destination without an agent, where the configuration lets it pass. */
-  plain({ from }: Extract<Route, { kind: 'plain' }>): void {
+  plain({ from, rule }: Extract<Route, { kind: 'plain' }>): void {
     this.#facts = { ...this.#facts, from: from.spiffeId };
     const standing: Standing = { podUids: [from.uid] };
     this.#dial(this.#destination, (far) => {
       this.#floor.counters.add('plainOut');
-      this.#join(far, standing, 'unmeshed: plain');
+      this.#join(far, standing, rule);
     });
   }
 
@@ -141,16 +169,18 @@ class Caller {
       this.refuse('peer-unreachable', `${peer.address} is not an address`); // nor to be looked up
       return;
     }
+    const { peerQuota } = this.#floor;
+    if (peerQuota.isFull(peerQuota.seatOf(peer.node))) {
+      this.refuse('peer-limit', peerQuota.text);
+      return;
+    }
     const kept = this.#floor.wires.take(placeOf(peer));
     if (kept) {
       this.#app.readNow(); // what it has said already goes along in the first segment
       this.#openLane(route, kept);
       return;
     }
-    this.#dial(peer, (wire) => {
-      wire.keepAlive(KEEPALIVE_SECONDS);
-      this.#openLane(route, wire);
-    });
+    this.#dial(peer, (wire) => this.#openLane(route, wire));
   }
 
   /** Failure refuses the application. */
@@ -287,5 +317,6 @@ class Caller {
   #conclude(): void {
     this.#isOver = true;
     this.#floor.opening(-1);
+    this.#floor.podQuota.count(this.#seat, -1);
   }
 }

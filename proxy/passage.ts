@@ -70,6 +70,16 @@ export class Passage {
     this.#counters.add('keyUpdates');
   }
 
+  /** Bytes for the application so far. */
+  get heard(): number {
+    return this.#bytesIn;
+  }
+
+  /** Bytes of both directions so far. */
+  get moved(): number {
+    return this.#bytesIn + this.#bytesOut;
+  }
+
   info(): LaneInfo {
     const keying = this.#keying;
     return {

@@ -10,9 +10,12 @@ export class Relay extends Conversation {
   readonly standing: Standing;
   readonly passage: Passage;
   readonly heardUnder = undefined;
+  readonly isHeldBack = false;
+  isHalfClosed = false;
   readonly #legs: readonly [app: Leg, far: Leg];
   readonly #done: (how: CloseReason) => void;
   #open = 2;
+  #isKeptAlive = false;
   /** The first thing that cut it short. */
   #ending: CloseReason = 'clean';
 
@@ -35,8 +38,11 @@ export class Relay extends Conversation {
     far.owner = this.#between(far, app, received, 'destination-reset');
   }
 
+  /** It has no keys; keepalive is for what lasts. */
   refresh(): void {
-    // No keys: nothing is due.
+    if (this.#isKeptAlive) return;
+    this.#isKeptAlive = true;
+    for (const leg of this.#legs) leg.keepAlive();
   }
 
   cut(why: CutReason): void {
@@ -54,6 +60,7 @@ export class Relay extends Conversation {
       },
       end: () => {
         ended = true;
+        this.isHalfClosed = true;
         to.end();
       },
       drained: () => to.resume(),

@@ -2,7 +2,9 @@
 // proxy/control.ts carries it, every worker holds its own copy. It contains secrets and is never
 // logged; whoever drops one wipes its keys.
 import type { ChainId, NodeName, Sid, Slot, SpiffeId } from '#agent/base/brands.ts';
+import type { Endpoint } from '#proxy/see/address.ts';
 import type { CompiledPolicy } from './policy.ts';
+import type { Range } from './range.ts';
 
 export interface Snapshot {
   /** Rises with each snapshot of one control plane. */
@@ -18,7 +20,38 @@ export interface Snapshot {
   readonly policy: CompiledPolicy;
   /** What to do with a destination that no agent serves. */
   readonly unmeshed: 'refuse' | 'plain';
+  /** Destinations of those that pass in the clear all the same. Absent: none. */
+  readonly unmeshedExcept?: readonly Range[];
+  /** Pods of nodes that are not accepted now: nobody is to reach them in the clear. Absent: none. */
+  readonly unattested?: readonly UnattestedPod[];
+  /** Addresses that lead to pods; no pod is looked for at one. Absent: none. */
+  readonly services?: readonly Service[];
+  /** Absent: USUAL_LIMITS. */
+  readonly limits?: LaneLimits;
 }
+
+/** What one pod or one peer of this node may have, so that none takes all there is. */
+export interface LaneLimits {
+  /** Connections at once that a pod takes part in. */
+  readonly perPodLanes: number;
+  /** Connections that a pod makes; as many may come at once. */
+  readonly perPodOpeningsPerSecond: number;
+  /** Lanes at once with a peer. */
+  readonly perPeerLanes: number;
+  /** Openings that a peer sends; as many may come at once. */
+  readonly perPeerOpeningsPerSecond: number;
+  /** A connection that one end has half closed, and on which nothing moves, ends after so long. */
+  readonly halfClosedMs: number;
+}
+
+/** What holds unless the configuration says otherwise: no program meets them that does not mean to. */
+export const USUAL_LIMITS: LaneLimits = {
+  perPodLanes: 16_000,
+  perPodOpeningsPerSecond: 20_000,
+  perPeerLanes: 32_000,
+  perPeerOpeningsPerSecond: 20_000,
+  halfClosedMs: 3_600_000,
+};
 
 export interface SelfState {
   readonly domain: string;
@@ -105,3 +138,43 @@ export interface RemotePod {
   readonly spiffeId: SpiffeId;
   readonly ips: readonly string[];
 }
+
+export interface UnattestedPod {
+  readonly node: NodeName;
+  readonly ips: readonly string[];
+}
+
+export interface Service {
+  /** `namespace/name`. */
+  readonly name: string;
+  /** In their one form. */
+  readonly ips: readonly string[];
+  /** The same pod comes out at the same endpoint, as long as that is there. */
+  readonly isSticky: boolean;
+  readonly ports: readonly ServicePort[];
+}
+
+export interface ServicePort {
+  readonly port: number;
+  /** Those that are said to be ready; addresses in their one form. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** Before the first snapshot nothing is trusted and nothing is known. */
+export const NO_SNAPSHOT: Snapshot = {
+  version: 0,
+  self: {
+    domain: '',
+    cluster: '',
+    node: '' as NodeName,
+    sids: [],
+    trusted: false,
+    reason: 'no snapshot has come yet',
+  },
+  chains: [],
+  peers: [],
+  pods: [],
+  remotes: [],
+  policy: { version: 0, defaultAction: 'DENY', rules: [] },
+  unmeshed: 'refuse',
+};

@@ -23,7 +23,7 @@ async function pairs(count: number) {
   return made;
 }
 
-function strangersWith(random: () => number, max = { open: 2, ending: 2 }) {
+function strangersWith(random: () => number, max = { open: 2, known: 2, ending: 2 }) {
   const clock = new SkippingClock();
   let open = 0;
   const counters = {
@@ -80,6 +80,39 @@ describe('Strangers', () => {
       const isClosed = made.map(({ leg }) => leg.isClosed);
       expect(isClosed).toEqual([true, true, false, false, false, false]);
     });
+  });
+
+  it('add() pushes no connection out on which a lane has ended, however many strangers come', async () => {
+    const made = await pairs(5);
+    const { strangers, open } = strangersWith(() => 0);
+    const [known, ...others] = made;
+    if (known) strangers.add(known.leg, { ...STRANGER, isKnown: true });
+    for (const { leg } of others) strangers.add(leg, STRANGER);
+    expect(made.map(({ leg }) => leg.isEnding)).toEqual([false, true, true, false, false]);
+    expect(open()).toBe(4);
+  });
+
+  it('makeRoom() closes what is ending first, then what a lane has left, then the oldest stranger', async () => {
+    const made = await pairs(3);
+    const { strangers, open } = strangersWith(() => 0);
+    const [known, ended, stranger] = made.map(({ leg }, index) =>
+      strangers.add(leg, { ...STRANGER, isKnown: index === 0 }),
+    );
+    if (!known || !ended || !stranger) throw new Error('not added');
+    strangers.count(ended, 64 << 10);
+    const order: unknown[] = [];
+    while (strangers.makeRoom()) {
+      await until(() =>
+        expect(made.filter(({ leg }) => leg.isClosed).length).toBe(order.length + 1),
+      );
+      order.push([known, ended, stranger].map(({ leg }) => leg.isClosed));
+    }
+    expect(order).toEqual([
+      [false, true, false],
+      [true, true, false],
+      [true, true, true],
+    ]);
+    expect(open()).toBe(0);
   });
 
   it('release() lets go of one that has shown a key: no deadline ends it', async () => {

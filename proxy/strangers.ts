@@ -9,8 +9,6 @@ import { Linked, LinkedList } from './linked.ts';
 const DEADLINE_MS = { min: 4000, max: 12_000 };
 /** Drawn uniformly; the least amount is more than the longest opening. */
 const LIMIT_BYTES = { min: 16 << 10, max: 64 << 10 };
-/** Per worker: connections that have shown no key, and those that got their FIN and have not closed. */
-const MAX_STRANGERS = { open: 2048, ending: 2048 };
 /** Per worker: what connections have sent that may yet turn out to be openings. */
 const MAX_HELD_BYTES = 16 << 20;
 /** How long such bytes are looked at again as keys and statements change: what is on its way comes by then. */
@@ -50,26 +48,33 @@ export class Stranger extends Linked {
 /** What whoever waits for an opening says of it. */
 export type Waiting = Pick<Stranger, 'isKnown' | 'reconsider'>;
 
+/** How many of each kind a worker keeps; beyond it the oldest of that kind goes. */
+export interface StrangerLimits {
+  /** Those that have shown no key. */
+  readonly open: number;
+  /** Those on which a lane has ended. */
+  readonly known: number;
+  /** Those that got their FIN and have not closed. */
+  readonly ending: number;
+}
+
 export class Strangers {
   readonly #clock: Clock;
   /** A number in [0, 1). */
   readonly #random: () => number;
   readonly #counters: CounterRow;
-  readonly #max: typeof MAX_STRANGERS;
+  readonly #max: StrangerLimits;
   /** In the order of arrival. */
   readonly #open = new LinkedList<Stranger>();
+  /** In the order in which their lanes ended; apart, so that no number of strangers pushes one out. */
+  readonly #known = new LinkedList<Stranger>();
   /** In the order of their FIN. */
   readonly #ending = new LinkedList<Stranger>();
   #heldBytes = 0;
   #cancelSweep: (() => void) | undefined;
 
-  /** Over `max.open` the oldest gets its FIN now, over `max.ending` the oldest is closed. */
-  constructor(
-    clock: Clock,
-    random: () => number,
-    counters: CounterRow,
-    max: { readonly open: number; readonly ending: number } = MAX_STRANGERS,
-  ) {
+  /** Over `max.open` and `max.known` the oldest gets its FIN now, over `max.ending` the oldest is closed. */
+  constructor(clock: Clock, random: () => number, counters: CounterRow, max: StrangerLimits) {
     this.#clock = clock;
     this.#random = random;
     this.#counters = counters;
@@ -82,9 +87,11 @@ export class Strangers {
       deadlineMs: this.#clock.monoMs() + this.#draw(DEADLINE_MS),
       bytesLeft: this.#draw(LIMIT_BYTES),
     });
-    this.#open.add(stranger);
+    const list = waiting.isKnown ? this.#known : this.#open;
+    list.add(stranger);
     if (!waiting.isKnown) this.#counters.add('strangersOpen');
-    const oldest = this.#open.size > this.#max.open ? this.#open.first : undefined;
+    const max = waiting.isKnown ? this.#max.known : this.#max.open;
+    const oldest = list.size > max ? list.first : undefined;
     if (oldest) this.#end(oldest);
     this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
     return stranger;
@@ -93,7 +100,7 @@ export class Strangers {
   /** It has shown a key: the deadline no longer applies. */
   release(stranger: Stranger): void {
     this.#forget(stranger);
-    const wasHere = this.#open.delete(stranger) || this.#ending.delete(stranger);
+    const wasHere = this.#leave(stranger) || this.#ending.delete(stranger);
     if (wasHere && !stranger.isKnown) this.#counters.add('strangersOpen', -1);
   }
 
@@ -114,10 +121,18 @@ export class Strangers {
     return true;
   }
 
+  /** Closes one to whom nothing is owed any more, since descriptors are short; false: there is none. */
+  makeRoom(): boolean {
+    const oldest = this.#ending.first ?? this.#known.first ?? this.#open.first;
+    if (!oldest) return false;
+    this.release(oldest);
+    oldest.leg.destroy();
+    return true;
+  }
+
   /** Keys or statements have changed: what was none may be an opening now. */
   reconsider(): void {
-    for (const stranger of this.#open.toArray())
-      if (stranger.heldBytes > 0) stranger.reconsider(false);
+    for (const stranger of this.#waiting()) if (stranger.heldBytes > 0) stranger.reconsider(false);
   }
 
   /** Counts what has been read; past the limit the stranger gets its FIN. */
@@ -128,7 +143,7 @@ export class Strangers {
 
   close(): void {
     this.#cancelSweep?.();
-    for (const { leg } of [...this.#open.toArray(), ...this.#ending.toArray()]) leg.destroy();
+    for (const { leg } of [...this.#waiting(), ...this.#ending.toArray()]) leg.destroy();
   }
 
   #silence(stranger: Stranger): LegOwner {
@@ -141,7 +156,7 @@ export class Strangers {
   }
 
   #end(stranger: Stranger): void {
-    if (!this.#open.delete(stranger)) return;
+    if (!this.#leave(stranger)) return;
     this.#forget(stranger);
     this.#ending.add(stranger);
     stranger.leg.owner = this.#silence(stranger);
@@ -151,6 +166,15 @@ export class Strangers {
     if (!oldest) return;
     this.release(oldest);
     oldest.leg.destroy();
+  }
+
+  /** All that may still open a lane. */
+  #waiting(): Stranger[] {
+    return [...this.#open.toArray(), ...this.#known.toArray()];
+  }
+
+  #leave(stranger: Stranger): boolean {
+    return this.#open.delete(stranger) || this.#known.delete(stranger);
   }
 
   #forget(stranger: Stranger): void {
@@ -163,12 +187,12 @@ export class Strangers {
     const nowMs = this.#clock.monoMs();
     for (const stranger of this.#ending.toArray())
       if (stranger.deadlineMs <= nowMs) stranger.leg.destroy();
-    for (const stranger of this.#open.toArray()) {
+    for (const stranger of this.#waiting()) {
       const isOverdue = stranger.heldBytes > 0 && stranger.heldSinceMs + EARLY_MS <= nowMs;
       if (stranger.deadlineMs <= nowMs) this.#end(stranger);
       else if (isOverdue) stranger.reconsider(true);
     }
-    if (this.#open.size + this.#ending.size === 0) return;
+    if (this.#open.size + this.#known.size + this.#ending.size === 0) return;
     this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
   }
 

@@ -8,31 +8,26 @@ import {
   generateWorkloadKey,
   type SigningKey,
 } from '#agent/base/asymmetric.ts';
-import {
-  slotAt,
-  type ChainId,
-  type NodeName,
-  type Sid,
-  type Slot,
-  type SpiffeId,
-} from '#agent/base/brands.ts';
+import { slotAt, type NodeName, type Sid, type Slot, type SpiffeId } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { hex } from '#agent/base/bytes.ts';
-import { tick } from '#proxy/chips/chain.ts';
 import type { Endpoint } from '#proxy/see/address.ts';
+import { chainKey, testChain, type TestChain } from './chain.fixture.ts';
 import { encodeFrame } from './channel.ts';
 import type { CanaryAnswer, FromWorker, LanePage } from './control.ts';
 import { Counters, type CounterName } from './counters.ts';
+import { descriptorRoom, type DescriptorRoom } from './descriptors.ts';
 import { VerificationDesk } from './desk.ts';
 import type { LaneEvent } from './facts.ts';
 import { LaneWorker } from './laneWorker.ts';
+import { quotaMemory } from './quota.ts';
 import { signEndorsement, signToken } from './maid.ts';
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
 import { Reactor } from './reactor.ts';
 import { ReplaySet } from './replay.ts';
 import { SkippingClock } from './skippingClock.fixture.ts';
 import type { CompiledPolicy } from './policy.ts';
-import type { LocalPod, Peer, RemotePod, Snapshot } from './snapshot.ts';
+import type { LaneLimits, LocalPod, Peer, RemotePod, Snapshot } from './snapshot.ts';
 
 const DOMAIN = 'example.org';
 const CLUSTER = 'test';
@@ -44,33 +39,6 @@ export const ALLOW_ALL: CompiledPolicy = {
   defaultAction: 'DENY',
   rules: [{ name: 'test/all', from: `spiffe://${DOMAIN}/`, to: `spiffe://${DOMAIN}/`, ports: [] }],
 };
-
-/** A chain that both nodes hold, from its key at `slot`. */
-export interface TestChain {
-  readonly id: ChainId;
-  readonly algorithm: number;
-  readonly periodMs: number;
-  readonly slot: Slot;
-  readonly key: Buffer;
-  readonly generation: number;
-}
-
-/** A new chain with random keys, in effect since before now. */
-export const testChain = (periodMs: number, algorithm = 1, generation = 1): TestChain => ({
-  id: hex(randomBytes(16)) as ChainId,
-  algorithm,
-  periodMs,
-  slot: (slotAt(Date.now(), periodMs) - 1) as Slot,
-  key: randomBytes(32),
-  generation,
-});
-
-/** `chain(c, slot)` for a slot at or after the chain's own. */
-export function chainKey(chain: TestChain, slot: Slot): Buffer {
-  let key = chain.key;
-  for (let at = chain.slot; at < slot; at = (at + 1) as Slot) key = tick(key, at);
-  return key;
-}
 
 /** One node: its worker, what it told, and the pod that lives on it. */
 export class TestNode {
@@ -98,7 +66,12 @@ export class TestNode {
   readonly #workload = generateWorkloadKey();
   readonly #desk = new VerificationDesk();
 
-  constructor(index: number, clock: Clock, podIp = `127.0.${index}.1`) {
+  constructor(
+    index: number,
+    clock: Clock,
+    podIp = `127.0.${index}.1`,
+    descriptors = descriptorRoom(20_000, 1),
+  ) {
     this.name = `node-${index}` as NodeName;
     this.podIp = podIp;
     this.podUid = `pod-${index}`;
@@ -115,6 +88,8 @@ export class TestNode {
       clock,
       reactor: this.#reactor,
       replay,
+      quotas: { pods: quotaMemory(1), peers: quotaMemory(1) },
+      descriptors,
       counters: this.#counters.row(0),
       randomBytes,
       originalDestination: () => this.destination,
@@ -236,6 +211,7 @@ export interface WorldView {
   readonly trusted: boolean;
   /** Whether the nodes know each other as attested peers. */
   readonly peers: boolean;
+  readonly limits?: LaneLimits;
 }
 
 export class TwoNodes {
@@ -259,11 +235,13 @@ export class TwoNodes {
       readonly onlySkips?: boolean;
       /** Node b gets no socket into its pod until the test gives them. */
       readonly withholdsSockets?: boolean;
+      /** Of node b. */
+      readonly descriptors?: DescriptorRoom;
     } = {},
   ) {
     this.clock = new SkippingClock(options.onlySkips);
     this.a = new TestNode(1, this.clock, options.podIps?.[0]);
-    this.b = new TestNode(2, this.clock, options.podIps?.[1]);
+    this.b = new TestNode(2, this.clock, options.podIps?.[1], options.descriptors);
     const chain = testChain(options.periodMs ?? 10_000, options.algorithm);
     if (options.withholdsSockets) this.b.withheld = [];
     this.view = { chains: [chain], policy: ALLOW_ALL, trusted: true, peers: true };
@@ -290,7 +268,7 @@ export class TwoNodes {
   }
 
   snapshot(own: TestNode, other: TestNode): Snapshot {
-    const { chains, policy, trusted, peers } = this.view;
+    const { chains, policy, trusted, peers, limits } = this.view;
     const [newest] = chains;
     if (!newest) throw new Error('a world needs a chain');
     const timeMs = this.clock.wallMs();
@@ -319,6 +297,7 @@ export class TwoNodes {
       remotes: [remoteOf(other)],
       policy,
       unmeshed: 'refuse',
+      ...(limits && { limits }),
     };
   }
 

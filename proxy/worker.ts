@@ -4,13 +4,15 @@ import { randomFillSync } from 'node:crypto';
 import { parentPort as main, workerData } from 'node:worker_threads';
 import type { FromWorker, ToWorker, WorkerInit } from './control.ts';
 import { Counters } from './counters.ts';
+import { descriptorRoom } from './descriptors.ts';
 import { LaneWorker } from './laneWorker.ts';
 import { originalDestination } from '#proxy/native/socket.ts';
 import { RandomPool } from './randomPool.ts';
 import { Reactor } from './reactor.ts';
 import { ReplaySet } from './replay.ts';
 
-const { index, replayFd, countersFd, bell } = workerData as WorkerInit;
+const init = workerData as WorkerInit;
+const { index, replayFd, countersFd, quotas, settings } = init;
 const post = (message: FromWorker): void => main?.postMessage(message, []);
 
 const random = new RandomPool(randomFillSync);
@@ -21,10 +23,12 @@ const worker = new LaneWorker({
   reactor,
   counters: Counters.map(countersFd).row(index),
   replay: ReplaySet.map(replayFd),
+  quotas,
+  descriptors: descriptorRoom(init.descriptorLimit, settings.workers),
   randomBytes: (length) => random.take(length),
   originalDestination,
   post,
 });
 main?.on('message', (message: ToWorker) => worker.handle(message));
 post({ type: 'ready' });
-reactor.run(bell);
+reactor.run(init.bell);

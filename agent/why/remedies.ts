@@ -8,9 +8,11 @@ const REMEDIES: Readonly<Record<Refusal, string>> = {
   'not-trusted':
     'This node or its peer is not attested: see the verdict and the checks that did not pass in `tidelock status`.',
   'no-agent':
-    'Run an agent on the destination’s node and list the pod in its inventory, or let such destinations pass with lanes.unmeshed: plain.',
+    'Run an agent on the destination’s node and list the pod in its inventory, or name it in lanes.unmeshedExcept, by which it is reached in the clear.',
   'address-conflict':
     'Two pods have one address, or a node announces what is not its own: `tidelock status` names the nodes.',
+  'no-endpoint':
+    'Nothing that is behind the service can be reached: see that its pods run, are listed in inventory.file as ready endpoints, and that their nodes are attested.',
   'no-chain': 'The peer has confirmed no key in common yet: see `tidelock epochs` on both nodes.',
   'no-token':
     'The pod has no MAID token for this slot: see `tidelock epochs`; it comes with the next slot once the node is admitted.',
@@ -21,6 +23,10 @@ const REMEDIES: Readonly<Record<Refusal, string>> = {
     'The peer took the lane’s first bytes and said nothing: the two nodes disagree about keys or time. Compare `tidelock epochs` and the clock column of both.',
   'peer-denied':
     'The peer’s agent refused the lane by its own inventory, policy or trust: its `tidelock status` and log say why.',
+  'pod-limit':
+    'One pod has or opens more connections than lanes.limits allows it: see `tidelock lanes --pod`; close idle ones, or raise lanes.limits.perPodLanes or perPodOpeningsPerSecond.',
+  'peer-limit':
+    'One node has or opens more lanes to this one than lanes.limits allows it: see `tidelock lanes --peer`, or raise lanes.limits.perPeerLanes or perPeerOpeningsPerSecond.',
   replayed:
     'The same opening came twice and only the first counted. From a program of yours this cannot happen: look for whoever records and resends.',
   'replay-full':
@@ -39,7 +45,7 @@ const REMEDIES: Readonly<Record<Refusal, string>> = {
     'The destination’s program did not take the connection: check in that pod that it runs and listens on this port, on the pod’s address and not only on localhost.',
   mode: 'The destination takes requests only (car mode), which this version does not carry.',
   limit:
-    'Too many connections are open in the data plane: close idle ones, or raise the descriptor limit of the agent.',
+    'The data plane has as many descriptors open as it may, two for each lane: close idle connections, or raise LimitNOFILE (ulimit -n) of the agent.',
   'not-redirected':
     'A program in the pod connected to tidelock’s own in-pod port: let it connect to its real destination.',
 };
@@ -52,7 +58,7 @@ const DENIED: Readonly<Record<Denial, string>> = {
   destination: REMEDIES['not-local'],
   unreachable: REMEDIES['pod-unreachable'],
   mode: REMEDIES.mode,
-  busy: REMEDIES.limit,
+  busy: 'The destination’s node or pod has as many lanes as lanes.limits allows there: its `tidelock status` and log say which limit.',
   trust: 'The destination’s node is not attested at the moment: see `tidelock status` there.',
 };
 

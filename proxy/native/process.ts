@@ -9,8 +9,13 @@ const setrlimit: (resource: number, limit: Buffer) => number = libc.func(
   'int setrlimit(int resource, const void *limit)',
 );
 
+const getrlimit: (resource: number, limit: Buffer) => number = libc.func(
+  'int getrlimit(int resource, void *limit)',
+);
+
 const RLIMIT_CORE = 4;
 const RLIMIT_NPROC = 6;
+const RLIMIT_NOFILE = 7;
 const PR_SET_DUMPABLE = 4;
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
@@ -39,6 +44,16 @@ export const setUndumpable = (): void => {
 export const forbidTasks = (): void => {
   checked('setrlimit', setrlimit(RLIMIT_NPROC, Buffer.alloc(16))); // soft and hard: 0 tasks
 };
+
+/** Raises the soft limit of open files to the hard one; how many that is (getrlimit(2)). */
+export function raiseDescriptorLimit(): number {
+  const limit = Buffer.alloc(16); // soft, hard
+  checked('getrlimit', getrlimit(RLIMIT_NOFILE, limit));
+  const hard = limit.readBigUInt64LE(8);
+  limit.writeBigUInt64LE(hard, 0);
+  checked('setrlimit', setrlimit(RLIMIT_NOFILE, limit));
+  return Number(hard);
+}
 
 /** Empties the bounding set of this thread and of threads it makes later. Needs CAP_SETPCAP. */
 export function emptyBoundingSet(): void {

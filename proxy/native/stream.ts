@@ -27,6 +27,8 @@ const SHUT_WR = 1;
 const SO_ERROR = 4;
 const SO_KEEPALIVE = 9;
 const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
+const TCP_KEEPCNT = 6;
 const EINPROGRESS = koffi.os.errno['EINPROGRESS'];
 const ECONNABORTED = koffi.os.errno['ECONNABORTED'];
 /** `struct linger` that makes close(2) send a RST (socket(7)). */
@@ -93,10 +95,26 @@ export const finish = (fd: number): void => void shutdown(fd, SHUT_WR);
 export const resetOnClose = (fd: number): void =>
   void setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_0, LINGER_0.length);
 
-/** Asks an idle connection whether it lives, every `seconds` (tcp(7)). */
-export function setKeepAlive(fd: number, seconds: number): void {
-  const idle = Buffer.alloc(4);
-  idle.writeInt32LE(seconds);
+/** How an idle connection is asked whether it lives (tcp(7)). */
+export interface KeepAlive {
+  /** Quiet for so long, it is asked. */
+  readonly idleSeconds: number;
+  /** It is asked again after so long without an answer, */
+  readonly everySeconds: number;
+  /** and has failed after so many times: ETIMEDOUT. */
+  readonly times: number;
+}
+
+/** Has the kernel ask an idle connection whether it lives. */
+export function setKeepAlive(fd: number, { idleSeconds, everySeconds, times }: KeepAlive): void {
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, ON, ON.length);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle, idle.length);
+  const value = Buffer.alloc(4);
+  for (const [option, number] of [
+    [TCP_KEEPIDLE, idleSeconds],
+    [TCP_KEEPINTVL, everySeconds],
+    [TCP_KEEPCNT, times],
+  ] as const) {
+    value.writeInt32LE(number);
+    setsockopt(fd, IPPROTO_TCP, option, value, value.length);
+  }
 }
