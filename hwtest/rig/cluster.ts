@@ -49,8 +49,8 @@ export interface Cluster {
   readonly ownerFile: string;
   /** Writes a node's configuration and inventory, and enrols its TPM. Once per node. */
   enrol(node: RigNode): Promise<void>;
-  /** Starts the agent of an enrolled node inside its namespace. */
-  startAgent(node: RigNode, overrides?: Overrides): RigAgent;
+  /** Starts the agent of an enrolled node inside its namespace; `program`: another build than the rest. */
+  startAgent(node: RigNode, overrides?: Overrides, program?: Argv): RigAgent;
 }
 
 const CHECKOUT: Argv = [process.execPath, `${import.meta.dirname}/../../agent/main.ts`];
@@ -81,11 +81,11 @@ export async function createCluster(rig: Rig, options: ClusterOptions): Promise<
       const config = configure(node, {});
       await run([...tidelock, 'enroll', '--config', config, '--owner', `${ownerDir}/owner.key`]);
     },
-    startAgent: (node, overrides = {}) => {
-      const agent: Argv = [...tidelock, 'agent', 'run', '--config', configure(node, overrides)];
+    startAgent: (node, overrides = {}, build = tidelock) => {
+      const agent: Argv = [...build, 'agent', 'run', '--config', configure(node, overrides)];
       const argv: Argv = [...WITH_TRACEFS, ...agent];
       const program = rig.spawn(node, argv, { name: 'agent' });
-      return agentOf(node, program, tidelock);
+      return agentOf(node, program, build);
     },
   };
 }

@@ -24,8 +24,11 @@ export interface TwoNodes extends AsyncDisposable {
   agent(node: string): RigAgent;
   /** The other agent than that of `node`. */
   other(node: string): RigAgent;
-  /** Starts the agent of a node anew, after its end; `agent()` is the new one from then on. */
-  startAgain(node: string): RigAgent;
+  /**
+   * Starts the agent of a node anew, after its end, with `program` in another build; `agent()` is the new
+   * one from then on.
+   */
+  startAgain(node: string, program?: Argv): RigAgent;
   /** Waits until every agent can open lanes to the other and has captured its pods. */
   inStep(): Promise<void>;
   exec(pod: string, argv: readonly [string, ...string[]], timeoutMs?: number): Promise<RunResult>;
@@ -84,8 +87,8 @@ export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
       rig,
       agent,
       other: (name) => agent(name === NODES[0] ? NODES[1] : NODES[0]),
-      startAgain: (name) => {
-        const again = cluster.startAgent(rig.node(name));
+      startAgain: (name, build) => {
+        const again = cluster.startAgent(rig.node(name), {}, build);
         agents.set(name, again);
         return again;
       },
