@@ -8,9 +8,18 @@ import type { Examiner } from '#agent/epochs/examiner.ts';
 import type { ChainKeeper } from '#agent/epochs/keeper.ts';
 import type { OwnListed, OwnStatements } from '#agent/epochs/ownStatements.ts';
 import type { PeerBook, PeerState } from '#agent/epochs/peers.ts';
+import type { Inventory } from '#agent/inventory/inventory.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { CompiledPolicy } from '#proxy/policy.ts';
-import type { LocalPod, Peer, RemotePod, SelfState, Snapshot } from '#proxy/snapshot.ts';
+import { resolved } from '#agent/inventory/services.ts';
+import type {
+  LocalPod,
+  Peer,
+  RemotePod,
+  SelfState,
+  Snapshot,
+  UnattestedPod,
+} from '#proxy/snapshot.ts';
 import type { Aliases } from './aliases.ts';
 import type { Captures } from './captures.ts';
 import type { Config } from './config.ts';
@@ -25,6 +34,7 @@ export interface SnapshotSources {
   readonly peers: PeerBook;
   readonly aliases: Aliases;
   readonly captures: Captures;
+  readonly inventory: Pick<Inventory, 'services'>;
   readonly policy: () => CompiledPolicy;
 }
 
@@ -75,6 +85,8 @@ function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slo
   const own = from.own.listed;
   const state = selfState(from);
   const inEffect = keeper.inEffect(nowMs);
+  const remotes = peers.all().flatMap(remotesOf);
+  const captured = from.captures.pods().flatMap((pod) => (pod.captured ? [pod.spec] : []));
   const stale = plane.stale
     ? 'no record came for longer than epochs.maxStalenessSeconds'
     : undefined;
@@ -84,9 +96,12 @@ function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slo
     chains: keeper.live(),
     peers: peers.all().map((peer) => peerOf(from, peer, own, inEffect, nowMs, stale)),
     pods: from.captures.pods().map(({ spec }) => podOf(from, spec, own, slot)),
-    remotes: peers.all().flatMap(remotesOf),
+    remotes,
     policy: from.policy(),
     unmeshed: config.lanes.unmeshed,
+    unmeshedExcept: config.lanes.unmeshedExcept,
+    unattested: peers.all().flatMap(unattestedOf),
+    services: resolved(from.inventory.services(), [...captured, ...remotes]),
   };
 }
 
@@ -156,6 +171,10 @@ function podOf(
   const tokens = aliases.tokens(spec, slot, speakers);
   return { uid, namespace, name, serviceAccount, spiffeId, ips, tokens };
 }
+
+/** What such a node has announced while it was accepted; nobody else is believed to live there since. */
+const unattestedOf = ({ node, accepted, directory }: PeerState): UnattestedPod[] =>
+  accepted.length === 0 ? (directory?.pods ?? []).map(({ ips }) => ({ node, ips })) : [];
 
 /** A node that is not accepted routes nothing. */
 const remotesOf = (peer: PeerState): RemotePod[] =>

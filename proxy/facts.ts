@@ -19,13 +19,15 @@ export interface Facts {
   readonly to?: string | undefined;
   /** Original destination as `address:port`. */
   readonly destination?: string | undefined;
+  /** Where that leads if it is the address of a service, as `address:port`. */
+  readonly endpoint?: string | undefined;
 }
 
 /** What a connection has carried; bytes are the application's, without frames. */
 interface Carried {
   /** `<worker>.<number>`: no other live connection of this data plane has it. */
   readonly id: string;
-  /** Policy rule that allows it, `default`, or `unmeshed: plain`. */
+  /** Policy rule that allows it, `default`, or the setting `unmeshed` or `unmeshedExcept`. */
   readonly rule: string;
   /** From this node's end outwards. */
   readonly bytesOut: number;
@@ -76,6 +78,7 @@ const facts = {
   from: spiffeId.optional(),
   to: spiffeId.optional(),
   destination: short.optional(),
+  endpoint: short.optional(),
 };
 const carried = {
   id: z.string().regex(/^\d{1,3}\.\d{1,16}$/),

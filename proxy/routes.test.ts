@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { NodeName, Sid, Slot, SpiffeId } from '#agent/base/brands.ts';
+import type { ChainId, NodeName, Sid, Slot, SpiffeId } from '#agent/base/brands.ts';
 import { Routes, tokenFor } from './routes.ts';
 import type { LocalPod, Peer, RemotePod, Snapshot } from './snapshot.ts';
 
@@ -91,6 +91,75 @@ describe('Routes', () => {
     const plain = change({ unmeshed: 'plain' });
     expect(plain.outbound('web', to('8.8.8.8')).kind).toBe('plain');
     expect(plain.outbound('web', to('10.0.1.1', 80))).toMatchObject({ reason: 'policy' });
+  });
+
+  it('outbound() lets pass what is excepted by network and port, and names the exception', () => {
+    const except = change({ unmeshedExcept: [{ network: '8.0.0.0/8', ports: [443] }] });
+    expect(except.outbound('web', to('8.8.8.8'))).toMatchObject({
+      kind: 'plain',
+      destination: to('8.8.8.8'),
+      rule: 'unmeshedExcept: 8.0.0.0/8',
+    });
+    expect(except.outbound('web', to('8.8.8.8', 80))).toMatchObject({ reason: 'no-agent' });
+    const all = change({ unmeshedExcept: [{ network: '0.0.0.0/0', ports: [] }] });
+    expect(all.outbound('web', to('10.0.1.1', 80))).toMatchObject({ reason: 'policy' });
+  });
+
+  it('outbound() reaches no pod of an unattested node in the clear, whatever is excepted', () => {
+    const unattested = [{ node: 'b' as NodeName, ips: ['10.0.1.1'] }];
+    const lost = change({ remotes: [], unattested, unmeshed: 'plain' });
+    expect(lost.outbound('web', to('10.0.1.1'))).toMatchObject({
+      reason: 'not-trusted',
+      detail: '10.0.1.1 is of b, which is not attested now',
+    });
+    expect(lost.outbound('web', to('10.0.1.2')).kind).toBe('plain');
+  });
+
+  it('outbound() to a service goes to an endpoint, by the policy for that endpoint', () => {
+    const service = (...endpoints: { address: string; port: number }[]) => ({
+      services: [
+        { name: 'ns/s', ips: ['10.96.0.1'], isSticky: false, ports: [{ port: 80, endpoints }] },
+      ],
+    });
+    const asked = to('10.96.0.1', 80);
+    expect(change(service(to('10.0.0.2', 5432))).outbound('web', asked)).toMatchObject({
+      kind: 'local',
+      destination: to('10.0.0.2', 5432),
+      rule: 'p/all',
+    });
+    const silent = change(service(to('10.0.1.1')));
+    expect(silent.outbound('web', asked)).toMatchObject({ reason: 'no-endpoint' });
+    const send = { chainId: 'c' as ChainId, ownSid: 'o' as Sid, peerSid: 'p' as Sid };
+    const peers = [{ ...peer('b', 'bb'), send }];
+    const ready = change({ ...service(to('10.0.1.1')), peers });
+    expect(ready.outbound('web', asked)).toMatchObject({
+      kind: 'remote',
+      destination: to('10.0.1.1'),
+    });
+    const denied = change({ ...service(to('10.0.1.1', 81)), peers });
+    expect(denied.outbound('web', asked)).toMatchObject({ reason: 'policy' });
+    expect(ready.outbound('web', to('10.96.0.1', 81))).toMatchObject({
+      reason: 'no-endpoint',
+      detail: 'ns/s has no such port',
+    });
+    const outside = { ...service(to('192.0.2.1')) };
+    expect(change(outside).outbound('web', asked)).toMatchObject({ reason: 'no-endpoint' });
+    expect(change({ ...outside, unmeshed: 'plain' }).outbound('web', asked)).toMatchObject({
+      kind: 'plain',
+      destination: to('192.0.2.1'),
+    });
+  });
+
+  it('outbound() lets no node take a service’s address over', () => {
+    const services = [
+      {
+        name: 'ns/s',
+        ips: ['10.0.1.1'],
+        isSticky: false,
+        ports: [{ port: 443, endpoints: [to('10.0.0.2')] }],
+      },
+    ];
+    expect(change({ services }).outbound('web', to('10.0.1.1')).kind).toBe('local');
   });
 
   it('outbound() refuses everything while this node is not trusted', () => {

@@ -5,6 +5,8 @@ import { canonicalAddress, type Endpoint } from '#proxy/see/address.ts';
 import { srcRefOf, type Denial } from '#proxy/see/opening.ts';
 import type { Refusal } from './counters.ts';
 import { decide } from './policy.ts';
+import { Ranges } from './range.ts';
+import { Services } from './services.ts';
 import type { LocalPod, Peer, PeerStatement, PodToken, RemotePod, Snapshot } from './snapshot.ts';
 
 export interface Refused {
@@ -16,12 +18,13 @@ export interface Refused {
   readonly to?: SpiffeId;
 }
 
-/** Where a connection of an own pod goes. */
+/** Where a connection of an own pod goes: `destination`, which for a service is one of its endpoints. */
 export type Route =
   | {
       readonly kind: 'local';
       readonly from: LocalPod;
       readonly to: LocalPod;
+      readonly destination: Endpoint;
       readonly rule: string;
     }
   | {
@@ -29,9 +32,16 @@ export type Route =
       readonly from: LocalPod;
       readonly to: RemotePod;
       readonly peer: Peer;
+      readonly destination: Endpoint;
       readonly rule: string;
     }
-  | { readonly kind: 'plain'; readonly from: LocalPod }
+  | {
+      readonly kind: 'plain';
+      readonly from: LocalPod;
+      readonly destination: Endpoint;
+      /** The setting that lets it pass. */
+      readonly rule: string;
+    }
   | Refused;
 
 /** Whether a lane from a verified workload may reach one of this node's pods. */
@@ -59,8 +69,14 @@ export class Routes {
   readonly #statementByRef = new Map<string, PeerEnd[]>();
   /** Addresses that more than one node claims. */
   readonly #conflicts = new Set<string>();
+  /** By address, the node that is not accepted now. */
+  readonly #unattested: ReadonlyMap<string, NodeName>;
+  readonly #unmeshedExcept: Ranges;
+  readonly #services: Services;
 
-  constructor(snapshot: Snapshot) {
+  /** `random` decides between the endpoints of a service: from 0 to under 1. */
+  constructor(snapshot: Snapshot, random: () => number = Math.random) {
+    const { unattested = [], unmeshedExcept = [], services = [] } = snapshot;
     this.#snapshot = snapshot;
     this.#podByUid = new Map(snapshot.pods.map((pod) => [pod.uid, pod]));
     this.#peerByNode = new Map(snapshot.peers.map((peer) => [peer.node, peer]));
@@ -77,6 +93,11 @@ export class Routes {
         this.#statementByRef.set(ref, [...ends, { peer, statement }]);
       }
     }
+    this.#unattested = new Map(
+      unattested.flatMap(({ node, ips }) => ips.map((ip) => [canonicalAddress(ip) ?? ip, node])),
+    );
+    this.#unmeshedExcept = new Ranges(unmeshedExcept);
+    this.#services = new Services(services, (endpoint) => this.#reaches(endpoint), random);
   }
 
   /** The statements that a lane header's `srcRef` may mean; one's own is never among them. */
@@ -92,28 +113,28 @@ export class Routes {
     return this.#peerByNode.get(node);
   }
 
-  /** Where a connection of pod `podUid` to `destination` goes. */
-  outbound(podUid: string, destination: Endpoint): Route {
-    const { self, policy, unmeshed } = this.#snapshot;
+  /** Where a connection of pod `podUid` to `asked` goes. */
+  outbound(podUid: string, asked: Endpoint): Route {
+    const { self, policy } = this.#snapshot;
     const from = this.#podByUid.get(podUid);
     if (!from) return refused('not-local', `pod ${podUid} is not in the inventory`);
     if (!self.trusted) return refused('not-trusted', self.reason, from);
+    const choice = this.#services.choose(podUid, asked);
+    if (choice && !choice.endpoint) return refused('no-endpoint', choice.why, from);
+    const destination = choice?.endpoint ?? asked;
     const local = this.#podByAddress.get(destination.address);
     const remote = this.#remoteByAddress.get(destination.address);
     if (this.#conflicts.has(destination.address) || (local && remote)) {
       return refused('address-conflict', `${destination.address} is claimed by two nodes`, from);
     }
     const to = local ?? remote;
-    if (!to) {
-      if (unmeshed === 'plain') return { kind: 'plain', from };
-      return refused('no-agent', `no agent serves ${destination.address}`, from);
-    }
+    if (!to) return this.#unmeshed(from, destination);
     const { allow, rule } = decide(policy, from.spiffeId, to.spiffeId, destination.port);
     if (!allow) return refused('policy', rule, from, to);
-    if (local) return { kind: 'local', from, to: local, rule };
+    if (local) return { kind: 'local', from, to: local, destination, rule };
     const peer = remote && this.#peerByNode.get(remote.node);
     if (!remote || !peer) return refused('no-chain', 'its node is not a peer', from, to);
-    return { kind: 'remote', from, to: remote, peer, rule };
+    return { kind: 'remote', from, to: remote, peer, destination, rule };
   }
 
   /** Whether the workload `from`, verified, may reach `destination` on this node. */
@@ -128,6 +149,22 @@ export class Routes {
     const { allow, rule } = decide(policy, from, to.spiffeId, destination.port);
     if (allow) return { kind: 'admitted', to, rule };
     return { ...refused('policy', rule), from, to: to.spiffeId, denial: 'policy' };
+  }
+
+  /**
+   * `client` as a pod's program may see it: an address that the workload directory of `node` gives to its
+   * pod `podUid`. Undefined for any other, which would be a claim that nobody has signed.
+   */
+  clientOf(node: NodeName, podUid: string, client: Endpoint): Endpoint | undefined {
+    const { address } = client;
+    const pod = this.#remoteByAddress.get(address);
+    const isOthers = this.#podByAddress.has(address) || this.#conflicts.has(address);
+    return pod?.node === node && pod.uid === podUid && !isOthers ? client : undefined;
+  }
+
+  /** The same for a pod of this node. */
+  clientHere(podUid: string, client: Endpoint): Endpoint | undefined {
+    return this.#podByAddress.get(client.address)?.uid === podUid ? client : undefined;
   }
 
   /** Whether `sid` is a statement of this peer that is acceptable now. */
@@ -148,6 +185,37 @@ export class Routes {
     if (!access || !isPolicyNew) return undefined;
     const { allow, rule } = decide(policy, access.from, access.to, access.port);
     return allow ? undefined : refused('policy', rule);
+  }
+
+  /** A destination that no agent serves. */
+  #unmeshed(from: LocalPod, destination: Endpoint): Route {
+    const { address } = destination;
+    const node = this.#unattested.get(address);
+    if (node !== undefined) {
+      return refused('not-trusted', `${address} is of ${node}, which is not attested now`, from);
+    }
+    const rule = this.#plainRule(destination);
+    if (rule !== undefined) return { kind: 'plain', from, destination, rule };
+    return refused('no-agent', `no agent serves ${address}`, from);
+  }
+
+  /** The setting by which a destination that no agent serves is reached in the clear. */
+  #plainRule(destination: Endpoint): string | undefined {
+    if (this.#snapshot.unmeshed === 'plain') return 'unmeshed: plain';
+    const range = this.#unmeshedExcept.find(destination);
+    return range && `unmeshedExcept: ${range.network}`;
+  }
+
+  /** Whether an endpoint could be reached now, if policy allows. */
+  #reaches(endpoint: Endpoint): boolean {
+    const { address } = endpoint;
+    const isLocal = this.#podByAddress.has(address);
+    const remote = this.#remoteByAddress.get(address);
+    if (this.#conflicts.has(address) || (isLocal && remote)) return false;
+    if (isLocal) return true;
+    const peer = remote && this.#peerByNode.get(remote.node);
+    if (remote) return peer !== undefined && !('refused' in peer.send);
+    return !this.#unattested.has(address) && this.#plainRule(endpoint) !== undefined;
   }
 
   #claim(address: string, pod: RemotePod): void {

@@ -111,7 +111,7 @@ function once<T>(make: () => Promise<T>): Once<T> {
 }
 
 async function podsOf({ inventory }: Config): Promise<readonly PodPlaceFound[]> {
-  const entries = await readInventory(inventory.file);
+  const { pods: entries } = await readInventory(inventory.file);
   return Promise.all(
     entries.map(async (entry) => ({
       uid: entry.uid,

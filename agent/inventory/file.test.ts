@@ -35,6 +35,14 @@ const cache = {
   cgroup: '/sys/fs/cgroup/cache',
 };
 
+const db = {
+  namespace: 'shop',
+  name: 'db',
+  ips: ['10.96.0.10'],
+  ports: [{ port: 5432 }],
+  endpoints: [{ uid: 'db-0' }],
+};
+
 let dir: string;
 let file: string;
 let opened: Inventory | undefined;
@@ -90,6 +98,37 @@ describe('readInventory()', () => {
       { pods: [{ ...cache, serviceAccount: 'a/b' }] },
       /service account/,
     ],
+    [
+      'a service without an address',
+      { pods: [], services: [{ ...db, ips: [] }] },
+      /services\.0\.ips .*at least one address/,
+    ],
+    [
+      'a service at the address of a pod',
+      { pods: [cache], services: [{ ...db, ips: cache.ips }] },
+      /services\.0\.ips\.0 .*no pod’s; pods\.0/,
+    ],
+    [
+      'two services at one address and port',
+      { pods: [], services: [db, { ...db, name: 'db-ro' }] },
+      /services\.1\.ips\.0 .*services\.0 has this address and port/,
+    ],
+    ['a service twice', { pods: [], services: [db, { ...db, ips: ['10.96.0.11'] }] }, /this name/],
+    [
+      'an endpoint that is two things',
+      { pods: [], services: [{ ...db, endpoints: [{ uid: 'a', address: '10.0.0.1' }] }] },
+      /one of \{address\}, \{uid\} and \{spiffe\}/,
+    ],
+    [
+      'a port of a service that is none',
+      { pods: [], services: [{ ...db, ports: [{ port: 0 }] }] },
+      /services\.0\.ports\.0\.port .*from 1 to 65535/,
+    ],
+    [
+      'an unknown key of a service',
+      { pods: [], services: [{ ...db, afinity: 'ClientIP' }] },
+      /did you mean affinity/,
+    ],
     ['a shortened digest', { pods: [{ ...web, imageDigest: 'sha256:ab' }] }, /64 hex/],
   ])('readInventory() refuses %s', async (_what, content, why) => {
     expect(await problemsOf(content)).toMatch(why);
@@ -133,6 +172,24 @@ describe('openFileInventory()', () => {
     ]);
   });
 
+  it('openFileInventory() completes services, and tells when they alone change', async () => {
+    await put({ pods: [], services: [db] });
+    const inventory = await open();
+    expect(inventory.services()).toEqual([
+      {
+        ...db,
+        affinity: 'None',
+        ports: [{ port: 5432, targetPort: 5432 }],
+        endpoints: [{ uid: 'db-0', ready: true }],
+      },
+    ]);
+    const changed = Promise.withResolvers<void>();
+    inventory.onChange(() => changed.resolve());
+    await put({ pods: [], services: [{ ...db, endpoints: [] }] });
+    await changed.promise;
+    expect(inventory.services()[0]?.endpoints).toEqual([]);
+  });
+
   it('openFileInventory() captures a shared network namespace for its first pod only', async () => {
     await put({ pods: [web, { ...cache, cgroup: undefined, netns: '/run/netns/web' }] });
     const [first, second] = (await open()).pods();
@@ -155,7 +212,7 @@ describe('openFileInventory()', () => {
     expect(inventory.pods().map((pod) => pod.name)).toEqual(['web-0']);
 
     const changed = Promise.withResolvers<readonly string[]>();
-    inventory.onChange((pods) => changed.resolve(pods.map((pod) => pod.name)));
+    inventory.onChange(() => changed.resolve(inventory.pods().map((pod) => pod.name)));
     await put({ pods: [web, cache] });
     await mended.promise;
     expect(await changed.promise).toEqual(['web-0', 'cache-0']);

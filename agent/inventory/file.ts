@@ -1,4 +1,4 @@
-// The inventory of a plain host: a YAML or JSON file that lists its pods. It is read again whenever it
+// The inventory of a plain host: a YAML or JSON file that lists its pods, and services. It is read again whenever it
 // changes; a broken file changes nothing and says everything that is wrong with it.
 import type { Clock } from '#agent/base/clock.ts';
 import type { TidelockError } from '#agent/base/errors.ts';
@@ -7,7 +7,7 @@ import { problemsError, problemsIn } from '#agent/yaml/problems.ts';
 import { readYaml, type Problem } from '#agent/yaml/source.ts';
 import type { Inventory, LocalPodSpec } from './inventory.ts';
 import { resolveNetns, type PodNetns, type PodPlace } from './netns.ts';
-import { inventorySchema, type InventoryEntry } from './schema.ts';
+import { inventorySchema, type InventoryEntry, type InventoryFile } from './schema.ts';
 import { spiffeIdOf, type SpiffeNaming } from './spiffe.ts';
 
 export interface FileInventoryInit {
@@ -22,27 +22,33 @@ export interface FileInventoryInit {
 /** Reads `file` and follows its changes. Errors: INVENTORY_INVALID at the first reading. */
 export async function openFileInventory(init: FileInventoryInit): Promise<Inventory> {
   const { file, naming, clock, report, resolve = resolveNetns } = init;
-  const live = await openLive<readonly LocalPodSpec[]>({
+  const live = await openLive<Listed>({
     paths: [file],
     clock,
     report,
     read: async () => {
-      const entries = await readInventory(file);
+      const { pods: entries, services } = await readInventory(file);
       const pods = await Promise.all(entries.map((entry) => specOf(entry, naming, resolve)));
-      return withoutSharedNetns(pods);
+      return { pods: withoutSharedNetns(pods), services };
     },
-    essence: (pods) => pods.map((pod) => ({ ...pod })),
+    essence: ({ pods, services }) => [pods.map((pod) => ({ ...pod })), services],
   });
   return {
-    pods: () => live.value(),
+    pods: () => live.value().pods,
+    services: () => live.value().services,
     problem: () => live.problem(),
     onChange: (callback) => live.onChange(callback),
     close: () => live.close(),
   };
 }
 
-/** The pods listed in `file`. Errors: INVENTORY_INVALID with every problem. */
-export async function readInventory(file: string): Promise<readonly InventoryEntry[]> {
+interface Listed {
+  readonly pods: readonly LocalPodSpec[];
+  readonly services: InventoryFile['services'];
+}
+
+/** What is listed in `file`. Errors: INVENTORY_INVALID with every problem. */
+export async function readInventory(file: string): Promise<InventoryFile> {
   const refuse = (problems: readonly Problem[]): TidelockError =>
     problemsError(
       'INVENTORY_INVALID',
@@ -57,7 +63,7 @@ export async function readInventory(file: string): Promise<readonly InventoryEnt
   }
   const parsed = inventorySchema.safeParse(document.value);
   if (!parsed.success) throw refuse(problemsIn(parsed.error, inventorySchema, document));
-  return parsed.data.pods;
+  return parsed.data;
 }
 
 const HINT =

@@ -1,13 +1,17 @@
-// The inventory file's schema. Names are held to what a SPIFFE ID and Kubernetes allow, and no two
-// pods may claim one uid or one address.
+// The inventory file's schema. Names are held to what a SPIFFE ID and Kubernetes allow, and nobody may
+// claim what another has: pods a uid or an address, services a name or an address and port.
 import { isIP, SocketAddress } from 'node:net';
 import { z } from 'zod';
+import { spiffeId } from '#agent/base/schema.ts';
 
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const UID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const MAX_PODS = 1_024;
+const MAX_SERVICES = 1_024;
 const MAX_ADDRESSES = 16;
+const MAX_PORTS = 64;
+const MAX_ENDPOINTS = 256;
 
 const named = (what: string): z.ZodString => {
   const error = `must be the ${what}, a DNS name in lower case`;
@@ -55,29 +59,84 @@ const pod = z
     when: () => true,
   });
 
-/** `{apiVersion?, kind?, pods: [...]}`. */
-export const inventorySchema = z.strictObject({
-  apiVersion: z.literal('tidelock/v1').optional(),
-  kind: z.literal('Inventory').optional(),
-  pods: z
-    .array(pod, { error: 'must be a list of pods' })
-    .max(MAX_PODS)
-    .superRefine((pods, context) => {
-      const seen = new Map<string, number>();
-      const once = (what: string, value: string, path: PropertyKey[], index: number): void => {
-        const first = seen.get(`${what} ${value}`);
-        if (first === undefined) seen.set(`${what} ${value}`, index);
-        else {
-          const message = `must be claimed once; pods.${first} has this ${what} too`;
-          context.addIssue({ code: 'custom', path, message });
-        }
-      };
-      for (const [index, { uid, ips }] of pods.entries()) {
-        once('uid', uid, [index, 'uid'], index);
-        for (const [i, ip] of ips.entries()) once('address', ip, [index, 'ips', i], index);
-      }
-    }),
+const portError = 'must be a port from 1 to 65535';
+const port = z
+  .int({ error: portError })
+  .min(1, { error: portError })
+  .max(65_535, { error: portError });
+
+const servicePort = z
+  .strictObject({ port, targetPort: port.optional() })
+  .transform(({ port, targetPort = port }) => ({ port, targetPort }));
+
+const ready = z.boolean().default(true);
+const endpoint = z.union(
+  [
+    z.strictObject({ address, ready }),
+    z.strictObject({ uid: z.string().regex(UID), ready }),
+    z.strictObject({ spiffe: spiffeId, ready }),
+  ],
+  { error: 'must be one of {address}, {uid} and {spiffe}, each with ready or without' },
+);
+
+const service = z.strictObject({
+  namespace: named('namespace'),
+  name: named('name of the service'),
+  ips: z
+    .array(address, { error: 'must be a list of addresses' })
+    .min(1, { error: 'must have at least one address' })
+    .max(MAX_ADDRESSES),
+  affinity: z.enum(['None', 'ClientIP'], { error: 'must be None or ClientIP' }).default('None'),
+  ports: z
+    .array(servicePort, { error: 'must be a list of {port, targetPort}' })
+    .min(1, { error: 'must have at least one port' })
+    .max(MAX_PORTS),
+  endpoints: z
+    .array(endpoint, { error: 'must be a list of endpoints' })
+    .max(MAX_ENDPOINTS, { error: `must have at most ${MAX_ENDPOINTS} endpoints` }),
 });
+
+/** `{apiVersion?, kind?, pods: [...], services?: [...]}`. */
+export const inventorySchema = z
+  .strictObject({
+    apiVersion: z.literal('tidelock/v1').optional(),
+    kind: z.literal('Inventory').optional(),
+    pods: z.array(pod, { error: 'must be a list of pods' }).max(MAX_PODS),
+    services: z
+      .array(service, { error: 'must be a list of services' })
+      .max(MAX_SERVICES, { error: `must have at most ${MAX_SERVICES} services` })
+      .default([]),
+  })
+  .superRefine(({ pods, services }, context) => {
+    const seen = new Map<string, string>();
+    const once = (what: string, value: string, owner: string, path: PropertyKey[]): void => {
+      const first = seen.get(`${what} ${value}`);
+      if (first === undefined) seen.set(`${what} ${value}`, owner);
+      else {
+        const message = `must be claimed once; ${first} has this ${what} too`;
+        context.addIssue({ code: 'custom', path, message });
+      }
+    };
+    for (const [index, { uid, ips }] of pods.entries()) {
+      const owner = `pods.${index}`;
+      once('uid', uid, owner, ['pods', index, 'uid']);
+      for (const [i, ip] of ips.entries()) once('address', ip, owner, ['pods', index, 'ips', i]);
+    }
+    for (const [index, { namespace, name, ips, ports }] of services.entries()) {
+      const owner = `services.${index}`;
+      once('name', `${namespace}/${name}`, owner, ['services', index, 'name']);
+      for (const [i, ip] of ips.entries()) {
+        const path = ['services', index, 'ips', i];
+        const pod = seen.get(`address ${ip}`);
+        const message = `must be no pod’s; ${pod} has this address`;
+        if (pod !== undefined) context.addIssue({ code: 'custom', path, message });
+        for (const { port } of ports) once('address and port', `${ip} ${port}`, owner, path);
+      }
+    }
+  });
+
+/** The file as a whole. */
+export type InventoryFile = z.output<typeof inventorySchema>;
 
 /** One pod as the file has it. */
 export type InventoryEntry = z.output<typeof pod>;

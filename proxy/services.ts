@@ -1,0 +1,95 @@
+// Service addresses: which endpoint a connection to one goes to. One snapshot's services, indexed; the
+// choice allocates nothing. Whether the endpoint may be reached is routes.ts.
+import type { Endpoint } from '#proxy/see/address.ts';
+import type { Service } from './snapshot.ts';
+
+/** Where a connection to a service address goes, or one clause on why nowhere. */
+export type Choice =
+  | { readonly endpoint: Endpoint }
+  | { readonly endpoint: undefined; readonly why: string };
+
+interface Candidate {
+  readonly endpoint: Endpoint;
+  readonly hash: number;
+}
+
+interface Port {
+  readonly isSticky: boolean;
+  readonly candidates: readonly Candidate[];
+  /** Said when there is none. */
+  readonly none: Choice;
+}
+
+interface Entry {
+  readonly ports: ReadonlyMap<number, Port>;
+  readonly unknownPort: Choice;
+}
+
+export class Services {
+  readonly #byAddress = new Map<string, Entry>();
+  readonly #random: () => number;
+
+  /** Of the endpoints those that `isReachable`; `random` gives numbers from 0 to under 1. */
+  constructor(
+    services: readonly Service[],
+    isReachable: (endpoint: Endpoint) => boolean,
+    random: () => number,
+  ) {
+    this.#random = random;
+    for (const { name, ips, isSticky, ports } of services) {
+      const unknownPort: Choice = { endpoint: undefined, why: `${name} has no such port` };
+      const portsOf = new Map<number, Port>();
+      for (const { port, endpoints } of ports) {
+        const candidates = endpoints
+          .filter(isReachable)
+          .map((endpoint) => ({ endpoint, hash: hashOf(`${endpoint.address} ${endpoint.port}`) }));
+        const why = `${name} has ${endpoints.length} endpoints on port ${port}, none of them ready`;
+        portsOf.set(port, { isSticky, candidates, none: { endpoint: undefined, why } });
+      }
+      for (const ip of ips) this.#byAddress.set(ip, { ports: portsOf, unknownPort });
+    }
+  }
+
+  /** Where pod `podUid` comes out at `destination`; undefined: that is no service's address. */
+  choose(podUid: string, { address, port }: Endpoint): Choice | undefined {
+    const entry = this.#byAddress.get(address);
+    if (!entry) return undefined;
+    const found = entry.ports.get(port);
+    if (!found) return entry.unknownPort;
+    const { candidates, isSticky, none } = found;
+    if (!isSticky) return candidates[Math.floor(this.#random() * candidates.length)] ?? none;
+    return highest(candidates, hashOf(podUid)) ?? none;
+  }
+}
+
+/**
+ * Rendezvous hashing: every worker, and every data plane after this one, finds the same endpoint for the
+ * same pod without a table, and an endpoint that goes moves only those who were with it.
+ */
+function highest(candidates: readonly Candidate[], client: number): Candidate | undefined {
+  let best: Candidate | undefined;
+  let bestScore = -1;
+  for (const candidate of candidates) {
+    const score = mixed(candidate.hash ^ client);
+    if (score <= bestScore) continue;
+    best = candidate;
+    bestScore = score;
+  }
+  return best;
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  return hash;
+}
+
+/** The finaliser of MurmurHash3: every bit of the input moves half of the output. */
+function mixed(hash: number): number {
+  const a = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  const b = Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
+  return (b ^ (b >>> 16)) >>> 0;
+}
