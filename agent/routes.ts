@@ -1,6 +1,7 @@
 // What the control socket answers, by route: one for each verb that asks a running agent. Every answer
 // is read from the agent's parts at that moment; nothing is decided or changed here.
 import type { Routes } from '#agent/api/control.ts';
+import type { Inventory } from '#agent/inventory/inventory.ts';
 import { epochsOf } from './epochsView.ts';
 import { answerLanes } from './lanesView.ts';
 import type { Reporting } from './reporting.ts';
@@ -9,6 +10,7 @@ import { statusOf, type StatusSources } from './statusView.ts';
 import { answerWhy, type WhySources } from '#agent/why/gather.ts';
 
 export interface RouteSources extends StatusSources, Omit<WhySources, keyof StatusSources> {
+  readonly inventory: Inventory;
   readonly reporting: Pick<Reporting, 'answer'>;
   readonly health: Pick<Health, 'readiness'>;
 }
