@@ -27,18 +27,18 @@ interface Still {
 }
 
 export class Review {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'monoMs'>;
   readonly #outdated = new WeakMap<Conversation, Outdated>();
   readonly #still = new WeakMap<Conversation, Still>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Pick<Clock, 'monoMs'>) {
     this.#clock = clock;
   }
 
   /** Why `conversation` has to end under these routes; undefined: it may go on. */
   objection(
     conversation: Conversation,
-    routes: Routes,
+    routes: Pick<Routes, 'objection' | 'speaksAs'>,
     { isPolicyNew, halfClosedMs }: { readonly isPolicyNew: boolean; readonly halfClosedMs: number },
   ): CutReason | undefined {
     const objection = routes.objection(conversation.standing, isPolicyNew);
@@ -47,7 +47,7 @@ export class Review {
     return this.#isStill(conversation, halfClosedMs) ? 'half-closed' : undefined;
   }
 
-  #isOutdated(conversation: Conversation, routes: Routes): boolean {
+  #isOutdated(conversation: Conversation, routes: Pick<Routes, 'speaksAs'>): boolean {
     const { heardUnder, standing, passage } = conversation;
     if (!standing.peer || !heardUnder || routes.speaksAs(standing.peer, heardUnder)) {
       this.#outdated.delete(conversation);

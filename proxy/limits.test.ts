@@ -1,0 +1,144 @@
+// What a node takes on and what it turns away, seen from programs in pods of two nodes.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { readAll, until, world } from './lane.fixture.ts';
+import { USUAL_LIMITS, type LaneLimits } from './snapshot.ts';
+import type { TestNode, TwoNodes } from './twoNodes.fixture.ts';
+
+/** Two nodes, of which one has these limits, and a server in the pod of the other that echoes. */
+async function limited(node: 'a' | 'b', limits: Partial<LaneLimits>) {
+  const two = await world();
+  two.tell({ limits: { ...USUAL_LIMITS, ...limits } }, two[node]);
+  const destination = await two.serve((socket) => socket.pipe(socket));
+  return { two, open: () => two.a.connect(destination) };
+}
+
+/** Whether a word comes back: else how the connection ended. */
+async function echoOf(socket: Socket): Promise<string> {
+  socket.write('word');
+  const heard = await Promise.race([once(socket, 'data'), readAll(socket)]);
+  return Array.isArray(heard) ? String(heard[0]) : String(heard);
+}
+
+const reasons = ({ events }: TestNode): string[] =>
+  events.map(({ reason, detail }) => `${reason}: ${detail}`);
+const ended = async (two: TwoNodes, lanes: number): Promise<void> =>
+  until(() => expect([two.a.count('active'), two.b.count('active')]).toEqual([lanes, lanes]));
+
+describe('a pod', () => {
+  it('gets a reset beyond its lanes, those it has go on, and one that ends makes room', async () => {
+    const { two, open } = await limited('a', { perPodLanes: 2 });
+    const [first, second] = [await open(), await open()];
+    expect([await echoOf(first), await echoOf(second)]).toEqual(['word', 'word']);
+    expect(await readAll(await open())).toBe('ECONNRESET');
+    expect(two.a.count('refused.pod-limit')).toBe(1);
+    expect(reasons(two.a)).toEqual(['pod-limit: more than 2 at once or 20000 a second']);
+    expect(await echoOf(second)).toBe('word');
+    first.destroy();
+    await ended(two, 1);
+    expect(await echoOf(await open())).toBe('word');
+  });
+
+  it('gets a reset beyond its openings of a second, and the next ones later', async () => {
+    const { two, open } = await limited('a', { perPodOpeningsPerSecond: 3 });
+    for (let n = 0; n < 3; n += 1) expect(await echoOf(await open())).toBe('word');
+    expect(await readAll(await open())).toBe('ECONNRESET');
+    expect(two.a.count('refused.pod-limit')).toBe(1);
+    two.clock.skip(1000);
+    for (let n = 0; n < 3; n += 1) expect(await echoOf(await open())).toBe('word');
+  });
+
+  it('that is connected to refuses by a word beyond its lanes', async () => {
+    const { two, open } = await limited('b', { perPodLanes: 1 });
+    const first = await open();
+    expect(await echoOf(first)).toBe('word');
+    expect(await readAll(await open())).toBe('ECONNRESET');
+    await until(() => expect(two.b.count('refused.pod-limit')).toBe(1));
+    expect(reasons(two.a)).toEqual(['peer-denied: busy']);
+    expect(await echoOf(first)).toBe('word');
+  });
+});
+
+describe('a peer', () => {
+  it('is told that this node is busy beyond its lanes, and the lanes it has go on', async () => {
+    const { two, open } = await limited('b', { perPeerLanes: 1 });
+    const first = await open();
+    expect(await echoOf(first)).toBe('word');
+    expect(await readAll(await open())).toBe('ECONNRESET');
+    await until(() => expect(two.b.count('refused.peer-limit')).toBe(1));
+    expect(reasons(two.a)).toEqual(['peer-denied: busy']);
+    expect(await echoOf(first)).toBe('word');
+    first.destroy();
+    await ended(two, 0);
+    expect(await echoOf(await open())).toBe('word');
+  });
+
+  it('is told the same beyond its openings of a second', async () => {
+    const { two, open } = await limited('b', { perPeerOpeningsPerSecond: 1 });
+    expect(await echoOf(await open())).toBe('word');
+    expect(await readAll(await open())).toBe('ECONNRESET');
+    await until(() => expect(two.b.count('refused.peer-limit')).toBe(1));
+    two.clock.skip(1000);
+    expect(await echoOf(await open())).toBe('word');
+  });
+
+  it('is not opened to beyond its lanes', async () => {
+    const { two, open } = await limited('a', { perPeerLanes: 1 });
+    expect(await echoOf(await open())).toBe('word');
+    expect(await readAll(await open())).toBe('ECONNRESET');
+    expect(two.a.count('refused.peer-limit')).toBe(1);
+    expect(two.b.count('lanesOpenedIn')).toBe(1);
+  });
+});
+
+describe('at the limit of descriptors', () => {
+  it('a new connection is reset and said, those that live go on, and later ones are taken', async () => {
+    const descriptors = { limit: 20_000, ceiling: 20_000, idle: 8 };
+    const two = await world({ descriptors });
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const live = await two.a.connect(destination);
+    expect(await echoOf(live)).toBe('word');
+    descriptors.ceiling = 0;
+    expect(await readAll(await two.a.connect(destination))).toBe('ECONNRESET');
+    expect(two.b.count('refused.limit')).toBe(1);
+    expect(reasons(two.b).at(-1)).toMatch(/^limit: of 20000 descriptors .* raise LimitNOFILE/);
+    expect(await echoOf(live)).toBe('word');
+    descriptors.ceiling = 20_000;
+    expect(await echoOf(await two.a.connect(destination))).toBe('word');
+  });
+
+  it('who has shown no key makes room for who comes', async () => {
+    const descriptors = { limit: 20_000, ceiling: 20_000, idle: 8 };
+    const two = await world({ descriptors });
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const stranger = connect({ host: '127.0.0.1', port: two.b.lanePort }).resume();
+    await until(() => expect(two.b.count('strangersOpen')).toBe(1));
+    descriptors.ceiling = 0;
+    expect(await echoOf(await two.a.connect(destination))).toBe('word');
+    await until(() => expect(stranger.destroyed).toBe(true));
+    expect(two.b.count('refused.limit')).toBe(0);
+  });
+});
+
+describe('a half-closed lane', () => {
+  it('on which nothing moves ends after its time, and not while something moves', async () => {
+    const { two } = await limited('a', { halfClosedMs: 60_000 });
+    const servers: Socket[] = [];
+    const destination = await two.serve((socket) => servers.push(socket));
+    const app = await two.a.connect(destination);
+    app.resume().end('all I have to say');
+    await until(() => expect(servers[0]?.readableLength).toBeGreaterThan(0));
+    servers[0]?.resume();
+    for (let slots = 0; slots < 9; slots += 1) {
+      servers[0]?.write('.');
+      await until(() => expect(app.bytesRead).toBe(slots + 1));
+      two.skipSlots(1);
+    }
+    expect(two.a.count('active')).toBe(1);
+    two.skipSlots(8);
+    await until(() => expect(two.a.count('closed.half-closed')).toBe(1));
+    await ended(two, 0);
+    expect(app.errored).toMatchObject({ code: 'ECONNRESET' });
+  });
+});
