@@ -5,6 +5,7 @@ import { DOCUMENTS, documentVectors } from './documents.ts';
 import { frameVectors } from './frames.ts';
 import { joiningVectors } from './joining.ts';
 import { laneSecretVectors } from './laneSecrets.ts';
+import { laneVectors } from './lanes.ts';
 import { maidVectors } from './maid.ts';
 import { openingVectors } from './openings.ts';
 import { refusedOpeningVectors } from './refusedOpenings.ts';
@@ -27,6 +28,7 @@ const FILES: Readonly<Record<string, () => Vector[] | Promise<Vector[]>>> = {
   'refused-openings.json': refusedOpeningVectors,
   'replies.json': replyVectors,
   'frames.json': frameVectors,
+  'lanes.json': laneVectors,
   'maid.json': maidVectors,
 };
 

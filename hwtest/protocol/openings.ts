@@ -70,7 +70,7 @@ function openingVector({
   /** What the reply to it says, where that follows from the opening alone. */
   readonly code?: number;
 }): Vector {
-  const rings = ringsUnder([chainUnder(algorithm)]);
+  const rings = ringsUnder(chainUnder(algorithm));
   const sending = sendingOf(rings);
   const salt = seed(`salt of ${name}`, 16);
   const opening = sealOpening(sending, block, salt, mode);

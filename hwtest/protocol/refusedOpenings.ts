@@ -26,7 +26,7 @@ const ALGORITHM = 1;
 const STEPS = { kid: 1, header: 2, source: 3, block: 4, time: 5 } as const;
 type Stage = keyof typeof STEPS;
 
-const rings = ringsUnder([chainUnder(ALGORITHM)]);
+const rings = ringsUnder(chainUnder(ALGORITHM));
 
 /** An opening whose parts are as given, true or not. */
 function sealed(

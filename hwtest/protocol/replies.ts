@@ -33,7 +33,7 @@ export const replyVectors = (): Vector[] => [
 
 /** Both ends of a lane before its reply. */
 function lane(algorithm: number) {
-  const rings = ringsUnder([chainUnder(algorithm)]);
+  const rings = ringsUnder(chainUnder(algorithm));
   const opening = sealOpening(sendingOf(rings), BLOCK, seed('salt', 16));
   const attempt = tryOpening(rings.receiver, rings.sources, opening.bytes);
   if (attempt.kind !== 'opened') throw new Error('the opening does not open');

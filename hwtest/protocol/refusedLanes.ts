@@ -1,0 +1,106 @@
+// Lanes that a KEYUPDATE ends (PROTOCOL 7.3). They are sealed by hand: no end of the product would send them.
+import type { ChainId, Sid } from '#agent/base/brands.ts';
+import { concat, hex } from '#agent/base/bytes.ts';
+import { LaneReceiver } from '#proxy/laneKeys.ts';
+import { FRAME, encodeKeyUpdate, type KeyUpdate } from '#proxy/see/frames.ts';
+import { frameKeys, nextSecret } from '#proxy/see/keys.ts';
+import { FrameSealer } from '#proxy/see/sealer.ts';
+import { FIRST, accepted, frames, knownWith } from './acceptedLane.ts';
+import { PAIR, RECEIVER, SLOT, SOURCE, seed } from './cast.ts';
+import type { Rings } from './ring.ts';
+import type { Vector } from './vector.ts';
+
+const ZERO: KeyUpdate = { kind: 0 };
+const ONE = {
+  kind: 1,
+  chainId: FIRST.id,
+  slot: SLOT,
+  ownSid: SOURCE.sid,
+  peerSid: RECEIVER.sid,
+} as const;
+const EXCHANGED: KeyUpdate = { ...ONE, ownSid: RECEIVER.sid, peerSid: SOURCE.sid };
+const STRANGE = hex(seed('strange', 16));
+
+/** What an end sends after the reply: updates, and words as DATA. The last update must be refused. */
+interface Refusal {
+  readonly name: string;
+  readonly by: 'client' | 'server';
+  readonly says: readonly (KeyUpdate | string)[];
+}
+
+const REFUSALS: readonly Refusal[] = [
+  { name: 'kind 1 before kind 0', by: 'client', says: ['early', ONE] },
+  { name: 'kind 0 twice', by: 'client', says: [ZERO, 'once', ZERO] },
+  { name: 'kind 0 by the server', by: 'server', says: ['hello', ZERO] },
+  { name: 'a strange chain', by: 'client', says: [ZERO, { ...ONE, chainId: STRANGE as ChainId }] },
+  {
+    name: 'a strange statement of its sender',
+    by: 'client',
+    says: [ZERO, { ...ONE, ownSid: STRANGE as Sid }],
+  },
+  {
+    name: 'a strange statement of its reader',
+    by: 'client',
+    says: [ZERO, { ...ONE, peerSid: STRANGE as Sid }],
+  },
+  { name: 'its statements exchanged', by: 'client', says: [ZERO, EXCHANGED] },
+  {
+    name: 'the same keys a sixth time',
+    by: 'client',
+    says: [ZERO, ONE, ONE, ONE, ONE, ONE, 'five times', ONE],
+  },
+];
+
+export const refusedLaneVectors = (): Vector[] => REFUSALS.map(refusedLane);
+
+function refusedLane({ name, by, says }: Refusal): Vector {
+  const lane = accepted();
+  const { client, server, reply, opened, opening, replied, rings } = lane;
+  const isClient = by === 'client';
+  const { sent, heard } = isClient ? client : server;
+  const start = sent.length;
+  sent.push(
+    ...(isClient
+      ? said(rings, says, opening, replied.c2s)
+      : said(rings, says, { sealer: reply.sealer, secret: reply.s2c })),
+  );
+  const { secret, opener } = opened;
+  const reader = isClient
+    ? new LaneReceiver(rings.receiver, opened.start, { secret, opener, afterEarly: reply.c2s })
+    : new LaneReceiver(rings.source, opening.start, {
+        secret: replied.s2c,
+        opener: replied.opener,
+      });
+  const failure = reader.push(concat(...sent.slice(start)), ({ type, data }) =>
+    heard.push({ type, data: Buffer.from(data) }),
+  );
+  const words = says.filter((word) => typeof word === 'string');
+  if (failure !== 'update' || heard.length !== words.length) {
+    throw new Error(`${name}: ${failure ?? 'not refused'} after ${heard.length} frames`);
+  }
+  return {
+    name,
+    compute: 'readLane',
+    given: knownWith(client, server),
+    expect: { client: { frames: frames(client) }, server: { frames: frames(server) } },
+    refused: '7.3',
+  };
+}
+
+/** The frames, from `first` on; `c2s` replaces a client's early secret. */
+function said(
+  rings: Rings,
+  says: Refusal['says'],
+  first: { readonly sealer: FrameSealer; readonly secret: Buffer },
+  c2s?: Buffer,
+): Buffer[] {
+  let { sealer, secret } = first;
+  return says.map((word) => {
+    if (typeof word === 'string') return Buffer.from(sealer.frame(FRAME.data, Buffer.from(word)));
+    const frame = Buffer.from(sealer.frame(FRAME.keyUpdate, encodeKeyUpdate(word)));
+    const update = rings.source.chain(FIRST.id)?.window.updateKey(SLOT) ?? Buffer.alloc(0);
+    secret = word.kind === 0 && c2s ? c2s : nextSecret(update, secret, PAIR);
+    sealer = new FrameSealer('AES-256-GCM', frameKeys(secret));
+    return frame;
+  });
+}
