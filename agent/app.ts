@@ -279,12 +279,10 @@ export async function runAgent(
   });
   const { plane: dataPlane, counters, listeners: before } = opened;
   stack.defer(() => before?.close());
-  stack.defer(() => opened.close(DRAIN_MS));
-  const laneFd = await openLaneListener(config.lanes.address, config.lanes.port, before);
-  stack.defer(() => closeListener(laneFd));
   const captures: Captures = new Captures({
     inventory,
     plaintext: config.lanes,
+    sourceAddress: config.lanes.sourceAddress,
     onStop: config.lanes.onStop,
     run,
     clock,
@@ -298,6 +296,10 @@ export async function runAgent(
       snapshots.changed();
     },
   });
+  stack.defer(() => captures.forget());
+  stack.defer(() => opened.close(DRAIN_MS));
+  const laneFd = await openLaneListener(config.lanes.address, config.lanes.port, before);
+  stack.defer(() => closeListener(laneFd));
   const sources: SnapshotSources = {
     config,
     plane,
@@ -308,6 +310,7 @@ export async function runAgent(
     peers,
     aliases,
     captures,
+    inventory,
     policy: () => access.value(),
   };
   const succession = new Succession({

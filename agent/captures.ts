@@ -8,7 +8,7 @@ import type { Inventory, LocalPodSpec } from '#agent/inventory/inventory.ts';
 import type { Log } from './log.ts';
 import type { Family, ListenerRole } from '#proxy/control.ts';
 import type { InheritedListeners } from '#proxy/inheritedListeners.ts';
-import { capturePod, type CapturedPod } from '#proxy/redirect/pod.ts';
+import { capturePod, type CapturedPod, type PodToCapture } from '#proxy/redirect/pod.ts';
 import type { RefusedSource, RulesState } from '#proxy/redirect/nftables.ts';
 import { addCounts, NO_COUNTS, type RuleCounts } from '#proxy/redirect/ruleCounters.ts';
 import type { Plaintext } from '#proxy/redirect/ruleset.ts';
@@ -16,6 +16,8 @@ import type { Plaintext } from '#proxy/redirect/ruleset.ts';
 export interface CapturesOptions {
   readonly inventory: Inventory;
   readonly plaintext: Plaintext;
+  /** Whom programs in pods are to see as their peer. */
+  readonly sourceAddress: PodToCapture['sourceAddress'];
   /** What becomes of captured pods when the agent stops. */
   readonly onStop: 'closed' | 'open';
   readonly run: Run;
@@ -33,6 +35,8 @@ export interface PodState {
   readonly spec: LocalPodSpec;
   readonly captured: boolean;
   readonly error: TidelockError | undefined;
+  /** Why its programs see the pod itself as their peer and not their clients; undefined: they need not. */
+  readonly sourceProblem?: string | undefined;
 }
 
 interface Entry {
@@ -42,6 +46,8 @@ interface Entry {
 }
 
 const RETRY_MS = 2000;
+/** Within this time the data plane has cut what went on in pods that were released. */
+const CUT_MS = 500;
 
 export class Captures {
   readonly #o: CapturesOptions;
@@ -49,6 +55,8 @@ export class Captures {
   readonly #closing = new AbortController();
   /** What the rules of released pods had counted. */
   #released = NO_COUNTS;
+  /** Released, while deliveries into them may go on. */
+  #leaving: CapturedPod[] = [];
   #reconciling: Promise<void> = Promise.resolve();
   #stopFollowing: () => void = () => undefined;
 
@@ -68,6 +76,7 @@ export class Captures {
       spec,
       captured: captured !== undefined,
       error,
+      sourceProblem: captured?.sourceProblem,
     }));
   }
 
@@ -127,6 +136,11 @@ export class Captures {
         await this.#release(uid, entry);
       }
     }
+    if (this.#leaving.length > 0) {
+      this.#o.onChange();
+      await sleep(this.#o.clock, CUT_MS);
+      await this.forget(); // before another pod is captured in the same place
+    }
     for (const spec of wanted.values()) {
       const entry = this.#entries.get(spec.uid) ?? { spec, captured: undefined, error: undefined };
       this.#entries.set(spec.uid, entry);
@@ -136,7 +150,7 @@ export class Captures {
   }
 
   async #capture(entry: Entry): Promise<void> {
-    const { run, clock, log, plaintext, listen, before } = this.#o;
+    const { run, clock, log, plaintext, sourceAddress, listen, before } = this.#o;
     const { uid, namespace, name, ips, netns } = entry.spec;
     const pod = `${namespace}/${name}`;
     if ('problem' in netns) {
@@ -145,18 +159,29 @@ export class Captures {
     }
     try {
       entry.captured = await capturePod(
-        { uid, netnsPath: netns.path, ips, plaintext },
+        { uid, netnsPath: netns.path, ips, plaintext, sourceAddress },
         { run, clock, before },
       );
       entry.error = undefined;
       for (const { family, fd } of entry.captured.listeners) listen(roleOf(uid, family), fd);
       log.info('pod.captured', { pod, text: `${pod} is captured` });
-      if (!entry.captured.reusesPorts) {
-        const text = `net.ipv4.tcp_tw_reuse cannot be set in ${pod}: over about 470 new connections a second to one of its ports will fail. Make /proc/sys writable for the agent, or set it in the pod.`;
-        log.warn('pod.ports', { pod, text });
-      }
+      this.#warnOfLimits(pod, entry.captured);
     } catch (thrown) {
       this.#failed(entry, thrown);
+    }
+  }
+
+  /** What a captured pod does not have because its host does not let it. */
+  #warnOfLimits(pod: string, { sourceProblem, reusesPorts }: CapturedPod): void {
+    const { log, sourceAddress } = this.#o;
+    if (sourceProblem !== undefined) {
+      const text = `programs in ${pod} see the pod's own address as their peer, not their clients': ${sourceProblem}`;
+      log.warn('pod.source', { pod, text });
+    }
+    // From their clients' addresses deliveries have as many ports as there are clients.
+    if (!reusesPorts && (sourceAddress === 'pod' || sourceProblem !== undefined)) {
+      const text = `net.ipv4.tcp_tw_reuse cannot be set in ${pod}: over about 470 new connections a second to one of its ports will fail. Make /proc/sys writable for the agent, or set it in the pod.`;
+      log.warn('pod.ports', { pod, text });
     }
   }
 
@@ -171,22 +196,37 @@ export class Captures {
   }
 
   async #release(uid: string, entry: Entry): Promise<void> {
-    const { unlisten, log } = this.#o;
+    const { unlisten } = this.#o;
     this.#entries.delete(uid);
     const { captured } = entry;
     if (!captured) return;
     entry.captured = undefined;
-    this.#released = addCounts(this.#released, captured.counts());
+    await this.#undo(captured, async () => {
+      this.#released = addCounts(this.#released, captured.counts());
+    });
     for (const { family } of captured.listeners) unlisten(roleOf(uid, family));
+    this.#leaving.push(captured);
+    await this.#undo(captured, () => captured.release());
+  }
+
+  /** Removes the last of pods that were released: once the data plane has ended, or cut its lanes to them. */
+  async forget(): Promise<void> {
+    for (const pod of this.#leaving.splice(0)) await this.#undo(pod, () => pod.forget());
+  }
+
+  async #undo({ uid }: CapturedPod, act: () => Promise<void>): Promise<void> {
     try {
-      await captured.release();
+      await act();
     } catch (thrown) {
       // A pod that is gone took its rules along with its namespace.
-      log.debug('pod.release', { uid, error: asTidelockError(thrown, 'captures.release') });
+      this.#o.log.debug('pod.release', { uid, error: asTidelockError(thrown, 'captures.release') });
     }
   }
 
-  /** `open`: every pod is as if no agent had been. `closed`: pods are cut off until one runs again. */
+  /**
+   * `open`: every pod is as if no agent had been, once forget() has removed what live lanes still need.
+   * `closed`: pods are cut off until one runs again.
+   */
   async close(): Promise<void> {
     this.#closing.abort();
     this.#stopFollowing();

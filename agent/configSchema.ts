@@ -4,6 +4,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { z } from 'zod';
 import type { NodeName } from '#agent/base/brands.ts';
 import { nodeName } from '#agent/base/schema.ts';
+import { USUAL_LIMITS } from '#proxy/snapshot.ts';
 import {
   busUrl,
   ipAddress,
@@ -67,6 +68,13 @@ const epochs = section({
   onStale: oneOf('closed', 'open-lanes').default('closed'),
 });
 
+const limits = section({
+  perPodLanes: whole('', 1, 1_000_000).default(USUAL_LIMITS.perPodLanes),
+  perPodOpeningsPerSecond: whole('', 1, 1_000_000).default(USUAL_LIMITS.perPodOpeningsPerSecond),
+  perPeerLanes: whole('', 1, 1_000_000).default(USUAL_LIMITS.perPeerLanes),
+  perPeerOpeningsPerSecond: whole('', 1, 1_000_000).default(USUAL_LIMITS.perPeerOpeningsPerSecond),
+});
+
 const lanes = section({
   address: ipAddress('must be the IP address at which other nodes reach this one'),
   port: port().default(15_008),
@@ -78,7 +86,10 @@ const lanes = section({
   unmeshedExcept: ranges('destinations without an agent that are reached in the clear'),
   udp: oneOf('leave', 'refuse').default('leave'),
   udpExcept: ranges('destinations of UDP that is not refused'),
+  sourceAddress: oneOf('preserve', 'pod').default('preserve'),
   onStop: oneOf('closed', 'open').default('closed'),
+  limits: present(limits),
+  halfClosedSeconds: whole('seconds', 10, 604_800).default(USUAL_LIMITS.halfClosedMs / 1000),
 });
 
 const policy = section({

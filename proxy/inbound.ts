@@ -223,7 +223,11 @@ class Newcomer {
       peer: this.#opened.start.peer.node,
     };
     const { reactor, pool } = this.#floor;
-    this.#cancelDelivery = deliver(reactor, pool, to.uid, destination, {
+    const client = this.#floor
+      .routes()
+      .clientOf(token.node, token.podUid, this.#opened.block.client);
+    const target = { podUid: to.uid, destination, client };
+    this.#cancelDelivery = deliver(reactor, pool, target, {
       connected: (app) => this.#open(app, standing, rule),
       failed: (detail) => this.#deny('unreachable', 'pod-unreachable', detail),
     });

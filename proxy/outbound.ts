@@ -136,8 +136,10 @@ class Caller {
       access: { from: from.spiffeId, to: to.spiffeId, port: this.#destination.port },
       podUids: [from.uid, to.uid],
     };
-    const { reactor, pool } = this.#floor;
-    this.#abort = deliver(reactor, pool, to.uid, this.#destination, {
+    const { reactor, pool, routes } = this.#floor;
+    const client = routes().clientHere(from.uid, this.#client());
+    const target = { podUid: to.uid, destination: this.#destination, client };
+    this.#abort = deliver(reactor, pool, target, {
       connected: (far) => {
         this.#floor.counters.add('lanesSameNode');
         this.#join(far, standing, rule);
@@ -267,14 +269,17 @@ class Caller {
       token: token.token,
       endorsement: token.endorsement,
       destination: this.#destination,
-      client: {
-        address: canonicalAddress(this.#from.address) ?? '0.0.0.0',
-        port: this.#from.port,
-      },
+      client: this.#client(),
       sentMs: Math.floor(slots.timeMs()),
       lineage: Buffer.alloc(0),
     };
     return sealOpening(sending, block, randomBytes(SALT_BYTES));
+  }
+
+  /** The application's address as an open block has it. */
+  #client(): Endpoint {
+    const { address, port } = this.#from;
+    return { address: canonicalAddress(address) ?? '0.0.0.0', port };
   }
 
   #join(far: Leg, standing: Standing, rule: string): void {

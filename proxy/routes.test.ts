@@ -67,6 +67,31 @@ describe('Routes', () => {
     expect(routes.outbound('web', to('10.0.0.2'))).toMatchObject({ kind: 'local', rule: 'p/all' });
   });
 
+  it('clientOf() knows an address that the directory gives to that pod of that node, and no other', () => {
+    const b = 'b' as NodeName;
+    const d = 'd' as NodeName;
+    const client = to('10.0.1.1', 4321);
+    expect(routes.clientOf(b, 'api', client)).toBe(client);
+    expect(routes.clientOf(b, 'six', client)).toBeUndefined();
+    expect(routes.clientOf(d, 'api', client)).toBeUndefined();
+    expect(routes.clientOf(b, 'api', to('10.0.1.9'))).toBeUndefined();
+  });
+
+  it('clientOf() knows none that two nodes claim, nor one of this node', () => {
+    const twice = [remote('api', 'b', '10.0.1.1'), remote('other', 'd', '10.0.1.1')];
+    const own = [remote('api', 'b', '10.0.0.1')];
+    const b = 'b' as NodeName;
+    expect(change({ remotes: twice }).clientOf(b, 'api', to('10.0.1.1'))).toBeUndefined();
+    expect(change({ remotes: own }).clientOf(b, 'api', to('10.0.0.1'))).toBeUndefined();
+  });
+
+  it('clientHere() knows the addresses of that pod of this node, and no other', () => {
+    const client = to('10.0.0.1', 4321);
+    expect(routes.clientHere('web', client)).toBe(client);
+    expect(routes.clientHere('db', client)).toBeUndefined();
+    expect(routes.clientHere('web', to('10.0.1.1'))).toBeUndefined();
+  });
+
   it('outbound() knows an address in whatever form the directory wrote it', () => {
     expect(routes.outbound('web', to('2001:db8::1')).kind).toBe('remote');
   });

@@ -105,7 +105,11 @@ async function addPod(node: TestNode): Promise<CapturedPod> {
   await ip('-n', netns, 'link', 'set', 'eth0', 'up');
   await ip('-n', netns, 'route', 'add', 'default', 'dev', 'eth0');
   const spec = { uid: node.podUid, netnsPath: `/run/netns/${netns}`, ips: [node.podIp] };
-  const pod = await capturePod({ ...spec, plaintext: BY_DEFAULT }, { run, clock: systemClock });
+  const pod = await capturePod(
+    { ...spec, plaintext: BY_DEFAULT, sourceAddress: 'preserve' },
+    { run, clock: systemClock },
+  );
+  undo.push(() => pod.forget());
   undo.push(() => pod.release());
   return pod;
 }

@@ -13,12 +13,19 @@ export interface Endpoint {
 
 /** 16 or 28 bytes as bind(2) takes them. Errors: RangeError when `address` is no IP address. */
 export function encodeSockaddr(address: string, port: number): Buffer {
+  const out = Buffer.allocUnsafe(28);
+  return out.subarray(0, writeSockaddr(out, address, port));
+}
+
+/** encodeSockaddr() into `out`, of at least 28 bytes; its length. */
+export function writeSockaddr(out: Buffer, address: string, port: number): number {
   const ip = addressBytes(address);
-  const out = Buffer.allocUnsafe(ip.length === 4 ? 16 : 28).fill(0);
+  const length = ip.length === 4 ? 16 : 28;
+  out.fill(0, 0, length);
   out.writeUInt16LE(ip.length === 4 ? AF_INET : AF_INET6, 0);
   out.writeUInt16BE(port, 2);
   out.set(ip, ip.length === 4 ? 4 : 8);
-  return out;
+  return length;
 }
 
 /** Inverse of encodeSockaddr; undefined for any other family or too few bytes. */

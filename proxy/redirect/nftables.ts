@@ -3,7 +3,14 @@
 import { z } from 'zod';
 import { TidelockError, messageOf } from '#agent/base/errors.ts';
 import type { Run, RunResult } from '#agent/base/run.ts';
-import { REFUSED_SECONDS, REFUSED_SETS, rulesetText, TABLE, type Plaintext } from './ruleset.ts';
+import {
+  REFUSED_SECONDS,
+  REFUSED_SETS,
+  RELEASED_RULES,
+  rulesetText,
+  TABLE,
+  type Plaintext,
+} from './ruleset.ts';
 
 export interface Ruleset {
   /** A path by which nsenter can open the pod's namespace. */
@@ -30,6 +37,8 @@ export interface LoadedRules {
   state(): Promise<RulesState>;
   /** Whose plaintext was refused lately, the last one first. Errors: REDIRECT_FAILED. */
   refusedSources(): Promise<readonly RefusedSource[]>;
+  /** Lets everything pass again, but for answers to deliveries that still go on. Errors: REDIRECT_FAILED. */
+  release(): Promise<void>;
   /** Removes the table; one that is gone already is no error. Errors: REDIRECT_FAILED. */
   remove(): Promise<void>;
 }
@@ -47,6 +56,9 @@ export async function loadRules(run: Run, { netnsPath, plaintext }: Ruleset): Pr
     },
     refusedSources: async () =>
       refusedIn(await nft('list', ['-j', 'list', 'table', ...FAMILY_TABLE])),
+    release: async () => {
+      await nft('release', ['-f', '-'], RELEASED_RULES);
+    },
     remove: () => removeTable(nft),
   };
 }

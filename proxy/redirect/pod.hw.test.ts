@@ -15,7 +15,7 @@ import { openNetns, withNetns } from '#proxy/native/netns.ts';
 import { capturePod, type CapturedPod } from './pod.ts';
 import { removeRulesIn, rulesAsListed, rulesIn } from './nftables.ts';
 import { BY_DEFAULT } from './plaintext.fixture.ts';
-import type { Plaintext } from './ruleset.ts';
+import { CLIENT_MARK, type Plaintext } from './ruleset.ts';
 
 const NAME = `tlc${process.pid}`;
 const POD = `${NAME}pod`;
@@ -26,7 +26,6 @@ const POD_IP6 = 'fd77::2';
 /** Addresses nobody has: documentation prefixes of RFC 5737 and RFC 3849. */
 const NOWHERE = '203.0.113.9';
 const NOWHERE6 = '2001:db8::9';
-const SO_MARK_66 = 'setsockopt-int=1:36:66';
 
 const ip = (...args: string[]): Promise<unknown> => run(['ip', ...args]);
 const inside = (netns: string, ...argv: string[]): readonly [string, ...string[]] => [
@@ -72,7 +71,7 @@ describe('capturePod()', () => {
 
   afterEach(async () => {
     for (const listener of listeners.splice(0)) listener.close();
-    for (const pod of captured.splice(0)) await pod.release();
+    for (const pod of captured.splice(0)) await free(pod);
     for (const program of programs.splice(0)) program.kill('SIGKILL');
     await ip('netns', 'delete', POD);
     await ip('netns', 'delete', OUTSIDE);
@@ -84,10 +83,16 @@ describe('capturePod()', () => {
       netnsPath: path,
       ips: [POD_IP, POD_IP6],
       plaintext: { ...BY_DEFAULT, ...plaintext },
-    };
+      sourceAddress: 'preserve',
+    } as const;
     const pod = await capturePod(spec, { run, clock: systemClock });
     captured.push(pod);
     return pod;
+  }
+
+  async function free(pod: CapturedPod | undefined): Promise<void> {
+    await pod?.release();
+    await pod?.forget();
   }
 
   /** Answers each redirected connection with its original destination, as a worker would read it. */
@@ -142,7 +147,10 @@ describe('capturePod()', () => {
 
   test('capturePod() leads a client that sets SO_MARK there all the same', async () => {
     answerWithDestination(await capture());
-    expect(await connectFrom(POD, `TCP:${NOWHERE}:4321,${SO_MARK_66}`)).toBe(`${NOWHERE} 4321`);
+    for (const mark of [66, CLIENT_MARK]) {
+      const target = `TCP:${NOWHERE}:4321,setsockopt-int=1:36:${mark}`;
+      expect(await connectFrom(POD, target)).toBe(`${NOWHERE} 4321`);
+    }
   });
 
   test('originalDestination() tells a client that connects to the listener itself', async () => {
@@ -319,10 +327,10 @@ describe('capturePod()', () => {
     expect(await connectFrom(POD, `TCP:${NOWHERE}:4321`)).toBe(`${NOWHERE} 4321`);
   });
 
-  test('CapturedPod.release() leaves the pod as it was', async () => {
+  test('CapturedPod.release() and forget() leave the pod as it was', async () => {
     const before = await ruleset();
     const pod = await capture();
-    await captured.pop()?.release();
+    await free(captured.pop());
     expect(await ruleset()).toBe(before);
     await serve(OUTSIDE, OUTSIDE_IP, 'TCP');
     const { stdout } = await run(inside(POD, 'socat', '-t5', '-', `TCP:${OUTSIDE_IP}:8080`), {
@@ -330,18 +338,6 @@ describe('capturePod()', () => {
     });
     expect(stdout.toString()).toBe('free');
     expect(pod.listeners).toHaveLength(2);
-  });
-
-  test('capturePod() lets ports be reused, and release() restores what was', async () => {
-    const reuse = async (): Promise<string> => {
-      const { stdout } = await run(inside(POD, 'cat', '/proc/sys/net/ipv4/tcp_tw_reuse'));
-      return stdout.toString().trim();
-    };
-    const before = await reuse();
-    const pod = await capture();
-    expect([pod.reusesPorts, await reuse()]).toEqual([true, '1']);
-    await captured.pop()?.release();
-    expect(await reuse()).toBe(before);
   });
 
   test('capturePod() says so when the port is taken in the pod, and leaves no rule', async () => {
@@ -364,6 +360,7 @@ describe('capturePod()', () => {
       netnsPath: `/run/netns/${POD}`,
       ips: [],
       plaintext: BY_DEFAULT,
+      sourceAddress: 'preserve',
     } as const;
     await expect(capturePod(spec, { run, clock: impatient })).rejects.toMatchObject({
       code: 'POD_PORT_IN_USE',

@@ -9,8 +9,9 @@ import { closeListener } from '#proxy/native/listening.ts';
 import { inodeOf, openNetns, withNetns, type Netns } from '#proxy/native/netns.ts';
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
 import type { InheritedListeners } from '#proxy/inheritedListeners.ts';
-import { reusePorts, restorePorts } from './portReuse.ts';
+import { clientSocket, hideClients, showClients, showsClients } from './clientAddress.ts';
 import { loadRules, type LoadedRules, type RefusedSource, type RulesState } from './nftables.ts';
+import { PORT_REUSE, POD_SETTINGS, type PodSetting } from './podSetting.ts';
 import { RuleCounters, type RuleCounts } from './ruleCounters.ts';
 import { OUTBOUND_PORT, type Plaintext } from './ruleset.ts';
 
@@ -20,6 +21,8 @@ export interface PodToCapture {
   readonly netnsPath: string;
   readonly ips: readonly string[];
   readonly plaintext: Plaintext;
+  /** Whom its programs are to see as their peer: the client, or the pod itself. */
+  readonly sourceAddress: 'preserve' | 'pod';
 }
 
 export interface PodListener {
@@ -31,8 +34,10 @@ export interface PodListener {
 export interface CapturedPod {
   readonly uid: string;
   readonly listeners: readonly PodListener[];
-  /** False where the host does not let ended connections' ports be reused (portReuse.ts). */
+  /** False where the host does not let ended connections' ports be reused (PORT_REUSE). */
   readonly reusesPorts: boolean;
+  /** Why its programs do not see their clients' addresses; undefined: they do, or are not to. */
+  readonly sourceProblem: string | undefined;
   /** Unconnected TCP sockets of the pod's namespace; the caller closes them. Errors: SYSCALL_FAILED. */
   makeSockets(count: number, family: 4 | 6): readonly number[];
   /** Whether the rules stand as they were loaded. Errors: REDIRECT_FAILED. */
@@ -41,8 +46,13 @@ export interface CapturedPod {
   counts(): RuleCounts;
   /** Whose plaintext was refused lately, the last one first. Errors: REDIRECT_FAILED. */
   refusedSources(): Promise<readonly RefusedSource[]>;
-  /** Removes the rules first, so that no connection is led to a listener that is gone. Once. */
+  /**
+   * Frees the pod: rules first, so that no connection is led to a listener that is gone. Deliveries may go
+   * on until forget(). Once. Errors: REDIRECT_FAILED.
+   */
   release(): Promise<void>;
+  /** Removes the rest, after release() and when no delivery goes on. Once. Errors: REDIRECT_FAILED. */
+  forget(): Promise<void>;
   /** Leaves the rules, which then refuse the pod's connections until an agent captures it again. Once. */
   abandon(): void;
 }
@@ -67,42 +77,64 @@ export async function capturePod(
   { run, clock, before }: CaptureDeps,
 ): Promise<CapturedPod> {
   const netns = openNetns(pod.netnsPath);
+  const isPreserving = pod.sourceAddress === 'preserve';
   let listeners: readonly PodListener[] = [];
   let rules: LoadedRules;
   let counters: RuleCounters;
-  let ports: string | undefined;
+  let settings: ReadonlyMap<PodSetting, string | undefined>;
+  let sourceProblem: string | undefined;
   try {
     listeners = await openListeners(netns, pod, clock, before);
     rules = await loadRules(run, { netnsPath: netns.path, plaintext: pod.plaintext });
-    ports = withNetns(netns, reusePorts);
+    settings = withNetns(netns, () => new Map(POD_SETTINGS.map((each) => [each, each.set()])));
+    if (isPreserving) sourceProblem = await showClients(netns, pod.ips, clock);
     counters = withNetns(netns, () => new RuleCounters());
   } catch (error) {
     for (const { fd } of listeners) closeListener(fd);
     netns.close();
     throw error;
   }
-  const abandon = (): void => {
+  const isShowing = isPreserving && sourceProblem === undefined;
+  const makeSocket = isShowing ? clientSocket : tcpSocket;
+  const close = (): void => {
     for (const { fd } of listeners) closeListener(fd);
     counters.close();
-    netns.close();
   };
   return {
     uid: pod.uid,
     listeners,
-    reusesPorts: ports !== undefined,
-    makeSockets: (count, family) => withNetns(netns, () => makeSockets(count, family)),
-    rules: () => rules.state(),
+    reusesPorts: settings.get(PORT_REUSE) !== undefined,
+    sourceProblem,
+    makeSockets: (count, family) => withNetns(netns, () => makeSockets(count, family, makeSocket)),
+    rules: async () => {
+      const state = await rules.state();
+      const isRouted = !isShowing || showsClients(netns, pod.ips);
+      return state === 'intact' && !isRouted ? 'changed' : state;
+    },
     counts: () => counters.read(),
     refusedSources: () => rules.refusedSources(),
     release: async () => {
       try {
-        withNetns(netns, () => restorePorts(ports));
-        await rules.remove();
+        await rules.release();
       } finally {
-        abandon();
+        close();
       }
     },
-    abandon,
+    forget: async () => {
+      try {
+        withNetns(netns, () => {
+          for (const [setting, found] of settings) setting.restore(found);
+          hideClients();
+        });
+        await rules.remove();
+      } finally {
+        netns.close();
+      }
+    },
+    abandon: () => {
+      close();
+      netns.close();
+    },
   };
 }
 
@@ -145,10 +177,14 @@ function listenInside(
   }
 }
 
-function makeSockets(count: number, family: 4 | 6): readonly number[] {
+function makeSockets(
+  count: number,
+  family: 4 | 6,
+  makeSocket: (family: 4 | 6) => number,
+): readonly number[] {
   const fds: number[] = [];
   try {
-    while (fds.length < count) fds.push(tcpSocket(family));
+    while (fds.length < count) fds.push(makeSocket(family));
     return fds;
   } catch (error) {
     fds.forEach(closeFd);

@@ -8,6 +8,9 @@ export const OUTBOUND_PORT = 15001;
 /** The one table that is ours. */
 export const TABLE = 'inet tidelock';
 
+/** Of deliveries that show their client's address (clientAddress.ts), and of the answers to them. */
+export const CLIENT_MARK = 0x15008;
+
 /** What may reach and leave a pod outside of lanes; the same for all pods of a node. */
 export interface Plaintext {
   /** TCP that comes from outside without passing an agent. */
@@ -40,17 +43,26 @@ const REFUSED_KEPT = 64;
 /** For so long. */
 export const REFUSED_SECONDS = 600;
 
+/** What answers a delivery gets the delivery's mark, by which it is routed. */
+const CLIENTS = `  chain clients {
+    type route hook output priority mangle; policy accept;
+    meta mark ${CLIENT_MARK} ct mark set ${CLIENT_MARK}
+    ct mark ${CLIENT_MARK} meta mark set ${CLIENT_MARK}
+  }`;
+
 /**
  * No exemption by mark: a pod with CAP_NET_RAW can set one. Delivery into the pod and local traffic
  * go to the pod's own addresses, which the fib rule lets pass. The egress chain closes what NAT does
  * not see: packets of raw sockets or untracked ones; replies are resets of refused connections, or of
- * connections that are let in.
+ * connections that are let in. An answer to a delivery whose mark did not lead it back to loopback leaves
+ * no more than anything else.
  */
 export const rulesetText = (plaintext: Plaintext): string => `add table ${TABLE}
 delete table ${TABLE}
 table ${TABLE} {
 ${lines(Object.values(COUNTERS).map((name) => `counter ${name} { }`))}
 ${lines(Object.entries(REFUSED_SETS).map(setText))}
+${CLIENTS}
   chain output {
     type nat hook output priority -100; policy accept;
     fib daddr type local return
@@ -59,7 +71,7 @@ ${lines(Object.entries(REFUSED_SETS).map(setText))}
   chain egress {
     type filter hook postrouting priority 0; policy accept;
     oifname "lo" accept
-    ct direction reply accept
+    ct mark != ${CLIENT_MARK} ct direction reply accept
     meta l4proto tcp counter name ${COUNTERS.droppedOut} drop
   }
   chain datagrams {
@@ -76,6 +88,18 @@ ${lines(udpIn(plaintext))}
   chain plain {
     ct state new counter name ${COUNTERS.plainIn}
     accept
+  }
+}
+`;
+
+/** What stays of the rules while the deliveries into a pod that was released end. */
+export const RELEASED_RULES = `add table ${TABLE}
+delete table ${TABLE}
+table ${TABLE} {
+${CLIENTS}
+  chain egress {
+    type filter hook postrouting priority 0; policy accept;
+    oifname != "lo" ct mark ${CLIENT_MARK} drop
   }
 }
 `;

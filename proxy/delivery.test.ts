@@ -1,0 +1,83 @@
+// Loopback stands for the pod: any 127.0.0.0/8 address is one that a socket may speak from, so that no
+// privilege is needed; 203.0.113.9 is one that an ordinary socket may not.
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { setsockopt, SOL_SOCKET } from '#proxy/native/sockopt.ts';
+import { tcpSocket } from '#proxy/native/socket.ts';
+import type { Endpoint } from '#proxy/see/address.ts';
+import { deliver } from './delivery.ts';
+import { testReactor } from './leg.fixture.ts';
+import type { Leg } from './leg.ts';
+import { SkippingClock } from './skippingClock.fixture.ts';
+import { SocketPool } from './socketPool.ts';
+
+const SO_REUSEADDR = 2;
+const ON = Buffer.of(1, 0, 0, 0);
+
+/** As the control plane makes sockets that may speak from another's address, but for that right. */
+function sharingSocket(): number {
+  const fd = tcpSocket(4);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON, ON.length);
+  return fd;
+}
+
+describe('deliver()', () => {
+  const server = createServer();
+  const legs: Leg[] = [];
+  const accepted: Socket[] = [];
+  beforeEach(async () => {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  });
+  afterEach(async () => {
+    for (const leg of legs.splice(0)) leg.destroy();
+    for (const socket of accepted.splice(0)) socket.destroy();
+    server.close();
+    await once(server, 'close');
+  });
+
+  /** Delivers a connection of `client`, and says whom the program sees. */
+  async function peerOf(client: Endpoint | undefined, makeSocket = sharingSocket): Promise<string> {
+    const { port } = server.address() as AddressInfo;
+    const connection = once(server, 'connection') as Promise<[Socket]>;
+    const pool = new SocketPool((uid, family, want) => {
+      queueMicrotask(() => pool.give(uid, family, Array.from({ length: want }, makeSocket)));
+    }, new SkippingClock());
+    pool.retain([{ uid: 'pod', families: [4] }]);
+    const target = { podUid: 'pod', destination: { address: '127.0.0.1', port }, client };
+    const leg = await new Promise<Leg>((resolve, reject) => {
+      deliver(testReactor(), pool, target, {
+        connected: resolve,
+        failed: (detail) => reject(new Error(detail)),
+      });
+    });
+    legs.push(leg);
+    pool.close();
+    const [socket] = await connection;
+    accepted.push(socket);
+    return `${socket.remoteAddress} ${socket.remotePort}`;
+  }
+
+  it('deliver() shows the client with its address and port', async () => {
+    expect(await peerOf({ address: '127.0.0.77', port: 40_077 })).toBe('127.0.0.77 40077');
+  });
+
+  it('deliver() shows the address from another port where its own is listened on', async () => {
+    const { port } = server.address() as AddressInfo;
+    const here = { address: '127.0.0.1', port };
+    expect(await peerOf(here)).toMatch(new RegExp(`^127\\.0\\.0\\.1 (?!${port}$)`));
+  });
+
+  it('deliver() shows the address from another port where the same connection still lives', async () => {
+    const client = { address: '127.0.0.78', port: 40_078 };
+    expect(await peerOf(client)).toBe('127.0.0.78 40078');
+    expect(await peerOf(client)).toMatch(/^127\.0\.0\.78 (?!40078$)/);
+  });
+
+  it('deliver() connects from the pod itself by a socket that may speak from nowhere else', async () => {
+    expect(await peerOf({ address: '203.0.113.9', port: 40_079 })).toMatch(/^127\.0\.0\.1 /);
+    expect(await peerOf({ address: '2001:db8::9', port: 40_079 })).toMatch(/^127\.0\.0\.1 /);
+    expect(await peerOf(undefined)).toMatch(/^127\.0\.0\.1 /);
+  });
+});
