@@ -99,6 +99,7 @@ function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slo
     remotes,
     policy: from.policy(),
     unmeshed: config.lanes.unmeshed,
+    limits: { ...config.lanes.limits, halfClosedMs: config.lanes.halfClosedSeconds * 1000 },
     unmeshedExcept: config.lanes.unmeshedExcept,
     unattested: peers.all().flatMap(unattestedOf),
     services: resolved(from.inventory.services(), [...captured, ...remotes]),

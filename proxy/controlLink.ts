@@ -47,7 +47,8 @@ export class ControlLink {
   }
 
   /**
-   * The descriptors announced under `ticket`: they are sent before the announcement, in its order.
+   * The descriptors announced under `ticket`: they are sent before the announcement, in its order. None
+   * where this process may open no more.
    * Errors: CONTROL_MALFORMED, SYSCALL_FAILED.
    */
   takeFds(ticket: number): readonly number[] {

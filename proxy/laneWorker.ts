@@ -102,7 +102,7 @@ export class LaneWorker {
     this.#review = new Review(clock);
     const ask = (podUid: string, family: Family, want: number): void =>
       post({ type: 'poolLow', podUid, family, want });
-    this.#pool = new SocketPool(ask, clock);
+    this.#pool = new SocketPool(ask, clock, parts.descriptors);
     const random = (): number => randomBytes(4).readUInt32BE(0) / 2 ** 32;
     const { idle } = parts.descriptors;
     const most = { open: idle, known: idle, ending: idle };

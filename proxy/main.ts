@@ -14,6 +14,7 @@ import {
   type ControlMessage,
   type DataMessage,
   type FromWorker,
+  type ListenerRole,
   type PlaneSettings,
 } from './control.ts';
 import { ControlLink } from './controlLink.ts';
@@ -197,9 +198,7 @@ class PlaneLife {
         this.#awaitSnapshot();
         return;
       case 'listener':
-        for (const fd of link.takeFds(message.ticket)) {
-          if (this.#listeners.hold(message.role, fd)) crew.listen(message.role, fd);
-        }
+        this.#listen(crew, message.role, link.takeFds(message.ticket));
         return;
       case 'unlisten':
         this.#listeners.release(message.role);
@@ -224,6 +223,11 @@ class PlaneLife {
     }
   }
 
+  #listen(crew: Crew, role: ListenerRole, [fd]: readonly number[]): void {
+    if (fd === undefined) throw noDescriptor();
+    if (this.#listeners.hold(role, fd)) crew.listen(role, fd);
+  }
+
   /** Without a newer snapshot in time nothing here is known to hold any more (PROTOCOL 4). */
   #awaitSnapshot(): void {
     this.#cancelStale();
@@ -245,6 +249,13 @@ const otherVersion = (version: number): TidelockError =>
     op: 'plane.start',
     message: `Cannot work for a control plane that speaks version ${version}: this is ${CONTROL_VERSION}`,
     hint: 'Restart the agent, so that both processes come from the same version.',
+  });
+
+const noDescriptor = (): TidelockError =>
+  new TidelockError('DATA_PLANE_FAILED', {
+    op: 'plane.listen',
+    message: 'Cannot serve a listener: no descriptor is left for it',
+    hint: 'Raise LimitNOFILE (ulimit -n) of the agent: each lane takes two.',
   });
 
 /** Last words go to standard error, which the control plane logs. */

@@ -19,11 +19,12 @@ const isOpen = (fd: number): boolean => {
 function poolFor(uid: string, families: readonly Family[] = [4]) {
   const clock = new SkippingClock();
   const asked: number[] = [];
-  const pool = new SocketPool((_uid, _family, want) => asked.push(want), clock);
+  const room = { ceiling: Infinity };
+  const pool = new SocketPool((_uid, _family, want) => asked.push(want), clock, room);
   const taken: (number | undefined)[] = [];
   pool.retain([{ uid, families }]);
   const take = (): void => pool.take(uid, 4, (fd) => taken.push(fd));
-  return { clock, asked, pool, taken, take };
+  return { clock, asked, pool, room, taken, take };
 }
 
 describe('SocketPool', () => {
@@ -78,6 +79,20 @@ describe('SocketPool', () => {
         expect(Math.min(...asked)).toBeGreaterThanOrEqual(1);
       }),
     );
+  });
+
+  it('give() of high descriptors: from then on none is asked for that nobody waits for', () => {
+    const { asked, pool, room, take } = poolFor('p');
+    room.ceiling = 0;
+    pool.give('p', 4, [someFd()]);
+    expect(asked).toEqual([8]);
+    take();
+    take();
+    expect(asked).toEqual([8, 1]);
+    room.ceiling = Infinity;
+    pool.give('p', 4, [someFd()]);
+    expect(asked.at(-1)).toBeGreaterThan(1);
+    pool.close();
   });
 
   it('give() of none fails who waits, and those after, until it is time to ask again', () => {

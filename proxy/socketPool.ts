@@ -2,6 +2,7 @@
 // before it runs out, and for more at a time the faster they go. Owns the descriptors it holds.
 import type { Clock } from '#agent/base/clock.ts';
 import { MAX_SOCKETS, type Family } from './control.ts';
+import type { DescriptorRoom } from './descriptors.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 
 /** Few for a pod that nobody calls: a descriptor each, of the 20,000 a process may have. */
@@ -30,10 +31,18 @@ export class SocketPool {
   readonly #shelves = new Map<string, Shelf>();
   readonly #ask: (podUid: string, family: Family, want: number) => void;
   readonly #clock: Clock;
+  readonly #room: Pick<DescriptorRoom, 'ceiling'>;
+  /** Descriptors are short: none is asked for that nobody waits for. */
+  #isShort = false;
 
-  constructor(ask: (podUid: string, family: Family, want: number) => void, clock: Clock) {
+  constructor(
+    ask: (podUid: string, family: Family, want: number) => void,
+    clock: Clock,
+    room: Pick<DescriptorRoom, 'ceiling'> = { ceiling: Infinity },
+  ) {
     this.#ask = ask;
     this.#clock = clock;
+    this.#room = room;
   }
 
   /** Keeps shelves for these pods only, stocked; `families` says which addresses a pod has. */
@@ -75,6 +84,7 @@ export class SocketPool {
       return;
     }
     shelf.isAsked = false;
+    this.#isShort = fds.some((fd) => fd >= this.#room.ceiling);
     for (const fd of fds) {
       const taker = shelf.waiting.shift();
       if (taker) taker(fd);
@@ -119,8 +129,9 @@ export class SocketPool {
     if (shelf.fds.length > shelf.target / 2) return;
     if (sinceMs < BUSY_MS) shelf.target = Math.min(shelf.target * 2, MAX_SOCKETS);
     else if (sinceMs > QUIET_MS) shelf.target = Math.max(shelf.target >> 1, MIN_TARGET);
-    const want = shelf.target - shelf.fds.length + shelf.waiting.length;
-    if (want === 0) return; // half of what was enough before is still there
+    const stock = this.#isShort ? 0 : shelf.target - shelf.fds.length;
+    const want = stock + shelf.waiting.length;
+    if (want <= 0) return; // half of what was enough before is still there
     shelf.isAsked = true;
     shelf.askedMs = nowMs;
     this.#ask(shelf.podUid, shelf.family, Math.min(want, MAX_SOCKETS));

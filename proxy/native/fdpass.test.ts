@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { closeFd } from './fd.ts';
+import { closeFd, dupFd } from './fd.ts';
 import { MAX_FDS, receiveFds, sendFds } from './fdpass.ts';
 import { createMemfd } from './memfd.ts';
 import { socketPair } from './socket.ts';
@@ -45,6 +45,30 @@ describe('sendFds() and receiveFds()', () => {
       expect.objectContaining({ cause: { call: 'sendmsg', errno: 'EPIPE' } }),
     );
     closeFd(a);
+  });
+
+  test('receiveFds() has none where no more may be opened, closes what came, and keeps the next', () => {
+    const [a, b] = socketPair('seqpacket');
+    const memory = createMemfd('passed', 4096);
+    expect([7, 8].map((ticket) => sendFds(a, ticket, [memory, memory]))).toEqual([true, true]);
+    const held: number[] = [];
+    // Nothing of this process may open a file while it has no descriptor left.
+    for (;;) {
+      try {
+        held.push(dupFd(memory));
+      } catch {
+        break;
+      }
+    }
+    const last = held.pop() ?? -1;
+    closeFd(last);
+    expect(receiveFds(b)).toEqual({ ticket: 7, fds: [] });
+    expect(() => fstatSync(last)).toThrow(/EBADF/);
+    held.forEach(closeFd);
+    const next = receiveFds(b);
+    expect(next).toMatchObject({ ticket: 8 });
+    expect(next?.fds).toHaveLength(2);
+    [a, b, memory, ...(next?.fds ?? [])].forEach(closeFd);
   });
 
   test('receiveFds() refuses when the other end is gone', () => {

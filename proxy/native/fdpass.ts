@@ -52,7 +52,7 @@ const TICKET_BYTES = 4;
 
 export interface PassedFds {
   readonly ticket: number;
-  /** Close-on-exec; whoever receives them closes them. */
+  /** Close-on-exec; whoever receives them closes them. Empty where this process may open no more. */
   readonly fds: readonly number[];
 }
 
@@ -77,8 +77,8 @@ export function sendFds(socketFd: number, ticket: number, fds: readonly number[]
 
 /**
  * The next message, or undefined when none waits. Descriptors of a message that is none go to `letGo`:
- * closing what a stranger made can wait for him. Errors: SYSCALL_FAILED, RangeError (the other end is
- * gone; descriptors were lost because this process may open no more).
+ * closing what a stranger made can wait for him, and so do those of one that came without its others.
+ * Errors: SYSCALL_FAILED, RangeError (the other end is gone, or sent no ticket).
  */
 export function receiveFds(
   socketFd: number,
@@ -91,13 +91,11 @@ export function receiveFds(
   if (got < 0 && wouldBlock()) return undefined;
   checked('recvmsg', got);
   const fds = descriptorsIn(control);
-  if (got === TICKET_BYTES && (message.flags & MSG_CTRUNC) === 0) {
-    return { ticket: data.readUInt32LE(0), fds };
-  }
+  const isWhole = (message.flags & MSG_CTRUNC) === 0;
+  if (got === TICKET_BYTES && isWhole) return { ticket: data.readUInt32LE(0), fds };
   fds.forEach(letGo);
-  throw new RangeError(
-    got === 0 ? 'the fd socket is closed' : 'descriptors were lost: raise LimitNOFILE',
-  );
+  if (got === TICKET_BYTES) return { ticket: data.readUInt32LE(0), fds: [] };
+  throw new RangeError(got === 0 ? 'the fd socket is closed' : 'a message without a ticket');
 }
 
 function descriptorsIn(control: Buffer): number[] {
