@@ -1,0 +1,112 @@
+// G6: everything that the memory of all members held at one moment, private keys included, tried on what
+// was recorded after it. It is of use until every statement that leaked is renewed and a generation has
+// begun after that, and of none from then on.
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Slot } from '#agent/base/brands.ts';
+import { fromB64url, type Bytes } from '#agent/base/bytes.ts';
+import type { Endpoint } from '#proxy/see/address.ts';
+import { opened, type KnownChain } from './attack.fixture.ts';
+import { Cluster, PERIOD_MS, type Member } from './cluster.fixture.ts';
+import { liveBytes, livePrivateKeys, valuesOf } from './memory.fixture.ts';
+import { readLane, tap, type Tap } from './recording.fixture.ts';
+import { lanesOnBus, pairsOf, unsealed } from './stolen.fixture.ts';
+
+let cluster: Cluster;
+let taps: readonly Tap[];
+let destination: Endpoint;
+let lanes: Socket[];
+beforeEach(async () => {
+  lanes = [];
+  cluster = await Cluster.start();
+  taps = await tap(cluster);
+  destination = await cluster.serve((socket) => socket.pipe(socket));
+});
+afterEach(() => cluster.close());
+
+/** Some bytes both ways, on every lane and on a new one. */
+async function talk(): Promise<void> {
+  lanes.push(await cluster.a.connect(destination));
+  await echoes();
+}
+
+async function echoes(): Promise<void> {
+  for (const app of lanes) {
+    const heard = once(app, 'data');
+    app.write('bytes');
+    await heard;
+  }
+}
+
+/** What leaks now. */
+function leak() {
+  const chains: KnownChain[] = cluster.members.flatMap(({ keeper }) => keeper.live());
+  return { values: valuesOf(liveBytes(), 32), keys: livePrivateKeys(), chains, slot: cluster.slot };
+}
+
+/** The slots in which something was sealed that the leak opens now, with all that the bus has said since. */
+async function openedBy({ values, keys, chains, slot }: ReturnType<typeof leak>) {
+  const { bus, records, truth } = cluster;
+  const secrets = await unsealed(values, bus);
+  const given = secrets.flatMap(({ root, chains: sealed }) => [
+    ...(root === undefined ? [] : [fromB64url(root)]),
+    ...sealed.map(({ key }) => fromB64url(key)),
+  ]);
+  const all: Bytes[] = [...values, ...pairsOf(keys, lanesOnBus(bus)), ...given];
+  const slots = { from: slot, to: cluster.slot };
+  const pieces = opened(
+    { values: all, chains, records, slots },
+    taps.map((each) => readLane(each, truth)),
+  );
+  return new Set<Slot>(pieces.map((piece) => piece.slot));
+}
+
+/** Begins a generation, which is in effect when it returns. */
+async function heal(): Promise<void> {
+  await cluster.begin('heal');
+  cluster.clock.skip(PERIOD_MS);
+  cluster.follow();
+  cluster.tell();
+}
+
+async function renewed(...members: readonly Member[]): Promise<void> {
+  for (const member of members) await cluster.renew(member);
+  cluster.rotate(1);
+  await echoes(); // every lane has followed
+  cluster.settle();
+}
+
+describe('G6: a leak that has ended', () => {
+  it('G6: opens nothing once all have renewed and a generation has begun, and does before', async () => {
+    const { memberA, memberB, conductor } = cluster;
+    await talk();
+    const leaked = leak();
+
+    cluster.rotate(1);
+    await talk();
+    const before = cluster.slot;
+    await renewed(memberA, conductor);
+    await talk(); // one end is still what it was
+    const half = cluster.slot;
+    await renewed(memberB);
+    await heal();
+    await talk();
+    const healed = cluster.slot;
+    cluster.rotate(1);
+    await talk();
+
+    const slots = await openedBy(leaked);
+    expect([...slots]).toEqual(expect.arrayContaining([leaked.slot, before, half]));
+    expect([...slots].filter((slot) => slot >= healed)).toEqual([]);
+  });
+
+  it('G6: is not healed by a generation that one of the leaked seal keys was given', async () => {
+    const { memberA, conductor } = cluster;
+    const leaked = leak();
+    await renewed(memberA, conductor);
+    await heal();
+    await talk();
+    expect([...(await openedBy(leaked))]).toContain(cluster.slot);
+  });
+});
