@@ -16,6 +16,7 @@ export const LINK_IDS = [
   'epoch',
   'lane-port',
   'connections',
+  'outside',
 ] as const;
 
 export type LinkId = (typeof LINK_IDS)[number];

@@ -9,10 +9,11 @@ import {
   ownPolicyLink,
   peerEpochLink,
   peerLink,
-  plainLink,
   policyLink,
 } from './destinationLinks.ts';
 import type { PodFacts, WhyFacts } from './facts.ts';
+import { locate, nameOf } from './locate.ts';
+import { outsideLink, plaintextLink } from './outside.ts';
 import {
   broken,
   dataPlaneLink,
@@ -58,10 +59,13 @@ const ABOUT_DESTINATION = new Set<string>(['destination', 'peer', 'lane-port']);
 const concerns =
   ({ to }: Question) =>
   (id: string): boolean =>
-    to !== undefined || !ABOUT_DESTINATION.has(id);
+    to === undefined ? !ABOUT_DESTINATION.has(id) : id !== 'outside';
 
 /** In the order of LINK_IDS; nobody asks on after a broken one. */
 function* causes(facts: WhyFacts, { pod: name, to }: Question): Generator<Link> {
+  const outsider = to && locate(facts, name).kind === 'nobody' ? locate(facts, to.name) : undefined;
+  if (to && outsider?.kind === 'local')
+    return yield* causesFromOutside(facts, name, outsider.pod, to);
   const found = podLink(facts, name);
   if (!('pod' in found)) return yield found;
   const { pod } = found;
@@ -78,16 +82,29 @@ function* causes(facts: WhyFacts, { pod: name, to }: Question): Generator<Link> 
     yield ownEpochLink(facts);
   }
   yield connectionsLink(facts);
+  if (!to) yield outsideLink(facts);
+}
+
+/** From an address without an agent into a pod of this node. */
+function* causesFromOutside(
+  facts: WhyFacts,
+  address: string,
+  pod: PodFacts,
+  to: Destination,
+): Generator<Link> {
+  yield holds('pod', `${address} has no agent: what it sends to ${nameOf(pod)} is plaintext`);
+  yield namespaceLink(pod);
+  yield redirectLink(pod, facts);
+  yield plaintextLink(facts, address, to.port);
 }
 
 function* causesTo(facts: WhyFacts, from: PodFacts, to: Destination): Generator<Link> {
   const target = findTarget(facts, to);
-  if (target === 'plain') return yield plainLink(to.name);
   if ('state' in target) return yield target;
-  const { peer } = target;
+  const { peer, port = to.port } = target;
   yield destinationLink(target);
   yield peerLink(peer);
-  yield policyLink(facts, from.spiffeId, target.pod.spiffeId, to.port);
+  yield policyLink(facts, from.spiffeId, target.pod.spiffeId, port);
   if (!peer) return yield holds('epoch', 'no key is needed within the node');
   yield peerEpochLink(facts, peer);
   yield lanePortLink(facts, peer);
@@ -98,6 +115,7 @@ const JUDGED: readonly Refusal[] = [
   'not-trusted',
   'no-agent',
   'address-conflict',
+  'no-endpoint',
   'no-chain',
   'policy',
 ];

@@ -3,23 +3,32 @@
 import { decide, type CompiledPolicy, type Decision } from '#proxy/policy.ts';
 import type { SpiffeId } from '#agent/base/brands.ts';
 import { duration } from '#agent/api/units.ts';
+import { rangeText } from '#proxy/range.ts';
 import type { PeerFacts, PodFacts, RemoteFacts, WhyFacts } from './facts.ts';
 import { broken, holds, type Link } from './links.ts';
 import { locate, nameOf } from './locate.ts';
 import type { Destination } from './question.ts';
+import { covers } from './outside.ts';
 import { remedyFor } from './remedies.ts';
+import { endpointsOf, type ServiceAnswer } from './service.ts';
 
 /** Where a connection ends: `peer` is absent for a pod of this node. */
 export interface Target {
   readonly pod: PodFacts | RemoteFacts;
   readonly name: string;
   readonly peer?: PeerFacts;
+  /** Of the pod, where a service leads to another one than was asked for. */
+  readonly port?: number;
+  /** What led there, if it was a service. */
+  readonly by?: string;
 }
 
-/** The target, `plain` for a destination that may pass without an agent, or the broken link. */
-export function findTarget(facts: WhyFacts, { name }: Destination): Target | 'plain' | Link {
+/** The target, or the one link that is all there is to say. */
+export function findTarget(facts: WhyFacts, { name, port }: Destination): Target | Link {
   const place = locate(facts, name);
   switch (place.kind) {
+    case 'service':
+      return serviceTarget(endpointsOf(facts, place.service, port));
     case 'local':
       return { pod: place.pod, name: nameOf(place.pod) };
     case 'remote':
@@ -31,8 +40,7 @@ export function findTarget(facts: WhyFacts, { name }: Destination): Target | 'pl
         remedyFor('address-conflict'),
       );
     case 'nobody':
-      if (facts.unmeshed === 'plain') return 'plain';
-      return broken('destination', `no agent serves ${name}`, remedyFor('no-agent'));
+      return unmeshedLink(facts, name, port);
     case 'unknown': {
       const meant =
         place.near.length > 0 ? ` Is one of these meant: ${place.near.join(', ')}?` : '';
@@ -45,10 +53,39 @@ export function findTarget(facts: WhyFacts, { name }: Destination): Target | 'pl
   }
 }
 
-export const plainLink = (name: string): Link =>
-  holds('destination', `no agent serves ${name}; it passes in the clear (lanes.unmeshed: plain)`);
+function serviceTarget({ followed, text }: ServiceAnswer): Target | Link {
+  if (!followed) return broken('destination', text, remedyFor('no-endpoint'));
+  const { endpoint, place } = followed;
+  const { port } = endpoint;
+  switch (place.kind) {
+    case 'local':
+      return { pod: place.pod, name: nameOf(place.pod), port, by: text };
+    case 'remote':
+      return { pod: place.pod, name: place.pod.uid, peer: place.peer, port, by: text };
+    case 'plain':
+      return holds('destination', `${text}, which no agent serves: it passes in the clear`);
+  }
+}
 
-export function destinationLink({ pod, name, peer }: Target): Link {
+/** A destination that no agent serves. */
+function unmeshedLink(
+  { unmeshed, unmeshedExcept }: WhyFacts,
+  address: string,
+  port: number | undefined,
+): Link {
+  const clear = `no agent serves ${address}; it passes in the clear`;
+  if (unmeshed === 'plain') return holds('destination', `${clear} (lanes.unmeshed: plain)`);
+  const range = unmeshedExcept.find((each) => covers(each, address, port));
+  if (range) return holds('destination', `${clear} (lanes.unmeshedExcept: ${rangeText(range)})`);
+  return broken('destination', `no agent serves ${address}`, remedyFor('no-agent'));
+}
+
+export function destinationLink(target: Target): Link {
+  const link = whereLink(target);
+  return target.by === undefined ? link : { ...link, text: `${target.by}; ${link.text}` };
+}
+
+function whereLink({ pod, name, peer }: Target): Link {
   if (peer) return holds('destination', `${name} (${pod.spiffeId}) lives on ${peer.node}`);
   if ('captured' in pod && !pod.captured) {
     return broken(

@@ -1,12 +1,16 @@
 // All that `tidelock why` knows when it answers: plain values read from the agent's parts at one moment.
 // Whoever gathers them decides nothing; whoever judges them reads nothing else.
 import type { NodeName, SpiffeId } from '#agent/base/brands.ts';
+import type { ServiceSpec } from '#agent/inventory/services.ts';
 import type { Epochs } from '#agent/api/epochs.ts';
 import type { Refusal } from '#proxy/counters.ts';
 import type { Facts } from '#proxy/facts.ts';
 import type { DataPlaneStatus } from '#proxy/plane.ts';
 import type { CompiledPolicy } from '#proxy/policy.ts';
-import type { RulesState } from '#proxy/redirect/nftables.ts';
+import type { Range } from '#proxy/range.ts';
+import type { RefusedSource, RulesState } from '#proxy/redirect/nftables.ts';
+import type { RuleCounts } from '#proxy/redirect/ruleCounters.ts';
+import type { Plaintext } from '#proxy/redirect/ruleset.ts';
 import type { Peer } from '#proxy/snapshot.ts';
 
 /** What went wrong and what to do about it, as a TidelockError has it. */
@@ -66,6 +70,15 @@ export interface LastRefusal extends Facts {
   readonly count: number;
 }
 
+/** What passes the pod asked about outside of lanes. */
+export interface OutsideFacts {
+  readonly settings: Plaintext;
+  /** Absent when it is not captured. */
+  readonly counts?: RuleCounts | undefined;
+  /** The last one first. */
+  readonly refused: readonly RefusedSource[];
+}
+
 export interface WhyFacts {
   readonly node: NodeName;
   /** Unix milliseconds. */
@@ -89,6 +102,9 @@ export interface WhyFacts {
   readonly policyProblem?: Problem | undefined;
   readonly policyMode: 'enforce' | 'observe';
   readonly unmeshed: 'refuse' | 'plain';
+  readonly unmeshedExcept: readonly Range[];
+  readonly services: readonly ServiceSpec[];
+  readonly outside: OutsideFacts;
   readonly epochs: Pick<Epochs, 'state' | 'text'>;
   /** Whether the peer's lane port took a connection; absent when none was tried. */
   readonly reach?: { readonly problem?: string } | undefined;

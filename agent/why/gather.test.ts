@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeName, SpiffeId } from '#agent/base/brands.ts';
 import { TidelockError } from '#agent/base/errors.ts';
+import type { ServiceSpec } from '#agent/inventory/services.ts';
 import { ChainKeeper } from '#agent/epochs/keeper.ts';
 import { PeerBook } from '#agent/epochs/peers.ts';
 import {
@@ -12,6 +13,8 @@ import {
   recordBy,
   ROOT,
 } from '#agent/epochs/records.fixture.ts';
+import { BY_DEFAULT } from '#proxy/redirect/plaintext.fixture.ts';
+import { NO_COUNTS } from '#proxy/redirect/ruleCounters.ts';
 import { answerWhy, type WhySources } from './gather.ts';
 import { ConnectionMemory } from './memory.ts';
 
@@ -20,6 +23,15 @@ const b = await drawNode('node-b');
 const { record } = recordBy(a);
 const web = 'spiffe://example.org/c/shop/web' as SpiffeId;
 const db = 'spiffe://example.org/c/shop/db' as SpiffeId;
+
+const store: ServiceSpec = {
+  namespace: 'shop',
+  name: 'store',
+  ips: ['10.96.0.10'],
+  affinity: 'None',
+  ports: [{ port: 80, targetPort: 5432 }],
+  endpoints: [{ uid: 'uid-db', ready: true }],
+};
 
 /** Node a with one pod, and peer b that serves another, all well; `change` says what is different. */
 function sources(change: Partial<WhySources> = {}): WhySources {
@@ -56,7 +68,7 @@ function sources(change: Partial<WhySources> = {}): WhySources {
     config: {
       node: 'node-a' as NodeName,
       epochs: { periodMs: PERIOD_MS, maxStalenessSeconds: 60, onStale: 'closed' },
-      lanes: { unmeshed: 'refuse' },
+      lanes: { ...BY_DEFAULT, unmeshed: 'refuse', unmeshedExcept: [] },
       policy: { mode: 'enforce' },
     },
     plane: { admitted: true, stale: false, seen: { slots: 1, chains: 1, algorithms: [1] } },
@@ -71,7 +83,7 @@ function sources(change: Partial<WhySources> = {}): WhySources {
     events: { events: () => [] },
     maxStalenessMs: 60_000,
     renewMs: 60_000,
-    inventory: { problem: () => undefined },
+    inventory: { problem: () => undefined, services: () => [store] },
     captures: {
       pods: () => [
         {
@@ -90,6 +102,8 @@ function sources(change: Partial<WhySources> = {}): WhySources {
         },
       ],
       rules: async () => 'intact',
+      counts: () => NO_COUNTS,
+      refusedSources: async () => [],
     },
     attestor: {
       state: {
@@ -134,7 +148,10 @@ describe('answerWhy()', () => {
     expect(why.answer).toContain('connection refused');
     await answerWhy(sources({ reach }), { pod: 'shop/web-0' });
     await answerWhy(sources({ reach }), { pod: 'shop/web-0', to: '198.19.9.9:80' });
-    expect(tried).toEqual([{ address: '198.18.0.12', port: 15_008 }]);
+    const lane = { address: '198.18.0.12', port: 15_008 };
+    expect(tried).toEqual([lane]);
+    await answerWhy(sources({ reach }), { pod: 'shop/web-0', to: 'shop/store:80' });
+    expect(tried).toEqual([lane, lane]);
   });
 
   it('answerWhy() asks for the rules of the pod in question, and names what hinders that', async () => {
@@ -148,6 +165,31 @@ describe('answerWhy()', () => {
     const captures = { ...sources().captures, rules };
     const why = await answerWhy(sources({ captures }), TO_DB);
     expect(why).toMatchObject({ answer: 'Cannot list rules of uid-web', remedy: 'install nft' });
+  });
+
+  it('answerWhy() reads what passes the pod that plaintext is asked about', async () => {
+    const refused = [{ address: '192.0.2.7', port: 80, count: 2, agoMs: 1_000 }];
+    const refusedSources = async (uid: string) => (uid === 'uid-web' ? refused : []);
+    const captures = { ...sources().captures, refusedSources };
+    const why = await answerWhy(sources({ captures }), { pod: '192.0.2.7', to: 'shop/web-0:80' });
+    expect(why.answer).toContain('from 192.0.2.7 to port 80 1 s ago (2 in ten minutes)');
+    expect((await answerWhy(sources({ captures }), { pod: 'shop/web-0' })).verdict).toBe('holds');
+  });
+
+  it('answerWhy() remembers a service’s connections under its address and its endpoint’s', async () => {
+    const memory = new ConnectionMemory();
+    memory.note({
+      direction: 'out',
+      podUid: 'uid-web',
+      destination: '10.96.0.10:80',
+      endpoint: 'fd00::10:5432',
+      kind: 'refused',
+      at: NOW_MS - 10,
+      reason: 'peer-silent',
+    });
+    for (const to of ['shop/store:80', '[fd00::10]:5432']) {
+      expect((await answerWhy(sources({ memory }), { ...TO_DB, to })).verdict).toBe('broken');
+    }
   });
 
   it('answerWhy() weighs what is remembered against what is live', async () => {

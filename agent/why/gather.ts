@@ -16,20 +16,29 @@ import type { DataPlane, DataPlaneStatus } from '#proxy/plane.ts';
 import type { CompiledPolicy } from '#proxy/policy.ts';
 import { canonicalAddress } from '#proxy/see/address.ts';
 import { whyOf } from './chain.ts';
-import type { ConnectionFacts, PeerFacts, PodFacts, Problem, WhyFacts } from './facts.ts';
+import type { Plaintext } from '#proxy/redirect/ruleset.ts';
+import type {
+  ConnectionFacts,
+  OutsideFacts,
+  PeerFacts,
+  PodFacts,
+  Problem,
+  WhyFacts,
+} from './facts.ts';
 import { locate, type Place } from './locate.ts';
 import { isAbout, type ConnectionMemory, type PairQuestion } from './memory.ts';
 import { readQuestion, type Question } from './question.ts';
 import type { reach } from './reach.ts';
+import { endpointsOf, type ServiceWorld } from './service.ts';
 
 /** What is read, and no more. */
 export interface WhySources extends EpochsSources {
   readonly config: EpochsSources['config'] & {
-    readonly lanes: Pick<Config['lanes'], 'unmeshed'>;
+    readonly lanes: Plaintext & Pick<Config['lanes'], 'unmeshed' | 'unmeshedExcept'>;
     readonly policy: Pick<Config['policy'], 'mode'>;
   };
-  readonly inventory: Pick<Inventory, 'problem'>;
-  readonly captures: Pick<Captures, 'pods' | 'rules'>;
+  readonly inventory: Pick<Inventory, 'problem' | 'services'>;
+  readonly captures: Pick<Captures, 'pods' | 'rules' | 'counts' | 'refusedSources'>;
   readonly attestor: Pick<Attestor, 'state'>;
   readonly policy: () => CompiledPolicy;
   readonly policyProblem: () => TidelockError | undefined;
@@ -53,12 +62,17 @@ async function gather(from: WhySources, question: Question): Promise<WhyFacts> {
   const { config, attestor, plane, dataPlane, inventory, policy, clock } = from;
   const pods = from.captures.pods().map(podOf);
   const peers = peersOf(from);
-  const source = locate({ pods, peers }, question.pod);
-  const target = question.to && locate({ pods, peers }, question.to.name);
-  const uid = source.kind === 'local' ? source.pod.uid : undefined;
-  const lane = target?.kind === 'remote' ? target.peer.lane : undefined;
-  const [rules, reached, connections] = await Promise.all([
+  const services = inventory.services();
+  const { unmeshed, unmeshedExcept } = config.lanes;
+  const world = { pods, peers, services, unmeshed, unmeshedExcept };
+  const source = locate(world, question.pod);
+  const target = question.to && locate(world, question.to.name);
+  const asked = source.kind === 'nobody' ? target : source;
+  const uid = asked?.kind === 'local' ? asked.pod.uid : undefined;
+  const lane = laneOf(world, question, target);
+  const [rules, outside, reached, connections] = await Promise.all([
     uid === undefined ? undefined : rulesOf(from, uid),
+    outsideOf(from, uid),
     lane && from.reach(lane, REACH_MS),
     uid === undefined ? { live: 0 } : connectionsOf(from, pairOf(uid, question, target)),
   ]);
@@ -68,7 +82,8 @@ async function gather(from: WhySources, question: Question): Promise<WhyFacts> {
     node: config.node,
     nowMs: clock.wallMs(),
     inventoryProblem: problemOf(inventory.problem()),
-    pods,
+    ...world,
+    outside,
     rules,
     dataPlane: dataPlane(),
     self: {
@@ -77,11 +92,9 @@ async function gather(from: WhySources, question: Question): Promise<WhyFacts> {
       hint: state.error?.hint,
       admitted: plane.admitted,
     },
-    peers,
     policy: policy(),
     policyProblem: problemOf(from.policyProblem()),
     policyMode: config.policy.mode,
-    unmeshed: config.lanes.unmeshed,
     epochs: { state: epochState, text },
     reach: reached,
     connections,
@@ -127,6 +140,32 @@ function acceptedOf({ accepted: [newest] }: PeerState, nowMs: number): PeerFacts
   return { verdict: appraisal.verdict, expiresInMs: entry.expiresAt - nowMs };
 }
 
+/** The lane port that a connection would go to, if to one. */
+function laneOf(
+  world: ServiceWorld,
+  { to }: Question,
+  target: Place | undefined,
+): PeerFacts['lane'] {
+  if (target?.kind === 'remote') return target.peer.lane;
+  if (target?.kind !== 'service') return undefined;
+  const place = endpointsOf(world, target.service, to?.port).followed?.place;
+  return place?.kind === 'remote' ? place.peer.lane : undefined;
+}
+
+/** What cannot be read is left out: the link about the rules says why. */
+async function outsideOf(
+  { config, captures }: WhySources,
+  uid: string | undefined,
+): Promise<OutsideFacts> {
+  const settings = config.lanes;
+  if (uid === undefined) return { settings, refused: [] };
+  try {
+    return { settings, counts: captures.counts(uid), refused: await captures.refusedSources(uid) };
+  } catch {
+    return { settings, refused: [] };
+  }
+}
+
 async function rulesOf({ captures }: WhySources, uid: string): Promise<WhyFacts['rules']> {
   try {
     return await captures.rules(uid);
@@ -137,8 +176,13 @@ async function rulesOf({ captures }: WhySources, uid: string): Promise<WhyFacts[
 
 function pairOf(podUid: string, { to }: Question, target: Place | undefined): PairQuestion {
   if (!to) return { podUid };
-  const ips = target && 'pod' in target ? target.pod.ips : [to.name];
+  const ips = (target && addressesOf(target)) ?? [to.name];
   return { podUid, ips, port: to.port };
+}
+
+function addressesOf(target: Place): readonly string[] | undefined {
+  if ('pod' in target) return target.pod.ips;
+  return target.kind === 'service' ? target.service.ips : undefined;
 }
 
 /** A data plane that does not answer leaves what is remembered. */

@@ -45,6 +45,11 @@ function notHere(
         `${name} lives on ${place.peer.node}, and this is ${node}`,
         `Ask there: run tidelock why on ${place.peer.node}.`,
       ];
+    case 'service':
+      return [
+        `${name} is a service, and a service makes no connections`,
+        'Name the pod that connects, and the service after "to".',
+      ];
     case 'several':
       return [`${name} is called ${place.text}`, 'Name one of them by its uid.'];
     case 'nobody':

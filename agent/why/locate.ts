@@ -1,15 +1,17 @@
-// From what a person calls a pod to the pod: among those of this node, and among those that the workload
-// directories of other nodes announce. It guesses nothing; what is near is offered, not taken.
+// From what a person calls a pod to the pod: among those of this node, among those that the workload
+// directories of other nodes announce, and from what a service is called to the service. It guesses nothing; what is near is offered, not taken.
 import { isIP } from 'node:net';
+import { serviceName, type ServiceSpec } from '#agent/inventory/services.ts';
 import { closest } from '#agent/yaml/suggest.ts';
 import type { PeerFacts, PodFacts, RemoteFacts, WhyFacts } from './facts.ts';
 
 /** The world a name is looked up in. */
-export type Places = Pick<WhyFacts, 'pods' | 'peers'>;
+export type Places = Pick<WhyFacts, 'pods' | 'peers' | 'services'>;
 
 export type Place =
   | { readonly kind: 'local'; readonly pod: PodFacts }
   | { readonly kind: 'remote'; readonly pod: RemoteFacts; readonly peer: PeerFacts }
+  | { readonly kind: 'service'; readonly service: ServiceSpec }
   /** More than one node claims it, or more than one pod is called so. */
   | { readonly kind: 'several'; readonly text: string }
   /** An address that no agent serves. */
@@ -19,8 +21,10 @@ export type Place =
 
 const MAX_NEAR = 5;
 
-/** Where the pod called `name` lives. An address in its one form; a bare name only for pods of this node. */
-export function locate({ pods, peers }: Places, name: string): Place {
+/** What is called `name`: an address in its one form; a bare name only for pods of this node. */
+export function locate({ pods, peers, services }: Places, name: string): Place {
+  const atAddress = services.find(({ ips }) => ips.includes(name));
+  if (atAddress) return { kind: 'service', service: atAddress };
   const local = pods.filter((pod) => isCalled(pod, name) || nameOf(pod) === name);
   const bare = local.length > 0 ? local : pods.filter((pod) => pod.name === name);
   const remote = peers.flatMap((peer) =>
@@ -33,12 +37,21 @@ export function locate({ pods, peers }: Places, name: string): Place {
     ...(routed.length > 0 ? routed : remote).map((at): Place => ({ kind: 'remote', ...at })),
   ];
   if (first === undefined) {
-    return isIP(name) ? { kind: 'nobody' } : { kind: 'unknown', near: near({ pods, peers }, name) };
+    if (isIP(name)) return { kind: 'nobody' };
+    const service = services.find((each) => namesOf(each).includes(name));
+    if (service) return { kind: 'service', service };
+    return { kind: 'unknown', near: near({ pods, peers, services }, name) };
   }
   if (others.length === 0) return first;
   const places = [first, ...others].map(placeText).slice(0, MAX_NEAR).join(' and ');
   return { kind: 'several', text: places };
 }
+
+/** A pod of this node with the same name comes first; the second form is a service's alone. */
+const namesOf = (service: ServiceSpec): string[] => [
+  serviceName(service),
+  `${service.name}.${service.namespace}.svc`,
+];
 
 /** `namespace/name`. */
 export const nameOf = ({ namespace, name }: PodFacts): string => `${namespace}/${name}`;
@@ -52,8 +65,8 @@ const placeText = (place: Place): string => {
 };
 
 /** The likeliest slip of the hand, then pods of other nodes whose SPIFFE ID has the namespace asked for. */
-function near({ pods, peers }: Places, name: string): string[] {
-  const names = pods.map(nameOf);
+function near({ pods, peers, services }: Places, name: string): string[] {
+  const names = [...pods.map(nameOf), ...services.flatMap(namesOf)];
   const slip = closest(name, [...names, ...pods.map((pod) => pod.name)]);
   const namespace = `/${name.split('/', 1)[0]}/`;
   const others = peers.flatMap((peer) =>

@@ -57,17 +57,19 @@ export class ConnectionMemory {
 /** Whether a connection is among those that are asked about. */
 export function isAbout({ podUid, ips, port }: PairQuestion, facts: Facts): boolean {
   if (facts.direction === 'in' || facts.podUid !== podUid) return false;
-  const { destination = '' } = facts;
-  const colon = destination.lastIndexOf(':'); // `address:port`, an IPv6 address as it is
-  if (ips && !ips.includes(destination.slice(0, colon))) return false;
-  return port === undefined || Number(destination.slice(colon + 1)) === port;
+  return [facts.destination, facts.endpoint].some((place = '') => {
+    const colon = place.lastIndexOf(':'); // `address:port`, an IPv6 address as it is
+    if (ips && !ips.includes(place.slice(0, colon))) return false;
+    return port === undefined || Number(place.slice(colon + 1)) === port;
+  });
 }
 
-const factsOf = ({ direction, podUid, peer, from, to, destination }: Facts): Facts => ({
+const factsOf = ({ direction, podUid, peer, from, to, destination, endpoint }: Facts): Facts => ({
   direction,
   podUid,
   peer,
   from,
   to,
   destination,
+  endpoint,
 });
