@@ -55,6 +55,18 @@ async function seal(secrets: Secrets, name: string) {
   };
 }
 
+/** The plaintext of a message to the key of this seed; undefined: it does not open. */
+export async function unseal(
+  sealSeed: Bytes,
+  info: Bytes,
+  { enc, ciphertext }: { readonly enc: Bytes; readonly ciphertext: Bytes },
+): Promise<Buffer | undefined> {
+  const { privateKey } = await sealKeyFrom(sealSeed);
+  const recipient = { recipientKey: privateKey, enc: bytesOf(enc), info: bytesOf(info) };
+  const plain = await HPKE.open(recipient, bytesOf(ciphertext)).catch(() => undefined);
+  return plain && Buffer.from(plain);
+}
+
 /** A copy whose memory begins with it, as the library wants it. */
 const bytesOf = (bytes: Bytes): ArrayBuffer => Uint8Array.from(bytes).buffer;
 
@@ -106,10 +118,7 @@ function refusals({ enc, ciphertext }: { enc: Buffer; ciphertext: Buffer }) {
 }
 
 async function refused([name, given]: readonly [string, Given]): Promise<Vector> {
-  const { privateKey } = await sealKeyFrom(given.sealSeed);
-  const info = bytesOf(hpkeInfo(hex(given.recordHash), given.node, given.sid));
-  const recipient = { recipientKey: privateKey, enc: bytesOf(given.enc), info };
-  const opened = await HPKE.open(recipient, bytesOf(given.ciphertext)).catch(() => undefined);
-  if (opened) throw new Error(`not refused: ${name}`);
+  const info = hpkeInfo(hex(given.recordHash), given.node, given.sid);
+  if (await unseal(given.sealSeed, info, given)) throw new Error(`not refused: ${name}`);
   return { name, compute: 'readSealed', given, refused: '4.5' };
 }

@@ -31,7 +31,7 @@ const laneKeyFrom = (privateKey: Bytes) =>
     asymmetricKeyType: 'x25519',
   });
 
-const lanePublic = (privateKey: Bytes): Buffer =>
+export const lanePublic = (privateKey: Bytes): Buffer =>
   createPublicKey(laneKeyFrom(privateKey)).export({ format: 'raw-public' });
 
 export const statementVectors = async (): Promise<Vector[]> => [
@@ -76,20 +76,25 @@ async function statementVector(): Promise<Vector> {
   };
 }
 
-function pairVector(own: string, peer: string): Vector {
-  const laneKey = seed(`lane ${own}`);
-  const peerPublic = lanePublic(seed(`lane ${peer}`));
-  const publicKey = createPublicKey({
-    key: peerPublic,
-    format: 'raw-public',
-    asymmetricKeyType: 'x25519',
+/** `pair` of a private and a public lane key. */
+export const agree = (laneKey: Bytes, peer: Bytes): Buffer =>
+  diffieHellman({
+    privateKey: laneKeyFrom(laneKey),
+    publicKey: createPublicKey({
+      key: Buffer.from(peer),
+      format: 'raw-public',
+      asymmetricKeyType: 'x25519',
+    }),
   });
-  const pair = diffieHellman({ privateKey: laneKeyFrom(laneKey), publicKey });
+
+function pairVector(own: string, other: string): Vector {
+  const laneKey = seed(`lane ${own}`);
+  const peer = lanePublic(seed(`lane ${other}`));
   return {
-    name: `${own} with ${peer}`,
+    name: `${own} with ${other}`,
     compute: 'pair',
-    given: { laneKey, peer: peerPublic },
-    expect: { lane: lanePublic(laneKey), pair },
+    given: { laneKey, peer },
+    expect: { lane: lanePublic(laneKey), pair: agree(laneKey, peer) },
   };
 }
 

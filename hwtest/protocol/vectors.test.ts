@@ -1,8 +1,12 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { generateLaneKey, sealTo } from '#agent/base/asymmetric.ts';
+import { seed } from './cast.ts';
 import { FOLDER } from './documents.ts';
 import { vectorFiles } from './files.ts';
+import { unseal } from './sealed.ts';
+import { agree, lanePublic, sealKeyFrom } from './statements.ts';
 
 interface Read {
   readonly vectors: readonly { readonly name: string; readonly compute: string }[];
@@ -32,5 +36,20 @@ describe('vectorFiles()', () => {
     );
     expect(new Set(described)).toEqual(new Set(computed));
     expect(new Set(described).size).toBe(described.length);
+  });
+});
+
+// The product draws its private keys, so that the vectors have to make theirs beside it.
+describe('keys of the vectors', () => {
+  it('LaneKey.agree() is what `pair` computes', () => {
+    const [drawn, given] = [generateLaneKey(), seed('lane a')];
+    expect(drawn.agree(lanePublic(given))).toEqual(agree(given, drawn.public));
+  });
+
+  it('sealTo() seals what `sealed` opens', async () => {
+    const [key, info, plain] = [seed('seal a'), Buffer.from('info'), Buffer.from('plain')];
+    const message = await sealTo((await sealKeyFrom(key)).public, info, plain);
+    expect(await unseal(key, info, message)).toEqual(plain);
+    expect(await unseal(key, plain, message)).toBeUndefined();
   });
 });
