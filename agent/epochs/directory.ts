@@ -24,13 +24,13 @@ const schema = z.strictObject({
     .array(
       z.strictObject({
         uid: z.string().min(1).max(128),
-        ips: z.array(IP).max(4),
+        ips: z.array(IP).max(16),
         spiffeId,
         /** Declared ports, for people; the destination's own agent decides what is open. */
         ports: z.array(z.int().min(1).max(65_535)).max(64),
       }),
     )
-    .max(1000),
+    .max(1_024),
 });
 
 export type Directory = z.infer<typeof schema>;

@@ -140,12 +140,12 @@ export const configFileOf = (node: RigNode): string => `${node.dir}/config.json`
 const podsOf = (rig: Rig, node: RigNode): object[] =>
   rig.pods
     .filter((pod) => pod.node === node.name)
-    .map(({ uid, name, namespace, serviceAccount, address, place }) => ({
+    .map(({ uid, name, namespace, serviceAccount, address, address6, place }) => ({
       uid,
       name,
       namespace,
       serviceAccount,
-      ips: [address],
+      ips: [address, ...(address6 === undefined ? [] : [address6])],
       netns: place.netns.path,
     }));
 
@@ -168,7 +168,7 @@ const baseConfig = (rig: Rig, node: RigNode, shared: Shared): Record<string, unk
     ekRoots: rig.ca.rootsDir,
     policyFile: `${shared.ownerDir}/attestation-policy.json`,
   },
-  lanes: { address: node.address },
+  lanes: { address: node.address6 ?? node.address },
   policy: { files: [shared.policyDir] },
   inventory: { file: shared.inventory },
   paths: { stateDir: `${node.dir}/state`, runDir: runDirOf(node) },

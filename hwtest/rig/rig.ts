@@ -12,7 +12,15 @@ import { openJournal } from './journal.ts';
 import { RIG_PARENT, cgroupOf, removeRig, rigName } from './leftovers.ts';
 import { requirePreflight } from './preflight.ts';
 import { execIn, spawnIn, type Argv, type Place, type Program } from './program.ts';
-import { createFabric, createNode, createPod, nodeAddress, podAddress } from './topology.ts';
+import {
+  createFabric,
+  createNode,
+  createPod,
+  nodeAddress,
+  nodeAddress6,
+  podAddress,
+  podAddress6,
+} from './topology.ts';
 import { prepareCa, startTpm, type RigCa, type RigTpm } from './tpm.ts';
 
 export interface PodPlan {
@@ -28,6 +36,8 @@ export interface RigOptions {
   readonly pods: readonly PodPlan[];
   /** PCR banks that the TPMs have active. */
   readonly banks?: readonly HashName[];
+  /** Nodes and pods have IPv6 addresses too, and lanes between nodes go by them. */
+  readonly ipv6?: boolean;
   /** Told what is being made, one line a step. */
   readonly log?: (line: string) => void;
 }
@@ -35,6 +45,7 @@ export interface RigOptions {
 export interface RigNode {
   readonly name: string;
   readonly address: string;
+  readonly address6?: string;
   readonly place: Place;
   readonly dir: string;
   readonly tpm: RigTpm;
@@ -43,6 +54,7 @@ export interface RigNode {
 export interface RigPod extends PodPlan {
   readonly uid: string;
   readonly address: string;
+  readonly address6?: string;
   readonly place: Place;
   readonly dir: string;
 }
@@ -98,10 +110,11 @@ export async function createRig(options: RigOptions): Promise<Rig> {
 type Parts = Omit<Rig, 'id' | 'dir' | 'close' | typeof Symbol.asyncDispose>;
 
 async function build(id: string, dir: string, options: RigOptions): Promise<Parts> {
-  const { nodes: names, pods: plans, banks = ['sha1', 'sha256'], log = () => undefined } = options;
+  const { nodes: names, pods: plans, banks = ['sha1', 'sha256'], ipv6 = false } = options;
+  const { log = () => undefined } = options;
   const netnsDir = makeDir(`${dir}/ns`);
   log(`network of ${names.length} nodes and ${plans.length} pods`);
-  const fabric = await createFabric(netnsDir);
+  const fabric = await createFabric(netnsDir, ipv6);
   const place = (netns: Place['netns'], cgroup: string): Place => ({
     netns,
     cgroup: makeCgroup(`${cgroupOf(id)}/${cgroup}`),
@@ -120,7 +133,14 @@ async function build(id: string, dir: string, options: RigOptions): Promise<Part
     const nodeDir = makeDir(`${dir}/${name}`);
     // One after the other: the first makes the keys of the certificate authority.
     const tpm = await startTpm(nodePlace, makeDir(`${nodeDir}/tpm`), name, ca, banks);
-    nodes.push({ name, address: nodeAddress(i + 1), place: nodePlace, dir: nodeDir, tpm });
+    nodes.push({
+      name,
+      address: nodeAddress(i + 1),
+      ...(ipv6 && { address6: nodeAddress6(i + 1) }),
+      place: nodePlace,
+      dir: nodeDir,
+      tpm,
+    });
   }
 
   const node = finder('node', nodes);
@@ -134,6 +154,7 @@ async function build(id: string, dir: string, options: RigOptions): Promise<Part
       ...plan,
       uid: `${id}-${plan.name}`,
       address: podAddress(nodeIndex, podIndex),
+      ...(ipv6 && { address6: podAddress6(nodeIndex, podIndex) }),
       place: place(netns, `node-${plan.node}/pod-${plan.name}`),
       dir: makeDir(`${owner.dir}/${plan.name}`),
     });

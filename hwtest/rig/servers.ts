@@ -9,7 +9,7 @@ export const REDIS_PORT = 6379;
 /** Sizes of the documents that nginx serves as `/<size>`, in bytes. */
 export const DOCUMENT_SIZES = [1_024, 65_536, 1_048_576] as const;
 
-/** nginx with `/canary` and one document a size. Errors: RIG_PROGRAM. */
+/** nginx with `/canary`, one document a size, and `/peer`, which says whom it sees. Errors: RIG_PROGRAM. */
 export async function startNginx(place: Place, dir: string, canary: string): Promise<Program> {
   const root = `${dir}/www`;
   mkdirSync(root, { recursive: true });
@@ -64,6 +64,7 @@ http {
   server {
     listen ${HTTP_PORT};
     root ${root};
+    location = /peer { return 200 "$remote_addr $remote_port\n"; }
   }
 }
 `;

@@ -4,6 +4,8 @@
 //   switch 198.18.0.0/24 ── bus    198.18.0.2
 //          │ ├──────────── node 1  198.18.0.11 ── pods 198.19.1.0/24
 //          │ └──────────── node 2  198.18.0.12 ── pods 198.19.2.0/24
+//
+// On request nodes and pods have IPv6 addresses beside: fd18::11 ── fd19:1::11.
 import { run } from '#agent/base/run.ts';
 import { createNetns, ip, type Netns } from './netns.ts';
 
@@ -12,8 +14,13 @@ export const BUS_ADDRESS = '198.18.0.2';
 export const nodeAddress = (index: number): string => `198.18.0.${10 + index}`;
 export const podAddress = (nodeIndex: number, podIndex: number): string =>
   `198.19.${nodeIndex}.${10 + podIndex}`;
+export const nodeAddress6 = (index: number): string => `fd18::${10 + index}`;
+export const podAddress6 = (nodeIndex: number, podIndex: number): string =>
+  `fd19:${nodeIndex}::${10 + podIndex}`;
 const podGateway = (nodeIndex: number): string => `198.19.${nodeIndex}.1`;
 const podNetwork = (nodeIndex: number): string => `198.19.${nodeIndex}.0/24`;
+const podGateway6 = (nodeIndex: number): string => `fd19:${nodeIndex}::1`;
+const podNetwork6 = (nodeIndex: number): string => `fd19:${nodeIndex}::/64`;
 
 /** The bridge that all traffic between nodes crosses. */
 export const SWITCH_INTERFACE = 'br0';
@@ -22,14 +29,17 @@ export interface Fabric {
   readonly dir: string;
   readonly switch: Netns;
   readonly bus: Netns;
+  /** Nodes and pods have IPv6 addresses too. */
+  readonly ipv6: boolean;
 }
 
 /** The switch and the namespace of the bus; `dir` holds the namespaces. */
-export async function createFabric(dir: string): Promise<Fabric> {
+export async function createFabric(dir: string, ipv6: boolean): Promise<Fabric> {
   const fabric = {
     dir,
     switch: await createNetns(dir, 'switch'),
     bus: await createNetns(dir, 'bus'),
+    ipv6,
   };
   await ip(fabric.switch, [
     `link add ${SWITCH_INTERFACE} type bridge`,
@@ -58,7 +68,18 @@ export async function createNode(
   await run(['nsenter', `--net=${node.path}`, '--', 'tee', '/proc/sys/net/ipv4/ip_forward'], {
     input: '1',
   });
+  if (fabric.ipv6) await addNodeIpv6(node, index, others);
   return node;
+}
+
+async function addNodeIpv6(node: Netns, index: number, others: readonly number[]): Promise<void> {
+  await ip(node, [
+    `addr add ${nodeAddress6(index)}/64 dev eth0 nodad`,
+    `addr add ${podGateway6(index)}/64 dev pods0 nodad`,
+    ...others.map((other) => `route add ${podNetwork6(other)} via ${nodeAddress6(other)}`),
+  ]);
+  const forwarding = '/proc/sys/net/ipv6/conf/all/forwarding';
+  await run(['nsenter', `--net=${node.path}`, '--', 'tee', forwarding], { input: '1' });
 }
 
 /** Pod `podIndex` (from 1) behind node `nodeIndex`, with its default route via the node. */
@@ -72,6 +93,12 @@ export async function createPod(
   const pod = await createNetns(fabric.dir, name);
   await plug(node, 'pods0', `p${podIndex}`, pod, `${podAddress(nodeIndex, podIndex)}/24`);
   await ip(pod, [`route add default via ${podGateway(nodeIndex)}`]);
+  if (fabric.ipv6) {
+    await ip(pod, [
+      `addr add ${podAddress6(nodeIndex, podIndex)}/64 dev eth0 nodad`,
+      `route add default via ${podGateway6(nodeIndex)}`,
+    ]);
+  }
   return pod;
 }
 

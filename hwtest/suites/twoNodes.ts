@@ -15,6 +15,8 @@ export interface TwoNodesOptions {
   readonly pods: readonly PodPlan[];
   readonly periodMs?: number;
   readonly renewSeconds?: number;
+  /** Lanes between the nodes go by IPv6, and pods have addresses of both families. */
+  readonly ipv6?: boolean;
   /** How the `tidelock` program is called; without it, that of this checkout. */
   readonly program?: Argv;
 }
@@ -50,8 +52,8 @@ const identity = (account: string): string => `spiffe://${DOMAIN}/${CLUSTER}/def
 
 /** Builds the rig, enrols both nodes, starts both agents and waits until they are in step. */
 export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
-  const { pods, periodMs = 5_000, renewSeconds = 600, program } = options;
-  const rig = await createRig({ nodes: NODES, pods });
+  const { pods, periodMs = 5_000, renewSeconds = 600, ipv6 = false, program } = options;
+  const rig = await createRig({ nodes: NODES, pods, ipv6 });
   try {
     const cluster = await createCluster(rig, {
       domain: DOMAIN,
