@@ -21,7 +21,8 @@ import { Truth } from './recording.fixture.ts';
 /** Long beside a test, so that a slot ends only when the test says so. */
 export const PERIOD_MS = 30_000;
 const HEX_32 = '0'.repeat(64);
-const AES_256_GCM = 1;
+/** CHIPS id of HKDF-SHA-256 with AES-256-GCM. */
+const FIRST_ALGORITHM = 1;
 
 /** What one node's control plane holds. */
 export class Member {
@@ -46,6 +47,8 @@ export class Cluster extends TwoNodes {
   /** Every message of the bus, as its bytes. */
   readonly bus: string[] = [];
   readonly records: EpochRecord[] = [];
+  /** CHIPS id of the next record. */
+  algorithm = FIRST_ALGORITHM;
   readonly conductor = new Member('node-3' as NodeName);
   readonly memberA = new Member(this.a.name);
   readonly memberB = new Member(this.b.name);
@@ -77,7 +80,7 @@ export class Cluster extends TwoNodes {
       domain: 'example.org',
       cluster: 'test',
       node: member.node,
-      algorithms: [AES_256_GCM],
+      algorithms: [FIRST_ALGORITHM],
       issuedAtMs: this.clock.wallMs(),
       nonce: randomBytes(16),
     });
@@ -187,7 +190,7 @@ export class Cluster extends TwoNodes {
         atSlot: slotPlus(this.slot, 1),
         periodMs: PERIOD_MS,
         beacon: b64url(randomBytes(32)),
-        algorithm: AES_256_GCM,
+        algorithm: this.algorithm,
         rosterDigest: HEX_32,
         prev: last?.hash ?? null,
         conductor: { node: own.statement.node, sid: own.statement.sid },

@@ -4,12 +4,14 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { slotPlus, type Slot } from '#agent/base/brands.ts';
+import { sealFor } from '#agent/epochs/sealed.ts';
 import { until } from '#proxy/lane.fixture.ts';
 import { frameKeys } from '#proxy/see/keys.ts';
 import { opened } from './attack.fixture.ts';
 import { Cluster, PERIOD_MS } from './cluster.fixture.ts';
 import { liveBytes, valuesOf } from './memory.fixture.ts';
 import { readLane, tap, type Piece, type RecordedLane, type Truth } from './recording.fixture.ts';
+import { unsealed } from './stolen.fixture.ts';
 
 /** A lane from end to end, as the two applications hold it. */
 interface Talk {
@@ -110,5 +112,19 @@ describe('G5: nothing recorded that is older than two slots opens', () => {
     expect(present.map(({ plain }) => String(plain))).toEqual(
       expect.arrayContaining(['question', 'answer']),
     );
+  });
+
+  it('G5: by the seal keys that members hold, on the sealed messages of the bus', async () => {
+    cluster = await Cluster.start();
+    const isSealed = (message: string): boolean => message.includes('"ciphertext"');
+    expect(cluster.bus.filter(isSealed)).toHaveLength(2);
+    expect(await unsealed(valuesOf(liveBytes(), 32), cluster.bus)).toEqual([]);
+
+    const { conductor, memberA, slot } = cluster;
+    const { node, sid } = memberA.own.statement;
+    const to = { node, sid, seal: memberA.own.seal.public };
+    const next = await sealFor(conductor.own, to, { chains: [] }, '0'.repeat(64), slot);
+    cluster.bus.push(JSON.stringify(next));
+    expect(await unsealed(valuesOf(liveBytes(), 32), cluster.bus)).toEqual([{ chains: [] }]);
   });
 });
