@@ -67,7 +67,11 @@ describe('loadConfig()', () => {
         port: 15_008,
         uid: 15_008,
         inbound: 'refuse',
+        inboundExcept: [],
         unmeshed: 'refuse',
+        unmeshedExcept: [],
+        udp: 'leave',
+        udpExcept: [],
       },
       policy: { files: [], mode: 'enforce' },
       paths: { stateDir: '/var/lib/tidelock', runDir: `/run/tidelock/${hostname().toLowerCase()}` },
@@ -116,6 +120,32 @@ describe('loadConfig()', () => {
     const config = await load(minimal);
     expect(Object.isFrozen(config)).toBe(true);
     expect(Object.isFrozen(config.bus.servers)).toBe(true);
+  });
+
+  it('loadConfig() takes networks and addresses as exceptions, on some ports or on all', async () => {
+    const unmeshedExcept = [{ network: '10.0.0.0/8', ports: [443] }, { network: '2001:db8::1' }];
+    expect(await load({ ...minimal, lanes: { ...minimal.lanes, unmeshedExcept } })).toMatchObject({
+      lanes: { unmeshedExcept: [unmeshedExcept[0], { network: '2001:db8::1', ports: [] }] },
+    });
+  });
+
+  it.each<[unknown, RegExp]>([
+    [{ network: '10.1.2.3/8' }, /must be the network alone: 10\.0\.0\.0\/8/],
+    [{ network: 'example.org' }, /must be an IP address, or a network such as/],
+    [{ network: '10.0.0.0/33' }, /must be an IP address, or a network such as/],
+    [{ ports: [80] }, /network is missing; must be an IP address, or a network/],
+    [{ network: '::/0', ports: [0] }, /must be a whole number from 1 to 65535/],
+    [{ network: '::/0', ports: Array(65).fill(1) }, /at most 64 ports/],
+    [{ network: '::/0', port: 80 }, /port is not known here; did you mean ports/],
+    ['10.0.0.0/8', /must be \{network, ports\}/],
+  ])('loadConfig() refuses %j as an exception', async (range, why) => {
+    const lanes = { ...minimal.lanes, inboundExcept: [range] };
+    expect(await problemsOf({ ...minimal, lanes })).toEqual([expect.stringMatching(why)]);
+  });
+
+  it('loadConfig() bounds the number of exceptions', async () => {
+    const lanes = { ...minimal.lanes, udpExcept: Array(65).fill({ network: '::/0' }) };
+    expect((await problemsOf({ ...minimal, lanes }))[0]).toMatch(/at most 64 \{network, ports\}/);
   });
 
   it('loadConfig() reports all problems at once, each with its place', async () => {
@@ -277,5 +307,13 @@ describe('configWarnings()', () => {
       'tpm.tcti',
     ]);
     expect((await load(weak)).lanes).toMatchObject({ inbound: 'plain', unmeshed: 'plain' });
+  });
+
+  it('configWarnings() names exceptions from what is not refused', async () => {
+    const except = [{ network: '10.0.0.0/8', ports: [80] }];
+    const lanes = { ...minimal.lanes, inboundExcept: except, udpExcept: except };
+    expect(configWarnings(await load({ ...minimal, lanes }))).toEqual([
+      'lanes.udpExcept changes nothing: lanes.udp is leave',
+    ]);
   });
 });

@@ -96,11 +96,20 @@ export function configWarnings(config: Config): string[] {
       'policy.mode is observe: connections that no rule allows are carried all the same',
     );
   }
+  warnings.push(...idleExceptions(config));
   if (config.tpm.tcti.startsWith('swtpm:')) {
     warnings.push('tpm.tcti is a software TPM: whoever owns this machine owns it');
   }
   return warnings;
 }
+
+/** Exceptions are from a refusal: where nothing is refused they are probably a slip. */
+const idleExceptions = ({ lanes }: Config): string[] =>
+  (['inbound', 'unmeshed', 'udp'] as const).flatMap((setting) => {
+    const value = lanes[setting];
+    const isIdle = value !== 'refuse' && lanes[`${setting}Except`].length > 0;
+    return isIdle ? [`lanes.${setting}Except changes nothing: lanes.${setting} is ${value}`] : [];
+  });
 
 /** The configuration for a log or a screen: keys by their ids. It holds no secret, only names of files. */
 export function effectiveConfig(config: Config): { readonly [key: string]: Json } {

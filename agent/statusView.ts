@@ -16,8 +16,10 @@ import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import { REFUSALS, type CounterTotals } from '#proxy/counters.ts';
 import type { DataPlaneStatus } from '#proxy/plane.ts';
 import { bypassText, type Probes } from '#probes/probes.ts';
+import type { PodState } from './captures.ts';
 import type { Host } from './host.ts';
 import type { EventRing } from './log.ts';
+import { countsOf, outsideOf } from './outsideView.ts';
 import type { SnapshotSources } from './snapshots.ts';
 import { VERSION } from './version.ts';
 
@@ -42,6 +44,7 @@ export function statusOf(from: StatusSources): Status {
   const { clock, startedAtMs, captures, events } = from;
   const dataPlane = from.dataPlane();
   const own = asymmetricCounts();
+  const totals = from.counters();
   return {
     agent: {
       version: VERSION,
@@ -53,21 +56,14 @@ export function statusOf(from: StatusSources): Status {
     node: nodeOf(from),
     epochs: epochsOf(from),
     peers: from.peers.all().map((peer) => peerOf(from, peer)),
-    lanes: lanesOf(from.counters()),
+    lanes: lanesOf(totals),
+    outside: outsideOf(from, totals),
     asymmetric: {
       total: own.total + dataPlane.asymmetric.total,
       statements: own.statements,
       tokens: own.tokens + dataPlane.asymmetric.tokens,
     },
-    pods: captures.pods().map(({ spec, captured, error }) => ({
-      uid: spec.uid,
-      namespace: spec.namespace,
-      name: spec.name,
-      spiffeId: spec.spiffeId,
-      ips: [...spec.ips],
-      captured,
-      ...(error ? { error: error.message } : {}),
-    })),
+    pods: captures.pods().map((pod) => podOf(captures, pod)),
     dataPlane: {
       ...(dataPlane.pid > 0 ? { pid: dataPlane.pid } : {}),
       uid: dataPlane.uid,
@@ -78,6 +74,24 @@ export function statusOf(from: StatusSources): Status {
     probes: probesOf(from.probes),
     events: [...events.events()],
     warnings: [...problemsOf(from), ...conflictsOf(from)],
+  };
+}
+
+function podOf(
+  captures: StatusSources['captures'],
+  { spec, captured, error }: PodState,
+): Status['pods'][number] {
+  const { uid, namespace, name, spiffeId, ips } = spec;
+  const outside = countsOf(captures, uid);
+  return {
+    uid,
+    namespace,
+    name,
+    spiffeId,
+    ips: [...ips],
+    captured,
+    ...(error ? { error: error.message } : {}),
+    ...(outside && { outside }),
   };
 }
 

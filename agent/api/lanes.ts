@@ -17,6 +17,8 @@ const lane = z.object({
   to: text.optional(),
   /** As the program asked for it, `address:port`. */
   destination: text.optional(),
+  /** Where that leads if it is the address of a service. */
+  endpoint: text.optional(),
   peer: text.optional(),
   rule: text,
   /** Unix milliseconds. */

@@ -48,13 +48,13 @@ export function lanesText(answer: Lanes): string {
 }
 
 function row(lane: Lanes['lanes'][number]): Row {
-  const { direction, pod, destination, peer, rule, chain, aead } = lane;
+  const { direction, pod, destination, endpoint, peer, rule, chain, aead } = lane;
   const near = pod ?? '-';
   return [
     direction,
     direction === 'in' ? account(lane.from) : near,
     direction === 'in' ? near : account(lane.to),
-    destination ?? '-',
+    [destination ?? '-', ...(endpoint === undefined ? [] : [endpoint])].join(' > '),
     peer ?? '-',
     rule,
     duration(lane.ageMs),

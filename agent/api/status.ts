@@ -86,6 +86,30 @@ const lanes = z.object({
   replayed: count,
 });
 
+/** What a pod's rules have counted since they were loaded; packets where nothing else is said. */
+const passed = z.object({
+  /** Plaintext TCP from outside. */
+  refusedIn: count,
+  /** Connections from outside. */
+  plainIn: count,
+  /** TCP past the redirect, dropped. */
+  droppedOut: count,
+  udpOut: count,
+  udpIn: count,
+  udpRefused: count,
+});
+
+/** What comes and goes outside of lanes: each setting with its exceptions. */
+const outside = z.object({
+  inbound: text,
+  unmeshed: text,
+  udp: text,
+  /** Connections to destinations without an agent. */
+  plainOut: count,
+  /** Of all pods since the agent started; absent where the rules cannot be read. */
+  counts: passed.optional(),
+});
+
 const pod = z.object({
   uid: text,
   namespace: text,
@@ -94,6 +118,7 @@ const pod = z.object({
   ips: z.array(text),
   captured: z.boolean(),
   error: text.optional(),
+  outside: passed.optional(),
 });
 
 /** What /readyz says (docs/metrics.md), with names. */
@@ -123,6 +148,7 @@ export const statusSchema = z.object({
   epochs,
   peers: z.array(peer),
   lanes,
+  outside,
   asymmetric: z.object({ total: count, statements: count, tokens: count }),
   pods: z.array(pod),
   dataPlane: z.object({

@@ -86,6 +86,20 @@ const status: Status = {
     strangers: 1,
     replayed: 0,
   },
+  outside: {
+    inbound: 'refuse but for 10.0.0.0/24 port 8080',
+    unmeshed: 'refuse',
+    udp: 'leave',
+    plainOut: 0,
+    counts: {
+      refusedIn: 3,
+      plainIn: 2,
+      droppedOut: 1,
+      udpOut: 20,
+      udpIn: 10,
+      udpRefused: 4,
+    },
+  },
   asymmetric: { total: 9, statements: 6, tokens: 3 },
   pods: [
     {
@@ -95,6 +109,14 @@ const status: Status = {
       spiffeId: 'spiffe://example.org/demo/shop/web',
       ips: ['198.19.1.10'],
       captured: true,
+      outside: {
+        refusedIn: 3,
+        plainIn: 2,
+        droppedOut: 1,
+        udpOut: 20,
+        udpIn: 10,
+        udpRefused: 4,
+      },
     },
   ],
   dataPlane: { pid: 8, uid: 15_008, workers: 2, state: 'running', restarts: 0 },
@@ -146,6 +168,10 @@ describe('statusText()', () => {
     /^Refused +policy 3$/,
     /^Bytes +1\.5 MiB out, 12 B in$/,
     /^ {2}shop\/web-0 .* on$/,
+    /^Plain in +refuse but for 10\.0\.0\.0\/24 port 8080; 2 connections let in, 3 packets refused$/,
+    /^Plain out +refuse; 0 connections to where no agent is$/,
+    /^UDP +leave; 20 packets out, 10 in, 4 refused$/,
+    /^ {2}shop\/web-0 +2 +3 +20 +10 +4 +1$/,
     /^Warning +clock is 20 s off$/,
   ])('statusText() has a line %s', (pattern) => {
     expect(lines).toContainEqual(expect.stringMatching(pattern));

@@ -1,6 +1,7 @@
 // `tidelock status` for people: aligned columns, the verdict and its reason first, and nothing that
 // a reader would have to look up in code.
 import { oneLine, pairs, table, timeOfDay, type Row } from './columns.ts';
+import { outsideLines } from './outsideText.ts';
 import type { Status } from './status.ts';
 import { bytes, duration } from './units.ts';
 
@@ -15,6 +16,7 @@ export function statusText(status: Status): string {
       status.peers.map(peerRow),
     ),
     ...laneLines(status),
+    ...outsideLines(status),
     ...table(
       'Pods',
       ['pod', 'spiffe id', 'addresses', 'redirect'],

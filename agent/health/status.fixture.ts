@@ -56,6 +56,20 @@ export function statusFixture(change: Partial<Status> = {}): Status {
       strangers: 0,
       replayed: 0,
     },
+    outside: {
+      inbound: 'refuse',
+      unmeshed: 'refuse',
+      udp: 'leave',
+      plainOut: 0,
+      counts: {
+        refusedIn: 3,
+        plainIn: 2,
+        droppedOut: 1,
+        udpOut: 20,
+        udpIn: 10,
+        udpRefused: 4,
+      },
+    },
     asymmetric: { total: 10, statements: 4, tokens: 5 },
     pods: [
       {

@@ -121,6 +121,31 @@ const TRAFFIC: readonly Family[] = [
     ({ totals }) => totals.strangersOpen,
   ),
   counter(
+    'tidelock_plaintext_in_connections_total',
+    'Connections from outside of lanes that a pod took.',
+    ({ status }) => status.outside.counts?.plainIn,
+  ),
+  counter(
+    'tidelock_plaintext_in_refused_packets_total',
+    'TCP packets from outside of lanes that were answered by a reset.',
+    ({ status }) => status.outside.counts?.refusedIn,
+  ),
+  counter(
+    'tidelock_redirect_evaded_packets_total',
+    'TCP packets that would have left a pod past its redirect, and were dropped.',
+    ({ status }) => status.outside.counts?.droppedOut,
+  ),
+  counter(
+    'tidelock_udp_packets_total',
+    'UDP of captured pods: out and in that passed, refused in either direction.',
+    ({ status: { outside } }) => ({
+      out: outside.counts?.udpOut,
+      in: outside.counts?.udpIn,
+      refused: outside.counts?.udpRefused,
+    }),
+    'direction',
+  ),
+  counter(
     'tidelock_connection_events_dropped_total',
     'Ends and refusals of connections that have no line in the log because there were too many.',
     ({ eventsDropped }) => eventsDropped,
