@@ -13,6 +13,7 @@ import { replyVectors } from './replies.ts';
 import { rosterVectors } from './roster.ts';
 import { sealedVectors } from './sealed.ts';
 import { statementVectors } from './statements.ts';
+import { updateVectors } from './updates.ts';
 import { vectorText, type Vector } from './vector.ts';
 
 const FILES: Readonly<Record<string, () => Vector[] | Promise<Vector[]>>> = {
@@ -28,6 +29,7 @@ const FILES: Readonly<Record<string, () => Vector[] | Promise<Vector[]>>> = {
   'refused-openings.json': refusedOpeningVectors,
   'replies.json': replyVectors,
   'frames.json': frameVectors,
+  'updates.json': updateVectors,
   'lanes.json': laneVectors,
   'maid.json': maidVectors,
 };

@@ -1,6 +1,5 @@
 // Vectors of whole openings (PROTOCOL 6.1) as the source seals them and the receiver opens them, with the
 // frames that follow at once. What is refused of them is in refusedOpenings.ts.
-
 import { chipsAlgorithm } from '#proxy/chips/registry.ts';
 import { sealOpening, tryOpening } from '#proxy/laneOpening.ts';
 import { FRAME } from '#proxy/see/frames.ts';

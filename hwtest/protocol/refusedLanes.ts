@@ -8,17 +8,11 @@ import { FrameSealer } from '#proxy/see/sealer.ts';
 import { FIRST, accepted, frames, knownWith } from './acceptedLane.ts';
 import { PAIR, RECEIVER, SLOT, SOURCE, seed } from './cast.ts';
 import type { Rings } from './ring.ts';
+import { UPDATE } from './updates.ts';
 import type { Vector } from './vector.ts';
 
 const ZERO: KeyUpdate = { kind: 0 };
-const ONE = {
-  kind: 1,
-  chainId: FIRST.id,
-  slot: SLOT,
-  ownSid: SOURCE.sid,
-  peerSid: RECEIVER.sid,
-} as const;
-const EXCHANGED: KeyUpdate = { ...ONE, ownSid: RECEIVER.sid, peerSid: SOURCE.sid };
+const EXCHANGED: KeyUpdate = { ...UPDATE, ownSid: RECEIVER.sid, peerSid: SOURCE.sid };
 const STRANGE = hex(seed('strange', 16));
 
 /** What an end sends after the reply: updates, and words as DATA. The last update must be refused. */
@@ -29,25 +23,29 @@ interface Refusal {
 }
 
 const REFUSALS: readonly Refusal[] = [
-  { name: 'kind 1 before kind 0', by: 'client', says: ['early', ONE] },
+  { name: 'kind 1 before kind 0', by: 'client', says: ['early', UPDATE] },
   { name: 'kind 0 twice', by: 'client', says: [ZERO, 'once', ZERO] },
   { name: 'kind 0 by the server', by: 'server', says: ['hello', ZERO] },
-  { name: 'a strange chain', by: 'client', says: [ZERO, { ...ONE, chainId: STRANGE as ChainId }] },
+  {
+    name: 'a strange chain',
+    by: 'client',
+    says: [ZERO, { ...UPDATE, chainId: STRANGE as ChainId }],
+  },
   {
     name: 'a strange statement of its sender',
     by: 'client',
-    says: [ZERO, { ...ONE, ownSid: STRANGE as Sid }],
+    says: [ZERO, { ...UPDATE, ownSid: STRANGE as Sid }],
   },
   {
     name: 'a strange statement of its reader',
     by: 'client',
-    says: [ZERO, { ...ONE, peerSid: STRANGE as Sid }],
+    says: [ZERO, { ...UPDATE, peerSid: STRANGE as Sid }],
   },
   { name: 'its statements exchanged', by: 'client', says: [ZERO, EXCHANGED] },
   {
     name: 'the same keys a sixth time',
     by: 'client',
-    says: [ZERO, ONE, ONE, ONE, ONE, ONE, 'five times', ONE],
+    says: [ZERO, UPDATE, UPDATE, UPDATE, UPDATE, UPDATE, 'five times', UPDATE],
   },
 ];
 
