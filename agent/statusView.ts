@@ -73,13 +73,13 @@ export function statusOf(from: StatusSources): Status {
     },
     probes: probesOf(from.probes),
     events: [...events.events()],
-    warnings: [...problemsOf(from), ...conflictsOf(from)],
+    warnings: [...problemsOf(from), ...conflictsOf(from), ...hiddenClientsOf(from)],
   };
 }
 
 function podOf(
   captures: StatusSources['captures'],
-  { spec, captured, error }: PodState,
+  { spec, captured, error, sourceProblem }: PodState,
 ): Status['pods'][number] {
   const { uid, namespace, name, spiffeId, ips } = spec;
   const outside = countsOf(captures, uid);
@@ -91,6 +91,7 @@ function podOf(
     ips: [...ips],
     captured,
     ...(error ? { error: error.message } : {}),
+    ...(sourceProblem === undefined ? {} : { sourceProblem }),
     ...(outside && { outside }),
   };
 }
@@ -127,6 +128,16 @@ function conflictsOf({ peers, captures, config }: StatusSources): string[] {
       `${ip} is claimed by ${nodes.join(' and ')} and refused as a destination. Two pods have one address, or a node announces what is not its own.`,
   );
 }
+
+/** Programs that are to see their clients and cannot. */
+const hiddenClientsOf = ({ captures }: StatusSources): string[] =>
+  captures
+    .pods()
+    .flatMap(({ spec: { namespace, name }, sourceProblem }) =>
+      sourceProblem === undefined
+        ? []
+        : `Programs in ${namespace}/${name} see the pod itself as their peer and not their clients: ${sourceProblem}. Run tidelock doctor explain clients.`,
+    );
 
 function nodeOf({ config, plane, own, attestor }: StatusSources): Status['node'] {
   const { state } = attestor;

@@ -118,6 +118,8 @@ const pod = z.object({
   ips: z.array(text),
   captured: z.boolean(),
   error: text.optional(),
+  /** Why its programs see the pod itself as their peer and not their clients, if they should. */
+  sourceProblem: text.optional(),
   outside: passed.optional(),
 });
 

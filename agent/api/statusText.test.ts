@@ -118,6 +118,15 @@ const status: Status = {
         udpRefused: 4,
       },
     },
+    {
+      uid: 'v',
+      namespace: 'shop',
+      name: 'db-0',
+      spiffeId: 'spiffe://example.org/demo/shop/db',
+      ips: ['198.19.1.11'],
+      captured: true,
+      sourceProblem: 'it has no default route',
+    },
   ],
   dataPlane: { pid: 8, uid: 15_008, workers: 2, state: 'running', restarts: 0 },
   probes: {
@@ -168,6 +177,7 @@ describe('statusText()', () => {
     /^Refused +policy 3$/,
     /^Bytes +1\.5 MiB out, 12 B in$/,
     /^ {2}shop\/web-0 .* on$/,
+    /^ {2}shop\/db-0 .* on, clients not shown$/,
     /^Plain in +refuse but for 10\.0\.0\.0\/24 port 8080; 2 connections let in, 3 packets refused$/,
     /^Plain out +refuse; 0 connections to where no agent is$/,
     /^UDP +leave; 20 packets out, 10 in, 4 refused$/,

@@ -24,7 +24,7 @@ export function statusText(status: Status): string {
         `${pod.namespace}/${pod.name}`,
         pod.spiffeId,
         pod.ips.join(' '),
-        pod.error ?? (pod.captured ? 'on' : 'off'),
+        redirectOf(pod),
       ]),
     ),
     ...probeLines(status),
@@ -41,6 +41,12 @@ export function statusText(status: Status): string {
     ),
     '',
   ].join('\n');
+}
+
+function redirectOf({ error, captured, sourceProblem }: Status['pods'][number]): string {
+  if (error !== undefined) return error;
+  if (!captured) return 'off';
+  return sourceProblem === undefined ? 'on' : 'on, clients not shown';
 }
 
 function probeLines({ probes }: Status): string[] {

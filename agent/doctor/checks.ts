@@ -1,6 +1,7 @@
 // Every check of `tidelock doctor`, in the order of the report: a check stands after those it needs.
 import { BUS_CHECKS } from './bus.ts';
 import type { Check } from './check.ts';
+import { CLIENTS_CHECK } from './clients.ts';
 import { CLOCK_CHECKS } from './clock.ts';
 import { DOCUMENT_CHECKS } from './documents.ts';
 import { HOST_CHECKS, LIMIT_CHECKS } from './host.ts';
@@ -21,4 +22,5 @@ export const CHECKS: readonly Check[] = [
   ...CLOCK_CHECKS,
   ...REDIRECT_CHECKS,
   ...LIVE_CHECKS,
+  CLIENTS_CHECK,
 ];

@@ -105,6 +105,16 @@ describe('whyOf()', () => {
     },
   );
 
+  it('whyOf() says of a redirect that holds when clients are not shown, and why', () => {
+    const sourceProblem = 'it has no default route';
+    const { links } = ask({ pods: [{ ...web, sourceProblem }, cart] });
+    const redirect = links.find((link) => link.id === 'redirect');
+    expect(redirect).toMatchObject({
+      state: 'holds',
+      text: expect.stringContaining(sourceProblem),
+    });
+  });
+
   const out = { accepted: undefined };
   const peer = (change: Partial<PeerFacts>) => ({ peers: [{ ...nodeB, ...change }] });
   const pod = (change: Partial<PodFacts>) => ({ pods: [{ ...web, ...change }, cart] });

@@ -29,6 +29,8 @@ export interface PodFacts {
   readonly netns: { readonly path: string } | { readonly problem: string };
   readonly captured: boolean;
   readonly problem?: Problem | undefined;
+  /** Why its programs do not see their clients' addresses, if they should. */
+  readonly sourceProblem?: string | undefined;
 }
 
 /** A pod of another node, as that node's workload directory has it. */

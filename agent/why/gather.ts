@@ -101,7 +101,12 @@ async function gather(from: WhySources, question: Question): Promise<WhyFacts> {
   };
 }
 
-const podOf = ({ spec, captured, error }: ReturnType<Captures['pods']>[number]): PodFacts => ({
+const podOf = ({
+  spec,
+  captured,
+  error,
+  sourceProblem,
+}: ReturnType<Captures['pods']>[number]): PodFacts => ({
   uid: spec.uid,
   namespace: spec.namespace,
   name: spec.name,
@@ -110,6 +115,7 @@ const podOf = ({ spec, captured, error }: ReturnType<Captures['pods']>[number]):
   netns: spec.netns,
   captured,
   problem: problemOf(error),
+  sourceProblem,
 });
 
 function peersOf({ peers, own, keeper, slots, clock }: WhySources): PeerFacts[] {

@@ -83,7 +83,10 @@ export const namespaceLink = ({ netns }: PodFacts): Link =>
 export const identityLink = ({ spiffeId }: PodFacts): Link => holds('identity', spiffeId);
 
 /** Whether what the pod sends reaches the data plane at all. */
-export function redirectLink({ captured, problem }: PodFacts, { rules }: WhyFacts): Link {
+export function redirectLink(
+  { captured, problem, sourceProblem }: PodFacts,
+  { rules }: WhyFacts,
+): Link {
   if (!captured) {
     return broken(
       'redirect',
@@ -95,11 +98,17 @@ export function redirectLink({ captured, problem }: PodFacts, { rules }: WhyFact
   if (rules === 'changed' || rules === 'missing') {
     return broken(
       'redirect',
-      `table inet tidelock in its namespace ${rules === 'missing' ? 'is gone' : 'was changed by somebody'}`,
-      'Find who changes nftables inside the pod and take its CAP_NET_ADMIN away; restart the agent to load the rules again.',
+      rules === 'missing'
+        ? 'table inet tidelock in its namespace is gone'
+        : 'table inet tidelock in its namespace, or routing table 15008 there, was changed by somebody',
+      'Find who changes nftables or routing inside the pod and take its CAP_NET_ADMIN away; restart the agent to load the rules again.',
     );
   }
-  return holds('redirect', 'captured, and the rules stand as they were loaded');
+  const seen =
+    sourceProblem === undefined
+      ? ''
+      : `; its programs see the pod itself as their peer: ${sourceProblem}`;
+  return holds('redirect', `captured, and the rules stand as they were loaded${seen}`);
 }
 
 export function dataPlaneLink({ dataPlane: { state, pid, restarts } }: WhyFacts): Link {
