@@ -66,7 +66,7 @@ export interface Appraisal {
  */
 export const isAuthentic = ({ clock }: Appraisal): boolean => clock !== undefined;
 
-/** Appraises evidence (PROTOCOL 3.4). Never throws. */
+/** Appraises evidence (PROTOCOL 3.1). Never throws. */
 export function verifyEvidence(request: AppraisalRequest): Appraisal {
   const read = evidenceSchema.safeParse(request.evidence);
   if (!read.success) {

@@ -1,4 +1,4 @@
-// The conductor's desk (PROTOCOL 3.3 to 3.5): gives challenges, checks evidence, keeps the roster in
+// The conductor's desk (PROTOCOL 3.1 to 3.3): gives challenges, checks evidence, keeps the roster in
 // the making and says who leaves it. It signs nothing; the next record does.
 import type { NodeName, Sid, Slot } from '#agent/base/brands.ts';
 import { b64url, fromB64url, hex } from '#agent/base/bytes.ts';

@@ -1,4 +1,4 @@
-// This node's own attestation, renewed all the time (PROTOCOL 3.3, 3.5): draws keys, has the TPM quote
+// This node's own attestation, renewed all the time (PROTOCOL 3.1, 3.2): draws keys, has the TPM quote
 // them, judges the evidence by the same rules as everybody else's, and asks for admission.
 import { generateSealKey, type SealKey } from '#agent/base/asymmetric.ts';
 import type { NodeName } from '#agent/base/brands.ts';

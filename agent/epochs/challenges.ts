@@ -1,4 +1,4 @@
-// The challenges that a conductor gives (PROTOCOL 3.3), without remembering one: each carries when and for
+// The challenges that a conductor gives (PROTOCOL 3.2), without remembering one: each carries when and for
 // whom it was given under a code that only this process can make. So nobody, asking as often as he likes
 // in whatever name, uses up memory or the challenge of another. Only answered ones are kept, for a minute.
 import { createHmac } from 'node:crypto';

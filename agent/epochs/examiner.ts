@@ -1,4 +1,4 @@
-// Checks peers' evidence here, on this node (PROTOCOL 3.4, `peerVerification: evidence`): fetched
+// Checks peers' evidence here, on this node (PROTOCOL 3.1, `peerVerification: evidence`): fetched
 // from the bus, which is not trusted, and held against the owner-signed enrolment and policy.
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { fromB64url, hex, sha256 } from '#agent/base/bytes.ts';

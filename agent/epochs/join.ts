@@ -1,4 +1,4 @@
-// What a node and the conductor say to each other on `tl.<cluster>.join.<N>` (PROTOCOL 3.3): a
+// What a node and the conductor say to each other on `tl.<cluster>.join.<N>` (PROTOCOL 3.2): a
 // challenge, then admission, or chains sealed anew for one that lost them.
 import { z } from 'zod';
 import type { SigningKey, SigningPublic } from '#agent/base/asymmetric.ts';

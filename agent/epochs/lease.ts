@@ -1,4 +1,4 @@
-// The conductor's lease on NATS KV by compare-and-set (PROTOCOL 3.2). Holding it lets an agent speak;
+// The conductor's lease on NATS KV by compare-and-set (PROTOCOL 4.5). Holding it lets an agent speak;
 // it makes nobody believe: a record counts by signature, evidence and term.
 import { z } from 'zod';
 import type { NodeName, Sid } from '#agent/base/brands.ts';

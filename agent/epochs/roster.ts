@@ -1,4 +1,4 @@
-// The roster (PROTOCOL 3.4): who is admitted. An entry counts only under the RFC 6962 digest that a
+// The roster (PROTOCOL 3.3): who is admitted. An entry counts only under the RFC 6962 digest that a
 // signed record carries; index and entries travel by content, so the bus need not be trusted.
 import { z } from 'zod';
 import { hex, sha256 } from '#agent/base/bytes.ts';

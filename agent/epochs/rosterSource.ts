@@ -1,4 +1,4 @@
-// Reads rosters from the bus by digest (PROTOCOL 3.4). Everything is checked against the digest that
+// Reads rosters from the bus by digest (PROTOCOL 3.3). Everything is checked against the digest that
 // a signed record carries; what does not hash to it does not exist.
 import type { Bus } from './bus.ts';
 import { readEntry, readIndex, type RosterEntry, type RosterIndex } from './roster.ts';
