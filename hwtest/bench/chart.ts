@@ -1,21 +1,41 @@
 // The chart of a bench as one SVG: a panel a figure, a bar a subject, a whisker from the smallest to the
 // largest run. Pure; readable on light and dark ground, and without colour.
-import { FIGURES, type BenchResult, type FigureName, type Spread } from './result.ts';
+import { FIGURES, type FigureName } from './figures.ts';
+import type { BenchResult, Spread, SubjectInfo } from './result.ts';
 import { text } from './table.ts';
 
-const PANELS: readonly FigureName[] = ['bulk1', 'bulk8', 'bulk32', 'connections', 'rttP50', 'cpu8'];
+const PANELS: readonly FigureName[] = [
+  'bulk1',
+  'bulk8',
+  'bulk32',
+  'reverse8',
+  'bare8',
+  'connections',
+  'rttP50',
+  'requests32',
+  'cpu8',
+  'perLane',
+];
 const COLUMNS = 2;
 const PANEL = { width: 460, labels: 120, values: 62, head: 30, row: 20, gap: 24 };
-const COLOURS = { lanes: '#1f77b4', mtls: '#8a8a8a', relay: '#b9b9b9', direct: '#d9d9d9' } as const;
+const COLOURS = {
+  lanes: '#1f77b4',
+  variant: '#aec7e8',
+  mtls: '#8a8a8a',
+  tunnel: '#b9b9b9',
+  relay: '#b9b9b9',
+  direct: '#d9d9d9',
+} as const;
 
 /** A whole SVG document. */
 export function benchChart(result: BenchResult): string {
+  const subjects = result.subjects.filter(({ kind }) => kind !== 'variant');
   const rows = Math.ceil(PANELS.length / COLUMNS);
-  const panelHeight = PANEL.head + result.subjects.length * PANEL.row + PANEL.gap;
+  const panelHeight = PANEL.head + subjects.length * PANEL.row + PANEL.gap;
   const [width, height] = [COLUMNS * PANEL.width, rows * panelHeight];
   const panels = PANELS.map((figure, i) => {
     const [x, y] = [(i % COLUMNS) * PANEL.width, Math.floor(i / COLUMNS) * panelHeight];
-    return `<g transform="translate(${x} ${y})">${panel(result, figure)}</g>`;
+    return `<g transform="translate(${x} ${y})">${panel(result, subjects, figure)}</g>`;
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="12" role="img" aria-label="Lanes beside other proxies">`,
@@ -26,14 +46,14 @@ export function benchChart(result: BenchResult): string {
   ].join('\n');
 }
 
-function panel(result: BenchResult, figure: FigureName): string {
+function panel(result: BenchResult, subjects: readonly SubjectInfo[], figure: FigureName): string {
   const { label, unit, better } = FIGURES[figure];
-  const spreads = result.subjects.map(({ name }) => result.summary[name]?.[figure]);
+  const spreads = subjects.map(({ name }) => result.summary[name]?.[figure]);
   // Direct is often many times everything else: the scale is that of the proxies.
-  const proxies = result.subjects.flatMap(({ kind }, i) => (kind === 'direct' ? [] : [spreads[i]]));
+  const proxies = subjects.flatMap(({ kind }, i) => (kind === 'direct' ? [] : [spreads[i]]));
   const scale = Math.max(...proxies.map((spread) => spread?.max ?? 0), Number.MIN_VALUE);
   const head = `<text x="8" y="18" font-weight="bold">${escaped(`${label}, ${unit}`)} (${better === 'high' ? 'more' : 'less'} is better)</text>`;
-  const bars = result.subjects.map(({ name, kind }, i) =>
+  const bars = subjects.map(({ name, kind }, i) =>
     bar(name, {
       figure,
       scale,

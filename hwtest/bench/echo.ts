@@ -3,7 +3,8 @@
 import { closeFd } from '#proxy/native/fd.ts';
 import { tcpListener } from '#proxy/native/socket.ts';
 import { EPOLL, Epoll } from '#proxy/native/epoll.ts';
-import { acceptNext, receiveSome, sendSome } from './sockets.ts';
+import { FAILED, transmit } from '#proxy/native/stream.ts';
+import { acceptNext, receiveSome } from './sockets.ts';
 
 const [port = '0'] = process.argv.slice(2);
 const listener = tcpListener('0.0.0.0', Number(port));
@@ -17,11 +18,37 @@ function accept(): void {
   }
 }
 
+/** What a client has yet to take, by its connection: as long, nothing more is read from it. */
+const unsent = new Map<number, Buffer>();
+
 function echo(fd: number): void {
   const length = receiveSome(fd, buffer);
   if (length === undefined) return;
-  // What does not fit the socket at once is more than any load of the bench has under way.
-  if (length === 0 || sendSome(fd, buffer, length) !== length) closeFd(fd);
+  if (length === 0) closeFd(fd);
+  else sendBack(fd, buffer.subarray(0, length));
 }
 
-for (;;) poll.wait(-1, (fd) => (fd === listener ? accept() : echo(fd)));
+function sendBack(fd: number, bytes: Buffer): void {
+  const sent = transmit(fd, bytes, false);
+  if (sent === bytes.length) return;
+  if (sent === FAILED) return closeFd(fd);
+  unsent.set(fd, Buffer.from(bytes.subarray(Math.max(0, sent))));
+  poll.remove(fd);
+  poll.add(fd, EPOLL.out);
+}
+
+function goOn(fd: number, bytes: Buffer): void {
+  unsent.delete(fd);
+  poll.remove(fd);
+  poll.add(fd, EPOLL.in);
+  sendBack(fd, bytes);
+}
+
+for (;;) {
+  poll.wait(-1, (fd) => {
+    if (fd === listener) return accept();
+    const bytes = unsent.get(fd);
+    if (bytes) goOn(fd, bytes);
+    else echo(fd);
+  });
+}

@@ -1,141 +1,64 @@
-// Measuring one figure of one subject, once. What comes back is numbers; what they mean beside those of
-// others is result.ts.
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
-import { TidelockError } from '#agent/base/errors.ts';
-import { spawnIn, waitFor, type Argv } from '#hwtest/rig/program.ts';
-import type { Rig } from '#hwtest/rig/rig.ts';
-import type { Subject } from './bed.ts';
-import { cpuSecondsOf, residentBytesOf, treeOf } from './processes.ts';
-import type { FigureName } from './result.ts';
+// The figures of the bench by name: how each is shown, and which way is better. What a measurement hands
+// back has these keys; nothing is measured here.
 
-/** How long and how much. */
-export interface Effort {
-  readonly bulkSeconds: number;
-  readonly connectionSeconds: number;
-  readonly roundTrips: number;
-  /** Connections at a time, in `connections`. */
-  readonly atOnce: number;
-  /** Connections that are held, in memory figures. */
-  readonly idleLanes: number;
+interface Figure {
+  readonly label: string;
+  readonly unit: string;
+  readonly digits: number;
+  readonly better: 'high' | 'low';
 }
 
-export type Values = Partial<Readonly<Record<FigureName, number>>>;
-
-const LOAD = `${import.meta.dirname}/load.ts`;
-const GIGA = 1e9;
-/** What memory has settled after. */
-const SETTLE_SECONDS = 2;
-
-const iperfSchema = z.object({
-  end: z.object({ sum_received: z.object({ bits_per_second: z.number(), bytes: z.number() }) }),
+const high = (label: string, unit: string, digits: number): Figure => ({
+  label,
+  unit,
+  digits,
+  better: 'high',
 });
-const connectionsSchema = z.object({ opened: z.int(), failed: z.int(), seconds: z.number() });
-const roundTripSchema = z.object({ failed: z.int(), p50Us: z.number(), p99Us: z.number() });
-const idleSchema = z.object({ opened: z.int(), failed: z.int() });
+const low = (label: string, unit: string, digits: number): Figure => ({
+  label,
+  unit,
+  digits,
+  better: 'low',
+});
 
-/** Gbit/s that arrive over `flows` connections, and CPU seconds of the proxies per Gbit. */
-export async function measureBulk(
-  rig: Rig,
-  subject: Subject,
-  flows: 1 | 8 | 32,
-  { bulkSeconds }: Effort,
-): Promise<Values> {
-  const { address, bulkPort } = subject;
-  const tree = treeOf(subject.pids);
-  const before = cpuSecondsOf(tree);
-  const { stdout } = await rig.exec(
-    subject.client,
-    ['iperf3', '-J', '-c', address, '-p', `${bulkPort}`, '-t', `${bulkSeconds}`, '-P', `${flows}`],
-    { timeoutMs: (bulkSeconds + 30) * 1000 },
-  );
-  const received = iperfSchema.parse(JSON.parse(stdout.toString())).end.sum_received;
-  const cpuSeconds = cpuSecondsOf(tree) - before;
-  const gigabits = (received.bytes * 8) / GIGA;
-  return {
-    [`bulk${flows}`]: received.bits_per_second / GIGA,
-    ...(subject.pids.length > 0 && { [`cpu${flows}`]: cpuSeconds / gigabits }),
-  };
-}
+export const FIGURES = {
+  bulk1: high('bulk, 1 flow', 'Gbit/s', 1),
+  bulk8: high('bulk, 8 flows', 'Gbit/s', 1),
+  bulk32: high('bulk, 32 flows', 'Gbit/s', 1),
+  reverse1: high('bulk to the client, 1 flow', 'Gbit/s', 1),
+  reverse8: high('bulk to the client, 8 flows', 'Gbit/s', 1),
+  bare1: high('bulk without offloads, 1 flow', 'Gbit/s', 1),
+  bare8: high('bulk without offloads, 8 flows', 'Gbit/s', 1),
+  connections: high('new connections', '/s', 0),
+  rttP50: low('1 KiB round trip, p50', 'µs', 0),
+  rttP99: low('1 KiB round trip, p99', 'µs', 0),
+  pacedP50: low('1 KiB, 1,000 a second, p50', 'µs', 0),
+  pacedP99: low('1 KiB, 1,000 a second, p99', 'µs', 0),
+  requests32: high('requests, 32 connections', '/s', 0),
+  requests32P99: low('requests, 32 connections, p99', 'µs', 0),
+  requests128: high('requests, 128 connections', '/s', 0),
+  requests128P99: low('requests, 128 connections, p99', 'µs', 0),
+  cpu1: low('CPU, 1 flow', 's/Gbit', 3),
+  cpu8: low('CPU, 8 flows', 's/Gbit', 3),
+  cpu32: low('CPU, 32 flows', 's/Gbit', 3),
+  cpuConnection: low('CPU, a new connection', 'µs', 0),
+  memoryIdle: low('memory of the pair, idle', 'MiB', 0),
+  memory1000: low('memory of the pair, 1,000 idle', 'MiB', 0),
+  memory8000: low('memory of the pair, 8,000 idle', 'MiB', 0),
+  memoryBeside: low('control planes beside them', 'MiB', 0),
+  perLane: low('memory per idle connection and node', 'KiB', 1),
+  kernelLane: low('kernel memory per idle connection', 'KiB', 1),
+  cipherBulk: high('bulk, 1 flow, by cipher', 'Gbit/s', 1),
+  cipherP50: low('1 KiB round trip, by cipher, p50', 'µs', 0),
+  cipherP99: low('1 KiB round trip, by cipher, p99', 'µs', 0),
+  rotationP50: low('requests under rotation, p50', 'µs', 0),
+  rotationP999: low('requests under rotation, p99.9', 'µs', 0),
+  rotationErrors: low('requests that failed', '', 0),
+  rotations: high('rotations', '', 0),
+} as const satisfies Readonly<Record<string, Figure>>;
 
-/** New connections a second, each with one byte there and back. */
-export async function measureConnections(
-  rig: Rig,
-  subject: Subject,
-  { connectionSeconds, atOnce }: Effort,
-): Promise<Values> {
-  const argv = load(subject, 'connections', connectionSeconds, atOnce);
-  const { stdout } = await rig.exec(subject.client, argv, {
-    timeoutMs: (connectionSeconds + 30) * 1000,
-  });
-  const { opened, failed, seconds } = connectionsSchema.parse(JSON.parse(stdout.toString()));
-  if (failed > 0) throw failure(subject, `${failed} of ${opened + failed} connections failed`);
-  return { connections: opened / seconds };
-}
+export type FigureName = keyof typeof FIGURES;
+export const FIGURE_NAMES = Object.keys(FIGURES) as FigureName[];
 
-/** 1 KiB there and back, microseconds. */
-export async function measureRoundTrip(
-  rig: Rig,
-  subject: Subject,
-  { roundTrips }: Effort,
-): Promise<Values> {
-  const { stdout } = await rig.exec(subject.client, load(subject, 'roundtrip', roundTrips), {
-    timeoutMs: 60_000,
-  });
-  const { failed, p50Us, p99Us } = roundTripSchema.parse(JSON.parse(stdout.toString()));
-  if (failed > 0) throw failure(subject, 'the connection failed');
-  return { rttP50: p50Us, rttP99: p99Us };
-}
-
-/** Resident MiB of the proxies, as they are and with idle connections through them. */
-export async function measureMemory(rig: Rig, subject: Subject, effort: Effort): Promise<Values> {
-  if (subject.pids.length === 0) return {};
-  const idle = residentOf(subject.pids);
-  const { idleLanes } = effort;
-  const holder = spawnIn(subject.client.place, load(subject, 'idle', idleLanes), {
-    name: 'idle',
-    logFile: `${rig.dir}/idle-${subject.name}.log`,
-  });
-  try {
-    await waitFor(
-      holder,
-      'the last connection',
-      () => answerOf(holder.logFile) !== undefined,
-      60_000,
-    );
-    const { opened, failed } = idleSchema.parse(JSON.parse(answerOf(holder.logFile) ?? ''));
-    if (failed > 0) throw failure(subject, `${failed} of ${opened + failed} connections failed`);
-    await rig.exec(subject.client, ['sleep', String(SETTLE_SECONDS)]);
-    return {
-      memoryIdle: idle,
-      memoryLanes: residentOf(subject.pids),
-      ...(subject.beside.length > 0 && { memoryBeside: residentOf(subject.beside) }),
-    };
-  } finally {
-    await holder.stop();
-  }
-}
-
-const MIB = 1 << 20;
-const residentOf = (pids: readonly number[]): number => residentBytesOf(treeOf(pids)) / MIB;
-
-const answerOf = (logFile: string): string | undefined =>
-  readFileSync(logFile, 'utf8')
-    .split('\n')
-    .find((line) => line.startsWith('{'));
-
-const load = (subject: Subject, mode: string, ...amounts: readonly number[]): Argv => [
-  process.execPath,
-  LOAD,
-  mode,
-  subject.address,
-  String(subject.echoPort),
-  ...amounts.map(String),
-];
-
-const failure = ({ label }: Subject, state: string): TidelockError =>
-  new TidelockError('RIG_PROGRAM', {
-    op: 'bench.measure',
-    message: `Cannot measure ${label}: ${state}`,
-    hint: 'A machine that is short of ports, descriptors or memory is the usual cause; look at it and repeat.',
-  });
+/** What one measurement of one subject gives. */
+export type Values = Partial<Readonly<Record<FigureName, number>>>;

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { run } from '#agent/base/run.ts';
-import { execIn, type Argv } from '#hwtest/rig/program.ts';
-import type { Rig } from '#hwtest/rig/rig.ts';
+import { execIn, type Argv, type Place } from '#hwtest/rig/program.ts';
+import type { Subject } from './subject.ts';
 
 export interface Machine {
   readonly processor: string;
@@ -27,6 +27,7 @@ const PROGRAMS: Readonly<Record<string, Argv>> = {
   haproxy: ['haproxy', '-v'],
   nginx: ['nginx', '-v'],
   stunnel: ['stunnel4', '-version'],
+  wireguard: ['wireguard-go', '--version'],
   iperf3: ['iperf3', '--version'],
   openssl: ['openssl', 'version'],
 };
@@ -37,9 +38,8 @@ const OFFLOADS = [
   'tx-checksumming',
 ];
 
-/** Errors: those of `run`, but for programs and ethtool, which may be missing. */
-export async function machineOf(rig: Rig): Promise<Machine> {
-  const { place } = rig.pod('client');
+/** As the client of a subject sees it. Errors: those of `run`; programs and ethtool may be missing. */
+export async function machineOf({ client: { place } }: Subject): Promise<Machine> {
   const [cpu] = cpus();
   const link = await execIn(place, ['ip', '-o', 'link', 'show', 'dev', 'eth0']);
   return {
@@ -50,7 +50,7 @@ export async function machineOf(rig: Rig): Promise<Machine> {
     isVirtual: /^flags\s.*\bhypervisor\b/m.test(readFileSync('/proc/cpuinfo', 'utf8')),
     loadAverage: loadavg()[0] ?? Number.NaN,
     programs: { node: process.version, ...(await versions()) },
-    offloads: await offloadsOf(rig),
+    offloads: await offloadsOf(place),
     mtu: Number(/ mtu (\d+) /.exec(link.stdout.toString())?.[1]),
   };
 }
@@ -67,8 +67,7 @@ async function versions(): Promise<Record<string, string>> {
   return Object.fromEntries(entries);
 }
 
-async function offloadsOf(rig: Rig): Promise<Record<string, string>> {
-  const { place } = rig.pod('client');
+async function offloadsOf(place: Place): Promise<Record<string, string>> {
   const said = await execIn(place, ['ethtool', '-k', 'eth0']).catch(() => undefined);
   const text = said?.stdout.toString() ?? '';
   return Object.fromEntries(

@@ -10,6 +10,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   haproxy: 'haproxy',
   stunnel4: 'stunnel4',
   'libnginx-mod-stream': '/usr/lib/nginx/modules/ngx_stream_module.so',
+  'wireguard-go': 'wireguard-go',
+  'wireguard-tools': 'wg',
   iperf3: 'iperf3',
   openssl: 'openssl',
   ethtool: 'ethtool',

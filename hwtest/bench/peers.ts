@@ -39,6 +39,8 @@ export interface Peer {
   readonly debianPackage?: string;
 }
 
+/** That a peer must be able to hold; each takes two descriptors, of 20,000 that many machines allow. */
+const CONNECTIONS = 9000;
 const CIPHERSUITE = 'TLS_AES_256_GCM_SHA384';
 
 const next = ({ side }: Setup, forward: Forward): string =>
@@ -78,7 +80,7 @@ export const haproxy = (resumes: boolean): Peer => ({
     return lines(
       'global',
       `  nbthread ${workers}`,
-      '  maxconn 4000',
+      `  maxconn ${CONNECTIONS}`,
       '  tune.bufsize 65536',
       ...(resumes ? [] : ['  tune.ssl.cachesize 0']),
       ...['bind', 'server'].flatMap((end) => [
@@ -134,8 +136,8 @@ export const nginxStream = (modulePath: string): Peer => ({
       'daemon off;',
       `worker_processes ${workers};`,
       `pid ${dir}/nginx.pid;`,
-      'worker_rlimit_nofile 8192;',
-      'events { worker_connections 4096; }',
+      `worker_rlimit_nofile ${2 * CONNECTIONS};`,
+      `events { worker_connections ${2 * CONNECTIONS}; }`,
       'stream {',
       '  tcp_nodelay on;',
       '  proxy_buffer_size 64k;',

@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { benchChart } from './chart.ts';
+import type { FigureName } from './figures.ts';
 import type { Machine } from './machine.ts';
-import { benchResult, medianOf, type FigureName, type Sample, type SubjectInfo } from './result.ts';
+import { benchResult, medianOf, type Sample, type SubjectInfo } from './result.ts';
 import { benchPage } from './table.ts';
 
 const machine: Machine = {
@@ -26,9 +27,11 @@ const subjects = [
   subject('tidelock', 'lanes'),
   subject('slow', 'mtls'),
   subject('fast', 'mtls'),
+  subject('tunnel', 'tunnel'),
+  subject('tidelock-steady', 'variant'),
 ];
 
-/** One run a row: the values of direct, tidelock, slow and fast. */
+/** One run a row: the values of direct, tidelock, slow, fast and tunnel. */
 const samples = (figure: FigureName, ...runs: readonly (readonly number[])[]): Sample[] =>
   runs.flatMap((values, run) =>
     values.map((value, i) => ({
@@ -59,26 +62,85 @@ describe('medianOf()', () => {
 });
 
 describe('benchResult()', () => {
-  it('compares medians with the best mutual-TLS peer, not with direct or the slow one', () => {
-    const { ratios, against } = resultOf(
-      ...samples('bulk1', [80, 9, 5, 6], [80, 12, 5, 8], [80, 10, 5, 100]),
+  it('compares medians with the best mutual-TLS peer, not with direct, a tunnel or the slow one', () => {
+    const { verdicts } = resultOf(
+      ...samples('bulk1', [80, 9, 5, 6, 70], [80, 12, 5, 8, 70], [80, 10, 5, 100, 70]),
     );
-    expect(ratios.bulk1).toBe(1.25); // 10 over 8
-    expect(against.bulk1).toBe('fast');
+    expect(verdicts.bulk1).toMatchObject({ value: 1.25, against: 'fast' }); // 10 over 8
+    expect(verdicts.bulk1.runs).toEqual([1.5, 1.5, 0.1]);
   });
 
-  it('compares what each adds to the direct round trip, the least of the peers being the best', () => {
-    const { ratios, against } = resultOf(...samples('rttP50', [20, 60, 100, 70]));
-    expect(ratios.rttAdded).toBe(0.8); // 40 over 50
-    expect(against.rttAdded).toBe('fast');
+  it('takes the least of what a peer uses for the best', () => {
+    const { cpu1 } = resultOf(...samples('cpu1', [0, 3, 2, 4])).verdicts;
+    expect(cpu1).toMatchObject({ value: 1.5, against: 'slow', better: 'low' });
   });
 
-  it('says null for a ratio of which one side was not measured', () => {
+  it('compares what each adds to the direct round trip', () => {
+    const { verdicts } = resultOf(
+      ...samples('rttP50', [20, 60, 100, 70]),
+      ...samples('rttP99', [50, 200, 150, 300]),
+    );
+    expect(verdicts.rttAddedP50).toMatchObject({ value: 0.8, against: 'fast' }); // 40 over 50
+    expect(verdicts.rttAddedP99).toMatchObject({ value: 1.5, against: 'slow' }); // 150 over 100
+  });
+
+  it('says whether floor and goal are met, at the bound too, and knows which way is better', () => {
+    const meets = (...found: readonly Sample[]) => {
+      const { bulk8, rttAddedP50, perLane } = resultOf(...found).verdicts;
+      return [bulk8, rttAddedP50, perLane].map(({ meetsFloor, meetsGoal }) => [
+        meetsFloor,
+        meetsGoal,
+      ]);
+    };
+    const all = (bulk: number, added: number, kib: number): Sample[] => [
+      ...samples('bulk8', [50, bulk, 10, 5]),
+      ...samples('rttP50', [20, 20 + added, 120, 220]),
+      ...samples('perLane', [0, kib, 1, 1]),
+    ];
+    expect(meets(...all(11, 100, 20))).toEqual([
+      [true, false],
+      [true, false],
+      [true, false],
+    ]);
+    expect(meets(...all(12, 80, 12))).toEqual([
+      [true, true],
+      [true, true],
+      [true, true],
+    ]);
+    expect(meets(...all(10.9, 101, 20.1))).toEqual([
+      [false, false],
+      [false, false],
+      [false, false],
+    ]);
+  });
+
+  it('compares rotation with lanes that keep their keys, and adds the errors of all runs up', () => {
+    const steady = (figure: FigureName, value: number): Sample => ({
+      run: 1,
+      subject: 'tidelock-steady',
+      figure,
+      value,
+    });
+    const { rotation, rotationErrors } = resultOf(
+      ...samples('rotationP999', [0, 300], [0, 360], [0, 330]),
+      steady('rotationP999', 300),
+      ...samples('rotationErrors', [0, 0], [0, 2], [0, 1]),
+      steady('rotationErrors', 5),
+    ).verdicts;
+    expect(rotation).toMatchObject({ value: 1.1, against: 'tidelock-steady', meetsGoal: true });
+    expect(rotationErrors).toMatchObject({ value: 3, meetsFloor: false });
+  });
+
+  it('has no value where one side was not measured, or a peer adds nothing to direct', () => {
     const [, ...withoutLanes] = samples('connections', [9, 1, 2, 3]).filter(
       (sample) => sample.subject !== 'tidelock',
     );
-    expect(resultOf(...withoutLanes).ratios.connections).toBeNull();
-    expect(resultOf(...samples('connections', [9, 1])).against.connections).toBeNull();
+    const unknown = { value: null, meetsFloor: null, meetsGoal: null };
+    expect(resultOf(...withoutLanes).verdicts.connections).toMatchObject(unknown);
+    expect(resultOf(...samples('connections', [9, 1])).verdicts.connections).toMatchObject(unknown);
+    expect(resultOf(...samples('rttP99', [50, 90, 50, 50])).verdicts.rttAddedP99).toMatchObject(
+      unknown,
+    );
   });
 
   it('keeps every sample and gives the spread of each figure', () => {
@@ -93,22 +155,32 @@ describe('benchPage()', () => {
   const result = benchResult({
     machine,
     subjects,
-    samples: samples('connections', [33_000, 8000, 1000, 1600]),
+    samples: samples('connections', [33_000, 8000, 1000, 1600, 9000, 7900]),
     failures: [{ run: 1, subject: 'slow', message: 'it broke' }],
   });
   const page = benchPage(result, 'lanes.svg');
 
-  it('shows the ratio, every run and what failed', () => {
-    expect(page).toContain('| new connections | 5.00 | label of fast |');
-    expect(page).toContain('| bulk, 1 flow | not measured |  |');
+  it('shows the verdict, every run and what failed', () => {
+    expect(page).toContain('| new connections | 5 |  | 3, met | 5, met | label of fast |');
+    expect(page).toContain('| bulk, 1 flow | not measured |  | 1.25 | 1.4 |  |');
     expect(page).toContain('| new connections | tidelock | 8,000 |');
     expect(page).toContain('run 1, slow: it broke');
     expect(page).toContain('(lanes.svg)');
   });
 
+  it('says by how much a bound is missed, and a variant over the lanes of which it is one', () => {
+    const missed = benchPage(
+      resultOf(...samples('bulk1', [80, 6, 2, 5, 9, 3], [80, 6, 2, 5, 9, 3])),
+    );
+    expect(missed).toContain(
+      '| bulk, 1 flow | 1.2 | 1.2 to 1.2 | 1.25, **missed by 0.05** | 1.4, **missed by 0.2** | label of fast |',
+    );
+    expect(missed).toContain('| bulk, 1 flow, Gbit/s | 6.0 | 3.0, × 0.50 |');
+  });
+
   it('has rows of one width in every table', () => {
     const tables = page.split('\n\n').filter((part) => part.startsWith('|'));
-    expect(tables.length).toBe(4);
+    expect(tables.length).toBe(6);
     for (const table of tables) {
       const widths = new Set(
         table
@@ -123,9 +195,11 @@ describe('benchPage()', () => {
 
 describe('benchChart()', () => {
   it('draws a bar for each subject that was measured and says which was not', () => {
-    const all = benchChart(resultOf(...samples('connections', [33_000, 8000, 1000, 1600])));
+    const all = benchChart(
+      resultOf(...samples('connections', [33_000, 8000, 1000, 1600, 9000, 7900])),
+    );
     const [, panel = ''] = all.split('new connections');
-    expect([...panel.split('</g>')[0]!.matchAll(/<rect /g)].length).toBe(4);
+    expect([...panel.split('</g>')[0]!.matchAll(/<rect /g)].length).toBe(5);
     expect(all).toContain('>none</text>'); // the other figures
   });
 

@@ -1,59 +1,68 @@
-// The Markdown page of a bench: ratios first, then every subject with every figure, then the runs. Pure.
-import {
-  FIGURES,
-  FIGURE_NAMES,
-  RATIOS,
-  type BenchResult,
-  type FigureName,
-  type RatioName,
-  type Spread,
-} from './result.ts';
-
-const RATIO_LABELS: Readonly<Record<RatioName, string>> = {
-  bulk1: 'bulk, 1 flow',
-  bulk8: 'bulk, 8 flows',
-  bulk32: 'bulk, 32 flows',
-  connections: 'new connections',
-  rttAdded: 'added round trip p50 (lower is better)',
-};
+// The Markdown page of a bench: verdicts first, then every subject with every figure, then the runs. Pure.
+import { FIGURES, FIGURE_NAMES, type FigureName } from './figures.ts';
+import type { BenchResult, Spread, SubjectInfo } from './result.ts';
+import { VERDICT_NAMES, type Verdict } from './verdicts.ts';
 
 /** `chart` is the path of the SVG as the page names it; absent: no chart is shown. */
 export function benchPage(result: BenchResult, chart?: string): string {
   const { machine } = result;
+  const verdicts = VERDICT_NAMES.map((name) => result.verdicts[name]);
+  const variants = result.subjects.filter(({ kind }) => kind === 'variant');
   return [
     '# Lanes beside other proxies',
     '',
-    'Made by `npm run bench -- lanes`. Client, node a, node b and server are network namespaces on one',
-    'machine; the load, the server and both proxies share its cores. All proxies get two threads or',
-    'processes (stunnel: a thread a connection). Only the lanes pay for the redirect out of the pod: the',
-    'client of every other proxy connects to it by itself. All namespaces have the same `tcp_tw_reuse=1`',
-    'and port range. The probes of the agents are off unless `--probes` was given. Runs are interleaved; medians, with the smallest and largest run in parentheses.',
+    'Made by `npm run bench -- lanes`. Clients, nodes and servers are network namespaces on one machine; the',
+    'load, the servers and all proxies share its cores. All proxies get two threads or processes (stunnel: a',
+    'thread a connection). Only the lanes pay for the redirect out of the pod: the client of every other',
+    'proxy connects to it by itself. Lanes change keys every 5 s. Runs are interleaved; medians, with the',
+    'smallest and largest run in parentheses.',
     '',
     ...(chart === undefined ? [] : [`![Figures of each proxy](${chart})`, '']),
-    '## Lanes over the best mutual-TLS proxy',
+    '## Floors and goals',
+    '',
+    'Ratios are lanes over the best mutual-TLS proxy of the same figure; rotation is over lanes that keep a',
+    'key for 30 s, and its errors are those of all runs together.',
     '',
     ...table(
-      ['figure', 'ratio', 'best of the others'],
-      RATIOS.map((name) => [
-        RATIO_LABELS[name],
-        result.ratios[name]?.toFixed(2) ?? 'not measured',
-        labelOf(result, result.against[name]),
-      ]),
+      ['figure', 'value', 'single runs', 'floor', 'goal', 'best of the others'],
+      verdicts
+        .filter(({ floor }) => floor !== null)
+        .map((verdict) => [
+          verdict.label,
+          ...valueCells(verdict),
+          boundText(verdict, verdict.floor, verdict.meetsFloor),
+          boundText(verdict, verdict.goal, verdict.meetsGoal),
+          labelOf(result, verdict.against),
+        ]),
+    ),
+    '',
+    '## Other ratios to the best mutual-TLS proxy',
+    '',
+    ...table(
+      ['figure', 'value', 'single runs', 'better', 'best of the others'],
+      verdicts
+        .filter(({ floor }) => floor === null)
+        .map((verdict) => [
+          verdict.label,
+          ...valueCells(verdict),
+          verdict.better === 'high' ? 'more' : 'less',
+          labelOf(result, verdict.against),
+        ]),
     ),
     '',
     '## Medians',
     '',
-    ...table(
-      ['', ...result.subjects.map(({ label }) => label)],
-      FIGURE_NAMES.map((figure) => [
-        `${FIGURES[figure].label}, ${FIGURES[figure].unit}`,
-        ...result.subjects.map(({ name }) => cell(figure, result.summary[name]?.[figure])),
-      ]),
+    ...medians(
+      result,
+      result.subjects.filter(({ kind }) => kind !== 'variant'),
     ),
     '',
-    '`CPU` and `memory` are of the proxies of both nodes, kernel time and shared pages included; for the',
-    'lanes these are the two data planes. The control planes and their probes stand in the last row.',
+    '`CPU` and `memory of the pair` are of the proxies of both nodes, kernel time and shared pages included;',
+    'for the lanes these are the two data planes, and their control planes stand in a row of their own.',
+    'Memory per idle connection and node is what 8,000 of them added, control plane included; kernel memory',
+    'is what they added on the whole machine, client and server included.',
     '',
+    ...(variants.length === 0 ? [] : variantTable(result, variants)),
     '## Machine',
     '',
     ...table(
@@ -71,27 +80,68 @@ export function benchPage(result: BenchResult, chart?: string): string {
       ],
     ),
     '',
-    '## Every run',
-    '',
-    ...table(
-      ['figure', 'subject', ...runNumbers(result).map((run) => `run ${run}`)],
-      FIGURE_NAMES.flatMap((figure) =>
-        result.subjects
-          .filter(({ name }) => result.summary[name]?.[figure])
-          .map(({ name }) => [
-            FIGURES[figure].label,
-            name,
-            ...runNumbers(result).map((run) => sampleText(result, run, name, figure)),
-          ]),
-      ),
-    ),
-    '',
     ...failures(result),
+    '<details><summary>Every run</summary>',
+    '',
+    ...everyRun(result),
+    '',
+    '</details>',
+    '',
   ].join('\n');
 }
 
-const runNumbers = (result: BenchResult): number[] =>
-  [...new Set(result.runs.map(({ run }) => run))].sort((a, b) => a - b);
+function medians(result: BenchResult, subjects: readonly SubjectInfo[]): string[] {
+  return table(
+    ['', ...subjects.map(({ label }) => label)],
+    FIGURE_NAMES.filter((figure) =>
+      subjects.some(({ name }) => result.summary[name]?.[figure]),
+    ).map((figure) => [
+      titleOf(figure),
+      ...subjects.map(({ name }) => cell(figure, result.summary[name]?.[figure])),
+    ]),
+  );
+}
+
+/** Variants beside the lanes of which they are one, each with its ratio to those. */
+function variantTable(result: BenchResult, variants: readonly SubjectInfo[]): string[] {
+  const lanes = result.subjects.filter(({ kind }) => kind === 'lanes');
+  const [name = ''] = lanes.map((each) => each.name);
+  const rows = FIGURE_NAMES.filter((figure) =>
+    variants.some((variant) => result.summary[variant.name]?.[figure]),
+  ).map((figure) => {
+    const own = result.summary[name]?.[figure];
+    const cells = variants.map((variant) => {
+      const spread = result.summary[variant.name]?.[figure];
+      const ratio = spread && own?.median ? `, × ${(spread.median / own.median).toFixed(2)}` : '';
+      return `${cell(figure, spread)}${ratio}`;
+    });
+    return [titleOf(figure), cell(figure, own), ...cells];
+  });
+  return [
+    '## Lanes in other settings',
+    '',
+    'Measured beside each other, with what each is over the lanes above.',
+    '',
+    ...table(['', ...[...lanes, ...variants].map(({ label }) => label)], rows),
+    '',
+  ];
+}
+
+function everyRun(result: BenchResult): string[] {
+  const runs = [...new Set(result.runs.map(({ run }) => run))].sort((a, b) => a - b);
+  return table(
+    ['figure', 'subject', ...runs.map((run) => `run ${run}`)],
+    FIGURE_NAMES.flatMap((figure) =>
+      result.subjects
+        .filter(({ name }) => result.summary[name]?.[figure])
+        .map(({ name }) => [
+          FIGURES[figure].label,
+          name,
+          ...runs.map((run) => sampleText(result, run, name, figure)),
+        ]),
+    ),
+  );
+}
 
 function sampleText(result: BenchResult, run: number, subject: string, figure: FigureName): string {
   const found = result.runs.find(
@@ -106,9 +156,35 @@ const failures = ({ failures }: BenchResult): string[] =>
     : [
         '## What could not be measured',
         '',
-        ...failures.map(({ run, subject, message }) => `- run ${run}, ${subject}: ${message}`),
+        ...failures.map(({ run, subject, message }) =>
+          run === 0 ? `- ${subject}: ${message}` : `- run ${run}, ${subject}: ${message}`,
+        ),
         '',
       ];
+
+/** The value, and the smallest and largest of single runs. */
+function valueCells({ value, unit, runs }: Verdict): [string, string] {
+  if (value === null) return ['not measured', ''];
+  const spread =
+    runs.length < 2 ? '' : `${short(Math.min(...runs))} to ${short(Math.max(...runs))}`;
+  return [`${short(value)}${unit && ` ${unit}`}`, spread];
+}
+
+/** A bound, and whether or by how much it is missed. */
+function boundText({ value }: Verdict, bound: number | null, isMet: boolean | null): string {
+  if (bound === null) return '';
+  if (value === null || isMet === null) return short(bound);
+  return isMet
+    ? `${short(bound)}, met`
+    : `${short(bound)}, **missed by ${short(Math.abs(value - bound))}**`;
+}
+
+const short = (value: number): string => String(Math.round(value * 100) / 100);
+
+const titleOf = (figure: FigureName): string => {
+  const { label, unit } = FIGURES[figure];
+  return unit === '' ? label : `${label}, ${unit}`;
+};
 
 const labelOf = (result: BenchResult, name: string | null): string =>
   result.subjects.find((subject) => subject.name === name)?.label ?? '';
@@ -120,10 +196,12 @@ export const text = (figure: FigureName, value: number): string =>
     maximumFractionDigits: FIGURES[figure].digits,
   });
 
-const cell = (figure: FigureName, spread: Spread | undefined): string =>
-  spread
-    ? `${text(figure, spread.median)} (${text(figure, spread.min)} to ${text(figure, spread.max)})`
-    : '';
+function cell(figure: FigureName, spread: Spread | undefined): string {
+  if (!spread) return '';
+  const { median, min, max } = spread;
+  const range = min === max ? '' : ` (${text(figure, min)} to ${text(figure, max)})`;
+  return `${text(figure, median)}${range}`;
+}
 
 const pairs = (values: Readonly<Record<string, string>>): string =>
   Object.entries(values)
