@@ -64,7 +64,9 @@ export class Acceptor implements Watched {
   #next(): Accepted | undefined {
     try {
       const accepted = acceptNext(this.#fd);
-      if (accepted) this.#pauseMs = PAUSE_MS.min;
+      if (!accepted) return undefined;
+      this.#pauseMs = PAUSE_MS.min;
+      this.#reactor.take(accepted.fd);
       return accepted;
     } catch (thrown) {
       const isFirst = this.#pauseMs === PAUSE_MS.min;

@@ -1,15 +1,20 @@
 // What control plane and data plane say to each other, and main thread and workers within the data
-// plane: message types, and the schema for everything the privileged side hears from the other.
-// Bytes and framing are proxy/channel.ts; nothing here opens a socket.
-import { z } from 'zod';
+// plane: message types. Bytes and framing are proxy/channel.ts, what the privileged side makes of what it
+// hears proxy/dataMessage.ts; nothing here opens a socket.
 import type { NodeName } from '#agent/base/brands.ts';
-import { COUNTERS_LAYOUT } from './counters.ts';
-import { laneEvent, laneInfo, type LaneEvent, type LaneInfo } from './facts.ts';
+import type { LaneEvent, LaneInfo } from './facts.ts';
 import type { QuotaMemory } from './quota.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** Both ends refuse a peer of another version: they are always started from the same checkout. */
-export const CONTROL_VERSION = 2;
+/**
+ * Rises with what is said here, in snapshots (snapshot.ts) or in the record (planeRecord.ts). Each end
+ * understands the version before and after its own: it leaves aside what it does not know, and does
+ * without what is not there. So nothing that both ends need is renamed, or removed within one version.
+ */
+export const CONTROL_VERSION = 3;
+
+/** Whether the other end may be of this version. */
+export const understands = (version: number): boolean => Math.abs(version - CONTROL_VERSION) <= 1;
 
 /** Longest frame the data plane accepts: a snapshot of a large cluster, bytes. */
 export const MAX_CONTROL_FRAME_BYTES = 128 << 20;
@@ -77,11 +82,17 @@ export type ControlMessage =
   /** Accept no more; end when the last lane has ended or after `deadlineMs`. */
   | { readonly type: 'drain'; readonly deadlineMs: number };
 
-// --- data plane to control plane (untrusted: parsed by dataMessage) -------------------------------
+// --- data plane to control plane (untrusted: read by dataMessage.ts) -------------------------------
 
 export type DataMessage =
   /** All workers run and every privilege is dropped. */
-  | { readonly type: 'hello'; readonly version: number; readonly workers: number }
+  | {
+      readonly type: 'hello';
+      readonly version: number;
+      readonly workers: number;
+      /** Threads that stand by for one that ends. */
+      readonly spares: number;
+    }
   /** Every worker uses this snapshot. */
   | { readonly type: 'ack'; readonly version: number }
   | {
@@ -96,7 +107,16 @@ export type DataMessage =
   | LanePage
   | CanaryAnswer
   /** Asymmetric operations of the data plane since it started (G1). */
-  | { readonly type: 'asymmetric'; readonly total: number; readonly tokens: number };
+  | { readonly type: 'asymmetric'; readonly total: number; readonly tokens: number }
+  /** A worker has ended with its connections; where a spare took its place, that waits for a snapshot. */
+  | {
+      readonly type: 'workerLost';
+      readonly worker: number;
+      /** At most 200 characters. */
+      readonly why: string;
+      readonly working: number;
+      readonly spares: number;
+    };
 
 /** Answers `lanes`; at most LANES_PER_PAGE of them, so that a frame stays under its limit. */
 export interface LanePage {
@@ -126,52 +146,18 @@ export const LANES_PER_PAGE = 12;
 /** Most sockets in one `sockets` message: SCM_MAX_FD of the kernel. */
 export const MAX_SOCKETS = 253;
 
-const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const podUid = z.string().min(1).max(128);
-
-/** Everything a data plane may say; the control plane parses each frame by it. */
-export const dataMessage: z.ZodType<DataMessage> = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('hello'),
-    version: count,
-    workers: count.max(COUNTERS_LAYOUT.maxWorkers),
-  }),
-  z.strictObject({ type: z.literal('ack'), version: count }),
-  z.strictObject({
-    type: z.literal('poolLow'),
-    worker: count.max(COUNTERS_LAYOUT.maxWorkers - 1),
-    podUid,
-    family: z.union([z.literal(4), z.literal(6)]),
-    want: count.min(1).max(MAX_SOCKETS),
-  }),
-  z.strictObject({ type: z.literal('event'), event: laneEvent, dropped: count }),
-  z.strictObject({
-    type: z.literal('lanes'),
-    id: count,
-    lanes: z.array(laneInfo).max(LANES_PER_PAGE),
-    live: count,
-    next: count.optional(),
-  }),
-  z.strictObject({
-    type: z.literal('canary'),
-    id: count,
-    failed: z.string().max(200).optional(),
-    tookMs: count,
-  }),
-  z.strictObject({ type: z.literal('asymmetric'), total: count, tokens: count }),
-]);
-
 // --- main thread and workers of the data plane (one process, one trust) ---------------------------
 
 /** `workerData` of a worker thread. */
 export interface WorkerInit {
-  readonly index: number;
   /** memfds to map with ReplaySet.map and Counters.map; the worker does not close them. */
   readonly replayFd: number;
   readonly countersFd: number;
   /** An eventfd that is rung with every message, for a worker that waits in its Reactor. */
   readonly bell: number;
   readonly quotas: SharedQuotas;
+  /** ledgerMemory() of the process. */
+  readonly ledger: SharedArrayBuffer;
   /** How many descriptors the process may open. */
   readonly descriptorLimit: number;
   readonly settings: PlaneSettings;
@@ -184,6 +170,8 @@ export interface SharedQuotas {
 }
 
 export type ToWorker =
+  /** The first message, and no other before it: which worker of the data plane it is from here on. */
+  | { readonly type: 'begin'; readonly index: number }
   /** A frame of this worker's own, transferred: decode with snapshotOf, fill with 0 when replaced. */
   | { readonly type: 'snapshot'; readonly frame: Uint8Array }
   /** A dup of this worker's own, to close; it replaces the listener of the same role. */
@@ -204,7 +192,7 @@ export type ToWorker =
   | { readonly type: 'drain'; readonly deadlineMs: number };
 
 export type FromWorker =
-  /** Modules are loaded and memfds mapped: privileges may be dropped. */
+  /** Modules are loaded: privileges may be dropped. */
   | { readonly type: 'ready' }
   | { readonly type: 'ack'; readonly version: number }
   | {

@@ -28,7 +28,7 @@ function linked(): Other {
   return { link, channel: new Socket({ fd: theirChannel }), fds: theirFds, frames, gone };
 }
 
-const HELLO = { type: 'hello', version: CONTROL_VERSION, workers: 1 } as const;
+const HELLO = { type: 'hello', version: CONTROL_VERSION, workers: 1, spares: 0 } as const;
 
 describe('ControlLink', () => {
   test('send() says nothing before the hello, and says so', async () => {

@@ -1,10 +1,13 @@
-// The worker threads of a data plane, started together and spoken to as one. A worker that dies takes
-// the process with it: its connections are lost either way, and the control plane starts a new one.
+// The worker threads of a data plane, started together and spoken to as one, and a spare one that stands
+// by: none can be started later (privilege.ts). A worker that ends takes its own connections along, which
+// are closed here; the spare takes its place once it knows what the others know. The last one to end takes
+// the process with it, and the control plane starts a new one.
 import { Worker } from 'node:worker_threads';
 import type { NodeName } from '#agent/base/brands.ts';
 import { TidelockError, messageOf } from '#agent/base/errors.ts';
 import {
   PLANE_FDS,
+  type DataMessage,
   type Family,
   type FromWorker,
   type ListenerRole,
@@ -12,8 +15,9 @@ import {
   type ToWorker,
   type WorkerInit,
 } from './control.ts';
+import { Ledger, ledgerMemory } from './ledger.ts';
 import { createEventfd, ring } from '#proxy/native/eventfd.ts';
-import { dupFd } from '#proxy/native/fd.ts';
+import { closeFd, dupFd } from '#proxy/native/fd.ts';
 import { raiseDescriptorLimit } from '#proxy/native/process.ts';
 import { quotaMemory } from './quota.ts';
 
@@ -22,9 +26,14 @@ export interface CrewReports {
   /** Every worker uses a snapshot of this version or a newer one. */
   acked(version: number): void;
   said(worker: number, message: Exclude<FromWorker, { type: 'ready' | 'ack' | 'drained' }>): void;
+  /** One has ended, others work on. */
+  lost(message: Extract<DataMessage, { type: 'workerLost' }>): void;
   /** No worker has a lane left. */
   drained(): void;
+  /** None is left. */
   died(error: TidelockError): void;
+  /** What a worker that begins late is to accept on. */
+  listeners(): readonly { readonly role: ListenerRole; readonly fd: number }[];
 }
 
 /** A worker thread, and what wakes it from its wait for sockets. */
@@ -33,42 +42,54 @@ interface Member {
   readonly bell: number;
 }
 
+/** Threads that stand by: each takes memory, and what ends one by a defect seldom ends the next at once. */
+const SPARES = 1;
+
 export class Crew {
-  readonly #workers: readonly Member[];
+  /** By number; undefined where one has ended and no spare was left. */
+  readonly #members: (Member | undefined)[];
+  readonly #spares: Member[];
+  readonly #ledger: SharedArrayBuffer;
+  /** Which have begun late and wait for a snapshot before they accept. */
+  readonly #late = new Set<number>();
   readonly #acked: number[];
   readonly #drained = new Set<number>();
   readonly #reports: CrewReports;
   #ackedByAll = -1;
+  #isDraining = false;
 
-  private constructor(workers: readonly Member[], reports: CrewReports) {
-    this.#workers = workers;
-    this.#acked = workers.map(() => -1);
+  private constructor(
+    members: readonly Member[],
+    spares: readonly Member[],
+    ledger: SharedArrayBuffer,
+    reports: CrewReports,
+  ) {
+    this.#members = [...members];
+    this.#spares = [...spares];
+    this.#ledger = ledger;
+    this.#acked = members.map(() => -1);
     this.#reports = reports;
-    for (const [index, { worker }] of workers.entries()) {
-      worker.on('message', (message: FromWorker) => this.#hear(index, message));
-      worker.once('error', (error) => reports.died(workerDied(index, messageOf(error))));
-      worker.once('exit', (code) => reports.died(workerDied(index, `exit code ${code}`)));
-    }
+    for (const member of [...members, ...spares]) this.#follow(member);
   }
 
   /** Starts the workers of `settings`; resolves when all have loaded their modules. */
   static async start(script: URL, settings: PlaneSettings, reports: CrewReports): Promise<Crew> {
-    const quotas = { pods: quotaMemory(settings.workers), peers: quotaMemory(settings.workers) };
+    const { workers } = settings;
     const descriptorLimit = raiseDescriptorLimit();
-    const workers = Array.from({ length: settings.workers }, (_, index): Member => {
+    const shared = {
+      replayFd: PLANE_FDS.replay,
+      countersFd: PLANE_FDS.counters,
+      quotas: { pods: quotaMemory(workers), peers: quotaMemory(workers) },
+      ledger: ledgerMemory(descriptorLimit),
+      descriptorLimit,
+      settings,
+    };
+    const members = Array.from({ length: workers + SPARES }, (_, index): Member => {
       const bell = createEventfd();
-      const init: WorkerInit = {
-        index,
-        replayFd: PLANE_FDS.replay,
-        countersFd: PLANE_FDS.counters,
-        bell,
-        quotas,
-        descriptorLimit,
-        settings,
-      };
+      const init: WorkerInit = { ...shared, bell };
       return { worker: new Worker(script, { workerData: init, name: `lane-${index}` }), bell };
     });
-    const ready = workers.map(
+    const ready = members.map(
       ({ worker }) =>
         new Promise<void>((resolve) => {
           const wait = (message: FromWorker): void => {
@@ -79,35 +100,50 @@ export class Crew {
           worker.on('message', wait);
         }),
     );
-    const crew = new Crew(workers, reports);
+    const working = members.slice(0, workers);
+    const crew = new Crew(working, members.slice(workers), shared.ledger, reports);
     await Promise.all(ready);
+    for (const [index, member] of working.entries()) post(member, { type: 'begin', index });
     return crew;
   }
 
-  get size(): number {
-    return this.#workers.length;
+  /** How many work. */
+  get working(): number {
+    return this.#members.filter((member) => member !== undefined).length;
+  }
+
+  get spares(): number {
+    return this.#spares.length;
   }
 
   /** Another control plane takes over: it counts its snapshots anew. */
   succeeded(): void {
-    this.#acked.fill(-1);
+    for (const index of this.#acked.keys())
+      this.#acked[index] = this.#members[index] ? -1 : Infinity;
     this.#ackedByAll = -1;
     this.#tellAll({ type: 'succeeded' });
   }
 
   /** Gives each worker a copy of the frame, and wipes this one. */
   snapshot(frame: Uint8Array): void {
-    for (const worker of this.#workers) {
+    for (const member of this.#members) {
+      if (!member) continue;
       const own = new Uint8Array(frame);
-      post(worker, { type: 'snapshot', frame: own }, [own.buffer]);
+      post(member, { type: 'snapshot', frame: own }, [own.buffer]);
     }
     frame.fill(0);
+    for (const index of this.#late) {
+      for (const { role, fd } of this.#reports.listeners()) {
+        this.tell(index, { type: 'listen', role, fd: dupFd(fd) });
+      }
+    }
+    this.#late.clear();
   }
 
   /** Gives each worker a duplicate of the listening descriptor; the caller closes its own. */
   listen(role: ListenerRole, fd: number): void {
-    for (const worker of this.#workers) {
-      post(worker, { type: 'listen', role, fd: dupFd(fd) });
+    for (const [index, member] of this.#members.entries()) {
+      if (member && !this.#late.has(index)) post(member, { type: 'listen', role, fd: dupFd(fd) });
     }
   }
 
@@ -117,25 +153,79 @@ export class Crew {
 
   /** Hands the descriptors over to one worker. */
   sockets(worker: number, podUid: string, family: Family, fds: readonly number[]): void {
-    this.tell(worker, { type: 'sockets', podUid, family, fds });
+    const member = this.#members[worker];
+    if (member) post(member, { type: 'sockets', podUid, family, fds });
+    else fds.forEach(closeFd);
+  }
+
+  /** Asks a worker for its live connections; one that has ended has none. */
+  lanes(worker: number, id: number, after: number): void {
+    if (this.#members[worker]) this.tell(worker, { type: 'lanes', id, after });
+    else this.#reports.said(worker, { type: 'lanes', id, lanes: [], live: 0 });
   }
 
   /** Asks any worker, each in its turn. */
   canary(id: number, peer: NodeName): void {
-    this.tell(id % this.#workers.length, { type: 'canary', id, peer });
+    const working = this.#members.flatMap((member, index) =>
+      member && !this.#late.has(index) ? member : [],
+    );
+    const member = working[id % working.length];
+    if (member) post(member, { type: 'canary', id, peer });
   }
 
   drain(deadlineMs: number): void {
+    this.#isDraining = true;
     this.#tellAll({ type: 'drain', deadlineMs });
   }
 
   tell(worker: number, message: ToWorker): void {
-    const addressee = this.#workers[worker];
-    if (addressee !== undefined) post(addressee, message);
+    const member = this.#members[worker];
+    if (member) post(member, message);
   }
 
   #tellAll(message: ToWorker): void {
-    for (const worker of this.#workers) post(worker, message);
+    for (const member of this.#members) if (member) post(member, message);
+  }
+
+  #follow(member: Member): void {
+    const { worker } = member;
+    let why = '';
+    worker.on('message', (message: FromWorker) =>
+      this.#hear(this.#members.indexOf(member), message),
+    );
+    worker.once('error', (error) => {
+      why = messageOf(error);
+    });
+    worker.once('exit', (code) => this.#lose(member, why || `exit code ${code}`));
+  }
+
+  #lose(member: Member, why: string): void {
+    const index = this.#members.indexOf(member);
+    if (index < 0) {
+      this.#spares.splice(this.#spares.indexOf(member), 1);
+      return;
+    }
+    new Ledger(this.#ledger, index).clear();
+    const spare = this.#isDraining ? undefined : this.#spares.pop();
+    this.#members[index] = spare;
+    this.#acked[index] = spare ? -1 : Infinity;
+    this.#late.delete(index);
+    const { working } = this;
+    if (working === 0) {
+      this.#reports.died(workerDied(index, why));
+      return;
+    }
+    if (spare) {
+      this.#late.add(index);
+      post(spare, { type: 'begin', index });
+    } else if (this.#isDraining) this.#haveDrained(index);
+    this.#reports.lost({
+      type: 'workerLost',
+      worker: index,
+      why: why.slice(0, 200),
+      working,
+      spares: this.spares,
+    });
   }
 
   #hear(index: number, message: FromWorker): void {
@@ -146,8 +236,7 @@ export class Crew {
         this.#ack(index, message.version);
         return;
       case 'drained':
-        this.#drained.add(index);
-        if (this.#drained.size === this.#workers.length) this.#reports.drained();
+        this.#haveDrained(index);
         return;
       case 'poolLow':
       case 'event':
@@ -155,6 +244,13 @@ export class Crew {
       case 'lanes':
       case 'canary':
         this.#reports.said(index, message);
+    }
+  }
+
+  #haveDrained(index: number): void {
+    this.#drained.add(index);
+    if (this.#members.every((member, each) => !member || this.#drained.has(each))) {
+      this.#reports.drained();
     }
   }
 

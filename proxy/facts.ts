@@ -1,10 +1,8 @@
-// What is told of one connection, while it lives and when it has ended or was refused: the types, and
-// the schemas by which the control plane reads them from the data plane. It collects nothing itself.
-import { z } from 'zod';
+// What is told of one connection, while it lives and when it has ended or was refused. It collects
+// nothing itself; the control plane reads these by dataMessage.ts.
 import type { ChainId } from '#agent/base/brands.ts';
-import { chainId, nodeName, spiffeId } from '#agent/base/schema.ts';
-import { AEADS, type AeadName } from '#proxy/chips/registry.ts';
-import { CLOSES, REFUSALS, type CloseReason, type Refusal } from './counters.ts';
+import type { AeadName } from '#proxy/chips/registry.ts';
+import type { CloseReason, Refusal } from './counters.ts';
 
 /** Who talks to whom, as far as it is known. */
 export interface Facts {
@@ -67,50 +65,3 @@ export interface LaneRefused extends Facts {
 }
 
 export type LaneEvent = LaneClosed | LaneRefused;
-
-const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const short = z.string().max(200);
-
-const facts = {
-  direction: z.enum(['out', 'in', 'local']),
-  podUid: z.string().min(1).max(128).optional(),
-  peer: nodeName.optional(),
-  from: spiffeId.optional(),
-  to: spiffeId.optional(),
-  destination: short.optional(),
-  endpoint: short.optional(),
-};
-const carried = {
-  id: z.string().regex(/^\d{1,3}\.\d{1,16}$/),
-  rule: short,
-  bytesOut: count,
-  bytesIn: count,
-  keyUpdates: count,
-};
-
-export const laneInfo: z.ZodType<LaneInfo> = z.strictObject({
-  ...facts,
-  ...carried,
-  openedAt: count,
-  chain: chainId.optional(),
-  aead: z.enum(Object.keys(AEADS) as AeadName[]).optional(),
-});
-
-export const laneEvent: z.ZodType<LaneEvent> = z.discriminatedUnion('kind', [
-  z.strictObject({
-    ...facts,
-    ...carried,
-    at: count,
-    kind: z.literal('closed'),
-    reason: z.enum(CLOSES),
-    detail: short.optional(),
-    durationMs: count,
-  }),
-  z.strictObject({
-    ...facts,
-    at: count,
-    kind: z.literal('refused'),
-    reason: z.enum(REFUSALS),
-    detail: short.optional(),
-  }),
-]);

@@ -20,6 +20,11 @@ export class HeldListeners {
     return [...this.#held.values()].map(({ fd }) => fd);
   }
 
+  /** All of them with their roles; they stay held. */
+  all(): readonly Pick<Held, 'role' | 'fd'>[] {
+    return [...this.#held.values()];
+  }
+
   /** Owns `fd` from here on; false when that very socket is held for this role already. */
   hold(role: ListenerRole, fd: number): boolean {
     const key = roleKey(role);

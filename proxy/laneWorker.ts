@@ -158,7 +158,7 @@ export class LaneWorker {
   }
 
   /** Does what the main thread says. */
-  handle(message: ToWorker): void {
+  handle(message: Exclude<ToWorker, { type: 'begin' }>): void {
     switch (message.type) {
       case 'snapshot':
         this.#take(message.frame);

@@ -16,6 +16,7 @@ import {
   type FromWorker,
   type ListenerRole,
   type PlaneSettings,
+  understands,
 } from './control.ts';
 import { ControlLink } from './controlLink.ts';
 import { Crew } from './crew.ts';
@@ -103,12 +104,14 @@ class PlaneLife {
   }
 
   async #start(version: number, settings: PlaneSettings, link: ControlLink): Promise<void> {
-    if (version !== CONTROL_VERSION) throw otherVersion(version);
+    if (!understands(version)) throw otherVersion(version);
     const crew = await Crew.start(this.#script, settings, {
       acked: (version) => this.#say({ type: 'ack', version }),
       said: (worker, message) => this.#hear(worker, message),
+      lost: (message) => this.#say(message), // to the next control plane, the hello says what is left
       drained: () => process.exit(0),
       died: fail,
+      listeners: () => this.#listeners.all(),
     });
     dropPrivileges(settings);
     // After that, so that who comes in sees by the kernel's word whom this process runs as.
@@ -122,7 +125,7 @@ class PlaneLife {
     });
     this.#serving = { crew, door };
     if (this.#link === undefined) process.exit(0); // it ended meanwhile, and gave nothing yet
-    link.send({ type: 'hello', version: CONTROL_VERSION, workers: settings.workers });
+    this.#greet(crew, link);
     this.#awaitSnapshot();
   }
 
@@ -136,8 +139,12 @@ class PlaneLife {
   #welcome(crew: Crew, link: ControlLink): void {
     crew.succeeded();
     this.#listeners.forgetNames();
-    link.send({ type: 'hello', version: CONTROL_VERSION, workers: crew.size });
+    this.#greet(crew, link);
     this.#tellCounts();
+  }
+
+  #greet({ working, spares }: Crew, link: ControlLink): void {
+    link.send({ type: 'hello', version: CONTROL_VERSION, workers: working, spares });
   }
 
   #say(message: DataMessage): void {
@@ -213,7 +220,7 @@ class PlaneLife {
         return;
       }
       case 'lanes':
-        crew.tell(message.worker, { type: 'lanes', id: message.id, after: message.after });
+        crew.lanes(message.worker, message.id, message.after);
         return;
       case 'canary':
         crew.canary(message.id, message.peer);

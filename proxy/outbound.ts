@@ -13,7 +13,6 @@ import { Lane } from './lane.ts';
 import { LaneSender } from './laneKeys.ts';
 import { sealOpening, type Opening } from './laneOpening.ts';
 import { Leg } from './leg.ts';
-import { closeFd } from '#proxy/native/fd.ts';
 import { resetOnClose, type Accepted } from '#proxy/native/stream.ts';
 import { Passage } from './passage.ts';
 import { Relay } from './relay.ts';
@@ -38,7 +37,7 @@ export function acceptPod(floor: Floor, podUid: string, family: Family, accepted
   const named = floor.originalDestination(accepted.fd, family);
   const address = named && canonicalAddress(named.address);
   if (!named || !address) {
-    closeFd(accepted.fd); // the pod connected to the listener itself
+    floor.reactor.close(accepted.fd); // the pod connected to the listener itself
     refused(floor, 'not-redirected', { direction: 'out', podUid }, 'a connection to the listener');
     return;
   }
@@ -70,7 +69,7 @@ export function turnAway(
   detail: string,
 ): void {
   resetOnClose(fd);
-  closeFd(fd);
+  floor.reactor.close(fd);
   refused(floor, reason, facts, detail);
 }
 

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ import { Counters } from './counters.ts';
 import { closeFd, dupFd } from '#proxy/native/fd.ts';
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
 import { startDataPlane, type DataPlane, type DataPlaneOptions } from './plane.ts';
-import { CRASH_POD, POOL_POD, POOL_TARGET, type ProbeAnswer } from './plane.probe.ts';
+import { CRASH_POD, HOLD_POD, POOL_POD, POOL_TARGET, type ProbeAnswer } from './plane.probe.ts';
 import { PlaneRecord } from './planeRecord.ts';
 import { privilegeFaults } from './privilege.ts';
 import { identify } from './processIdentity.ts';
@@ -112,6 +112,34 @@ async function ask(port: number): Promise<ProbeAnswer> {
   const socket = connect({ host: '127.0.0.1', port });
   for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
   return JSON.parse(text) as ProbeAnswer;
+}
+
+interface Held {
+  readonly socket: Socket;
+  readonly worker: number;
+  readonly chainKey: string;
+}
+
+/** Connections that stay, as many as it takes until `workers` workers have one. */
+async function holdAll(port: number, workers: number): Promise<readonly Held[]> {
+  const held: Held[] = [];
+  while (new Set(held.map(({ worker }) => worker)).size < workers) {
+    const socket = connect({ host: '127.0.0.1', port });
+    undo.push(() => socket.destroy());
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    socket.on('error', () => undefined).resume();
+    held.push({ socket, ...(JSON.parse(String(answer)) as ProbeAnswer) });
+  }
+  return held;
+}
+
+/** How a connection ends: the code of its error, or `end`. */
+async function endOf(port: number): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port }).resume();
+  return new Promise((resolve) => {
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
+    socket.once('end', () => resolve('end'));
+  });
 }
 
 const snapshot = (version: number, keyByte: number): Snapshot => ({
@@ -259,20 +287,49 @@ describe('startDataPlane()', () => {
     expect(plane.status().pid).not.toBe(first);
   });
 
-  test('startDataPlane() ends and replaces a process of which a worker died, with its last words', async () => {
+  test('startDataPlane() has a spare take the place of a worker that died, and the others’ connections live', async () => {
     const { plane, log } = await start();
-    const port = listenFor(plane, CRASH_POD);
+    plane.publish(snapshot(7, 0x77));
+    const [port, holding, crashing] = ['pod-1', HOLD_POD, CRASH_POD].map((uid) =>
+      listenFor(plane, uid),
+    );
     await running(plane);
-    await expect(ask(port)).rejects.toThrow();
+    const { pid } = plane.status();
+    expect(plane.status()).toMatchObject({ working: 2, spares: 1 });
+    const held = await holdAll(holding ?? 0, SETTINGS.workers);
+
+    expect(await endOf(crashing ?? 0)).toBe('ECONNRESET');
+    const lost = await vi.waitFor(() => {
+      const line = log.find(({ event }) => event === 'plane.worker');
+      expect(line?.fields).toMatchObject({ pid, why: 'told to crash', working: 2, spares: 0 });
+      return Number(line?.fields['worker']);
+    }, WAIT);
+    const those = held.filter(({ worker }) => worker === lost);
+    await vi.waitFor(() => expect(those.every(({ socket }) => socket.destroyed)).toBe(true), WAIT);
+    expect(those.map(({ socket }) => socket.errored)).toMatchObject(
+      those.map(() => ({ code: 'ECONNRESET' })),
+    );
+    const anew = await holdAll(holding ?? 0, SETTINGS.workers);
+    expect(anew.filter(({ worker }) => worker === lost)[0]?.chainKey).toBe('77'.repeat(32));
+
+    expect(await endOf(crashing ?? 0)).toBe('ECONNRESET'); // no spare is left: one fewer
+    await vi.waitFor(() => expect(plane.status()).toMatchObject({ working: 1, spares: 0 }), WAIT);
+    expect((await ask(port ?? 0)).chainKey).toBe('77'.repeat(32));
+    expect(plane.status()).toMatchObject({ pid, restarts: 0 });
+    const others = [...held, ...anew].filter(({ socket }) => !socket.destroyed);
+    expect(others.some(({ worker }) => worker !== lost)).toBe(true);
+
+    expect(await endOf(crashing ?? 0)).toBe('ECONNRESET'); // none is left
     await running(plane, 1);
     const words = log.find((line) => line.event === 'plane.lastWords')?.fields['words'];
     expect(words).toMatch(/DATA_PLANE_FAILED: .*told to crash/);
+    expect(plane.status()).toMatchObject({ working: 2, spares: 1 });
   });
 
   test('startDataPlane() gives nothing to a process that keeps its privileges', async () => {
     const { plane, log } = await start(
       impostor(`${HELLO}
-        setTimeout(() => say({ type: 'hello', version: ${CONTROL_VERSION}, workers: 2 }), 50);
+        setTimeout(() => say({ type: 'hello', version: ${CONTROL_VERSION}, workers: 2, spares: 0 }), 50);
         setInterval(() => process.stderr.write('heard ' + heard + ';'), 5);`),
     );
     plane.publish(snapshot(1, 0x11));
@@ -292,7 +349,7 @@ describe('startDataPlane()', () => {
 
   test.each([
     ['is no frame', `channel.write(Buffer.alloc(64, 0xff));`],
-    ['is no message', `say({ type: 'format-disk' });`],
+    ['is no message', `say({ type: 'ack', version: -1 });`],
     ['comes before hello', `say({ type: 'poolLow', worker: 0, podUid: 'p', family: 4, want: 9 });`],
     ['is hello in another version', `say({ type: 'hello', version: 99, workers: 2 });`],
   ])('startDataPlane() ends a process whose message %s, and lives on', async (_what, misdeed) => {

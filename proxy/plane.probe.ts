@@ -8,6 +8,7 @@ import { snapshotOf } from './channel.ts';
 import { roleKey, type FromWorker, type ToWorker, type WorkerInit } from './control.ts';
 import { Acceptor } from './acceptor.ts';
 import { Counters } from './counters.ts';
+import { Ledger } from './ledger.ts';
 import { Leg, type LegOwner } from './leg.ts';
 import { runDataPlane } from './main.ts';
 import { encodeSockaddr } from '#proxy/native/sockaddr.ts';
@@ -32,6 +33,8 @@ export interface ProbeAnswer {
 
 /** A connection to the listener of this pod makes the worker that takes it throw. */
 export const CRASH_POD = 'crash';
+/** A connection to the listener of this pod stays open after the answer. */
+export const HOLD_POD = 'hold';
 /** With a listener of this pod each worker asks for sockets and connects one to PROBE_ADDRESS. */
 export const POOL_POD = 'pool';
 export const POOL_TARGET = { host: '127.0.0.1', port: 15_099 } as const;
@@ -62,11 +65,12 @@ const outcome = (attempt: () => unknown): string => {
 class ProbeWorker {
   readonly #init: WorkerInit;
   readonly #port: MessagePort;
-  readonly #reactor = new Reactor();
+  #reactor = new Reactor();
   readonly #listeners = new Map<string, Acceptor>();
   /** Connections accepted and not closed yet: a worker has drained when they are. */
   readonly #live = new Set<Leg>();
   #isDraining = false;
+  #index = -1;
   #chainKey = '';
   #sockets = 0;
   readonly #verified: boolean[] = [];
@@ -74,8 +78,6 @@ class ProbeWorker {
   constructor(init: WorkerInit, port: MessagePort) {
     this.#init = init;
     this.#port = port;
-    this.#reactor.pump();
-    Counters.map(init.countersFd).row(init.index).add('lanesOpenedIn');
     ReplaySet.map(init.replayFd);
     port.on('message', (message: ToWorker) => this.#obey(message));
     this.#say({ type: 'ready' });
@@ -83,6 +85,12 @@ class ProbeWorker {
 
   #obey(message: ToWorker): void {
     switch (message.type) {
+      case 'begin':
+        this.#index = message.index;
+        this.#reactor = new Reactor(new Ledger(this.#init.ledger, this.#index));
+        this.#reactor.pump();
+        Counters.map(this.#init.countersFd).row(this.#index).add('lanesOpenedIn');
+        return;
       case 'snapshot': {
         const { version, chains } = snapshotOf(message.frame);
         this.#chainKey = hex(chains[0]?.key ?? new Uint8Array(0));
@@ -92,7 +100,9 @@ class ProbeWorker {
       }
       case 'listen': {
         const { role } = message;
-        const crash = role.kind === 'pod' && role.podUid === CRASH_POD;
+        const [crash, hold] = [CRASH_POD, HOLD_POD].map(
+          (uid) => role.kind === 'pod' && role.podUid === uid,
+        );
         const listener = new Acceptor(
           this.#reactor,
           message.fd,
@@ -108,7 +118,7 @@ class ProbeWorker {
             );
             this.#live.add(leg);
             leg.write(Buffer.from(JSON.stringify(this.#answer())));
-            leg.end();
+            if (!hold) leg.end();
           },
           (error) => {
             throw error;
@@ -135,7 +145,7 @@ class ProbeWorker {
           const to = encodeSockaddr(POOL_TARGET.host, POOL_TARGET.port);
           const owner = ownerOf(() => undefined);
           const leg = Leg.connecting(this.#reactor, fd, to, owner, () => {
-            leg.write(Buffer.from(String(this.#init.index)));
+            leg.write(Buffer.from(String(this.#index)));
             leg.end();
           });
         }
@@ -175,7 +185,7 @@ class ProbeWorker {
 
   #answer(): ProbeAnswer {
     return {
-      worker: this.#init.index,
+      worker: this.#index,
       uid: process.getuid?.() ?? -1,
       readFile: outcome(() => readFileSync('/etc/passwd')),
       spawn: outcome(() => spawnSync('/bin/true')),

@@ -26,6 +26,9 @@ export interface DataPlaneStatus {
   readonly pid: number;
   readonly uid: number;
   readonly workers: number;
+  /** Threads that work now, and those that stand by for one that ends. */
+  readonly working: number;
+  readonly spares: number;
   readonly restarts: number;
   /** Version of the snapshot that every worker uses; -1 before the first. */
   readonly ackedVersion: number;
@@ -110,6 +113,7 @@ class Supervisor implements DataPlane {
           runningSinceMs = clock.monoMs();
           this.#feed(run);
         },
+        workerLost: (run) => this.#tell(run),
         ended: (run, why) => {
           this.#run = undefined;
           this.#past = {
@@ -181,6 +185,8 @@ class Supervisor implements DataPlane {
       pid: run?.pid ?? 0,
       uid,
       workers,
+      working: run?.crew.working ?? 0,
+      spares: run?.crew.spares ?? 0,
       restarts: this.#restarts,
       ackedVersion: run?.ackedVersion ?? -1,
       asymmetric: {
@@ -212,9 +218,13 @@ class Supervisor implements DataPlane {
     await Promise.all([this.#run?.close(drainMs), ...retired]);
   }
 
+  #tell(run: PlaneRun): void {
+    if (this.#snapshot !== undefined) run.send({ type: 'snapshot', snapshot: this.#snapshot });
+  }
+
   /** Snapshot before listeners: no connection is accepted by a worker that does not know its pod. */
   #feed(run: PlaneRun): void {
-    if (this.#snapshot !== undefined) run.send({ type: 'snapshot', snapshot: this.#snapshot });
+    this.#tell(run);
     this.#keepFromWaiting(); // after what the process before this one may have done
     for (const { role, fd } of this.#listeners.values()) run.sendListener(role, fd);
     if (this.#areNamed) run.send({ type: 'listenersNamed' });

@@ -4,11 +4,9 @@
 import type { NodeName } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError, messageOf, TidelockError } from '#agent/base/errors.ts';
-import { problemsOf } from '#agent/base/schema.ts';
 import { Channel, decodeFrame } from './channel.ts';
 import {
   CONTROL_VERSION,
-  dataMessage,
   MAX_CONTROL_FRAME_BYTES,
   MAX_DATA_FRAME_BYTES,
   type CanaryAnswer,
@@ -18,7 +16,9 @@ import {
   type LanePage,
   type ListenerRole,
   type PlaneSettings,
+  understands,
 } from './control.ts';
+import { malformedMessage, readDataMessage } from './dataMessage.ts';
 import type { LaneEvent } from './facts.ts';
 import { Meter } from './meter.ts';
 import { closeFd } from '#proxy/native/fd.ts';
@@ -44,6 +44,8 @@ export interface PlaneRunOptions {
   readonly clock: Clock;
 }
 
+type WorkerLost = Extract<DataMessage, { type: 'workerLost' }>;
+
 const HELLO_WITHIN_MS = 30_000;
 const END_WITHIN_MS = 2000;
 /** Both far above what an honest data plane asks: some 25,000 connections a second, 100 events. */
@@ -54,6 +56,8 @@ const LAST_WORDS_BYTES = 4096;
 
 export interface RunReports {
   running(run: PlaneRun): void;
+  /** One that took a lost worker's place waits for a snapshot. */
+  workerLost(run: PlaneRun): void;
   ended(run: PlaneRun, why: string): void;
 }
 
@@ -61,6 +65,8 @@ export class PlaneRun {
   readonly pid: number;
   ackedVersion = -1;
   asymmetric = { total: 0, tokens: 0 };
+  /** Threads that work, and those that stand by. */
+  crew = { working: 0, spares: 0 };
   state: 'starting' | 'running' = 'starting';
   readonly #options: PlaneRunOptions;
   readonly #reports: RunReports;
@@ -169,9 +175,8 @@ export class PlaneRun {
       return;
     }
     try {
-      const parsed = dataMessage.safeParse(decodeFrame(frame));
-      if (parsed.success) this.#act(parsed.data);
-      else throw malformed(problemsOf(parsed.error).join('; '));
+      const message = readDataMessage(decodeFrame(frame));
+      if (message !== undefined) this.#act(message);
     } catch (error) {
       log('error', 'plane.message', { error: asTidelockError(error, 'plane.message').toJSON() });
       this.kill('sent what is no message');
@@ -180,10 +185,10 @@ export class PlaneRun {
 
   #act(message: DataMessage): void {
     if (message.type === 'hello') {
-      this.#welcome(message.version);
+      this.#welcome(message);
       return;
     }
-    if (!this.isRunning) throw malformed(`${message.type} before hello`);
+    if (!this.isRunning) throw malformedMessage(`${message.type} before hello`);
     switch (message.type) {
       case 'ack':
         this.ackedVersion = message.version;
@@ -201,13 +206,16 @@ export class PlaneRun {
       case 'asymmetric':
         this.asymmetric = { total: message.total, tokens: message.tokens };
         return;
+      case 'workerLost':
+        this.#workerLost(message);
+        return;
     }
   }
 
-  #welcome(version: number): void {
+  #welcome({ version, workers, spares }: Extract<DataMessage, { type: 'hello' }>): void {
     const { settings, log } = this.#options;
-    if (version !== CONTROL_VERSION) throw malformed(`it speaks version ${version}`);
-    if (this.isRunning) throw malformed('a second hello');
+    if (!understands(version)) throw malformedMessage(`it speaks version ${version}`);
+    if (this.isRunning) throw malformedMessage('a second hello');
     const faults = privilegeFaults(this.pid, settings);
     if (faults.length > 0) {
       log('error', 'plane.privileged', { code: 'DATA_PLANE_PRIVILEGED', pid: this.pid, faults });
@@ -216,8 +224,23 @@ export class PlaneRun {
     }
     this.#cancelHello();
     this.state = 'running';
+    this.crew = { working: workers, spares };
     log('info', 'plane.running', { pid: this.pid, uid: settings.uid, workers: settings.workers });
     this.#reports.running(this);
+  }
+
+  #workerLost({ worker, why, working, spares }: WorkerLost): void {
+    const { log } = this.#options;
+    this.crew = { working, spares };
+    log('error', 'plane.worker', {
+      code: 'DATA_PLANE_FAILED',
+      pid: this.pid,
+      worker,
+      why,
+      working,
+      spares,
+    });
+    this.#reports.workerLost(this);
   }
 
   #fillPool({ worker, podUid, family, want }: Extract<DataMessage, { type: 'poolLow' }>): void {
@@ -258,10 +281,3 @@ export class PlaneRun {
     }
   }
 }
-
-const malformed = (state: string): TidelockError =>
-  new TidelockError('CONTROL_MALFORMED', {
-    op: 'plane.message',
-    message: `Cannot read message of the data plane: ${state}`,
-    hint: 'It is of another version or was taken over; it is ended and started anew.',
-  });

@@ -6,6 +6,7 @@ import type { Clock } from '#agent/base/clock.ts';
 import { EPOLL, Epoll } from '#proxy/native/epoll.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { quieten } from '#proxy/native/eventfd.ts';
+import type { Ledger } from './ledger.ts';
 import { Timers } from './timers.ts';
 
 /** A descriptor's owner. Called by the reactor alone, never from within a call to it. */
@@ -37,6 +38,13 @@ export class Reactor {
   #closing: number[] = [];
   #isRung = false;
   #isStopped = false;
+  readonly #ledger: Pick<Ledger, 'take' | 'drop'> | undefined;
+
+  /** `ledger`: where the descriptors of this thread are noted. */
+  constructor(ledger?: Pick<Ledger, 'take' | 'drop'>) {
+    this.#ledger = ledger;
+    ledger?.take(this.#epoll.fd);
+  }
 
   /** Real time, and timers that end a wait. */
   readonly clock: Clock = {
@@ -50,23 +58,31 @@ export class Reactor {
    * Errors: SYSCALL_FAILED.
    */
   watch(fd: number, watched: Watched): void {
+    this.#ledger?.take(fd);
     this.#epoll.add(fd, EPOLL.in | EPOLL.urgent | EPOLL.out | EPOLL.peerClosed | EPOLL.edge);
     this.#watched[fd] = watched;
   }
 
   /** Tells `watched` in each turn in which `fd` has something to read. Errors: SYSCALL_FAILED. */
   watchReadable(fd: number, watched: Watched): void {
+    this.#ledger?.take(fd);
     this.#epoll.add(fd, EPOLL.in);
     this.#watched[fd] = watched;
   }
 
   /** Watches no longer; the descriptor stays open. Errors: SYSCALL_FAILED. */
   unwatch(fd: number): void {
+    this.#ledger?.drop(fd);
     this.#epoll.remove(fd);
     this.#watched[fd] = undefined;
   }
 
-  /** Closes a watched descriptor, after this turn: until then no other can have its number. */
+  /** `fd` is this thread's: it goes when the thread does. */
+  take(fd: number): void {
+    this.#ledger?.take(fd);
+  }
+
+  /** Closes a descriptor of this thread, after this turn: until then no other can have its number. */
   close(fd: number): void {
     this.#watched[fd] = undefined;
     this.#closing.push(fd);
@@ -138,7 +154,10 @@ export class Reactor {
       this.#late = [];
       for (const task of tasks) task.run();
     }
-    for (const fd of this.#closing) closeFd(fd);
+    for (const fd of this.#closing) {
+      this.#ledger?.drop(fd);
+      closeFd(fd);
+    }
     this.#closing.length = 0;
   }
 }

@@ -1,34 +1,42 @@
-// The entry of a worker thread of the data plane: maps what its workerData names, says that it is
-// ready and hands every message to its LaneWorker. Reads no file after that (proxy/main.ts).
+// The entry of a worker thread of the data plane: says that its modules are loaded, waits until it is told
+// which worker it is, and hands every later message to its LaneWorker. Reads no file after that
+// (proxy/main.ts).
 import { randomFillSync } from 'node:crypto';
 import { parentPort as main, workerData } from 'node:worker_threads';
 import type { FromWorker, ToWorker, WorkerInit } from './control.ts';
 import { Counters } from './counters.ts';
 import { descriptorRoom } from './descriptors.ts';
 import { LaneWorker } from './laneWorker.ts';
+import { Ledger } from './ledger.ts';
 import { originalDestination } from '#proxy/native/socket.ts';
 import { RandomPool } from './randomPool.ts';
 import { Reactor } from './reactor.ts';
 import { ReplaySet } from './replay.ts';
 
 const init = workerData as WorkerInit;
-const { index, replayFd, countersFd, quotas, settings } = init;
-const post = (message: FromWorker): void => main?.postMessage(message, []);
-
 const random = new RandomPool(randomFillSync);
-const reactor = new Reactor();
-const worker = new LaneWorker({
-  index,
-  clock: reactor.clock,
-  reactor,
-  counters: Counters.map(countersFd).row(index),
-  replay: ReplaySet.map(replayFd),
-  quotas,
-  descriptors: descriptorRoom(init.descriptorLimit, settings.workers),
-  randomBytes: (length) => random.take(length),
-  originalDestination,
-  post,
+const post = (message: FromWorker): void => main?.postMessage(message, []);
+let worker: LaneWorker | undefined;
+
+function begin(index: number): LaneWorker {
+  const reactor = new Reactor(new Ledger(init.ledger, index));
+  setImmediate(() => reactor.run(init.bell));
+  return new LaneWorker({
+    index,
+    clock: reactor.clock,
+    reactor,
+    counters: Counters.map(init.countersFd).row(index),
+    replay: ReplaySet.map(init.replayFd),
+    quotas: init.quotas,
+    descriptors: descriptorRoom(init.descriptorLimit, init.settings.workers),
+    randomBytes: (length) => random.take(length),
+    originalDestination,
+    post,
+  });
+}
+
+main?.on('message', (message: ToWorker) => {
+  if (message.type === 'begin') worker = begin(message.index);
+  else worker?.handle(message);
 });
-main?.on('message', (message: ToWorker) => worker.handle(message));
 post({ type: 'ready' });
-reactor.run(init.bell);

@@ -29,7 +29,7 @@ export const EPOLL = {
 } as const;
 
 export class Epoll {
-  readonly #fd = checked('epoll_create1', epollCreate(EPOLL_CLOEXEC));
+  readonly fd = checked('epoll_create1', epollCreate(EPOLL_CLOEXEC));
   readonly #event = Buffer.alloc(EVENT.bytes);
   readonly #events = Buffer.alloc(EVENT.bytes * MAX_EVENTS);
 
@@ -37,12 +37,12 @@ export class Epoll {
   add(fd: number, events: number): void {
     this.#event.writeUInt32LE(events >>> 0, 0);
     this.#event.writeInt32LE(fd, EVENT.data);
-    checked('epoll_ctl', epollCtl(this.#fd, EPOLL_CTL_ADD, fd, this.#event));
+    checked('epoll_ctl', epollCtl(this.fd, EPOLL_CTL_ADD, fd, this.#event));
   }
 
   /** For a descriptor that lives on, or of which somebody holds a duplicate. Errors: SYSCALL_FAILED. */
   remove(fd: number): void {
-    checked('epoll_ctl', epollCtl(this.#fd, EPOLL_CTL_DEL, fd, this.#event));
+    checked('epoll_ctl', epollCtl(this.fd, EPOLL_CTL_DEL, fd, this.#event));
   }
 
   /**
@@ -50,7 +50,7 @@ export class Epoll {
    * `timeoutMs`, -1 for ever. A signal ends the wait early.
    */
   wait(timeoutMs: number, onEvent: (fd: number, events: number) => void): void {
-    const count = epollWait(this.#fd, this.#events, MAX_EVENTS, timeoutMs);
+    const count = epollWait(this.fd, this.#events, MAX_EVENTS, timeoutMs);
     for (let i = 0; i < count; i += 1) {
       const at = i * EVENT.bytes;
       onEvent(this.#events.readInt32LE(at + EVENT.data), this.#events.readUInt32LE(at));
@@ -58,6 +58,6 @@ export class Epoll {
   }
 
   close(): void {
-    closeFd(this.#fd);
+    closeFd(this.fd);
   }
 }

@@ -1,0 +1,127 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { ChainId } from '#agent/base/brands.ts';
+import { LANES_PER_PAGE, type DataMessage, type LanePage } from './control.ts';
+import { readDataMessage } from './dataMessage.ts';
+
+const GOOD: readonly DataMessage[] = [
+  { type: 'hello', version: 1, workers: 2, spares: 1 },
+  { type: 'workerLost', worker: 1, why: 'RangeError', working: 1, spares: 0 },
+  { type: 'ack', version: 7 },
+  { type: 'poolLow', worker: 0, podUid: 'a-b', family: 4, want: 64 },
+  {
+    type: 'event',
+    dropped: 3,
+    event: {
+      at: 1_700_000_000_000,
+      kind: 'refused',
+      direction: 'in',
+      peer: 'node-b',
+      from: 'spiffe://example.org/c/ns/sa',
+      reason: 'policy',
+      detail: 'default',
+    },
+  },
+  {
+    type: 'event',
+    dropped: 0,
+    event: {
+      at: 1_700_000_000_000,
+      kind: 'closed',
+      id: '3.41',
+      direction: 'out',
+      rule: 'shop/web',
+      reason: 'peer-reset',
+      detail: 'application',
+      bytesOut: 12,
+      bytesIn: 2 ** 40,
+      keyUpdates: 0,
+      durationMs: 17,
+    },
+  },
+  { type: 'canary', id: 3, tookMs: 12 },
+  { type: 'asymmetric', total: 4, tokens: 4 },
+];
+
+const LANES: LanePage = {
+  type: 'lanes',
+  id: 3,
+  live: 4,
+  next: 41,
+  lanes: [
+    {
+      id: '3.41',
+      direction: 'in',
+      rule: 'default',
+      bytesOut: 0,
+      bytesIn: 0,
+      keyUpdates: 2,
+      openedAt: 1_700_000_000_000,
+      chain: '00112233445566778899aabbccddeeff' as ChainId,
+      aead: 'AES-256-GCM',
+    },
+  ],
+};
+
+const isRefused = (message: unknown): boolean => {
+  try {
+    readDataMessage(message);
+    return false;
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'CONTROL_MALFORMED' });
+    return true;
+  }
+};
+
+describe('readDataMessage()', () => {
+  test.each(GOOD)('readDataMessage() accepts $type', (message) => {
+    expect(readDataMessage(message)).toEqual(message);
+  });
+
+  test('readDataMessage() refuses each message with a field changed or left out', () => {
+    const wrong = fc.constantFrom<unknown>(-1, 1.5, 'x'.repeat(300), null, {}, [], 2 ** 60);
+    fc.assert(
+      fc.property(fc.constantFrom(...GOOD), wrong, fc.nat(), (message, value, pick) => {
+        const names = Object.keys(message);
+        const name = names[pick % names.length] ?? 'type';
+        fc.pre(!(name === 'type' && typeof value === 'string')); // another type: of another version
+        expect(isRefused({ ...message, [name]: value })).toBe(true);
+        const less = Object.fromEntries(Object.entries(message).filter(([key]) => key !== name));
+        expect(isRefused(less)).toBe(name !== 'spares' || message.type !== 'hello');
+      }),
+    );
+  });
+
+  test('readDataMessage() accepts a page of lanes, and refuses one too long or with a field changed', () => {
+    expect(readDataMessage(LANES)).toEqual(LANES);
+    const [lane] = LANES.lanes;
+    const page = (lanes: readonly unknown[]): boolean => !isRefused({ ...LANES, lanes });
+    expect(page(Array.from({ length: LANES_PER_PAGE }, () => lane))).toBe(true);
+    expect(page(Array.from({ length: LANES_PER_PAGE + 1 }, () => lane))).toBe(false);
+    for (const change of [
+      { id: '1' },
+      { direction: 'up' },
+      { bytesIn: -1 },
+      { rule: 'x'.repeat(201) },
+      { chain: 'x' },
+      { aead: 'none' },
+      { peer: 'UPPER' },
+      { from: 'https://example.org' },
+    ]) {
+      expect(page([{ ...lane, ...change }]), JSON.stringify(change)).toBe(false);
+    }
+  });
+
+  test('readDataMessage() refuses what would make the control plane do too much', () => {
+    for (const change of [
+      { want: 254 },
+      { want: 0 },
+      { worker: 256 },
+      { family: 5 },
+      { podUid: '' },
+    ]) {
+      const message = { type: 'poolLow', worker: 0, podUid: 'p', family: 4, want: 1, ...change };
+      expect(isRefused(message)).toBe(true);
+    }
+  });
+});
