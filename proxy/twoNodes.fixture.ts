@@ -60,7 +60,10 @@ export class TestNode {
   drained = 0;
   /** Sockets that the worker asked for and gets when the test says so; undefined: it gets them at once. */
   withheld: (() => void)[] | undefined;
-  readonly worker: LaneWorker;
+  /** What the worker draws from. */
+  randomBytes: (length: number) => Buffer = randomBytes;
+  worker: LaneWorker;
+  readonly #start: () => LaneWorker;
   readonly #reactor = new Reactor();
   readonly #counters = Counters.create();
   readonly #workload = generateWorkloadKey();
@@ -83,18 +86,27 @@ export class TestNode {
       sources: 16,
     });
     this.#reactor.pump();
-    this.worker = new LaneWorker({
-      index: 0,
-      clock,
-      reactor: this.#reactor,
-      replay,
-      quotas: { pods: quotaMemory(1), peers: quotaMemory(1) },
-      descriptors,
-      counters: this.#counters.row(0),
-      randomBytes,
-      originalDestination: () => this.destination,
-      post: (message) => this.#hear(message),
-    });
+    this.#start = () =>
+      new LaneWorker({
+        index: 0,
+        clock,
+        reactor: this.#reactor,
+        replay,
+        quotas: { pods: quotaMemory(1), peers: quotaMemory(1) },
+        descriptors,
+        counters: this.#counters.row(0),
+        randomBytes: (length) => this.randomBytes(length),
+        originalDestination: () => this.destination,
+        post: (message) => this.#hear(message),
+      });
+    this.worker = this.#start();
+  }
+
+  /** Another worker in place of this one, which has nothing of it but the replay set; to be told all anew. */
+  async restart(): Promise<void> {
+    this.worker.close();
+    this.worker = this.#start();
+    await this.listen();
   }
 
   /** Listens for lanes and for the pod's own connections. */
