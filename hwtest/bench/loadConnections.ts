@@ -65,7 +65,11 @@ function connectMany(
 }
 
 /** Connects, sends a byte, reads it and closes, `atOnce` at a time. */
-export function connections(target: Target, seconds: number, atOnce: number): object {
+export function connections(
+  target: Target,
+  seconds: number,
+  atOnce: number,
+): { readonly opened: number; readonly failed: number; readonly seconds: number } {
   const fromMs = performance.now();
   const untilMs = fromMs + seconds * 1000;
   let opened = 0;

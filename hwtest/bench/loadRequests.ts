@@ -14,35 +14,46 @@ const MESSAGE_BYTES = 1024;
 const PACED_CONNECTIONS = 8;
 const buffer = Buffer.alloc(64 << 10);
 
+/** What a load says: requests that failed, and quantiles of the times of the others. */
+export interface Answer {
+  readonly failed: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly p999Us: number;
+}
+
 /** `count` requests on one connection, each sent when the one before has come back. */
-export function roundTrips(target: Target, count: number): object {
+export function roundTrips(target: Target, count: number): Answer {
   const { held, failed } = hold(target, 1);
-  const [connection] = held;
-  if (connection === undefined) return { failed };
   const timesUs: number[] = [];
+  const [connection] = held;
+  if (connection === undefined) return answer(failed, timesUs);
   for (let i = -WARM_UP; i < count; i += 1) {
     const fromUs = nowUs();
     sendSome(connection, buffer, MESSAGE_BYTES);
     for (let got = 0; got < MESSAGE_BYTES;) {
       let length: number | undefined;
       target.poll.wait(PATIENCE_MS, () => (length = receiveSome(connection, buffer)));
-      if (length === 0) return { failed: 1 };
+      if (length === 0) return answer(1, timesUs);
       got += length ?? 0;
     }
     if (i >= 0) timesUs.push(nowUs() - fromUs);
   }
-  return { failed: 0, ...quantiles(timesUs) };
+  return answer(0, timesUs);
 }
 
 /** Every one of `count` connections sends its next request when the one before has come back. */
-export function saturate(target: Target, seconds: number, count: number): object {
+export function saturate(
+  target: Target,
+  seconds: number,
+  count: number,
+): Answer & { readonly perSecond: number } {
   const { held, failed } = hold(target, count);
-  if (failed > 0) return { failed };
   const flights = new Map(held.map((fd) => [fd, { sentUs: 0, got: 0 }]));
   const countFromUs = nowUs() + WARM_UP_US;
   const untilUs = countFromUs + seconds * 1e6;
   const timesUs: number[] = [];
-  let lost = 0;
+  let lost = failed;
   const send = (fd: number): void => {
     flights.set(fd, { sentUs: nowUs(), got: 0 });
     if (sendSome(fd, buffer, MESSAGE_BYTES) !== MESSAGE_BYTES) lost += 1;
@@ -61,7 +72,7 @@ export function saturate(target: Target, seconds: number, count: number): object
       send(fd);
     });
   }
-  return { failed: lost, perSecond: timesUs.length / seconds, ...quantiles(timesUs) };
+  return { ...answer(lost, timesUs), perSecond: timesUs.length / seconds };
 }
 
 /** A connection of `paced`: when each request that is under way was due, and how much has come back. */
@@ -77,9 +88,9 @@ interface Line {
  * `rate` requests a second at fixed times, so that a request counts what it waited behind others that
  * were late. Every `freshEvery`-th goes over a connection of its own; 0: none does.
  */
-export function paced(target: Target, seconds: number, rate: number, freshEvery: number): object {
-  const { held, failed: unopened } = hold(target, PACED_CONNECTIONS);
-  if (unopened > 0) return { failed: unopened };
+export function paced(target: Target, seconds: number, rate: number, freshEvery: number): Answer {
+  const { held } = hold(target, PACED_CONNECTIONS);
+  if (held.length === 0) return answer(PACED_CONNECTIONS, []);
   const lines = new Map<number, Line>();
   for (const fd of held) lines.set(fd, { dueUs: [], got: 0, isFresh: false, sent: true });
   const everyUs = Math.round(1e6 / rate);
@@ -141,11 +152,11 @@ export function paced(target: Target, seconds: number, rate: number, freshEvery:
       if (line) onLine(fd, line, events);
     });
   }
-  return { failed: total - timesUs.length, ...quantiles(timesUs) };
+  return answer(total - timesUs.length, timesUs);
 }
 
-function quantiles(timesUs: number[]): object {
+function answer(failed: number, timesUs: number[]): Answer {
   timesUs.sort((a, b) => a - b);
   const at = (q: number): number => timesUs[Math.floor(q * (timesUs.length - 1))] ?? 0;
-  return { p50Us: at(0.5), p99Us: at(0.99), p999Us: at(0.999) };
+  return { failed, p50Us: at(0.5), p99Us: at(0.99), p999Us: at(0.999) };
 }

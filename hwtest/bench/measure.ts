@@ -35,7 +35,6 @@ const timesSchema = z.object({
   p99Us: z.number(),
   p999Us: z.number(),
 });
-const failedSchema = z.object({ failed: z.int() });
 
 /** Gbit/s that arrive over `flows` connections, `toClient` or from it, and CPU seconds of the proxies per Gbit. */
 export async function bulk(
@@ -136,9 +135,9 @@ async function loadOf(
 }
 
 function timesOf(subject: Subject, said: unknown): z.infer<typeof timesSchema> {
-  const { failed } = failedSchema.parse(said);
-  if (failed > 0) throw failure(subject, `${failed} requests failed`);
-  return timesSchema.parse(said);
+  const times = timesSchema.parse(said);
+  if (times.failed > 0) throw failure(subject, `${times.failed} requests failed`);
+  return times;
 }
 
 /** Errors of a measurement that did run. */
