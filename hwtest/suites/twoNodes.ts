@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Status } from '#agent/api/status.ts';
 import type { RunResult } from '#agent/base/run.ts';
-import { createCluster, type RigAgent } from '#hwtest/rig/cluster.ts';
+import { createCluster, type Overrides, type RigAgent } from '#hwtest/rig/cluster.ts';
 import type { Argv } from '#hwtest/rig/program.ts';
 import { startNginx, startRedis } from '#hwtest/rig/servers.ts';
 import { createRig, type PodPlan, type Rig, type RigPod } from '#hwtest/rig/rig.ts';
@@ -17,6 +17,8 @@ export interface TwoNodesOptions {
   readonly renewSeconds?: number;
   /** Lanes between the nodes go by IPv6, and pods have addresses of both families. */
   readonly ipv6?: boolean;
+  /** Settings of `lanes` on both nodes. */
+  readonly lanes?: Overrides[string];
   /** How the `tidelock` program is called; without it, that of this checkout. */
   readonly program?: Argv;
 }
@@ -52,7 +54,7 @@ const identity = (account: string): string => `spiffe://${DOMAIN}/${CLUSTER}/def
 
 /** Builds the rig, enrols both nodes, starts both agents and waits until they are in step. */
 export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
-  const { pods, periodMs = 5_000, renewSeconds = 600, ipv6 = false, program } = options;
+  const { pods, periodMs = 5_000, renewSeconds = 600, ipv6 = false, lanes = {}, program } = options;
   const rig = await createRig({ nodes: NODES, pods, ipv6 });
   try {
     const cluster = await createCluster(rig, {
@@ -75,7 +77,7 @@ export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
           },
         },
       ],
-      overrides: { epochs: { periodMs }, attestation: { renewSeconds } },
+      overrides: { epochs: { periodMs }, attestation: { renewSeconds }, lanes },
       ...(program && { program }),
     });
     for (const node of rig.nodes) await cluster.enrol(node);

@@ -4,7 +4,7 @@ import { readlinkSync } from 'node:fs';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '#agent/base/clock.ts';
-import { run } from '#agent/base/run.ts';
+import { run, type RunResult } from '#agent/base/run.ts';
 import { closeFd, dupFd } from '#proxy/native/fd.ts';
 import { Acceptor } from '#proxy/acceptor.ts';
 import { Leg } from '#proxy/leg.ts';
@@ -247,15 +247,15 @@ describe('capturePod()', () => {
       udpExcept: [{ network: OUTSIDE_IP, ports: [8080] }],
     });
     await serve(OUTSIDE, OUTSIDE_IP, 'UDP');
-    const datagram = (target: string): Promise<unknown> =>
+    const datagram = (target: string): Promise<RunResult> =>
       run(inside(POD, 'socat', '-t1', '-', target), { input: 'datagram', okCodes: [0, 1] });
     expect(await datagram(`UDP:${OUTSIDE_IP}:8080`)).toMatchObject({
       stdout: Buffer.from('datagram'),
     });
     expect(pod.counts()).toMatchObject({ udpOut: 1, udpIn: 1, udpRefused: 0 });
     for (const target of [`UDP:${OUTSIDE_IP}:53`, `UDP:${NOWHERE}:8080`, `UDP6:[${NOWHERE6}]:53`]) {
-      const { stderr } = (await datagram(target)) as { stderr: Buffer };
-      expect(stderr.toString()).toMatch(/unreachable|not permitted|denied/i);
+      const { stderr } = await datagram(target);
+      expect(stderr).toMatch(/unreachable|not permitted|denied/i);
     }
     expect(pod.counts()).toMatchObject({ udpOut: 1, udpRefused: 3 });
     await run(inside(OUTSIDE, 'socat', '-u', '-', `UDP:${POD_IP}:9999`), { input: 'uncalled' });
@@ -306,8 +306,15 @@ describe('capturePod()', () => {
   test('rulesAsListed() is what rulesIn() reads of a captured pod, until they are removed', async () => {
     const netns = `/run/netns/${POD}`;
     expect(await rulesIn(run, netns)).toBeUndefined();
-    await capture();
-    expect(await rulesIn(run, netns)).toBe(await rulesAsListed(run, BY_DEFAULT));
+    const plaintext: Plaintext = {
+      inbound: 'refuse',
+      inboundExcept: [{ network: '10.77.1.0/24', ports: [443, 80] }],
+      udp: 'refuse',
+      udpExcept: [{ network: 'fd77::/64', ports: [] }],
+    };
+    await capture(plaintext);
+    await expect(connectFrom(OUTSIDE, `TCP:${POD_IP}:8080`)).rejects.toThrow(/refused/);
+    expect(await rulesIn(run, netns)).toBe(await rulesAsListed(run, plaintext));
     await removeRulesIn(run, netns);
     expect(await rulesIn(run, netns)).toBeUndefined();
     await removeRulesIn(run, netns);
