@@ -12,7 +12,7 @@ import { hearing, testReactor } from '#proxy/leg.fixture.ts';
 import { openNetns, withNetns } from '#proxy/native/netns.ts';
 import { clientsAreShown, hideClients } from './clientAddress.ts';
 import { capturePod, type CapturedPod } from './pod.ts';
-import type { Plaintext } from './ruleset.ts';
+import { BY_DEFAULT } from './plaintext.fixture.ts';
 
 const POD = `tls${process.pid}`;
 const IP = '10.78.0.2';
@@ -21,7 +21,6 @@ const IP6 = 'fd78::2';
 const CLIENT = '203.0.113.9';
 const CLIENT6 = '2001:db8::9';
 const PORT = 8080;
-const PLAINTEXT: Plaintext = { inbound: 'refuse', inboundExcept: [], udp: 'leave', udpExcept: [] };
 
 const ip = (...args: string[]): Promise<unknown> => run(['ip', '-n', POD, ...args]);
 const inPod = async (...argv: [string, ...string[]]): Promise<string> =>
@@ -51,7 +50,7 @@ describe('capturePod() with sourceAddress preserve', () => {
   async function capture(sourceAddress: 'preserve' | 'pod' = 'preserve'): Promise<CapturedPod> {
     const place = { uid: 'pod-1', netnsPath: `/run/netns/${POD}`, ips: [IP, IP6] };
     const pod = await capturePod(
-      { ...place, plaintext: PLAINTEXT, sourceAddress },
+      { ...place, plaintext: BY_DEFAULT, sourceAddress },
       { run, clock: systemClock },
     );
     captured.push(pod);

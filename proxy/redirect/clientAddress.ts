@@ -57,7 +57,7 @@ export function hideClients(): void {
   for (const family of FAMILIES) routeMarkedAgain(family, ROUTING);
 }
 
-/** Whether the routing stands in the namespace the thread is in. Errors: SYSCALL_FAILED. */
+/** Whether the routing of some family stands in the namespace the thread is in. Errors: SYSCALL_FAILED. */
 export const clientsAreShown = (): boolean =>
   FAMILIES.some((family) => isDeliveredHere(NOBODYS[family], CLIENT_MARK));
 

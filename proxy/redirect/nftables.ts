@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { TidelockError, messageOf } from '#agent/base/errors.ts';
 import type { Run, RunResult } from '#agent/base/run.ts';
 import {
+  HALF_CLOSED_RULES,
   REFUSED_SECONDS,
   REFUSED_SETS,
   RELEASED_RULES,
@@ -47,6 +48,8 @@ export interface LoadedRules {
 export async function loadRules(run: Run, { netnsPath, plaintext }: Ruleset): Promise<LoadedRules> {
   const nft = nftIn(run, netnsPath);
   await nft('load', ['-f', '-'], rulesetText(plaintext));
+  // A kernel that cannot do this is none the worse for the rest.
+  await nft('load', ['-f', '-'], HALF_CLOSED_RULES).catch(() => undefined);
   // nft's own listing is the reference: its wording differs between versions, a rule's place not.
   const loaded = await listing(nft);
   return {
@@ -77,10 +80,9 @@ export const removeRulesIn = (run: Run, netnsPath: string): Promise<void> =>
  * Errors: REDIRECT_FAILED.
  */
 export async function rulesAsListed(run: Run, plaintext: Plaintext): Promise<string> {
-  const script = `nft -f - && nft ${LISTING.join(' ')}`;
-  const { stdout } = await nftRun(run, 'try', ['unshare', '--net', 'sh', '-c', script], {
-    input: rulesetText(plaintext),
-  });
+  const script = `nft -f - && { nft "$1" 2>/dev/null; nft ${LISTING.join(' ')}; }`;
+  const inside = ['unshare', '--net', 'sh', '-c', script, 'sh', HALF_CLOSED_RULES] as const;
+  const { stdout } = await nftRun(run, 'try', inside, { input: rulesetText(plaintext) });
   return stdout.toString();
 }
 

@@ -43,6 +43,9 @@ const REFUSED_KEPT = 64;
 /** For so long. */
 export const REFUSED_SECONDS = 600;
 
+/** How long conntrack knows a silent connection (nf_conntrack_tcp_timeout_established). */
+const ESTABLISHED_SECONDS = 432_000;
+
 /** What answers a delivery gets the delivery's mark, by which it is routed. */
 const CLIENTS = `  chain clients {
     type route hook output priority mangle; policy accept;
@@ -91,6 +94,21 @@ ${lines(udpIn(plaintext))}
   }
 }
 `;
+
+/**
+ * Added to the rules where the kernel can (NF_CONNTRACK_TIMEOUT): a connection that one side has closed stays
+ * known while the other is silent, as long as one that is open. Else it is a stranger's after a minute, and
+ * what the other side says at last reaches nobody.
+ */
+export const HALF_CLOSED_RULES = `${halfClosed('ip', 'ipv4')}${halfClosed('ip6', 'ipv6')}`;
+
+function halfClosed(l3proto: 'ip' | 'ip6', nfproto: 'ipv4' | 'ipv6'): string {
+  const name = `half_closed_${nfproto}`;
+  const policy = `fin_wait : ${ESTABLISHED_SECONDS}, close_wait : ${ESTABLISHED_SECONDS}`;
+  return `add ct timeout ${TABLE} ${name} { protocol tcp; l3proto ${l3proto}; policy = { ${policy} } ; }
+insert rule ${TABLE} output meta nfproto ${nfproto} meta l4proto tcp ct timeout set "${name}"
+`;
+}
 
 /** What stays of the rules while the deliveries into a pod that was released end. */
 export const RELEASED_RULES = `add table ${TABLE}
