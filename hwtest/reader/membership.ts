@@ -1,0 +1,55 @@
+// PROTOCOL 3.1 to 3.3: what a quote binds, the subject and the random of joining, entry and roster.
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { hex, join, text, truncate, uint } from './bytes.ts';
+import { jcs } from './jcs.ts';
+import type { Rows } from './vectors.ts';
+
+/** Base32hex in lower case without padding (RFC 4648 7). */
+function base32hex(bytes: Uint8Array): string {
+  const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, '0')).join('');
+  const groups = bits.match(/.{1,5}/g) ?? [];
+  return groups.map((group) => Number.parseInt(group.padEnd(5, '0'), 2).toString(32)).join('');
+}
+
+/** The hash of an RFC 6962 tree (2.1) of the hashes of its leaves. */
+function treeHash(leaves: readonly Uint8Array[]): Uint8Array {
+  const [only] = leaves;
+  if (only === undefined) return sha256(new Uint8Array());
+  if (leaves.length === 1) return only;
+  let left = 1;
+  while (left * 2 < leaves.length) left *= 2;
+  return sha256(
+    join(Uint8Array.of(1), treeHash(leaves.slice(0, left)), treeHash(leaves.slice(left))),
+  );
+}
+
+/** The rows of sections 3.1 to 3.3. */
+export const membershipRows: Rows = {
+  subject: (given) => ({ token: hex(text(base32hex(text(given.text('node'))))) }),
+
+  extraData: (given) => {
+    const challenge = sha256(join(given.bytes('basis'), given.bytes('random')));
+    const statementHash = sha256(given.bytes('statement'));
+    return {
+      challenge: hex(challenge),
+      extraData: hex(sha256(join('tidelock/evidence/v1', challenge, statementHash))),
+    };
+  },
+
+  joinRandom: (given) => {
+    const shown = join(uint(6, given.number('timeMs')), given.bytes('salt'));
+    const tag = hmac(sha256, given.bytes('key'), join(shown, given.text('node')));
+    return { random: hex(join(shown, truncate(16, tag))) };
+  },
+
+  entry: (given) => ({ hash: hex(sha256(jcs(given.json('entry')))) }),
+
+  rosterDigest: (given) => {
+    const rows = given
+      .objects('rows')
+      .toSorted((a, b) => (a.text('node') < b.text('node') ? -1 : 1));
+    const leaves = rows.map((row) => sha256(join(Uint8Array.of(0), jcs(row.values))));
+    return { leaves: leaves.map(hex), rosterDigest: hex(treeHash(leaves)) };
+  },
+};
