@@ -316,4 +316,17 @@ describe('configWarnings()', () => {
       'lanes.udpExcept changes nothing: lanes.udp is leave',
     ]);
   });
+
+  it('configWarnings() misses a way to DNS where UDP is refused', async () => {
+    const warningsFor = async (...udpExcept: object[]): Promise<string[]> =>
+      configWarnings(
+        await load({ ...minimal, lanes: { ...minimal.lanes, udp: 'refuse', udpExcept } }),
+      );
+    const network = '10.96.0.10';
+    expect(await warningsFor({ network, ports: [123] })).toEqual([
+      expect.stringMatching(/pods cannot ask DNS$/),
+    ]);
+    expect(await warningsFor({ network, ports: [123] }, { network, ports: [53] })).toEqual([]);
+    expect(await warningsFor({ network })).toEqual([]);
+  });
 });

@@ -97,6 +97,13 @@ export function configWarnings(config: Config): string[] {
     );
   }
   warnings.push(...idleExceptions(config));
+  const { udp, udpExcept } = config.lanes;
+  if (
+    udp === 'refuse' &&
+    !udpExcept.some(({ ports }) => ports.length === 0 || ports.includes(53))
+  ) {
+    warnings.push('lanes.udp is refuse and lanes.udpExcept names no port 53: pods cannot ask DNS');
+  }
   if (config.tpm.tcti.startsWith('swtpm:')) {
     warnings.push('tpm.tcti is a software TPM: whoever owns this machine owns it');
   }

@@ -29,7 +29,7 @@ export interface ProbesOptions {
   readonly enabled: boolean;
   /** The pods of this node now; asked a few times a second at most. */
   readonly pods: () => readonly ProbedPod[];
-  /** Whether plaintext from outside is refused by captured pods (`lanes.inbound`). */
+  /** `refuse` where captured pods refuse all plaintext from outside (`lanes.inbound`). */
   readonly inbound: 'refuse' | 'plain';
   /** Starts a program in each captured pod, by which the kernel learns of it (pods.bt). */
   readonly run: Run;
