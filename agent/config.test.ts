@@ -122,6 +122,11 @@ describe('loadConfig()', () => {
     expect(Object.isFrozen(config.bus.servers)).toBe(true);
   });
 
+  it('loadConfig() keeps a lane address in the one form that others compare it by', async () => {
+    const config = await load({ ...minimal, lanes: { address: '2001:DB8:0::1' } });
+    expect(config.lanes.address).toBe('2001:db8::1');
+  });
+
   it('loadConfig() takes networks and addresses as exceptions, on some ports or on all', async () => {
     const unmeshedExcept = [{ network: '10.0.0.0/8', ports: [443] }, { network: '2001:db8::1' }];
     expect(await load({ ...minimal, lanes: { ...minimal.lanes, unmeshedExcept } })).toMatchObject({
@@ -200,6 +205,7 @@ describe('loadConfig()', () => {
     ['a handle that is not persistent', { tpm: { akHandle: 0x80000000 } }, /persistent handle/],
     ['the root user for the data plane', { lanes: { ...minimal.lanes, uid: 0 } }, /from 1 to/],
     ['a host name as lane address', { lanes: { address: 'node-a' } }, /IP address/],
+    ['a lane address with a zone', { lanes: { address: 'fe80::1%eth0' } }, /IP address/],
     ['a missing owner file', { owners: ['none.pub'] }, /owners\.0 is not usable: .*ENOENT/],
     ['one owner twice', { owners: ['owner.pub', './owner.pub'] }, /same key/],
     ['an owner’s secret key', { owners: ['owner.key'] }, /owners\.0 is not usable/],

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { networkOf } from '#proxy/range.ts';
+import { canonicalAddress } from '#proxy/see/address.ts';
 
 /** A group of settings; a key that it does not have is a problem. */
 export const section = <S extends z.core.$ZodLooseShape>(shape: S) =>
@@ -77,9 +78,12 @@ export function ranges(what: string) {
 
 const NETWORK = 'must be an IP address, or a network such as 10.0.0.0/8 or 2001:db8::/32';
 
-/** An IPv4 or IPv6 address. */
+/** An IPv4 or IPv6 address without a zone, in its one form. */
 export const ipAddress = (error: string): z.ZodType<string, string> =>
-  z.string({ error }).refine((text) => isIP(text) !== 0, { error });
+  z
+    .string({ error })
+    .transform((text) => canonicalAddress(text) ?? '')
+    .refine((text) => text !== '', { error });
 
 /** `192.0.2.1:8055` or `[2001:db8::1]:8055`. */
 const IP_AND_PORT = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})$/;
