@@ -1,10 +1,9 @@
-// A pod and the world outside it as two namespaces joined by a veth; this process stays outside both.
+// Capturing a pod: the listener inside, the rules that lead there, sockets made there, and the end of it.
 import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '#agent/base/clock.ts';
-import { run, type RunResult } from '#agent/base/run.ts';
+import { run } from '#agent/base/run.ts';
 import { closeFd, dupFd } from '#proxy/native/fd.ts';
 import { Acceptor } from '#proxy/acceptor.ts';
 import { Leg } from '#proxy/leg.ts';
@@ -12,35 +11,27 @@ import { hearing, testReactor } from '#proxy/leg.fixture.ts';
 import { originalDestination } from '#proxy/native/socket.ts';
 import { encodeSockaddr, type Endpoint } from '#proxy/native/sockaddr.ts';
 import { openNetns, withNetns } from '#proxy/native/netns.ts';
-import { capturePod, type CapturedPod } from './pod.ts';
 import { removeRulesIn, rulesAsListed, rulesIn } from './nftables.ts';
 import { BY_DEFAULT } from './plaintext.fixture.ts';
+import { capturePod, type CapturedPod } from './pod.ts';
+import {
+  beforeAndAfterEach,
+  capture,
+  connectFrom,
+  freeLast,
+  inside,
+  NOWHERE,
+  NOWHERE6,
+  OUTSIDE,
+  OUTSIDE_IP,
+  POD,
+  POD_IP,
+  serve,
+  start,
+} from './podAndOutside.fixture.ts';
 import { CLIENT_MARK, type Plaintext } from './ruleset.ts';
 
-const NAME = `tlc${process.pid}`;
-const POD = `${NAME}pod`;
-const OUTSIDE = `${NAME}out`;
-const POD_IP = '10.77.0.2';
-const OUTSIDE_IP = '10.77.0.1';
-const POD_IP6 = 'fd77::2';
-/** Addresses nobody has: documentation prefixes of RFC 5737 and RFC 3849. */
-const NOWHERE = '203.0.113.9';
-const NOWHERE6 = '2001:db8::9';
-
-const ip = (...args: string[]): Promise<unknown> => run(['ip', ...args]);
-const inside = (netns: string, ...argv: string[]): readonly [string, ...string[]] => [
-  'ip',
-  'netns',
-  'exec',
-  netns,
-  ...argv,
-];
-
 const describeEndpoint = (to: Endpoint): string => `${to.address} ${to.port}`;
-const connectFrom = async (netns: string, target: string): Promise<string> => {
-  const { stdout } = await run(inside(netns, 'socat', '-u', '-T5', target, '-'));
-  return stdout.toString();
-};
 const ruleset = async (): Promise<string> =>
   (await run(inside(POD, 'nft', 'list', 'ruleset'))).stdout.toString();
 const fail = (): never => {
@@ -48,52 +39,12 @@ const fail = (): never => {
 };
 
 describe('capturePod()', () => {
-  const captured: CapturedPod[] = [];
   const listeners: Acceptor[] = [];
-  const programs: ChildProcess[] = [];
 
-  beforeEach(async () => {
-    await ip('netns', 'add', POD);
-    await ip('netns', 'add', OUTSIDE);
-    await ip('link', 'add', 'eth0', 'netns', POD, 'type', 'veth', 'peer', 'eth0', 'netns', OUTSIDE);
-    for (const [netns, address, address6] of [
-      [POD, POD_IP, POD_IP6],
-      [OUTSIDE, OUTSIDE_IP, 'fd77::1'],
-    ] as const) {
-      await ip('-n', netns, 'link', 'set', 'lo', 'up');
-      await ip('-n', netns, 'address', 'add', `${address}/24`, 'dev', 'eth0');
-      await ip('-n', netns, '-6', 'address', 'add', `${address6}/64`, 'dev', 'eth0', 'nodad');
-      await ip('-n', netns, 'link', 'set', 'eth0', 'up');
-    }
-    await ip('-n', POD, 'route', 'add', 'default', 'via', OUTSIDE_IP);
-    await ip('-n', POD, '-6', 'route', 'add', 'default', 'via', 'fd77::1');
-  });
-
-  afterEach(async () => {
+  beforeAndAfterEach();
+  afterEach(() => {
     for (const listener of listeners.splice(0)) listener.close();
-    for (const pod of captured.splice(0)) await free(pod);
-    for (const program of programs.splice(0)) program.kill('SIGKILL');
-    await ip('netns', 'delete', POD);
-    await ip('netns', 'delete', OUTSIDE);
   });
-
-  async function capture(plaintext: Partial<Plaintext> = {}, path = `/run/netns/${POD}`) {
-    const spec = {
-      uid: 'pod-1',
-      netnsPath: path,
-      ips: [POD_IP, POD_IP6],
-      plaintext: { ...BY_DEFAULT, ...plaintext },
-      sourceAddress: 'preserve',
-    } as const;
-    const pod = await capturePod(spec, { run, clock: systemClock });
-    captured.push(pod);
-    return pod;
-  }
-
-  async function free(pod: CapturedPod | undefined): Promise<void> {
-    await pod?.release();
-    await pod?.forget();
-  }
 
   /** Answers each redirected connection with its original destination, as a worker would read it. */
   function answerWithDestination(pod: CapturedPod): void {
@@ -114,28 +65,6 @@ describe('capturePod()', () => {
       );
       listeners.push(accept);
     }
-  }
-
-  /** A program that listens in a namespace; resolves when it does. */
-  async function serve(
-    netns: string,
-    address: string,
-    protocol: 'TCP' | 'UDP',
-  ): Promise<ChildProcess> {
-    const [program, ...args] = inside(
-      netns,
-      'socat',
-      '-dd',
-      '-T2', // the child that answers a datagram ends too
-      `${protocol}-LISTEN:8080,bind=${address},fork`,
-      'EXEC:cat',
-    );
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    programs.push(child);
-    for await (const line of child.stderr.setEncoding('utf8')) {
-      if (String(line).includes('listening on') || protocol === 'UDP') break;
-    }
-    return child;
   }
 
   test('capturePod() leads a connection to any address to a listener of this process', async () => {
@@ -173,113 +102,6 @@ describe('capturePod()', () => {
       await vi.waitFor(() => expect(leg.isClosed).toBe(true), { timeout: 5000, interval: 5 });
       expect(said.join('')).toBe('through the front door<end><closed>');
     }
-  });
-
-  test('capturePod() refuses plaintext from outside and counts it', async () => {
-    const pod = await capture();
-    await serve(POD, POD_IP, 'TCP');
-    await expect(connectFrom(OUTSIDE, `TCP:${POD_IP}:8080`)).rejects.toThrow(/refused/);
-    expect(pod.counts().refusedIn).toBeGreaterThan(0);
-  });
-
-  test('capturePod() with inbound plain lets connections from outside in', async () => {
-    await capture({ inbound: 'plain' });
-    await serve(POD, POD_IP, 'TCP');
-    const { stdout } = await run(inside(OUTSIDE, 'socat', '-t5', '-', `TCP:${POD_IP}:8080`), {
-      input: 'plain',
-    });
-    expect(stdout.toString()).toBe('plain');
-  });
-
-  test('capturePod() lets in what is excepted by source and port, counts it, and nothing else', async () => {
-    const pod = await capture({
-      inboundExcept: [
-        { network: '10.77.0.0/30', ports: [8080] },
-        { network: 'fd77::/64', ports: [8080] },
-      ],
-    });
-    await serve(POD, POD_IP, 'TCP');
-    const { stdout } = await run(inside(OUTSIDE, 'socat', '-t5', '-', `TCP:${POD_IP}:8080`), {
-      input: 'alive?',
-    });
-    expect(stdout.toString()).toBe('alive?');
-    expect(pod.counts()).toMatchObject({ plainIn: 1, refusedIn: 0 });
-    await ip('-n', OUTSIDE, 'address', 'add', '10.77.0.9/24', 'dev', 'eth0');
-    for (const target of [`TCP:${POD_IP}:8081`, `TCP:${POD_IP}:8080,bind=10.77.0.9`]) {
-      await expect(connectFrom(OUTSIDE, target)).rejects.toThrow(/refused/);
-    }
-    expect(pod.counts()).toMatchObject({ plainIn: 1, refusedIn: 2 });
-    expect(await pod.rules()).toBe('intact');
-  });
-
-  test('CapturedPod.refusedSources() names who was refused, the last one first', async () => {
-    const pod = await capture();
-    await ip('-n', OUTSIDE, 'address', 'add', '10.77.0.9/24', 'dev', 'eth0');
-    for (const target of [
-      `TCP:${POD_IP}:8080,bind=10.77.0.9`,
-      `TCP:${POD_IP}:8080,bind=10.77.0.9`,
-      `TCP6:[${POD_IP6}]:443`,
-    ]) {
-      await expect(connectFrom(OUTSIDE, target)).rejects.toThrow(/refused/);
-    }
-    const sources = await pod.refusedSources();
-    expect(sources.map(({ address, port, count }) => [address, port, count])).toEqual(
-      expect.arrayContaining([
-        ['10.77.0.9', 8080, 2],
-        ['fd77::1', 443, 1],
-      ]),
-    );
-    expect(await pod.rules()).toBe('intact');
-  });
-
-  test('CapturedPod.refusedSources() keeps no more than it has room for, however many knock', async () => {
-    const pod = await capture();
-    const ports = Array.from({ length: 80 }, (_, i) => 9000 + i).join(' ');
-    const knock = `for p in ${ports}; do socat -u TCP:${POD_IP}:$p - 2>&1; done`;
-    await run(inside(OUTSIDE, 'sh', '-c', knock), { okCodes: [1] });
-    expect((await pod.refusedSources()).length).toBe(64);
-    expect(pod.counts().refusedIn).toBe(80);
-  });
-
-  test('capturePod() refuses UDP at once where it is told to, but to what is excepted', async () => {
-    const pod = await capture({
-      udp: 'refuse',
-      udpExcept: [{ network: OUTSIDE_IP, ports: [8080] }],
-    });
-    await serve(OUTSIDE, OUTSIDE_IP, 'UDP');
-    const datagram = (target: string): Promise<RunResult> =>
-      run(inside(POD, 'socat', '-t1', '-', target), { input: 'datagram', okCodes: [0, 1] });
-    expect(await datagram(`UDP:${OUTSIDE_IP}:8080`)).toMatchObject({
-      stdout: Buffer.from('datagram'),
-    });
-    expect(pod.counts()).toMatchObject({ udpOut: 1, udpIn: 1, udpRefused: 0 });
-    for (const target of [`UDP:${OUTSIDE_IP}:53`, `UDP:${NOWHERE}:8080`, `UDP6:[${NOWHERE6}]:53`]) {
-      const { stderr } = await datagram(target);
-      expect(stderr).toMatch(/unreachable|not permitted|denied/i);
-    }
-    expect(pod.counts()).toMatchObject({ udpOut: 1, udpRefused: 3 });
-    await run(inside(OUTSIDE, 'socat', '-u', '-', `UDP:${POD_IP}:9999`), { input: 'uncalled' });
-    expect(pod.counts()).toMatchObject({ udpIn: 1, udpRefused: 4 });
-  });
-
-  test('capturePod() leaves UDP on loopback alone where it refuses all other', async () => {
-    const pod = await capture({ udp: 'refuse' });
-    await serve(POD, POD_IP, 'UDP');
-    const { stdout } = await run(inside(POD, 'socat', '-t1', '-', `UDP:${POD_IP}:8080`), {
-      input: 'datagram',
-    });
-    expect(stdout.toString()).toBe('datagram');
-    expect(pod.counts().udpRefused).toBe(0);
-  });
-
-  test('capturePod() leaves UDP alone', async () => {
-    const pod = await capture();
-    await serve(OUTSIDE, OUTSIDE_IP, 'UDP');
-    const { stdout } = await run(inside(POD, 'socat', '-t1', '-', `UDP:${OUTSIDE_IP}:8080`), {
-      input: 'datagram',
-    });
-    expect(stdout.toString()).toBe('datagram');
-    expect(pod.counts()).toMatchObject({ udpOut: 1, udpIn: 1, udpRefused: 0 });
   });
 
   test('capturePod() drops TCP that evades the redirect', async () => {
@@ -337,7 +159,7 @@ describe('capturePod()', () => {
   test('CapturedPod.release() and forget() leave the pod as it was', async () => {
     const before = await ruleset();
     const pod = await capture();
-    await free(captured.pop());
+    await freeLast();
     expect(await ruleset()).toBe(before);
     await serve(OUTSIDE, OUTSIDE_IP, 'TCP');
     const { stdout } = await run(inside(POD, 'socat', '-t5', '-', `TCP:${OUTSIDE_IP}:8080`), {
@@ -348,16 +170,8 @@ describe('capturePod()', () => {
   });
 
   test('capturePod() says so when the port is taken in the pod, and leaves no rule', async () => {
-    const [program, ...args] = inside(
-      POD,
-      'socat',
-      '-dd',
-      'TCP-LISTEN:15001,bind=127.0.0.1',
-      'EXEC:cat',
-    );
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    programs.push(child);
-    await once(child.stderr, 'data');
+    const { stderr } = start(POD, 'socat', '-dd', 'TCP-LISTEN:15001,bind=127.0.0.1', 'EXEC:cat');
+    if (stderr) await once(stderr, 'data');
     const impatient = {
       ...systemClock,
       after: (_ms: number, f: () => void) => systemClock.after(0, f),
