@@ -4,28 +4,31 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { KeyRing, type Sending } from '#proxy/keyRing.ts';
-import { openReply, sealOpening, type Opening, type Replied } from '#proxy/laneOpening.ts';
+import { LaneSender } from '#proxy/laneKeys.ts';
+import { openReply, sealOpening, type Opening } from '#proxy/laneOpening.ts';
 import { tokenFor } from '#proxy/routes.ts';
 import type { Endpoint } from '#proxy/see/address.ts';
 import type { FrameType } from '#proxy/see/frames.ts';
-import { frameKeys } from '#proxy/see/keys.ts';
 import { MODE, REPLY_BYTES, type Mode } from '#proxy/see/opening.ts';
-import { FrameSealer } from '#proxy/see/sealer.ts';
 import type { TwoNodes } from '#proxy/twoNodes.fixture.ts';
 
 export class Hand {
   readonly #two: TwoNodes;
+  readonly #ring = new KeyRing();
 
   constructor(two: TwoNodes) {
     this.#two = two;
   }
 
+  /** Is told what node a is; its lanes update their keys with what they send next. */
+  tell(): void {
+    this.#ring.replace(this.#two.snapshot(this.#two.a, this.#two.b), this.#two.clock.wallMs());
+  }
+
   /** What node a seals with towards node b now. */
   sending(): Sending {
-    const { clock, a, b } = this.#two;
-    const ring = new KeyRing();
-    ring.replace(this.#two.snapshot(a, b), clock.wallMs());
-    const sending = ring.sending(b.name);
+    this.tell();
+    const sending = this.#ring.sending(this.#two.b.name);
     if ('refused' in sending) throw new Error(sending.refused);
     return sending;
   }
@@ -54,36 +57,63 @@ export class Hand {
     return socket;
   }
 
-  /** A lane that node b has accepted, with what seals the frames of the client after kind 0. */
+  /** A lane that node b has accepted. */
   async lane(destination: Endpoint): Promise<HandLane> {
     const opening = this.opening(destination);
     const wire = await this.dial();
-    const heard: Buffer[] = [];
-    const replied = new Promise<void>((resolve) => {
-      wire.on('data', (bytes: Buffer) => {
-        heard.push(bytes);
-        if (Buffer.concat(heard).length >= REPLY_BYTES) resolve();
-      });
-    });
+    const lane = new HandLane(this.#ring, wire, opening);
     wire.write(opening.bytes);
-    await replied;
-    const reply = openReply(opening, Buffer.concat(heard));
-    if (!reply || reply.reply.denied) throw new Error('no lane');
-    return { wire, opening, reply, heard };
+    await lane.accepted;
+    return lane;
   }
 }
 
 /** A lane by hand: everything but the application. */
-export interface HandLane {
+export class HandLane {
   readonly wire: Socket;
-  readonly opening: Opening;
-  readonly reply: Replied;
-  /** What node b has sent, the reply first. */
-  readonly heard: readonly Buffer[];
-}
+  /** Resolves when node b has accepted it. */
+  readonly accepted: Promise<void>;
+  readonly closed: Promise<void>;
+  readonly #sender: LaneSender;
+  #heard: Buffer = Buffer.alloc(0);
 
-/** Seals frames of any type under `secret`, from counter 0 on; each is a copy. */
-export function sealerOf(secret: Buffer): (type: number, data: Buffer) => Buffer {
-  const sealer = new FrameSealer('AES-256-GCM', frameKeys(secret));
-  return (type, data) => Buffer.from(sealer.frame(type as FrameType, data));
+  constructor(ring: KeyRing, wire: Socket, opening: Opening) {
+    const { start, secret, sealer } = opening;
+    this.wire = wire;
+    this.#sender = new LaneSender(ring, start, {
+      secret,
+      sealer,
+      isEarly: true,
+      updated: () => undefined,
+    });
+    this.closed = new Promise((resolve) => {
+      wire.once('close', () => resolve());
+    });
+    this.accepted = new Promise((resolve, reject) => {
+      wire.on('data', (bytes: Buffer) => {
+        const isNew = this.#heard.length < REPLY_BYTES;
+        this.#heard = Buffer.concat([this.#heard, bytes]);
+        if (!isNew || this.#heard.length < REPLY_BYTES) return;
+        const replied = openReply(opening, this.#heard);
+        if (replied && !replied.reply.denied) {
+          this.#sender.begin(replied.c2s);
+          resolve();
+        } else reject(new Error('no lane'));
+      });
+    });
+  }
+
+  /** What node b has sent behind its reply. */
+  get heard(): Buffer {
+    return this.#heard.subarray(REPLY_BYTES);
+  }
+
+  /** The next frame of the client, after the KEYUPDATE that is due before it; of any type, known or not. */
+  seal(type: number, data: string | Buffer = ''): Buffer {
+    const frames: Buffer[] = [];
+    this.#sender.seal(type as FrameType, Buffer.from(data), (frame) => {
+      frames.push(Buffer.from(frame));
+    });
+    return Buffer.concat(frames);
+  }
 }
