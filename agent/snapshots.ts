@@ -12,17 +12,11 @@ import type { Inventory } from '#agent/inventory/inventory.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { CompiledPolicy } from '#proxy/policy.ts';
 import { resolved } from '#agent/inventory/services.ts';
-import type {
-  LocalPod,
-  Peer,
-  RemotePod,
-  SelfState,
-  Snapshot,
-  UnattestedPod,
-} from '#proxy/snapshot.ts';
+import type { LocalPod, Peer, SelfState, Snapshot } from '#proxy/snapshot.ts';
 import type { Aliases } from './aliases.ts';
 import type { Captures } from './captures.ts';
 import type { Config } from './config.ts';
+import { remotesOf, unattestedOf } from './remotePods.ts';
 
 export interface SnapshotSources {
   readonly config: Config;
@@ -172,18 +166,3 @@ function podOf(
   const tokens = aliases.tokens(spec, slot, speakers);
   return { uid, namespace, name, serviceAccount, spiffeId, ips, tokens };
 }
-
-/** What such a node has announced while it was accepted; nobody else is believed to live there since. */
-const unattestedOf = ({ node, accepted, directory }: PeerState): UnattestedPod[] =>
-  accepted.length === 0 ? (directory?.pods ?? []).map(({ ips }) => ({ node, ips })) : [];
-
-/** A node that is not accepted routes nothing. */
-const remotesOf = (peer: PeerState): RemotePod[] =>
-  peer.accepted.length === 0
-    ? []
-    : (peer.directory?.pods ?? []).map(({ uid, spiffeId, ips }) => ({
-        uid,
-        node: peer.node,
-        spiffeId,
-        ips,
-      }));

@@ -138,6 +138,16 @@ describe('Routes', () => {
       detail: '10.0.1.1 is of b, which is not attested now',
     });
     expect(lost.outbound('web', to('10.0.1.2')).kind).toBe('plain');
+    const services = [
+      {
+        name: 'ns/s',
+        ips: ['10.96.0.1'],
+        isSticky: false,
+        ports: [{ port: 443, endpoints: [to('10.0.1.1')] }],
+      },
+    ];
+    const behind = change({ remotes: [], unattested, unmeshed: 'plain', services });
+    expect(behind.outbound('web', to('10.96.0.1'))).toMatchObject({ reason: 'no-endpoint' });
   });
 
   it('outbound() to a service goes to an endpoint, by the policy for that endpoint', () => {

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import type { NodeName, SpiffeId } from '#agent/base/brands.ts';
+import { PeerBook } from '#agent/epochs/peers.ts';
+import { appraisalOf, drawNode, NOW_MS, recordBy } from '#agent/epochs/records.fixture.ts';
+import { remotesOf, unattestedOf } from './remotePods.ts';
+
+const b = await drawNode('node-b');
+const { record } = recordBy(b);
+const spiffeId = 'spiffe://example.org/c/shop/db' as SpiffeId;
+
+/** A book in which node b is accepted and has announced one pod. */
+function bookOfB(): PeerBook {
+  const book = new PeerBook();
+  const { statement } = b;
+  const { node, sid } = statement;
+  const entry = {
+    v: 1,
+    statement: '',
+    evidenceDigest: '0'.repeat(64),
+    verdict: 'affirming',
+    level: 'tpm',
+    receipt: { conductor: sid, at: NOW_MS },
+    expiresAt: NOW_MS + 60_000,
+  } as const;
+  book.accept(node, { statement, entry, appraisal: appraisalOf('affirming'), listedBy: record });
+  book.peer(node).directory = {
+    v: 1,
+    node,
+    sid,
+    seq: 1,
+    lane: { address: '198.18.0.12', port: 15_008 },
+    pods: [{ uid: 'uid-db', ips: ['198.19.2.10'], spiffeId, ports: [] }],
+  };
+  return book;
+}
+
+describe('remotesOf() and unattestedOf()', () => {
+  it('route to the pods of a node while it is accepted, and keep them apart from then on', () => {
+    const book = bookOfB();
+    const node = 'node-b' as NodeName;
+    expect(remotesOf(book.peer(node))).toEqual([
+      { uid: 'uid-db', node, spiffeId, ips: ['198.19.2.10'] },
+    ]);
+    expect(unattestedOf(book.peer(node))).toEqual([]);
+    book.refuse(node, 'it left the roster');
+    expect(remotesOf(book.peer(node))).toEqual([]);
+    expect(unattestedOf(book.peer(node))).toEqual([{ node, ips: ['198.19.2.10'] }]);
+  });
+
+  it('know nothing of a node that has announced nothing', () => {
+    const silent = new PeerBook().peer('node-c' as NodeName);
+    expect([...remotesOf(silent), ...unattestedOf(silent)]).toEqual([]);
+  });
+});
