@@ -61,8 +61,8 @@ async function settingTrace({ name, path }: Namespace, setting: PodSetting): Pro
   try {
     return {
       ...of,
-      presence: inside(path, setting.isSet) ? 'there' : 'absent',
-      remove: async () => inside(path, setting.reset),
+      presence: inside(path, () => setting.isSet()) ? 'there' : 'absent',
+      remove: async () => inside(path, () => setting.reset()),
     };
   } catch (thrown) {
     return unknownTrace(of, messageOf(thrown));

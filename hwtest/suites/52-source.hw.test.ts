@@ -39,7 +39,7 @@ afterAll(async () => {
 
 const say = async (name: string, script: string): Promise<string> => {
   const { stdout, stderr } = await both.exec(name, ['sh', '-c', script], 60_000);
-  return `${stdout.toString()}${stderr.toString()}`.trim();
+  return `${stdout.toString()}${stderr}`.trim();
 };
 const addressOf = (name: string, family: 4 | 6): string => {
   const { address, address6 = '' } = both.rig.pod(name);
@@ -109,6 +109,15 @@ test.each(['127.0.0.1', '::1'])('a pod reaches itself by %s, past any agent', as
   expect(await say('near', call)).toContain(`${shown(loopback)} `);
   const { refused, sameNode } = (await both.agent('node-a').status()).lanes;
   expect({ refused, sameNode }).toEqual({ refused: before.refused, sameNode: before.sameNode });
+});
+
+test('the probes take none of this for traffic past the redirect', async () => {
+  for (const node of ['node-a', 'node-b']) {
+    const { probes, pods, warnings } = await both.agent(node).status();
+    expect(probes.bypasses).toEqual([]);
+    expect(warnings).toEqual([]);
+    expect(pods.map(({ sourceProblem }) => sourceProblem)).toEqual(pods.map(() => undefined));
+  }
 });
 
 test('a port on which nobody listens refuses at once, by both families', async () => {

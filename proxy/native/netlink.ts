@@ -1,5 +1,5 @@
-// Netlink sockets (netlink(7)) for one question: a dump, which the kernel answers within the calls. A
-// socket asks the network namespace in which it was made, wherever the thread is by then.
+// Netlink sockets (netlink(7)) for questions that the kernel answers within the calls: one request, or a
+// dump. A socket asks the network namespace in which it was made, wherever the thread is by then.
 import { checked, libc } from './libc.ts';
 
 const socket: (domain: number, type: number, protocol: number) => number = libc.func(
@@ -16,7 +16,8 @@ const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 /** SOCK_NONBLOCK and SOCK_CLOEXEC of socket(2). */
 const SOCK_FLAGS = 0o4000 | 0o2000000;
-const NETLINK_NETFILTER = 12;
+/** Whom a socket asks. */
+const PROTOCOLS = { route: 0, netfilter: 12 } as const;
 const NLM_F_REQUEST = 0x1;
 const NLM_F_DUMP = 0x300;
 const NLMSG_ERROR = 2;
@@ -35,30 +36,58 @@ export interface NetlinkMessage {
   readonly body: Buffer;
 }
 
-/** A socket of the thread's network namespace, for netfilter; the caller closes it. Errors: SYSCALL_FAILED. */
-export const netfilterSocket = (): number =>
-  checked('socket', socket(AF_NETLINK, SOCK_RAW | SOCK_FLAGS, NETLINK_NETFILTER));
+/** A socket of the thread's network namespace; the caller closes it. Errors: SYSCALL_FAILED. */
+export const netlinkSocket = (protocol: keyof typeof PROTOCOLS): number =>
+  checked('socket', socket(AF_NETLINK, SOCK_RAW | SOCK_FLAGS, PROTOCOLS[protocol]));
 
 /** All that the kernel says to a dump request of `type` with `body`. Errors: SYSCALL_FAILED, RangeError. */
 export function dump(fd: number, type: number, body: Buffer): NetlinkMessage[] {
-  const request = Buffer.alloc(HEADER_BYTES + body.length);
-  request.writeUInt32LE(request.length, 0);
-  request.writeUInt16LE(type, 4);
-  request.writeUInt16LE(NLM_F_REQUEST | NLM_F_DUMP, 6);
-  request.set(body, HEADER_BYTES);
-  checked('send', send(fd, request, request.length, 0));
+  ask(fd, type, NLM_F_REQUEST | NLM_F_DUMP, body);
   const messages: NetlinkMessage[] = [];
-  const part = Buffer.alloc(PART_BYTES);
   for (;;) {
-    const length = checked('recv', recv(fd, part, part.length, 0));
-    for (const message of messagesIn(Buffer.from(part.subarray(0, length)))) {
+    for (const message of listen(fd)) {
       if (message.type === NLMSG_DONE) return messages;
-      if (message.type === NLMSG_ERROR)
-        throw new RangeError(`netlink: error ${message.body.readInt32LE(0)}`);
+      if (message.type === NLMSG_ERROR) throw new RangeError(`netlink: error ${errnoIn(message)}`);
       messages.push(message);
     }
   }
 }
+
+/**
+ * The kernel's answer to one request: a message, or the errno with which it refuses; 0: done. `flags` are
+ * those of linux/netlink.h, NLM_F_ACK among them where nothing else is answered. Errors: SYSCALL_FAILED.
+ */
+export function request(
+  fd: number,
+  type: number,
+  flags: number,
+  body: Buffer,
+): NetlinkMessage | { readonly errno: number } {
+  ask(fd, type, NLM_F_REQUEST | flags, body);
+  const [answer] = listen(fd);
+  if (answer === undefined || answer.type === NLMSG_ERROR) {
+    return { errno: answer === undefined ? 0 : errnoIn(answer) };
+  }
+  return answer;
+}
+
+function ask(fd: number, type: number, flags: number, body: Buffer): void {
+  const message = Buffer.alloc(HEADER_BYTES + body.length);
+  message.writeUInt32LE(message.length, 0);
+  message.writeUInt16LE(type, 4);
+  message.writeUInt16LE(flags, 6);
+  message.set(body, HEADER_BYTES);
+  checked('send', send(fd, message, message.length, 0));
+}
+
+function listen(fd: number): NetlinkMessage[] {
+  const part = Buffer.alloc(PART_BYTES);
+  const length = checked('recv', recv(fd, part, part.length, 0));
+  return messagesIn(part.subarray(0, length));
+}
+
+/** Of struct nlmsgerr. */
+const errnoIn = ({ body }: NetlinkMessage): number => -body.readInt32LE(0);
 
 function messagesIn(bytes: Buffer): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];

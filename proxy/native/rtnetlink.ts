@@ -1,30 +1,12 @@
 // Policy routing of the network namespace the thread is in (rtnetlink(7), linux/fib_rules.h): packets
-// that carry a mark are delivered on this host, whatever their destination. Every call is one request
-// and its answer; the kernel answers before send(2) returns.
+// that carry a mark are delivered on this host, whatever their destination.
 import koffi from 'koffi';
+import { concat } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
-import { addressBytes, AF_INET, AF_INET6 } from './sockaddr.ts';
 import { closeFd } from './fd.ts';
-import { checked, libc } from './libc.ts';
+import { attribute, netlinkSocket, request, type NetlinkMessage } from './netlink.ts';
+import { addressBytes, AF_INET, AF_INET6 } from './sockaddr.ts';
 
-const socket: (domain: number, type: number, protocol: number) => number = libc.func(
-  'int socket(int domain, int type, int protocol)',
-);
-const send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = libc.func(
-  'int64_t send(int fd, const void *bytes, size_t length, int flags)',
-);
-const recv: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = libc.func(
-  'int64_t recv(int fd, void *bytes, size_t length, int flags)',
-);
-
-const AF_NETLINK = 16;
-const NETLINK_ROUTE = 0;
-/** SOCK_RAW and SOCK_CLOEXEC of socket(2). */
-const SOCKET_TYPE = 3 | 0o2000000;
-const MSG_DONTWAIT = 0x40;
-
-const NLMSG_ERROR = 2;
-const NLM_F_REQUEST = 0x1;
 const NLM_F_ACK = 0x4;
 const NLM_F_REPLACE = 0x100;
 const NLM_F_EXCL = 0x200;
@@ -46,14 +28,13 @@ const FR_ACT_TO_TBL = 1;
 const FRA_PRIORITY = 6;
 const FRA_FWMARK = 10;
 const FRA_TABLE = 15;
+/** Where rtm_type stands in struct rtmsg. */
+const ROUTE_TYPE_AT = 7;
 /** The loopback interface of every network namespace. */
 const LOOPBACK_INDEX = 1;
 
 /** A kernel without this family, or without rules for it. */
 const UNSUPPORTED = ['EAFNOSUPPORT', 'EOPNOTSUPP'] as const;
-
-const HEADER_BYTES = 16;
-const ANSWER_BYTES = 4096;
 
 /** Which packets, and where the rule and its route stand. */
 export interface MarkRouting {
@@ -67,14 +48,14 @@ export interface MarkRouting {
 /** Has packets with the mark delivered on this host. Being there already is no error. Errors: SYSCALL_FAILED. */
 export function deliverMarked(family: 4 | 6, routing: MarkRouting): void {
   // The rule first: a kernel without such rules would put the route into its main table.
-  request(family, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, ruleFor(routing), ['EEXIST']);
-  request(family, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, routeTo(routing));
+  change(family, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, ruleFor(routing), ['EEXIST']);
+  change(family, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, routeTo(routing));
 }
 
 /** Undoes deliverMarked(); nothing to undo is no error. Errors: SYSCALL_FAILED. */
 export function routeMarkedAgain(family: 4 | 6, routing: MarkRouting): void {
-  request(family, RTM_DELRULE, 0, ruleFor(routing), ['ENOENT', ...UNSUPPORTED]);
-  request(family, RTM_DELROUTE, 0, routeTo(routing), ['ESRCH', ...UNSUPPORTED]);
+  change(family, RTM_DELRULE, 0, ruleFor(routing), ['ENOENT', ...UNSUPPORTED]);
+  change(family, RTM_DELROUTE, 0, routeTo(routing), ['ESRCH', ...UNSUPPORTED]);
 }
 
 /** Whether a packet to `address` with this mark would be delivered on this host. Errors: SYSCALL_FAILED. */
@@ -85,10 +66,8 @@ export function isDeliveredHere(address: string, mark: number): boolean {
     attribute(RTA_DST, to),
     attribute(RTA_MARK, u32(mark)),
   ];
-  const family = to.length === 4 ? 4 : 6;
-  const nowhere = ['ENETUNREACH', 'EHOSTUNREACH', ...UNSUPPORTED];
-  const answer = request(family, RTM_GETROUTE, 0, question, nowhere);
-  return answer.readUInt16LE(4) === RTM_NEWROUTE && answer[HEADER_BYTES + 7] === RTN_LOCAL;
+  const answer = ask(to.length === 4 ? 4 : 6, RTM_GETROUTE, 0, question);
+  return 'body' in answer && answer.body[ROUTE_TYPE_AT] === RTN_LOCAL;
 }
 
 /** `struct fib_rule_hdr` and its attributes, but for the family. */
@@ -110,57 +89,48 @@ const routeTo = ({ table }: MarkRouting): Buffer[] => [
 const routeHeader = ({ addressBits = 0, protocol = 0, scope = 0, type = 0 }): Buffer =>
   Buffer.of(0, addressBits, 0, 0, 0, protocol, scope, type, 0, 0, 0, 0);
 
-/** `struct rtattr`; every value here is a multiple of 4 bytes long. */
-function attribute(type: number, value: Buffer): Buffer {
-  const head = Buffer.alloc(4);
-  head.writeUInt16LE(head.length + value.length, 0);
-  head.writeUInt16LE(type, 2);
-  return Buffer.concat([head, value]);
-}
-
 function u32(value: number): Buffer {
   const raw = Buffer.alloc(4);
   raw.writeUInt32LE(value);
   return raw;
 }
 
-/** The kernel's answer. Errors: SYSCALL_FAILED, but for the errnos that are `fine`. */
-function request(
+/** Errors: SYSCALL_FAILED, but for the errnos that are `fine`. */
+function change(
   family: 4 | 6,
   type: number,
   flags: number,
   parts: readonly Buffer[],
   fine: readonly string[] = [],
-): Buffer {
-  const message = Buffer.concat([Buffer.alloc(HEADER_BYTES), ...parts]);
-  message.writeUInt32LE(message.length, 0);
-  message.writeUInt16LE(type, 4);
-  // A question is answered by its answer.
-  message.writeUInt16LE(NLM_F_REQUEST | flags | (type === RTM_GETROUTE ? 0 : NLM_F_ACK), 6);
-  message[HEADER_BYTES] = family === 4 ? AF_INET : AF_INET6;
-  const answer = ask(message);
-  const errno = answer.readUInt16LE(4) === NLMSG_ERROR ? -answer.readInt32LE(HEADER_BYTES) : 0;
-  const name = errno === 0 ? undefined : ERRNO_NAMES.get(errno);
-  if (errno === 0 || (name !== undefined && fine.includes(name))) return answer;
+): void {
+  const answer = ask(family, type, flags | NLM_F_ACK, parts);
+  if (!('errno' in answer) || answer.errno === 0) return;
+  const name = ERRNO_NAMES.get(answer.errno) ?? `E${answer.errno}`;
+  if (fine.includes(name)) return;
   throw new TidelockError('SYSCALL_FAILED', {
     op: 'syscall.rtnetlink',
-    message: `Cannot change or read routing rules: ${name ?? `E${errno}`}`,
+    message: `Cannot change routing rules: ${name}`,
     hint: 'The kernel needs IP_MULTIPLE_TABLES and IPV6_MULTIPLE_TABLES, and the agent CAP_NET_ADMIN.',
   });
 }
 
-function ask(message: Buffer): Buffer {
-  const fd = checked('socket', socket(AF_NETLINK, SOCKET_TYPE, NETLINK_ROUTE));
+function ask(
+  family: 4 | 6,
+  type: number,
+  flags: number,
+  parts: readonly Buffer[],
+): NetlinkMessage | { readonly errno: number } {
+  const body = concat(...parts);
+  body[0] = family === 4 ? AF_INET : AF_INET6; // of both headers
+  const fd = netlinkSocket('route');
   try {
-    checked('send', send(fd, message, message.length, 0));
-    const answer = Buffer.alloc(ANSWER_BYTES);
-    const length = checked('recv', recv(fd, answer, answer.length, MSG_DONTWAIT));
-    return answer.subarray(0, length);
+    return request(fd, type, flags, body);
   } finally {
     closeFd(fd);
   }
 }
 
+/** Of two names for one number the last counts: EOPNOTSUPP, not ENOTSUP. */
 const ERRNO_NAMES = new Map(
   Object.entries(koffi.os.errno).map(([name, number]) => [number, name] as const),
 );

@@ -2,7 +2,7 @@
 // be looked at whenever somebody asks (linux/netfilter/nf_tables.h).
 import { concat } from '#agent/base/bytes.ts';
 import { closeFd } from '#proxy/native/fd.ts';
-import { attribute, attributesIn, dump, netfilterSocket } from '#proxy/native/netlink.ts';
+import { attribute, attributesIn, dump, netlinkSocket } from '#proxy/native/netlink.ts';
 import { COUNTERS, TABLE } from './ruleset.ts';
 
 /** Since the rules were loaded; what each counts says COUNTERS. */
@@ -51,7 +51,7 @@ export class RuleCounters {
 
   /** Of the namespace that the thread is in. Errors: SYSCALL_FAILED. */
   constructor() {
-    this.#fd = netfilterSocket();
+    this.#fd = netlinkSocket('netfilter');
   }
 
   /** All 0 where the table is gone. Errors: SYSCALL_FAILED. */
