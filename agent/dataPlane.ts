@@ -54,10 +54,10 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<OpenedDataPl
     log: planeLog,
   };
   const predecessor = await findPredecessor(common);
-  const { replay, counters } = predecessor?.memory ?? {
-    replay: ReplaySet.create(parts.replay),
-    counters: Counters.create(),
-  };
+  const { memory, fits = false } = predecessor ?? {};
+  const replay = memory?.replay ?? ReplaySet.create(parts.replay);
+  // The next data plane works beside one of another build, and counts for itself.
+  const counters = (fits && memory?.counters) || Counters.create(memory?.counters);
   const { staleAfterMs, makeSockets, onEvent } = parts;
   const plane = startDataPlane({
     ...common,

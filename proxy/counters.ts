@@ -95,6 +95,7 @@ export class Counters {
   /** The memfd to hand to the data plane. */
   readonly fd: number;
   readonly #words: Float64Array;
+  #earlier: Counters | undefined;
 
   private constructor(fd: number, memory: ArrayBuffer) {
     this.fd = fd;
@@ -103,9 +104,12 @@ export class Counters {
     this.#words = new Float64Array(memory);
   }
 
-  static create(): Counters {
+  /** New ones; `earlier`: those of a data plane that this one's replaces, whose totals they go on from. */
+  static create(earlier?: Counters): Counters {
     const fd = createMemfd('tidelock-counters', BYTES);
-    return new Counters(fd, mapMemfd(fd));
+    const counters = new Counters(fd, mapMemfd(fd));
+    counters.#earlier = earlier;
+    return counters;
   }
 
   /** Those in an inherited memfd. Errors: RangeError for one of another layout, SYSCALL_FAILED. */
@@ -126,12 +130,19 @@ export class Counters {
     };
   }
 
+  /** The data plane that wrote the earlier ones has ended, and with it what its gauges counted. */
+  earlierEnded(): void {
+    const { maxWorkers } = COUNTERS_LAYOUT;
+    for (let worker = 0; worker < maxWorkers; worker += 1) this.#earlier?.row(worker);
+  }
+
   /** Sums over all workers. */
   totals(): CounterTotals {
     const { rowWords } = COUNTERS_LAYOUT;
+    const earlier = this.#earlier?.totals();
     return Object.fromEntries(
       COUNTER_NAMES.map((name, index) => {
-        let sum = 0;
+        let sum = earlier?.[name] ?? 0;
         for (let at = index; at < this.#words.length; at += rowWords) sum += this.#words[at] ?? 0;
         return [name, sum];
       }),

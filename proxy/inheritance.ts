@@ -24,7 +24,7 @@ export class Inheritance {
 
   /** How long it is of use, milliseconds. */
   get lastsMs(): number {
-    return INHERITED_SLOTS * Math.max(0, ...this.#before.chains.map(({ periodMs }) => periodMs));
+    return INHERITED_SLOTS * longestPeriodMs(this.#before);
   }
 
   /** `next` with what still serves it; its bytes stay valid until close. */
@@ -67,6 +67,13 @@ export class Inheritance {
     return { ...next, pairs: [...next.pairs, ...kept], send: canSend ? send : next.send };
   }
 }
+
+/** By then no worker that was given `first` after another control plane's snapshots uses any of those. */
+export const settledAfterMs = (first: Snapshot): number =>
+  (INHERITED_SLOTS + 1) * longestPeriodMs(first);
+
+const longestPeriodMs = ({ chains }: Snapshot): number =>
+  Math.max(0, ...chains.map(({ periodMs }) => periodMs));
 
 /** A pod that became another workload under the same uid has no use for the tokens of the first. */
 const withPod = (next: LocalPod, before: LocalPod | undefined): LocalPod =>

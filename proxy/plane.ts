@@ -4,12 +4,14 @@
 import type { NodeName } from '#agent/base/brands.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
 import { roleKey, type ListenerRole } from './control.ts';
+import { settledAfterMs } from './inheritance.ts';
 import { listLanes, type LaneList } from './laneList.ts';
 import { setNonBlocking } from '#proxy/native/fd.ts';
 import { setNoNewPrivileges } from '#proxy/native/process.ts';
 import { adoptPlane, spawnPlane, type PlaneProcess, type SpawnOptions } from './planeProcess.ts';
 import { PlaneRun, type PlaneRunOptions } from './planeRun.ts';
 import type { Predecessor } from './predecessor.ts';
+import type { ProcessIdentity } from './processIdentity.ts';
 import { retire, RETIRE_WITHIN_MS, retiredBefore, type Retired } from './retirement.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -68,6 +70,9 @@ const BACKOFF_MAX_MS = 30_000;
 /** A data plane that ran this long was well; its end is not part of a series. */
 const WELL_AFTER_MS = 3000;
 
+/** Long connections outlive an upgrade; what is left after so long is cut. */
+const LEAVE_WITHIN_MS = 3_600_000;
+
 /** Keeps a data plane running until closed: the predecessor, or one that it starts. Needs root. */
 export function startDataPlane(options: DataPlaneOptions): DataPlane {
   // On this thread, so that every thread of the child has it from its first instruction on.
@@ -83,7 +88,14 @@ class Supervisor implements DataPlane {
   readonly #listeners = new Map<string, { readonly role: ListenerRole; readonly fd: number }>();
   #snapshot: Snapshot | undefined;
   #run: PlaneRun | undefined;
-  /** Data planes that only drain. */
+  /** The one that serves, where it is of another build: it serves until the cluster knows this control plane. */
+  #foreign: ProcessIdentity | undefined;
+  /** Of this build, on its way to replace the foreign one. */
+  #next: PlaneRun | undefined;
+  #cancelNext: (() => void) | undefined;
+  /** Was replaced: drains, and is told all that it needs for as long as its lanes last. */
+  #leaving: PlaneRun | undefined;
+  /** Data planes that only drain, and are told nothing. */
   readonly #retired = new Set<Retired>();
   #cancelRestart: (() => void) | undefined;
   #closed = false;
@@ -104,28 +116,11 @@ class Supervisor implements DataPlane {
   }
 
   start(predecessor?: Predecessor): void {
-    const { clock, log } = this.#options;
+    const { settings, log } = this.#options;
     this.#cancelRestart = undefined;
-    let runningSinceMs = Infinity;
     try {
-      this.#run = new PlaneRun(this.#process(predecessor), this.#options, {
-        running: (run) => {
-          runningSinceMs = clock.monoMs();
-          this.#feed(run);
-        },
-        workerLost: (run) => this.#tell(run),
-        ended: (run, why) => {
-          this.#run = undefined;
-          this.#past = {
-            total: this.#past.total + run.asymmetric.total,
-            tokens: this.#past.tokens + run.asymmetric.tokens,
-          };
-          if (this.#closed) return;
-          const wasWell = clock.monoMs() - runningSinceMs > WELL_AFTER_MS;
-          this.#failures = wasWell ? 1 : this.#failures + 1;
-          this.#restartLater(why);
-        },
-      });
+      const process = this.#process(predecessor);
+      this.#run = this.#follow(process, this.#foreign ? predecessor?.settings : settings);
     } catch (error) {
       this.#failures += 1;
       log('error', 'plane.spawn', { error: asTidelockError(error, 'plane.spawn').toJSON() });
@@ -137,10 +132,89 @@ class Supervisor implements DataPlane {
     const { clock, record } = this.#options;
     if (predecessor === undefined) return spawnPlane(this.#options);
     const process = adoptPlane(predecessor, clock);
-    if (predecessor.memory !== undefined) return process;
+    if (predecessor.memory !== undefined) {
+      if (!predecessor.fits) this.#foreign = predecessor.identity;
+      return process;
+    }
     this.#keepRetired(retire(process, this.#options));
     record.retire(predecessor.identity, clock.wallMs() + RETIRE_WITHIN_MS);
     return spawnPlane(this.#options);
+  }
+
+  #follow(process: PlaneProcess, settings = this.#options.settings): PlaneRun {
+    const { clock } = this.#options;
+    let runningSinceMs = Infinity;
+    return new PlaneRun(
+      process,
+      { ...this.#options, settings },
+      {
+        running: (run) => {
+          runningSinceMs = clock.monoMs();
+          this.#feed(run);
+          if (run === this.#next) this.#replace(run);
+        },
+        workerLost: (run) => this.#tell(run),
+        ended: (run, why) => {
+          this.#past = sumOf(this.#past, run.asymmetric);
+          this.#lost(run, why, clock.monoMs() - runningSinceMs > WELL_AFTER_MS);
+        },
+      },
+    );
+  }
+
+  #lost(run: PlaneRun, why: string, wasWell: boolean): void {
+    const { counters, log } = this.#options;
+    if (run === this.#leaving) {
+      this.#leaving = undefined;
+      counters.earlierEnded();
+      this.#keepFromWaiting();
+      log('info', 'plane.retired', { pid: run.pid });
+    } else if (run === this.#next) {
+      this.#next = undefined;
+      if (this.#closed) return;
+      log('error', 'plane.ended', { code: 'DATA_PLANE_FAILED', why, restartInMs: BACKOFF_MAX_MS });
+      this.#startNextLater(BACKOFF_MAX_MS);
+    } else {
+      if (this.#foreign) counters.earlierEnded();
+      this.#foreign = undefined;
+      [this.#run, this.#next] = [this.#next, undefined];
+      if (this.#closed || this.#run) return;
+      this.#failures = wasWell ? 1 : this.#failures + 1;
+      this.#restartLater(why);
+    }
+  }
+
+  /**
+   * Starts a data plane of this build beside one of another, when peers know this control plane so well
+   * that no worker leans any longer on what it was told by the one before (Inheritance).
+   */
+  #startNext(): void {
+    const { log } = this.#options;
+    if (this.#closed || this.#foreign === undefined) return;
+    try {
+      this.#next = this.#follow(spawnPlane(this.#options));
+    } catch (error) {
+      log('error', 'plane.spawn', { error: asTidelockError(error, 'plane.spawn').toJSON() });
+      this.#startNextLater(BACKOFF_MAX_MS);
+    }
+  }
+
+  #startNextLater(delayMs: number): void {
+    this.#cancelNext = this.#options.clock.after(delayMs, () => this.#startNext());
+  }
+
+  /** From now on `next` accepts; the one before has only the lanes that it has. */
+  #replace(next: PlaneRun): void {
+    const { clock, log, record } = this.#options;
+    const [before, identity] = [this.#run, this.#foreign];
+    this.#run = next;
+    this.#next = undefined;
+    this.#foreign = undefined;
+    if (before === undefined || identity === undefined) return;
+    this.#leaving = before;
+    record.retire(identity, clock.wallMs() + LEAVE_WITHIN_MS);
+    log('info', 'plane.retiring', { pid: before.pid, withinMs: LEAVE_WITHIN_MS });
+    void before.close(LEAVE_WITHIN_MS);
   }
 
   #keepRetired(retired: Retired): void {
@@ -158,7 +232,10 @@ class Supervisor implements DataPlane {
 
   publish(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
-    if (this.#run?.isRunning) this.#run.send({ type: 'snapshot', snapshot });
+    for (const run of [this.#run, this.#leaving]) if (run?.isRunning) this.#tell(run);
+    if (this.#foreign && this.#cancelNext === undefined) {
+      this.#startNextLater(settledAfterMs(snapshot));
+    }
   }
 
   listen(role: ListenerRole, fd: number): void {
@@ -178,7 +255,6 @@ class Supervisor implements DataPlane {
 
   status(): DataPlaneStatus {
     const run = this.#run;
-    const counts = run?.asymmetric ?? { total: 0, tokens: 0 };
     const { uid, workers } = this.#options.settings;
     return {
       state: this.#closed ? 'closed' : run === undefined ? 'waiting' : run.state,
@@ -189,19 +265,18 @@ class Supervisor implements DataPlane {
       spares: run?.crew.spares ?? 0,
       restarts: this.#restarts,
       ackedVersion: run?.ackedVersion ?? -1,
-      asymmetric: {
-        total: this.#past.total + counts.total,
-        tokens: this.#past.tokens + counts.tokens,
-      },
+      asymmetric: [run, this.#next, this.#leaving].reduce(
+        (sum, each) => sumOf(sum, each?.asymmetric),
+        this.#past,
+      ),
     };
   }
 
   async lanes(max: number): Promise<PlaneLanes | undefined> {
     const run = this.#run;
     if (!run?.isRunning) return undefined;
-    const { workers } = this.#options.settings;
-    const list = await listLanes((worker, after) => run.lanePage(worker, after), workers, max);
-    return { ...list, draining: this.#retired.size };
+    const list = await listLanes((worker, after) => run.lanePage(worker, after), run.workers, max);
+    return { ...list, draining: this.#retired.size + (this.#leaving ? 1 : 0) };
   }
 
   async canary(peer: NodeName): Promise<CanaryOutcome> {
@@ -214,8 +289,9 @@ class Supervisor implements DataPlane {
   async close(drainMs = 0): Promise<void> {
     this.#closed = true;
     this.#cancelRestart?.();
-    const retired = [...this.#retired].map((each) => each.close(drainMs));
-    await Promise.all([this.#run?.close(drainMs), ...retired]);
+    this.#cancelNext?.();
+    const runs = [this.#run, this.#next, this.#leaving, ...this.#retired];
+    await Promise.all(runs.map((each) => each?.close(drainMs)));
   }
 
   #tell(run: PlaneRun): void {
@@ -241,3 +317,10 @@ class Supervisor implements DataPlane {
     });
   }
 }
+
+type Asymmetric = DataPlaneStatus['asymmetric'];
+
+const sumOf = (a: Asymmetric, b: Asymmetric = { total: 0, tokens: 0 }): Asymmetric => ({
+  total: a.total + b.total,
+  tokens: a.tokens + b.tokens,
+});

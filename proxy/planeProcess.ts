@@ -17,7 +17,7 @@ import { identify, isAlive, killProcess, programOf } from './processIdentity.ts'
 import { APP_FOLDER } from './program.ts';
 import type { ReplaySet } from './replay.ts';
 import type { Counters } from './counters.ts';
-import type { PlaneSettings } from './control.ts';
+import { CONTROL_VERSION, type PlaneSettings } from './control.ts';
 
 export interface PlaneProcess {
   readonly pid: number;
@@ -92,7 +92,7 @@ function note(child: ChildProcess, { record, settings, replay, counters }: Spawn
   if (identity === undefined || program === undefined) return;
   try {
     const memory = { replay: sealed(replay.fd), counters: sealed(counters.fd) };
-    record.add({ ...identity, program, settings, ...memory });
+    record.add({ ...identity, program, settings, speaks: CONTROL_VERSION, ...memory });
   } catch (error) {
     child.once('error', () => undefined).kill('SIGKILL');
     throw error;

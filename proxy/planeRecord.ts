@@ -16,6 +16,8 @@ export interface RecordedPlane extends ProcessIdentity {
   /** What it ran when it started (programOf). */
   readonly program: string;
   readonly settings: PlaneSettings;
+  /** Its CONTROL_VERSION; absent: one from before it was noted. */
+  readonly speaks?: number | undefined;
   /** Which memory it was given (memoryId). */
   readonly replay: string;
   readonly counters: string;
@@ -24,15 +26,17 @@ export interface RecordedPlane extends ProcessIdentity {
 }
 
 const count = z.number().int().min(0);
-const schema = z.strictObject({
+/** The version after this one may note more. */
+const schema = z.object({
   /** Pids and start times are of one boot. */
   boot: z.string(),
   planes: z.array(
-    z.strictObject({
+    z.object({
       pid: count.min(2),
       startTicks: z.string().regex(/^\d+$/),
       program: z.string(),
-      settings: z.strictObject({ workers: count, uid: count, gid: count, build: z.string() }),
+      settings: z.object({ workers: count, uid: count, gid: count, build: z.string() }),
+      speaks: count.optional(),
       replay: z.string(),
       counters: z.string(),
       endBy: count.optional(),

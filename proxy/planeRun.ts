@@ -108,6 +108,11 @@ export class PlaneRun {
     this.send({ type: 'hello', version: CONTROL_VERSION, settings, staleAfterMs });
   }
 
+  /** Threads that were to work. */
+  get workers(): number {
+    return this.#options.settings.workers;
+  }
+
   get isRunning(): boolean {
     return this.state === 'running';
   }

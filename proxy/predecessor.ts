@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { sleep, type Clock } from '#agent/base/clock.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
-import type { PlaneSettings } from './control.ts';
+import { CONTROL_VERSION, understands, type PlaneSettings } from './control.ts';
 import { Counters } from './counters.ts';
 import type { Ends } from './door.ts';
 import { InheritedListeners } from './inheritedListeners.ts';
@@ -38,16 +38,21 @@ export interface SearchOptions {
 
 export interface Predecessor {
   readonly identity: ProcessIdentity;
+  /** Its own. */
+  readonly settings: PlaneSettings;
   readonly ends: Ends;
-  /** What goes on in use; undefined: it is of another build or other settings, and may only drain. */
+  /** What goes on in use; undefined: it is of a version that is not understood here, and may only drain. */
   readonly memory: SharedMemory | undefined;
+  /** False: it is of another build or has other settings, and is to be replaced. */
+  readonly fits: boolean;
   readonly listeners: InheritedListeners;
 }
 
 /** What outlives control plane and data plane alike, as long as not both end. */
 export interface SharedMemory {
   readonly replay: ReplaySet;
-  readonly counters: Counters;
+  /** Undefined: counters of a version that counts other things. */
+  readonly counters: Counters | undefined;
 }
 
 /** Far more than a live one needs on a busy machine: ending one that is only slow cuts its lanes. */
@@ -73,7 +78,7 @@ export async function findPredecessor(options: SearchOptions): Promise<Predecess
     const found = examine(newest, given, options);
     log('info', 'plane.found', {
       pid,
-      fits: found.memory !== undefined,
+      fits: found.fits,
       listeners: found.listeners.size,
     });
     return found;
@@ -204,12 +209,19 @@ function examine(plane: RecordedPlane, { ends, fds }: Given, options: SearchOpti
   const faults = privilegeFaults(plane.pid, plane.settings);
   if (faults.length > 0) throw new Unfit(faults.join('; '));
   const listeners = new InheritedListeners(listening);
-  if (isOfThisBuild(plane, options)) {
-    const memory = { replay: ReplaySet.map(replay), counters: Counters.map(counters) };
-    return { identity: plane, ends, memory, listeners };
+  const found = { identity: plane, settings: plane.settings, ends, listeners };
+  const fits = isOfThisBuild(plane, options);
+  if (fits || understands(plane.speaks ?? 0)) {
+    const isSameVersion = fits || plane.speaks === CONTROL_VERSION;
+    if (!isSameVersion) closeFd(counters);
+    const memory = {
+      replay: ReplaySet.map(replay),
+      counters: isSameVersion ? Counters.map(counters) : undefined,
+    };
+    return { ...found, memory, fits };
   }
   [replay, counters].forEach(closeFd);
-  return { identity: plane, ends, memory: undefined, listeners };
+  return { ...found, memory: undefined, fits };
 }
 
 const isOfThisBuild = ({ settings, program }: RecordedPlane, options: SearchOptions): boolean =>

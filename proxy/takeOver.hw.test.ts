@@ -2,7 +2,16 @@
 // loopback; the workers are those of plane.probe.ts.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,11 +30,12 @@ import { socketPair, tcpListener } from '#proxy/native/socket.ts';
 import { bindUnix, connectUnix } from '#proxy/native/unix.ts';
 import { startDataPlane, type DataPlane } from './plane.ts';
 import type { ParentSays, ParentTask } from './plane.parent.ts';
-import { CRASH_POD, type ProbeAnswer } from './plane.probe.ts';
+import { CRASH_POD, HOLD_POD, type ProbeAnswer } from './plane.probe.ts';
 import { PlaneRecord } from './planeRecord.ts';
 import type { PlaneLog } from './planeRun.ts';
 import { findPredecessor, type Predecessor } from './predecessor.ts';
 import { ReplaySet } from './replay.ts';
+import { NO_SNAPSHOT } from './snapshot.ts';
 
 const UID = 15_008;
 const SETTINGS = { workers: 2, uid: UID, gid: UID, build: 'test' };
@@ -126,13 +136,13 @@ async function found(directory: string, settings = SETTINGS): Promise<Found> {
 
 /** Goes on with a predecessor that fits, or sends it into retirement. */
 function goOn({ predecessor, record }: Found, log: LogLine[] = [], settings = SETTINGS): DataPlane {
-  const { listeners } = predecessor;
-  const memory = predecessor.memory ?? {
-    replay: ReplaySet.create({ periodMs: 10_000, openingsPerPeriod: 100, sources: 4 }),
-    counters: Counters.create(),
-  };
+  const { listeners, memory, fits } = predecessor;
+  const replay =
+    memory?.replay ?? ReplaySet.create({ periodMs: 10_000, openingsPerPeriod: 100, sources: 4 });
+  const counters = (fits && memory?.counters) || Counters.create(memory?.counters);
   const plane = startDataPlane({
-    ...memory,
+    replay,
+    counters,
     predecessor,
     nodePath: process.execPath,
     mainPath: PROBE,
@@ -148,8 +158,8 @@ function goOn({ predecessor, record }: Found, log: LogLine[] = [], settings = SE
   undo.push(async () => {
     await plane.close();
     listeners.close();
-    closeFd(memory.replay.fd);
-    closeFd(memory.counters.fd);
+    closeFd(replay.fd);
+    closeFd(counters.fd);
   });
   return plane;
 }
@@ -236,10 +246,45 @@ describe('findPredecessor()', () => {
     expect((await ask(port)).uid).toBe(UID);
   });
 
-  test('finds one of another build unfit: it retires, and a new one serves its listener', async () => {
+  test('goes on with one of another build until its own serves; live connections stay with the first', async () => {
     const settings = { ...SETTINGS, build: 'another' };
+    const { runDir, pid, port, kill } = await parent({ podUid: HOLD_POD });
+    const held = connect({ host: '127.0.0.1', port });
+    await once(held, 'data');
+    await kill();
+    const got = await found(runDir, settings);
+    const { predecessor } = got;
+    expect(predecessor).toMatchObject({ fits: false, settings: SETTINGS });
+    const log: LogLine[] = [];
+    const plane = goOn(got, log, settings);
+    const listener = claim(predecessor, port);
+    if (listener === undefined) throw new RangeError('no listener');
+    undo.push(() => closeFd(listener));
+    plane.listen({ kind: 'pod', podUid: HOLD_POD, family: 4 }, listener);
+    plane.listenersNamed();
+    await running(plane);
+    expect(plane.status().pid).toBe(pid);
+    expect(log.map(({ event }) => event)).not.toContain('plane.retiring'); // nobody knows the new one yet
+    plane.publish({ ...NO_SNAPSHOT, version: 1 }); // without a chain there is nothing to wait for
+    await vi.waitFor(() => expect(plane.status().pid).not.toBe(pid), WAIT);
+    await running(plane);
+    expect(plane.status().restarts).toBe(0);
+    const late = connect({ host: '127.0.0.1', port });
+    await once(late, 'data');
+    expect((await plane.lanes(1))?.draining).toBe(1);
+    expect(isThere(pid)).toBe(true);
+    held.resetAndDestroy();
+    await vi.waitFor(() => expect(isThere(pid)).toBe(false), WAIT);
+    await vi.waitFor(() => expect(log.map(({ event }) => event)).toContain('plane.retired'), WAIT);
+    late.destroy();
+  });
+
+  test('sends one that speaks a version of long ago into retirement', async () => {
     const { runDir, pid, port, kill } = await parent();
     await kill();
+    const file = join(runDir, 'planes.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/"speaks":\d+,/, ''), { mode: 0o600 });
+    const settings = { ...SETTINGS, build: 'another' };
     const got = await found(runDir, settings);
     const { predecessor } = got;
     expect(predecessor.memory).toBeUndefined();
@@ -317,7 +362,7 @@ describe('a data plane that was taken over', () => {
       const { ends, memory, listeners } = predecessor;
       listeners.close();
       // This control plane ends without a word, as one that is killed.
-      for (const fd of [...Object.values(ends), memory?.replay.fd, memory?.counters.fd]) {
+      for (const fd of [...Object.values(ends), memory?.replay.fd, memory?.counters?.fd]) {
         if (fd !== undefined) closeFd(fd);
       }
       record.close();
