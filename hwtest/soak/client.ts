@@ -43,31 +43,31 @@ export function runClient(pod: RigPod, plan: ClientPlan, account: Account): Runn
     const name = `run ${runs}`;
     const openedAt = Date.now();
     const [command, ...args] = inPlace(pod.place, plan.argv);
-    const process = spawn(command, args, {
+    const started = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
       cwd: pod.dir,
-      env: { ...globalThis.process.env, HWTEST_RIG: pod.place.rigId },
+      env: { ...process.env, HWTEST_RIG: pod.place.rigId },
     });
-    child = process;
+    child = started;
     let hasFailed = false;
     let last = '';
     const run: ClientRun = {
-      pid: process.pid ?? 0,
+      pid: started.pid ?? 0,
       account,
       failed: (what) => {
         hasFailed = true;
         if (!isStopping) account.failed({ at: Date.now(), connection: name, openedAt, what });
       },
     };
-    for (const stream of [process.stdout, process.stderr]) {
+    for (const stream of [started.stdout, started.stderr]) {
       createInterface(stream).on('line', (line) => {
         last = line;
         if (!isStopping) plan.hear(line, run);
       });
     }
     const looking = setInterval(() => plan.look?.(run), LOOK_EVERY_MS);
-    process.once('close', (code, signal) => {
+    started.once('close', (code, signal) => {
       clearInterval(looking);
       plan.look?.(run);
       if (isStopping) return;

@@ -111,10 +111,12 @@ async function talk(theatre: Theatre, options: SoakOptions): Promise<SoakResult>
   }
 }
 
-function startTalking(both: TwoNodes, { name, client, server, plan }: SoakProgram) {
-  const account = new Account(name);
+function startTalking(both: TwoNodes, program: SoakProgram) {
+  const { client, server } = program;
+  const account = new Account(program.name);
   const from = both.rig.pod(client);
-  const running = runClient(from, plan(both.rig.pod(server).address, from.dir), account);
+  const plan = program.plan(both.rig.pod(server).address, from.dir);
+  const running = runClient(from, plan, account);
   return { account, client, server, running };
 }
 
