@@ -11,6 +11,7 @@ import type { Conductor } from '#agent/epochs/conductor.ts';
 import type { Lease } from '#agent/epochs/lease.ts';
 import type { RecordFollower } from '#agent/epochs/follower.ts';
 import type { PeerState } from '#agent/epochs/peers.ts';
+import type { EndpointPod } from '#agent/inventory/services.ts';
 import { chipsAlgorithm } from '#proxy/chips/registry.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import { REFUSALS, type CounterTotals } from '#proxy/counters.ts';
@@ -20,6 +21,8 @@ import type { PodState } from './captures.ts';
 import type { Host } from './host.ts';
 import type { EventRing } from './log.ts';
 import { countsOf, outsideOf } from './outsideView.ts';
+import { remotesOf } from './remotePods.ts';
+import { servicesOf } from './servicesView.ts';
 import type { SnapshotSources } from './snapshots.ts';
 import { VERSION } from './version.ts';
 
@@ -64,6 +67,7 @@ export function statusOf(from: StatusSources): Status {
       tokens: own.tokens + dataPlane.asymmetric.tokens,
     },
     pods: captures.pods().map((pod) => podOf(captures, pod)),
+    services: servicesOf(from.inventory.services(), endpointPods(from)),
     dataPlane: {
       ...(dataPlane.pid > 0 ? { pid: dataPlane.pid } : {}),
       uid: dataPlane.uid,
@@ -76,6 +80,12 @@ export function statusOf(from: StatusSources): Status {
     warnings: [...problemsOf(from), ...conflictsOf(from), ...hiddenClientsOf(from)],
   };
 }
+
+/** Pods that a service could lead to now. */
+const endpointPods = ({ captures, peers }: StatusSources): EndpointPod[] => [
+  ...captures.pods().flatMap(({ captured, spec }) => (captured ? [spec] : [])),
+  ...peers.all().flatMap(remotesOf),
+];
 
 function podOf(
   captures: StatusSources['captures'],

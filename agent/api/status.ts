@@ -110,6 +110,16 @@ const outside = z.object({
   counts: passed.optional(),
 });
 
+/** A service by family of its addresses. */
+const service = z.object({
+  /** `namespace/name`. */
+  name: text,
+  ips: z.array(text),
+  affinity: z.enum(['None', 'ClientIP']),
+  /** Endpoints as `address:port`: those that are declared ready and are known. */
+  ports: z.array(z.object({ port: count, endpoints: z.array(text) })),
+});
+
 const pod = z.object({
   uid: text,
   namespace: text,
@@ -153,6 +163,7 @@ export const statusSchema = z.object({
   outside,
   asymmetric: z.object({ total: count, statements: count, tokens: count }),
   pods: z.array(pod),
+  services: z.array(service),
   dataPlane: z.object({
     pid: count.optional(),
     uid: count,

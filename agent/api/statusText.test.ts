@@ -128,6 +128,17 @@ const status: Status = {
       sourceProblem: 'it has no default route',
     },
   ],
+  services: [
+    {
+      name: 'shop/db',
+      ips: ['10.96.0.10'],
+      affinity: 'ClientIP',
+      ports: [
+        { port: 5432, endpoints: ['198.19.2.10:15432'] },
+        { port: 80, endpoints: [] },
+      ],
+    },
+  ],
   dataPlane: { pid: 8, uid: 15_008, workers: 2, state: 'running', restarts: 0 },
   probes: {
     state: 'degraded',
@@ -182,6 +193,8 @@ describe('statusText()', () => {
     /^Plain out +refuse; 0 connections to where no agent is$/,
     /^UDP +leave; 20 packets out, 10 in, 4 refused$/,
     /^ {2}shop\/web-0 +2 +3 +20 +10 +4 +1$/,
+    /^ {2}shop\/db +10\.96\.0\.10 +5432 +ClientIP +198\.19\.2\.10:15432$/,
+    /^ {2}shop\/db +10\.96\.0\.10 +80 +ClientIP +none is ready$/,
     /^Warning +clock is 20 s off$/,
   ])('statusText() has a line %s', (pattern) => {
     expect(lines).toContainEqual(expect.stringMatching(pattern));

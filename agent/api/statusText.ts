@@ -27,6 +27,7 @@ export function statusText(status: Status): string {
         redirectOf(pod),
       ]),
     ),
+    ...serviceLines(status),
     ...probeLines(status),
     ...status.warnings.flatMap((warning, i) => [
       ...(i === 0 ? [''] : []),
@@ -48,6 +49,23 @@ function redirectOf({ error, captured, sourceProblem }: Status['pods'][number]):
   if (!captured) return 'off';
   return sourceProblem === undefined ? 'on' : 'on, clients not shown';
 }
+
+const serviceLines = ({ services }: Status): string[] =>
+  table(
+    'Services',
+    ['service', 'addresses', 'port', 'affinity', 'endpoints'],
+    services.flatMap(({ name, ips, affinity, ports }) =>
+      ports.map(({ port, endpoints }) => [
+        name,
+        ips.join(' '),
+        String(port),
+        affinity,
+        endpoints.slice(0, ENDPOINTS_SHOWN).join(' ') || 'none is ready',
+      ]),
+    ),
+  );
+
+const ENDPOINTS_SHOWN = 8;
 
 function probeLines({ probes }: Status): string[] {
   const { state, reason, remedy, events, lost, gaps, unwatched, bypasses } = probes;

@@ -81,6 +81,7 @@ export function statusFixture(change: Partial<Status> = {}): Status {
         captured: true,
       },
     ],
+    services: [],
     dataPlane: { pid: 8, uid: 15_008, workers: 2, state: 'running', restarts: 0 },
     probes: {
       state: 'running',

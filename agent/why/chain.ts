@@ -63,9 +63,8 @@ const concerns =
 
 /** In the order of LINK_IDS; nobody asks on after a broken one. */
 function* causes(facts: WhyFacts, { pod: name, to }: Question): Generator<Link> {
-  const outsider = to && locate(facts, name).kind === 'nobody' ? locate(facts, to.name) : undefined;
-  if (to && outsider?.kind === 'local')
-    return yield* causesFromOutside(facts, name, outsider.pod, to);
+  const reached = to && reachedInClear(facts, name, to);
+  if (reached) return yield* causesFromOutside(facts, name, reached, to);
   const found = podLink(facts, name);
   if (!('pod' in found)) return yield found;
   const { pod } = found;
@@ -83,6 +82,13 @@ function* causes(facts: WhyFacts, { pod: name, to }: Question): Generator<Link> 
   }
   yield connectionsLink(facts);
   if (!to) yield outsideLink(facts);
+}
+
+/** The pod of this node that plaintext from `name` would reach; undefined: there is an agent at both ends. */
+function reachedInClear(facts: WhyFacts, name: string, to: Destination): PodFacts | undefined {
+  if (locate(facts, name).kind !== 'nobody') return undefined;
+  const place = locate(facts, to.name);
+  return place.kind === 'local' ? place.pod : undefined;
 }
 
 /** From an address without an agent into a pod of this node. */

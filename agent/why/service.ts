@@ -38,10 +38,8 @@ export function endpointsOf(
   port: number | undefined,
 ): ServiceAnswer {
   const name = serviceName(service);
-  const { pods, peers } = world;
-  const accepted = peers.filter((peer) => peer.accepted).flatMap((peer) => peer.pods);
-  const captured = pods.filter((pod) => pod.captured);
-  const ports = resolved([service], [...captured, ...accepted])
+  const pods = [...world.pods, ...world.peers.flatMap((peer) => peer.pods)];
+  const ports = resolved([service], pods)
     .flatMap((each) => each.ports)
     .filter((each) => port === undefined || each.port === port);
   if (ports.length === 0) {

@@ -65,6 +65,7 @@ export const sampleStatus = (name: string, over: Partial<Status> = {}): Status =
   },
   asymmetric: { total: 20, statements: 15, tokens: 5 },
   pods: [],
+  services: [],
   dataPlane: { uid: 15_008, workers: 2, state: 'running', restarts: 0 },
   probes: {
     state: 'running',

@@ -189,6 +189,14 @@ test('a service address leads to each of its endpoints, on this node and over a 
   const same = new Set<string>();
   for (let i = 0; i < 8; i += 1) same.add(await fetchService(STICKY));
   expect(same.size).toBe(1);
+  const { services } = await both.agent('node-a').status();
+  const endpoints = ['near', 'server'].map((name) => `${both.rig.pod(name).address}:${HTTP_PORT}`);
+  expect(services).toContainEqual({
+    name: 'default/web',
+    ips: [SERVICE],
+    affinity: 'None',
+    ports: [{ port: 80, endpoints }],
+  });
   expect(await why('node-a', 'default/client', 'web.default.svc:80')).toMatchObject({
     verdict: 'holds',
     links: expect.arrayContaining([

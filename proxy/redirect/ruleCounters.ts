@@ -8,24 +8,21 @@ import { COUNTERS, TABLE } from './ruleset.ts';
 /** Since the rules were loaded; what each counts says COUNTERS. */
 export type RuleCounts = Readonly<Record<keyof typeof COUNTERS, number>>;
 
+const countsBy = (count: (name: keyof RuleCounts) => number): RuleCounts => ({
+  refusedIn: count('refusedIn'),
+  plainIn: count('plainIn'),
+  droppedOut: count('droppedOut'),
+  udpOut: count('udpOut'),
+  udpIn: count('udpIn'),
+  udpRefused: count('udpRefused'),
+});
+
 /** Of a pod in which nothing happened. */
-export const NO_COUNTS: RuleCounts = {
-  refusedIn: 0,
-  plainIn: 0,
-  droppedOut: 0,
-  udpOut: 0,
-  udpIn: 0,
-  udpRefused: 0,
-};
+export const NO_COUNTS: RuleCounts = countsBy(() => 0);
 
 /** Sums, counter by counter. */
 export const addCounts = (a: RuleCounts, b: RuleCounts): RuleCounts =>
-  Object.fromEntries(NAMES.map((name) => [name, a[name] + b[name]])) as Record<
-    keyof RuleCounts,
-    number
-  >;
-
-const NAMES = Object.keys(COUNTERS) as (keyof RuleCounts)[];
+  countsBy((name) => a[name] + b[name]);
 
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_GETOBJ = 19;
@@ -64,9 +61,7 @@ export class RuleCounters {
       const count = data && attributesIn(data).get(NFTA_COUNTER_PACKETS);
       if (name !== undefined && count) packets.set(name, Number(count.readBigUInt64BE(0)));
     }
-    return Object.fromEntries(
-      NAMES.map((name) => [name, packets.get(COUNTERS[name]) ?? 0]),
-    ) as Record<keyof RuleCounts, number>;
+    return countsBy((name) => packets.get(COUNTERS[name]) ?? 0);
   }
 
   close(): void {
