@@ -1,7 +1,6 @@
 // The course of a bench of lanes: what is started when, measured in which order, and ended. Subjects take
 // turns in every run; what fails is reported, and the rest goes on. A stop ends it after the measurement
 // under way, with what there is by then.
-import { resolve } from 'node:path';
 import { TidelockError, messageOf } from '#agent/base/errors.ts';
 import { cleanLeftovers } from '#hwtest/rig/leftovers.ts';
 import type { FigureName, Values } from './figures.ts';
@@ -14,9 +13,8 @@ import { installPeers } from './packages.ts';
 import { PLAIN_SUBJECTS, makePlainBed } from './plainBed.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { benchResult, type BenchResult, type Failure, type Sample } from './result.ts';
-import { LONG_PERIOD_MS, SHORT_PERIOD_MS } from './rotation.ts';
 import type { Subject } from './subject.ts';
-import { STEADY } from './verdicts.ts';
+import { CIPHER_VARIANTS, LANES, ROTATION_VARIANTS, lanesOfCheckout } from './variants.ts';
 
 export interface CoursePlan {
   readonly runs: number;
@@ -39,28 +37,6 @@ const WORKERS = 2;
 const COMPILED_ROUNDS = 6;
 /** What steps take besides measuring, for the time left. */
 const SECONDS = { plain: 15, lanes: 25, memory: 18, warmUp: 2 };
-
-const LANES: LanesPlan = {
-  name: 'tidelock',
-  label: 'tidelock lanes',
-  kind: 'lanes',
-  aead: 'AES-256-GCM',
-  periodMs: SHORT_PERIOD_MS,
-};
-const variant = (name: string, label: string, changes: Partial<LanesPlan>): LanesPlan => ({
-  ...LANES,
-  kind: 'variant',
-  name,
-  label,
-  ...changes,
-});
-const CIPHER_VARIANTS = [
-  variant('tidelock-chacha', 'lanes, ChaCha20-Poly1305', { aead: 'ChaCha20-Poly1305' }),
-  variant('tidelock-siv', 'lanes, AES-256-GCM-SIV', { aead: 'AES-256-GCM-SIV' }),
-];
-const ROTATION_VARIANTS = [
-  variant(STEADY, `lanes, a key for ${LONG_PERIOD_MS / 1000} s`, { periodMs: LONG_PERIOD_MS }),
-];
 
 /** Everything that `--subjects` takes; variants of lanes come with `tidelock`. */
 export const SUBJECT_NAMES: readonly string[] = [...PLAIN_SUBJECTS, LANES.name];
@@ -87,6 +63,7 @@ class Course {
   readonly #subjects: Subject[] = [];
   /** Those that run now. */
   #present: readonly Subject[] = [];
+  readonly #warm = new Set<Subject>();
 
   constructor(plan: CoursePlan) {
     this.#plan = plan;
@@ -130,7 +107,7 @@ class Course {
     const before = this.#present;
     await using rigs = new AsyncDisposableStack();
     await this.#startLanes(rigs, variants);
-    await this.#warmUp(variants.length > 0 ? this.#present.slice(before.length) : before);
+    await this.#warmUp();
     const { runs } = this.#plan;
     for (let run = 1; run <= runs; run += 1) {
       for (const measurement of measurements) await this.#measure(run, measurement);
@@ -166,7 +143,9 @@ class Course {
   }
 
   /** Compilers, caches and pools know their work before anything is counted. */
-  async #warmUp(subjects: readonly Subject[]): Promise<void> {
+  async #warmUp(): Promise<void> {
+    const subjects = this.#present.filter((subject) => !this.#warm.has(subject));
+    subjects.forEach((subject) => this.#warm.add(subject));
     this.#progress.begin('warming up', warmUpSeconds(subjects));
     const effort = { ...this.#plan.effort, connectionSeconds: 1, bulkSeconds: 1 };
     for (let round = 0; round < COMPILED_ROUNDS; round += 1) {
@@ -212,6 +191,7 @@ class Course {
     const { probes, log } = this.#plan;
     const options = { workers: WORKERS, probes, log: (line: string) => log(`  ${line}`) };
     for (const lanes of plans) {
+      if (this.#plan.stop.aborted) return;
       this.#progress.begin(`starting ${lanes.label}`, SECONDS.lanes);
       try {
         const subject = await startLanes(lanes, options);
@@ -230,9 +210,7 @@ class Course {
 
   #againstPlans(): readonly LanesPlan[] {
     const { against } = this.#plan;
-    if (against === undefined) return [];
-    const program = [process.execPath, resolve(against, 'agent/main.ts')] as const;
-    return [variant(`tidelock@${against}`, `lanes of ${against}`, { program })];
+    return against === undefined ? [] : [lanesOfCheckout(against)];
   }
 
   #wants(subject: string): boolean {

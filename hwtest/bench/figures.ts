@@ -53,7 +53,7 @@ export const FIGURES = {
   cipherP99: low('1 KiB round trip, by cipher, p99', 'µs', 0),
   rotationP50: low('requests under rotation, p50', 'µs', 0),
   rotationP999: low('requests under rotation, p99.9', 'µs', 0),
-  rotationErrors: low('requests that failed', '', 0),
+  rotationErrors: low('requests under rotation that failed', '', 0),
   rotations: high('rotations', '', 0),
 } as const satisfies Readonly<Record<string, Figure>>;
 

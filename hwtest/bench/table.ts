@@ -20,8 +20,8 @@ export function benchPage(result: BenchResult, chart?: string): string {
     ...(chart === undefined ? [] : [`![Figures of each proxy](${chart})`, '']),
     '## Floors and goals',
     '',
-    'Ratios are lanes over the best mutual-TLS proxy of the same figure; rotation is over lanes that keep a',
-    'key for 30 s, and its errors are those of all runs together.',
+    'Ratios are lanes over the best mutual-TLS proxy of the same figure. Requests under rotation are over lanes',
+    `that keep a key for 30 s; those that failed are of all runs together, ${rotationsOf(result)} rotations.`,
     '',
     ...table(
       ['figure', 'value', 'single runs', 'floor', 'goal', 'best of the others'],
@@ -112,7 +112,9 @@ function variantTable(result: BenchResult, variants: readonly SubjectInfo[]): st
     const own = result.summary[name]?.[figure];
     const cells = variants.map((variant) => {
       const spread = result.summary[variant.name]?.[figure];
-      const ratio = spread && own?.median ? `, × ${(spread.median / own.median).toFixed(2)}` : '';
+      const isCount = FIGURES[figure].unit === '';
+      const ratio =
+        spread && own?.median && !isCount ? `, × ${(spread.median / own.median).toFixed(2)}` : '';
       return `${cell(figure, spread)}${ratio}`;
     });
     return [titleOf(figure), cell(figure, own), ...cells];
@@ -185,6 +187,15 @@ const titleOf = (figure: FigureName): string => {
   const { label, unit } = FIGURES[figure];
   return unit === '' ? label : `${label}, ${unit}`;
 };
+
+/** That the lanes went through under load. */
+const rotationsOf = ({ runs, subjects }: BenchResult): number =>
+  runs
+    .filter(({ subject, figure }) => figure === 'rotations' && isLanes(subjects, subject))
+    .reduce((sum, { value }) => sum + value, 0);
+
+const isLanes = (subjects: readonly SubjectInfo[], subject: string): boolean =>
+  subjects.some(({ name, kind }) => name === subject && kind === 'lanes');
 
 const labelOf = (result: BenchResult, name: string | null): string =>
   result.subjects.find((subject) => subject.name === name)?.label ?? '';
