@@ -57,6 +57,8 @@ export class Crew {
   readonly #reports: CrewReports;
   #ackedByAll = -1;
   #isDraining = false;
+  /** The others know one: who begins late is not to accept before it does. */
+  #hasSnapshot = false;
 
   private constructor(
     members: readonly Member[],
@@ -132,11 +134,8 @@ export class Crew {
       post(member, { type: 'snapshot', frame: own }, [own.buffer]);
     }
     frame.fill(0);
-    for (const index of this.#late) {
-      for (const { role, fd } of this.#reports.listeners()) {
-        this.tell(index, { type: 'listen', role, fd: dupFd(fd) });
-      }
-    }
+    this.#hasSnapshot = true;
+    for (const index of this.#late) this.#listenOn(index);
     this.#late.clear();
   }
 
@@ -183,6 +182,12 @@ export class Crew {
     if (member) post(member, message);
   }
 
+  #listenOn(index: number): void {
+    for (const { role, fd } of this.#reports.listeners()) {
+      this.tell(index, { type: 'listen', role, fd: dupFd(fd) });
+    }
+  }
+
   #tellAll(message: ToWorker): void {
     for (const member of this.#members) if (member) post(member, message);
   }
@@ -216,8 +221,9 @@ export class Crew {
       return;
     }
     if (spare) {
-      this.#late.add(index);
       post(spare, { type: 'begin', index });
+      if (this.#hasSnapshot) this.#late.add(index);
+      else this.#listenOn(index);
     } else if (this.#isDraining) this.#haveDrained(index);
     this.#reports.lost({
       type: 'workerLost',
