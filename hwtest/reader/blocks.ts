@@ -1,5 +1,5 @@
 // PROTOCOL 6.1: header, addresses and the open block of an opening.
-import { hex, join, same, field, truncate, uint, Cursor, unhex } from './bytes.ts';
+import { Cursor, field, hex, join, same, truncate, uint, unhex } from './bytes.ts';
 import { refuse } from './refused.ts';
 import { endOf } from './statements.ts';
 import type { Given, JsonObject, Rows } from './vectors.ts';
@@ -20,8 +20,10 @@ export interface OpenBlock {
   readonly lineage: Uint8Array;
 }
 
-const STEP_BYTES = 64;
-const BLOCK_MAX_BYTES = 4096;
+/** Open blocks are padded to a multiple of it. */
+export const STEP_BYTES = 64;
+/** The longest open block, padded. */
+export const BLOCK_MAX_BYTES = 4096;
 const MAPPED_PREFIX = unhex('00000000000000000000ffff');
 
 const groupBytes = (group: string): Uint8Array => uint(2, Number.parseInt(group, 16));

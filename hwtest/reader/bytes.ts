@@ -31,6 +31,10 @@ export function field(x: Uint8Array | string): Uint8Array {
 /** `T(n, x)`: the first n bytes of x. */
 export const truncate = (n: number, x: Uint8Array): Uint8Array => x.slice(0, n);
 
+/** Bitwise xor of two strings of one length. */
+export const xor = (a: Uint8Array, b: Uint8Array): Uint8Array =>
+  a.map((byte, at) => byte ^ (b[at] ?? 0));
+
 /** Whether two strings of bytes are the same. */
 export const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 

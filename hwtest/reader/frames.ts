@@ -1,7 +1,7 @@
 // PROTOCOL 7.1: frames under one key, their masked lengths, and the data of KEYUPDATE. The order of
 // frames and the change of keys are of a lane: lanes.ts.
 import { ctr } from '@noble/ciphers/aes.js';
-import { Cursor, hex, join, uint } from './bytes.ts';
+import { Cursor, hex, join, uint, xor } from './bytes.ts';
 import { refuse, Refused } from './refused.ts';
 import { aeadOf, frameKeysOf, nonceOf, opened, type FrameKeys } from './secrets.ts';
 import type { Given, JsonObject, Rows } from './vectors.ts';
@@ -19,16 +19,11 @@ const TYPE_MAX = 7;
 const LENGTH_MIN = TAG_BYTES + 1;
 const LENGTH_MAX = 65 * 1024;
 
-/** The masks of the first `count` frames under a key. */
-function masksOf(hp: Uint8Array, count: number): readonly Uint8Array[] {
-  const stream = ctr(hp, new Uint8Array(16)).encrypt(new Uint8Array(count * LENGTH_BYTES));
-  return Array.from({ length: count }, (_, at) =>
-    stream.subarray(at * LENGTH_BYTES, (at + 1) * LENGTH_BYTES),
-  );
-}
-
-const masked = (length: Uint8Array, mask: Uint8Array): Uint8Array =>
-  length.map((byte, at) => byte ^ (mask[at] ?? 0));
+/** The mask of the length of a frame, by how many were before it under the key. */
+const maskOf = (hp: Uint8Array, before: number): Uint8Array =>
+  ctr(hp, new Uint8Array(16))
+    .encrypt(new Uint8Array((before + 1) * LENGTH_BYTES))
+    .slice(-LENGTH_BYTES);
 
 /** Frames as sent, the first under counter `first`. */
 export function sealFrames(
@@ -38,12 +33,11 @@ export function sealFrames(
   frames: readonly Frame[],
 ): readonly Uint8Array[] {
   const { key, iv, hp } = frameKeysOf(secret);
-  const masks = masksOf(hp, frames.length);
   return frames.map(({ type, data, padding }, at) => {
     const plain = join(data, Uint8Array.of(type), new Uint8Array(padding));
     const length = uint(LENGTH_BYTES, plain.length + TAG_BYTES);
     const sealed = aeadOf(suite, key, nonceOf(iv, first + at), length).encrypt(plain);
-    return join(masked(length, masks[at] ?? length), sealed);
+    return join(xor(length, maskOf(hp, at)), sealed);
   });
 }
 
@@ -86,8 +80,7 @@ export class FrameReader {
     const start = this.#at + LENGTH_BYTES;
     if (this.#keys === undefined || start > this.#bytes.length) return undefined;
     const { key, iv, hp } = this.#keys;
-    const mask = masksOf(hp, this.#opened + 1)[this.#opened] ?? refuse('7.1', 'there is no mask');
-    const length = masked(this.#bytes.slice(this.#at, start), mask);
+    const length = xor(this.#bytes.slice(this.#at, start), maskOf(hp, this.#opened));
     const lenBytes = new Cursor(length, '7.1').uint(LENGTH_BYTES);
     if (lenBytes < LENGTH_MIN || lenBytes > LENGTH_MAX) refuse('7.1', 'the length');
     if (start + lenBytes > this.#bytes.length) return undefined;
@@ -166,7 +159,12 @@ export function readKeyUpdate(data: Uint8Array): KeyUpdate | undefined {
 
 /** The rows of section 7.1. */
 export const frameRows: Rows = {
-  mask: (given) => ({ masks: masksOf(given.bytes('hp'), given.number('frames')).map(hex) }),
+  mask: (given) => {
+    const hp = given.bytes('hp');
+    return {
+      masks: Array.from({ length: given.number('frames') }, (_, at) => hex(maskOf(hp, at))),
+    };
+  },
   frames: (given) => ({
     frames: sealFrames(
       given.number('suite'),

@@ -47,15 +47,11 @@ export const verifies = (
 
 /** X25519 (RFC 7748 6.1), or undefined if the result is all zero. */
 export function x25519(half: Uint8Array, peer: Uint8Array): Uint8Array | undefined {
+  const keys = { privateKey: privateKey('x25519', half), publicKey: publicKey('x25519', peer) };
   try {
-    return new Uint8Array(
-      diffieHellman({
-        privateKey: privateKey('x25519', half),
-        publicKey: publicKey('x25519', peer),
-      }),
-    );
+    return new Uint8Array(diffieHellman(keys));
   } catch {
-    return undefined; // OpenSSL refuses an all-zero result by itself
+    return undefined; // OpenSSL makes no all-zero result; of right keys it fails at nothing else
   }
 }
 

@@ -3,9 +3,11 @@
 import { gcm } from '@noble/ciphers/aes.js';
 import { Cursor, hex, join, same, truncate } from './bytes.ts';
 import {
+  BLOCK_MAX_BYTES,
   openBlockJson,
   openBlockOf,
   readOpenBlock,
+  STEP_BYTES,
   writeHeader,
   writeOpenBlock,
   type OpenBlock,
@@ -111,7 +113,9 @@ function readHeader(
   const openLen = cursor.uint(2);
   const blockLen = openLen - TAG_BYTES;
   if (version !== 1 || suite !== chainSuite || flags !== 0) refuse('6.2 step 2', 'the header');
-  if (blockLen < 64 || blockLen > 4096 || blockLen % 64 !== 0) refuse('6.2 step 2', 'openLen');
+  if (blockLen < STEP_BYTES || blockLen > BLOCK_MAX_BYTES || blockLen % STEP_BYTES !== 0) {
+    refuse('6.2 step 2', 'openLen');
+  }
   return { srcRef, openLen };
 }
 

@@ -4,7 +4,7 @@ import { gcm, gcmsiv } from '@noble/ciphers/aes.js';
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { extract } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { field, hex, join, uint } from './bytes.ts';
+import { field, hex, join, uint, xor } from './bytes.ts';
 import { hkdfExpand } from './chains.ts';
 import { refuse } from './refused.ts';
 import { end, endOf, type End } from './statements.ts';
@@ -79,10 +79,7 @@ export const frameKeysOf = (secret: Uint8Array): FrameKeys => ({
 });
 
 /** The nonce of a counter. */
-export function nonceOf(iv: Uint8Array, counter: number): Uint8Array {
-  const counted = uint(12, counter);
-  return iv.map((byte, at) => byte ^ (counted[at] ?? 0));
-}
+export const nonceOf = (iv: Uint8Array, counter: number): Uint8Array => xor(iv, uint(12, counter));
 
 const AEADS = [gcm, chacha20poly1305, gcmsiv] as const;
 
