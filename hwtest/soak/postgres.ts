@@ -6,7 +6,7 @@ import { spawnIn, execIn, waitListening, type Argv, type Program } from '#hwtest
 import type { RigPod } from '#hwtest/rig/rig.ts';
 import type { ClientPlan } from './client.ts';
 
-export const POSTGRES_PORT = 5432;
+const POSTGRES_PORT = 5432;
 
 /** Where Debian puts the programs of each major version. */
 const VERSIONS = '/usr/lib/postgresql';
@@ -69,8 +69,10 @@ export function pgbench(host: string, dir: string): ClientPlan {
   return {
     argv: [
       programOf('pgbench'),
-      ...['-h', host, '-U', USER, '-n', '-T', '86400', '-c', String(CONNECTIONS)],
-      ...['-R', String(TRANSACTIONS_PER_SECOND), '-l', '--log-prefix', log, DATABASE],
+      ...`-h ${host} -U ${USER} -n -T 86400 -c ${CONNECTIONS} -R ${TRANSACTIONS_PER_SECOND}`.split(
+        ' ',
+      ),
+      ...`-l --log-prefix ${log} ${DATABASE}`.split(' '),
     ],
     hear: (line, run) => {
       if (/error:/.test(line)) run.failed(line);

@@ -4,7 +4,7 @@ import { spawnIn, waitListening, type Argv } from '#hwtest/rig/program.ts';
 import type { RigPod } from '#hwtest/rig/rig.ts';
 import { HTTP_PORT, REDIS_PORT, startNginx, startRedis } from '#hwtest/rig/servers.ts';
 import type { ClientPlan } from './client.ts';
-import { pgbench, POSTGRES_PORT, startPostgres } from './postgres.ts';
+import { pgbench, startPostgres } from './postgres.ts';
 import { said } from './said.ts';
 
 export interface SoakProgram {
@@ -66,8 +66,7 @@ const INTERVAL = /^\[ *\d+\]\[RX-C\] .* sec +([\d.]+) [KMG]?Bytes/;
 const iperf = (host: string): ClientPlan => ({
   argv: [
     'iperf3',
-    ...['-c', host, '-p', String(IPERF_PORT), '--bidir', '-b', IPERF_RATE],
-    ...['-t', '86400', '-i', '1', '--forceflush'],
+    ...`-c ${host} -p ${IPERF_PORT} --bidir -b ${IPERF_RATE} -t 86400 -i 1 --forceflush`.split(' '),
   ],
   hear: (line, run) => {
     if (/\berror\b/.test(line)) run.failed(line);

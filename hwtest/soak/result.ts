@@ -105,11 +105,11 @@ export function soakResult({ programs, acts, ...rest }: Observed): SoakResult {
 }
 
 const ERRORS_SHOWN = 20;
+const inMs = (value: number | null): string => (value === null ? '-' : value.toFixed(2));
 
 /** The result for people: a table by program, what was done, and every error that nothing explains. */
 export function soakText(result: SoakResult): string {
   const outside = result.errors.filter(({ excusedBy }) => excusedBy === null);
-  const ms = (value: number | null): string => (value === null ? '-' : value.toFixed(2));
   const rows = [
     ['program', 'requests', 'in crashes', 'outside', 'p50 ms', 'p99 ms'],
     ...result.programs.map((each) => [
@@ -117,8 +117,8 @@ export function soakText(result: SoakResult): string {
       String(each.requests),
       String(each.errorsInside),
       String(each.errorsOutside),
-      ms(each.p50Ms),
-      ms(each.p99Ms),
+      inMs(each.p50Ms),
+      inMs(each.p99Ms),
     ]),
   ];
   const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
