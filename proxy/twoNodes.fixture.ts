@@ -224,6 +224,8 @@ export interface WorldView {
   /** Whether the nodes know each other as attested peers. */
   readonly peers: boolean;
   readonly limits?: LaneLimits;
+  /** What leads elsewhere than to pods of the two. */
+  readonly outside?: Pick<Snapshot, 'services' | 'unmeshedExcept'>;
 }
 
 export class TwoNodes {
@@ -280,7 +282,7 @@ export class TwoNodes {
   }
 
   snapshot(own: TestNode, other: TestNode): Snapshot {
-    const { chains, policy, trusted, peers, limits } = this.view;
+    const { chains, policy, trusted, peers, limits, outside } = this.view;
     const [newest] = chains;
     if (!newest) throw new Error('a world needs a chain');
     const timeMs = this.clock.wallMs();
@@ -310,6 +312,7 @@ export class TwoNodes {
       policy,
       unmeshed: 'refuse',
       ...(limits && { limits }),
+      ...outside,
     };
   }
 
