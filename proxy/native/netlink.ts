@@ -29,6 +29,8 @@ const ATTRIBUTE_BYTES = 4;
 /** The kernel's largest part of a dump is 32 KiB (netlink_dump). */
 const PART_BYTES = 64 << 10;
 
+const part = Buffer.alloc(PART_BYTES);
+
 /** One message of a dump. */
 export interface NetlinkMessage {
   readonly type: number;
@@ -81,9 +83,8 @@ function ask(fd: number, type: number, flags: number, body: Buffer): void {
 }
 
 function listen(fd: number): NetlinkMessage[] {
-  const part = Buffer.alloc(PART_BYTES);
   const length = checked('recv', recv(fd, part, part.length, 0));
-  return messagesIn(part.subarray(0, length));
+  return messagesIn(Buffer.from(part.subarray(0, length))); // it is read into again
 }
 
 /** Of struct nlmsgerr. */
