@@ -2,7 +2,7 @@
 // them, and whether the routing that it made for this still stands.
 import { counted } from '#agent/base/counted.ts';
 import { EXIT } from '#agent/base/codes.ts';
-import { openNetns, withNetns } from '#proxy/native/netns.ts';
+import { withNetnsAt } from '#proxy/native/netns.ts';
 import { clientsAreShown } from '#proxy/redirect/clientAddress.ts';
 import { fail, pass, skip, warn, type Check } from './check.ts';
 
@@ -33,19 +33,10 @@ export const CLIENTS_CHECK: Check = {
     if (hidden.length > 0) return warn(hidden.join('; '), usualCause, remedy);
     const uids = new Set(captured.map(({ uid }) => uid));
     const cut = (await context.pods()).flatMap(({ uid, name, netns }) =>
-      uids.has(uid) && 'path' in netns && !isRouted(netns.path) ? [name] : [],
+      uids.has(uid) && 'path' in netns && !withNetnsAt(netns.path, clientsAreShown) ? [name] : [],
     );
     if (cut.length === 0) return pass(`seen in ${counted(captured.length, 'pod')}`);
     const lost = `${cut.join(', ')}: the routing rule is gone, and no answer reaches a client`;
     return fail(lost, usualCause, remedy);
   },
 };
-
-function isRouted(path: string): boolean {
-  const netns = openNetns(path);
-  try {
-    return withNetns(netns, clientsAreShown);
-  } finally {
-    netns.close();
-  }
-}

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { messageOf } from '#agent/base/errors.ts';
 import type { Run } from '#agent/base/run.ts';
-import { openNetns, withNetns } from '#proxy/native/netns.ts';
+import { withNetnsAt } from '#proxy/native/netns.ts';
 import { removeRulesIn, rulesIn } from '#proxy/redirect/nftables.ts';
 import { clientsAreShown, hideClients } from '#proxy/redirect/clientAddress.ts';
 import { POD_SETTINGS, type PodSetting } from '#proxy/redirect/podSetting.ts';
@@ -47,8 +47,8 @@ async function routingTrace({ name, path }: Namespace): Promise<Trace> {
   try {
     return {
       ...of,
-      presence: inside(path, clientsAreShown) ? 'there' : 'absent',
-      remove: async () => inside(path, hideClients),
+      presence: withNetnsAt(path, clientsAreShown) ? 'there' : 'absent',
+      remove: async () => withNetnsAt(path, hideClients),
     };
   } catch (thrown) {
     return unknownTrace(of, messageOf(thrown));
@@ -61,19 +61,10 @@ async function settingTrace({ name, path }: Namespace, setting: PodSetting): Pro
   try {
     return {
       ...of,
-      presence: inside(path, () => setting.isSet()) ? 'there' : 'absent',
-      remove: async () => inside(path, () => setting.reset()),
+      presence: withNetnsAt(path, () => setting.isSet()) ? 'there' : 'absent',
+      remove: async () => withNetnsAt(path, () => setting.reset()),
     };
   } catch (thrown) {
     return unknownTrace(of, messageOf(thrown));
-  }
-}
-
-function inside<T>(path: string, act: () => T): T {
-  const netns = openNetns(path);
-  try {
-    return withNetns(netns, act);
-  } finally {
-    netns.close();
   }
 }

@@ -55,6 +55,16 @@ export function withNetns<T>(netns: Netns, inside: () => T): T {
   }
 }
 
+/** withNetns() in the namespace at `path`, which is held for as long as it takes. Errors: the same. */
+export function withNetnsAt<T>(path: string, inside: () => T): T {
+  const netns = openNetns(path);
+  try {
+    return withNetns(netns, inside);
+  } finally {
+    netns.close();
+  }
+}
+
 function enter(fd: number): void {
   try {
     checked('setns', setns(fd, CLONE_NEWNET));
