@@ -6,6 +6,7 @@ import { epochsOf } from './epochsView.ts';
 import { answerLanes } from './lanesView.ts';
 import type { Reporting } from './reporting.ts';
 import type { Health } from '#agent/health/health.ts';
+import { processUse } from '#agent/metrics/processes.ts';
 import { statusOf, type StatusSources } from './statusView.ts';
 import { answerWhy, type WhySources } from '#agent/why/gather.ts';
 
@@ -16,14 +17,17 @@ export interface RouteSources extends StatusSources, Omit<WhySources, keyof Stat
 }
 
 export const routesOf = (from: RouteSources): Routes => ({
-  'GET /status': () => {
+  'GET /status': async () => {
     const status = statusOf(from);
     const readiness = from.health.readiness(status);
+    const { pid } = status.dataPlane;
+    const [control, data] = await Promise.all([process.pid, pid].map(processUse));
     return {
       apiVersion: 'tidelock/v1',
       kind: 'Status',
       ...status,
       ...(readiness && { readiness }),
+      processes: { ...(control && { control }), ...(data && { data }) },
     };
   },
   'GET /epochs': () => epochsOf(from),

@@ -72,12 +72,20 @@ export function statusOf(from: StatusSources): Status {
       ...(dataPlane.pid > 0 ? { pid: dataPlane.pid } : {}),
       uid: dataPlane.uid,
       workers: dataPlane.workers,
+      working: dataPlane.working,
+      spares: dataPlane.spares,
+      lanesByWorker: [...dataPlane.lanesByWorker],
       state: dataPlane.state,
       restarts: dataPlane.restarts,
     },
     probes: probesOf(from.probes),
     events: [...events.events()],
-    warnings: [...problemsOf(from), ...conflictsOf(from), ...hiddenClientsOf(from)],
+    warnings: [
+      ...problemsOf(from),
+      ...crewOf(dataPlane),
+      ...conflictsOf(from),
+      ...hiddenClientsOf(from),
+    ],
   };
 }
 
@@ -127,6 +135,14 @@ function probesOf(probes: StatusSources['probes']): Status['probes'] {
     unwatched: [...unwatched],
     bypasses,
   };
+}
+
+/** Where workers have ended by a defect, the others carry on without them. */
+function crewOf({ state, working, workers }: DataPlaneStatus): string[] {
+  if (state !== 'running' || working >= workers) return [];
+  return [
+    `${workers - working} of ${workers} workers of the data plane have ended. Restart the agent at a time of your choice, and report the plane.worker events of its log.`,
+  ];
 }
 
 /** An address that two nodes claim is a finding, and refused as a destination (PROTOCOL 3.6). */

@@ -136,6 +136,15 @@ export class Counters {
     for (let worker = 0; worker < maxWorkers; worker += 1) this.#earlier?.row(worker);
   }
 
+  /** One counter for each of the first `workers` workers. */
+  byWorker(name: CounterName, workers: number): readonly number[] {
+    const { rowWords } = COUNTERS_LAYOUT;
+    return Array.from(
+      { length: workers },
+      (_, worker) => this.#words[worker * rowWords + indexOf(name)] ?? 0,
+    );
+  }
+
   /** Sums over all workers. */
   totals(): CounterTotals {
     const { rowWords } = COUNTERS_LAYOUT;

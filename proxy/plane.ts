@@ -31,6 +31,8 @@ export interface DataPlaneStatus {
   /** Threads that work now, and those that stand by for one that ends. */
   readonly working: number;
   readonly spares: number;
+  /** Connections alive, by worker. */
+  readonly lanesByWorker: readonly number[];
   readonly restarts: number;
   /** Version of the snapshot that every worker uses; -1 before the first. */
   readonly ackedVersion: number;
@@ -263,6 +265,7 @@ class Supervisor implements DataPlane {
       workers,
       working: run?.crew.working ?? 0,
       spares: run?.crew.spares ?? 0,
+      lanesByWorker: this.#options.counters.byWorker('active', workers),
       restarts: this.#restarts,
       ackedVersion: run?.ackedVersion ?? -1,
       asymmetric: [run, this.#next, this.#leaving].reduce(

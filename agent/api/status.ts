@@ -149,6 +149,14 @@ const readiness = z.object({
   }),
 });
 
+/** A process as /proc shows it. */
+const processUse = z.object({
+  residentBytes: count,
+  openFds: count,
+  /** So many it may open. */
+  maxFds: count,
+});
+
 /** Schema of the whole document. */
 export const statusSchema = z.object({
   agent,
@@ -168,9 +176,16 @@ export const statusSchema = z.object({
     pid: count.optional(),
     uid: count,
     workers: count,
+    /** Threads that work now, and those that stand by for one that ends. */
+    working: count,
+    spares: count,
+    /** Connections alive, by worker. */
+    lanesByWorker: z.array(count),
     state: text,
     restarts: count,
   }),
+  /** What both processes use; absent for one that does not run. */
+  processes: z.object({ control: processUse.optional(), data: processUse.optional() }).optional(),
   probes: z.object({
     state: z.enum(['starting', 'running', 'degraded', 'off']),
     code: text.optional(),

@@ -139,7 +139,17 @@ const status: Status = {
       ],
     },
   ],
-  dataPlane: { pid: 8, uid: 15_008, workers: 2, state: 'running', restarts: 0 },
+  dataPlane: {
+    pid: 8,
+    uid: 15_008,
+    workers: 2,
+    working: 1,
+    spares: 0,
+    lanesByWorker: [3, 0],
+    state: 'running',
+    restarts: 0,
+  },
+  processes: { data: { residentBytes: 3 << 20, openFds: 60, maxFds: 20_000 } },
   probes: {
     state: 'degraded',
     code: 'PROBES_UNAVAILABLE',
@@ -195,6 +205,8 @@ describe('statusText()', () => {
     /^ {2}shop\/web-0 +2 +3 +20 +10 +4 +1$/,
     /^ {2}shop\/db +10\.96\.0\.10 +5432 +ClientIP +198\.19\.2\.10:15432$/,
     /^ {2}shop\/db +10\.96\.0\.10 +80 +ClientIP +none is ready$/,
+    /^Data plane +running, pid 8, uid 15008, 2 workers and 0 spares, 1 ENDED, 3 \+ 0 connections, 0 restarts$/,
+    /^Its use +60 of 20000 descriptors, 3\.0 MiB$/,
     /^Warning +clock is 20 s off$/,
   ])('statusText() has a line %s', (pattern) => {
     expect(lines).toContainEqual(expect.stringMatching(pattern));

@@ -1,5 +1,6 @@
 // `tidelock status` for people: aligned columns, the verdict and its reason first, and nothing that
 // a reader would have to look up in code.
+import { counted } from '#agent/base/counted.ts';
 import { oneLine, pairs, table, timeOfDay, type Row } from './columns.ts';
 import { outsideLines } from './outsideText.ts';
 import type { Status } from './status.ts';
@@ -127,8 +128,9 @@ function nodeLines(status: Status): string[] {
       ...(host ? [['Machine', machineText(host)] as const] : []),
       [
         'Data plane',
-        `${dataPlane.state}, pid ${dataPlane.pid ?? '-'}, uid ${dataPlane.uid}, ${dataPlane.workers} workers, ${dataPlane.restarts} restarts`,
+        `${dataPlane.state}, pid ${dataPlane.pid ?? '-'}, uid ${dataPlane.uid}, ${workersText(dataPlane)}, ${dataPlane.restarts} restarts`,
       ],
+      ...useOf(status),
     ]),
     ...table(
       'Checks that did not pass',
@@ -137,6 +139,21 @@ function nodeLines(status: Status): string[] {
     ),
   ];
 }
+
+function workersText({ workers, working, spares, lanesByWorker }: Status['dataPlane']): string {
+  const ended = working < workers ? `, ${workers - working} ENDED` : '';
+  return `${workers} workers and ${counted(spares, 'spare')}${ended}, ${lanesByWorker.join(' + ')} connections`;
+}
+
+/** What both processes use. */
+const useOf = ({ processes }: Status): (readonly [string, string])[] =>
+  (['data', 'control'] as const).flatMap((name) => {
+    const use = processes?.[name];
+    if (use === undefined) return [];
+    const { openFds, maxFds, residentBytes } = use;
+    const text = `${openFds} of ${maxFds} descriptors, ${bytes(residentBytes)}`;
+    return [[name === 'data' ? 'Its use' : 'Agent’s use', text] as const];
+  });
 
 function epochLines({ epochs, asymmetric }: Status): string[] {
   const bus = epochs.busConnected ? 'connected' : 'DISCONNECTED, ticking on';

@@ -81,13 +81,17 @@ const kernel: Check = {
 };
 
 const MIN_DESCRIPTORS = 1_024;
-const GOOD_DESCRIPTORS = 8_192;
+/** 8,000 lanes, what a data plane keeps back, and pools of sockets. */
+const GOOD_DESCRIPTORS = 18_000;
+/** Fuller than this, there is little room for new connections. */
+const FULL_SHARE = 0.8;
 
 const descriptors: Check = {
   id: 'descriptors',
   title: 'descriptor limit',
   explanation: {
-    looksAt: 'The hard limit of open files of the running agent, or of this process if none runs.',
+    looksAt:
+      'The hard limit of open files of the running agent, or of this process if none runs, and how many its data plane has open.',
     neededFor: 'Each lane takes two descriptors of the data plane, each pod some dozens in stock.',
     usualCause: 'The default of the login or the service manager was never raised.',
     remedy: 'Set LimitNOFILE=1048576 in the unit, or ulimit -n in the shell that starts the agent.',
@@ -103,12 +107,16 @@ const descriptors: Check = {
     if (hard === 'unlimited') return pass('no limit of open files');
     const text = `at most ${hard} open files, room for about ${Math.floor(Number(hard) / 2)} lanes`;
     if (Number(hard) < MIN_DESCRIPTORS) return fail(text, usualCause, remedy);
+    const { openFds = 0, maxFds = Infinity } = status?.processes?.data ?? {};
+    if (openFds > FULL_SHARE * maxFds) {
+      const full = `${openFds} of ${maxFds} open files of the data plane are in use`;
+      return warn(full, 'More connections live than the limit was made for.', remedy);
+    }
     return Number(hard) < GOOD_DESCRIPTORS ? warn(text, usualCause, remedy) : pass(text);
   },
 };
 
 const CONNTRACK = '/proc/sys/net/netfilter';
-const FULL_SHARE = 0.8;
 
 const conntrack: Check = {
   id: 'conntrack',

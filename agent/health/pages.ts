@@ -45,10 +45,7 @@ function kept(clock: Clock, make: () => Promise<Page>): () => Promise<Page> {
 async function metricsPage(from: PageSources): Promise<Page> {
   const status = from.status();
   const { pid } = status.dataPlane;
-  const [control, data] = await Promise.all([
-    processUse(process.pid),
-    pid === undefined ? undefined : processUse(pid),
-  ]);
+  const [control, data] = await Promise.all([process.pid, pid].map(processUse));
   const body = await renderMetrics({
     status,
     totals: from.totals(),

@@ -82,7 +82,16 @@ export function statusFixture(change: Partial<Status> = {}): Status {
       },
     ],
     services: [],
-    dataPlane: { pid: 8, uid: 15_008, workers: 2, state: 'running', restarts: 0 },
+    dataPlane: {
+      pid: 8,
+      uid: 15_008,
+      workers: 2,
+      working: 2,
+      spares: 1,
+      lanesByWorker: [3, 1],
+      state: 'running',
+      restarts: 0,
+    },
     probes: {
       state: 'running',
       events: { exec: 3, bypass: 1 },

@@ -339,6 +339,22 @@ const PROCESSES: readonly Family[] = [
     'Worker threads of the data plane.',
     ({ status }) => status.dataPlane.workers,
   ),
+  gauge(
+    'tidelock_workers_working',
+    'Worker threads of the data plane that have not ended by a defect.',
+    ({ status }) => status.dataPlane.working,
+  ),
+  gauge(
+    'tidelock_workers_spare',
+    'Threads that stand by for a worker that ends.',
+    ({ status }) => status.dataPlane.spares,
+  ),
+  gauge(
+    'tidelock_worker_connections',
+    'Connections alive now, by the number of the worker that carries them.',
+    ({ status }) => Object.fromEntries(status.dataPlane.lanesByWorker.entries()),
+    'worker',
+  ),
   counter(
     'tidelock_process_cpu_seconds_total',
     'Processor time of a process, user and system.',
@@ -355,6 +371,12 @@ const PROCESSES: readonly Family[] = [
     'tidelock_process_open_fds',
     'File descriptors that a process holds; a lane takes two.',
     (sample) => eachProcess(sample, ({ openFds }) => openFds),
+    'process',
+  ),
+  gauge(
+    'tidelock_process_max_fds',
+    'File descriptors that a process may hold.',
+    (sample) => eachProcess(sample, ({ maxFds }) => maxFds),
     'process',
   ),
 ];

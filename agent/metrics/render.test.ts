@@ -1,4 +1,5 @@
 // Scrapes read by a parser of our own for the text format, for every state an agent can be in.
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { NodeName } from '#agent/base/brands.ts';
 import { statusFixture } from '#agent/health/status.fixture.ts';
@@ -23,7 +24,10 @@ const sample = (change: Partial<Sample> = {}): Sample => ({
     silent: new Map(),
     problem: '',
   },
-  processes: { control: { cpuSeconds: 1.5, residentBytes: 2 ** 27, openFds: 40 }, data: undefined },
+  processes: {
+    control: { cpuSeconds: 1.5, residentBytes: 2 ** 27, openFds: 40, maxFds: 1024 },
+    data: undefined,
+  },
   nowMs: NOW,
   ...change,
 });
@@ -104,7 +108,8 @@ describe('processUse()', () => {
   it('processUse() reads a process that runs, and knows of none that does not', async () => {
     const use = await processUse(process.pid);
     expect(use?.residentBytes).toBeGreaterThan(10 << 20);
-    expect(use?.openFds).toBeGreaterThan(3);
+    expect(use?.openFds).toBe(readdirSync('/proc/self/fd').length - 1); // it has the folder open
+    expect(use?.maxFds).toBeGreaterThan(use?.openFds ?? 0);
     const { user, system } = process.cpuUsage();
     expect(use?.cpuSeconds).toBeLessThanOrEqual((user + system) / 1e6 + 0.1);
     expect(await processUse(2 ** 22 + 1)).toBeUndefined();

@@ -66,7 +66,15 @@ export const sampleStatus = (name: string, over: Partial<Status> = {}): Status =
   asymmetric: { total: 20, statements: 15, tokens: 5 },
   pods: [],
   services: [],
-  dataPlane: { uid: 15_008, workers: 2, state: 'running', restarts: 0 },
+  dataPlane: {
+    uid: 15_008,
+    workers: 2,
+    working: 2,
+    spares: 1,
+    lanesByWorker: [0, 0],
+    state: 'running',
+    restarts: 0,
+  },
   probes: {
     state: 'running',
     events: { exec: 3, connect: 2, accept: 1, close: 2, bypass: 0 },
