@@ -106,12 +106,17 @@ describe('readInventory()', () => {
     [
       'a service at the address of a pod',
       { pods: [cache], services: [{ ...db, ips: cache.ips }] },
-      /services\.0\.ips\.0 .*no pod’s; pods\.0/,
+      /services\.0\.ips\.0 .*pods\.0 has this address/,
     ],
     [
-      'two services at one address and port',
+      'two services at one address',
       { pods: [], services: [db, { ...db, name: 'db-ro' }] },
-      /services\.1\.ips\.0 .*services\.0 has this address and port/,
+      /services\.1\.ips\.0 .*services\.0 has this address/,
+    ],
+    [
+      'a port of a service twice',
+      { pods: [], services: [{ ...db, ports: [{ port: 80 }, { port: 80, targetPort: 81 }] }] },
+      /services\.0\.ports\.1\.port .*claimed once/,
     ],
     ['a service twice', { pods: [], services: [db, { ...db, ips: ['10.96.0.11'] }] }, /this name/],
     [

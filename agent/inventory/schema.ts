@@ -1,5 +1,5 @@
 // The inventory file's schema. Names are held to what a SPIFFE ID and Kubernetes allow, and nobody may
-// claim what another has: pods a uid or an address, services a name or an address and port.
+// claim what another has: a uid, an address, or the name of a service.
 import { isIP, SocketAddress } from 'node:net';
 import { z } from 'zod';
 import { spiffeId } from '#agent/base/schema.ts';
@@ -124,13 +124,11 @@ export const inventorySchema = z
     }
     for (const [index, { namespace, name, ips, ports }] of services.entries()) {
       const owner = `services.${index}`;
-      once('name', `${namespace}/${name}`, owner, ['services', index, 'name']);
-      for (const [i, ip] of ips.entries()) {
-        const path = ['services', index, 'ips', i];
-        const pod = seen.get(`address ${ip}`);
-        const message = `must be no pod’s; ${pod} has this address`;
-        if (pod !== undefined) context.addIssue({ code: 'custom', path, message });
-        for (const { port } of ports) once('address and port', `${ip} ${port}`, owner, path);
+      const path = ['services', index];
+      once('name', `${namespace}/${name}`, owner, [...path, 'name']);
+      for (const [i, ip] of ips.entries()) once('address', ip, owner, [...path, 'ips', i]);
+      for (const [i, { port }] of ports.entries()) {
+        once('port', `${owner} ${port}`, owner, [...path, 'ports', i, 'port']);
       }
     }
   });

@@ -6,7 +6,7 @@ import type { Service } from '#proxy/snapshot.ts';
 export interface ServiceSpec {
   readonly namespace: string;
   readonly name: string;
-  /** Canonical IPv4 and IPv6 texts, at least one. */
+  /** Canonical IPv4 and IPv6 texts, at least one; no pod and no other service has one of them. */
   readonly ips: readonly string[];
   /** `ClientIP`: a pod comes out at the same endpoint each time. */
   readonly affinity: 'None' | 'ClientIP';
