@@ -3,7 +3,7 @@
 import { counted } from '#agent/base/counted.ts';
 import { EXIT } from '#agent/base/codes.ts';
 import { withNetnsAt } from '#proxy/native/netns.ts';
-import { clientsAreShown } from '#proxy/redirect/clientAddress.ts';
+import { showsClients } from '#proxy/redirect/clientAddress.ts';
 import { fail, pass, skip, warn, type Check } from './check.ts';
 
 export const CLIENTS_CHECK: Check = {
@@ -31,10 +31,11 @@ export const CLIENTS_CHECK: Check = {
       sourceProblem === undefined ? [] : [`${namespace}/${name}: ${sourceProblem}`],
     );
     if (hidden.length > 0) return warn(hidden.join('; '), usualCause, remedy);
-    const uids = new Set(captured.map(({ uid }) => uid));
-    const cut = (await context.pods()).flatMap(({ uid, name, netns }) =>
-      uids.has(uid) && 'path' in netns && !withNetnsAt(netns.path, clientsAreShown) ? [name] : [],
-    );
+    const ips = new Map(captured.map((pod) => [pod.uid, pod.ips]));
+    const cut = (await context.pods()).flatMap(({ uid, name, netns }) => {
+      if ('problem' in netns) return [];
+      return withNetnsAt(netns.path, () => showsClients(ips.get(uid) ?? [])) ? [] : [name];
+    });
     if (cut.length === 0) return pass(`seen in ${counted(captured.length, 'pod')}`);
     const lost = `${cut.join(', ')}: the routing rule is gone, and no answer reaches a client`;
     return fail(lost, usualCause, remedy);

@@ -3,10 +3,14 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { askAgent } from '#agent/api/client.ts';
+import { whySchema } from '#agent/api/why.ts';
 import { hex, sha256 } from '#agent/base/bytes.ts';
+import { controlSocketOf } from '#hwtest/rig/cluster.ts';
 import { waitListening } from '#hwtest/rig/program.ts';
 import { HTTP_PORT, REDIS_PORT, startNginx, startRedis } from '#hwtest/rig/servers.ts';
 import { startPostgres } from '#hwtest/soak/postgres.ts';
+import { diagnose } from './doctor.ts';
 import { pod, twoNodes, type TwoNodes } from './twoNodes.ts';
 
 const CALLER_PORT = 7;
@@ -127,4 +131,17 @@ test('a port on which nobody listens refuses at once, by both families', async (
   }
   const { refused } = (await both.agent('node-b').status()).lanes;
   expect(refused['pod-unreachable']).toBe(2);
+});
+
+test('a pod whose routing rule was removed is named by doctor and why, and lets no answer out', async () => {
+  const [node, near] = [both.rig.node('node-a'), both.rig.pod('near')];
+  await both.rig.exec(near, ['ip', 'rule', 'delete', 'pref', '15008']);
+  const found = await diagnose(both, node);
+  expect(found.check('clients')).toMatchObject({
+    state: 'fail',
+    observed: expect.stringMatching(/^default\/near: /),
+  });
+  const socket = controlSocketOf(node);
+  const why = whySchema.parse(await askAgent(socket, '/why?pod=default/near'));
+  expect(why.links.find(({ state }) => state === 'broken')).toMatchObject({ id: 'redirect' });
 });

@@ -48,9 +48,9 @@ export async function showClients(
   }
 }
 
-/** Whether answers to clients would still come back, for each family of the pod. Errors: SYSCALL_FAILED. */
-export const showsClients = (netns: Netns, ips: readonly string[]): boolean =>
-  withNetns(netns, () => ips.every((ip) => isDeliveredHere(NOBODYS[familyOf(ip)], CLIENT_MARK)));
+/** Whether answers from all these addresses come back, in the namespace the thread is in. Errors: SYSCALL_FAILED. */
+export const showsClients = (ips: readonly string[]): boolean =>
+  ips.every((ip) => isDeliveredHere(NOBODYS[familyOf(ip)], CLIENT_MARK));
 
 /** Removes the routing from the namespace the thread is in, whoever made it. Errors: SYSCALL_FAILED. */
 export function hideClients(): void {

@@ -108,7 +108,7 @@ export async function capturePod(
     makeSockets: (count, family) => withNetns(netns, () => makeSockets(count, family, makeSocket)),
     rules: async () => {
       const state = await rules.state();
-      const isRouted = !isShowing || showsClients(netns, pod.ips);
+      const isRouted = !isShowing || withNetns(netns, () => showsClients(pod.ips));
       return state === 'intact' && !isRouted ? 'changed' : state;
     },
     counts: () => counters.read(),
