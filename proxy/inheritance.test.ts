@@ -31,6 +31,12 @@ const peer = (ownSid: Sid, peerSid: Sid, send?: string): Peer => ({
   send: send === undefined ? { refused: 'not yet' } : { chainId: send as ChainId, ownSid, peerSid },
 });
 
+/** The same, of a peer that has seen `ownSid`. */
+const knowing = (ownSid: Sid, peerSid: Sid, send: string): Peer => ({
+  ...peer(ownSid, peerSid),
+  send: { chainId: send as ChainId, ownSid, peerSid, isKnown: true },
+});
+
 const pod = (sid: Sid, account = 'web'): LocalPod => ({
   uid: 'pod-1',
   namespace: 'default',
@@ -89,14 +95,20 @@ describe('Inheritance.addTo()', () => {
     expect(both.pods[0]?.tokens.map(({ sid }) => sid)).toEqual([A2, A1]);
   });
 
-  test('prefers what the new control plane says to send with', () => {
+  test('goes on under the old statement while the peer may not know the new one', () => {
     const next = snapshot({ sids: [A2], chains: [chain('new')], peers: [peer(A2, B1, 'new')] });
+    expect(inherit(BEFORE).addTo(next).peers[0]?.send).toMatchObject({ ownSid: A1 });
+  });
+
+  test('sends as the new control plane says to a peer that knows it', () => {
+    const next = snapshot({ sids: [A2], chains: [chain('new')], peers: [knowing(A2, B1, 'new')] });
     expect(inherit(BEFORE).addTo(next).peers[0]?.send).toMatchObject({ chainId: 'new' });
   });
 
-  test('never leads back once the new control plane could send', () => {
+  test('never leads back once the peer has known the new control plane', () => {
     const inherited = inherit(BEFORE);
-    inherited.addTo(snapshot({ sids: [A2], chains: [chain('new')], peers: [peer(A2, B1, 'new')] }));
+    const known = [knowing(A2, B1, 'new')];
+    inherited.addTo(snapshot({ sids: [A2], chains: [chain('new')], peers: known }));
     const later = snapshot({ sids: [A2], chains: [chain('new')], peers: [peer(A2, B1)] });
     expect(inherited.addTo(later).peers[0]?.send).toEqual({ refused: 'not yet' });
   });

@@ -13,7 +13,7 @@ const INHERITED_SLOTS = 3;
 export class Inheritance {
   readonly #frame: Uint8Array;
   readonly #before: Snapshot;
-  /** Peers to which the new control plane once could send: from then on, only it says how. */
+  /** Peers that know the new control plane's statement: from then on, only it says how to send to them. */
   readonly #settled = new Set<NodeName>();
 
   /** Owns the frame of the last snapshot before. */
@@ -50,7 +50,7 @@ export class Inheritance {
   }
 
   #withPeer(next: Peer, before: Peer | undefined, chains: readonly LiveChain[]): Peer {
-    if (!('refused' in next.send)) this.#settled.add(next.node);
+    if (!('refused' in next.send) && next.send.isKnown === true) this.#settled.add(next.node);
     if (before === undefined) return next;
     const isAccepted = (sid: string): boolean => next.statements.some((held) => held.sid === sid);
     const isNew = ({ ownSid }: Peer['pairs'][number]): boolean =>

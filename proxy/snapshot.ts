@@ -110,6 +110,8 @@ export interface SendChoice {
   readonly chainId: ChainId;
   readonly ownSid: Sid;
   readonly peerSid: Sid;
+  /** Absent: the peer may not have seen `ownSid` yet, and this control plane holds no older one. */
+  readonly isKnown?: boolean;
 }
 
 export interface LocalPod {

@@ -165,23 +165,28 @@ export class PeerBook {
       ? inEffect.find((c) => state.confirmed.has(c.id))
       : inEffect.find((c) => slotAt(nowMs, c.periodMs) >= slotPlus(c.atSlot, UNHEARD_SLOTS));
     if (!chain) return { refused: `${state.node} has confirmed no chain yet` };
+    const known = this.#knownOwn(state, own, inEffect);
+    const mine = known ?? own.at(-1);
+    if (!mine) throw new RangeError('no own statement');
     const choice: SendChoice = {
       chainId: chain.id,
-      ownSid: this.#knownOwn(state, own, inEffect).own.statement.sid,
+      ownSid: mine.own.statement.sid,
       peerSid: newest.statement.sid,
+      ...(known && { isKnown: true }),
     };
     return choice;
   }
 
-  /** The newest own statement that the peer has surely seen, else the oldest still held. */
-  #knownOwn(state: PeerState, own: readonly OwnListed[], inEffect: readonly Chain[]): OwnListed {
+  /** The newest own statement that the peer has surely seen. */
+  #knownOwn(
+    state: PeerState,
+    own: readonly OwnListed[],
+    inEffect: readonly Chain[],
+  ): OwnListed | undefined {
     const proven = inEffect.find((chain) => state.confirmed.has(chain.id));
-    const known = own.find(
+    return own.find(
       (o) => o.listedBy !== undefined && proven && newestFirst(proven, o.listedBy) <= 0,
     );
-    const fallback = known ?? own.at(-1);
-    if (!fallback) throw new RangeError('no own statement');
-    return fallback;
   }
 
   /** Pair secrets of every combination with a peer, each computed once (PROTOCOL 5). */
