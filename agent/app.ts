@@ -326,6 +326,7 @@ export async function runAgent(
     slot,
     clock,
     signal,
+    members: () => membership.members(),
     publish: (snapshot) => {
       if (succession.admits(snapshot)) dataPlane.publish(snapshot);
     },

@@ -13,6 +13,7 @@ import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { CompiledPolicy } from '#proxy/policy.ts';
 import { resolved } from '#agent/inventory/services.ts';
 import type { LocalPod, Peer, SelfState, Snapshot } from '#proxy/snapshot.ts';
+import { Acquaintance, type AcquaintanceOptions } from './acquaintance.ts';
 import type { Aliases } from './aliases.ts';
 import type { Captures } from './captures.ts';
 import type { Config } from './config.ts';
@@ -38,6 +39,7 @@ export interface SnapshotsOptions {
   readonly slot: () => Slot;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly members: AcquaintanceOptions['members'];
   readonly publish: (snapshot: Snapshot) => void;
 }
 
@@ -47,11 +49,19 @@ const SETTLE_MS = 10;
 /** Publishes a new snapshot soon after something changed, and wipes the chain keys of the one before. */
 export class Snapshots {
   readonly #o: SnapshotsOptions;
+  readonly #acquaintance: Acquaintance;
   #last: Snapshot | undefined;
   #pending = false;
 
   constructor(options: SnapshotsOptions) {
     this.#o = options;
+    const { sources, members, clock } = options;
+    this.#acquaintance = new Acquaintance({
+      members,
+      peer: (node) => sources.peers.get(node),
+      clock,
+      periodMs: sources.config.epochs.periodMs,
+    });
   }
 
   changed(): void {
@@ -66,12 +76,21 @@ export class Snapshots {
   #publish(): void {
     const { sources, slots, slot, publish } = this.#o;
     const before = this.#last;
-    const snapshot = makeSnapshot(sources, (before?.version ?? 0) + 1, slots.timeMs(), slot());
+    const made = makeSnapshot(sources, (before?.version ?? 0) + 1, slots.timeMs(), slot());
+    const isKnown = this.#acquaintance.isMade(made.self.trusted);
+    const snapshot = isKnown ? made : withoutPlain(made);
     publish(snapshot);
     this.#last = snapshot;
     for (const chain of before?.chains ?? []) chain.key.fill(0);
   }
 }
+
+/** Nobody is reached in the clear. */
+const withoutPlain = (snapshot: Snapshot): Snapshot => ({
+  ...snapshot,
+  unmeshed: 'refuse',
+  unmeshedExcept: [],
+});
 
 /** Keys of chains in the result are copies that its receiver wipes; pair secrets are not. */
 function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slot: Slot): Snapshot {
