@@ -2,174 +2,30 @@
 // (plane.probe.ts). Everything on loopback.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { ChainId, NodeName, Slot } from '#agent/base/brands.ts';
-import { systemClock } from '#agent/base/clock.ts';
-import type { LaneEvent } from './facts.ts';
+import { describe, expect, test, vi } from 'vitest';
 import { encodeFrame } from './channel.ts';
 import { CONTROL_VERSION } from './control.ts';
-import { Counters } from './counters.ts';
-import { closeFd, dupFd } from '#proxy/native/fd.ts';
-import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
-import { startDataPlane, type DataPlane, type DataPlaneOptions } from './plane.ts';
-import { CRASH_POD, HOLD_POD, POOL_POD, POOL_TARGET, type ProbeAnswer } from './plane.probe.ts';
-import { PlaneRecord } from './planeRecord.ts';
+import { tcpSocket } from '#proxy/native/socket.ts';
+import { startDataPlane, type DataPlaneOptions } from './plane.ts';
+import { POOL_POD, POOL_TARGET } from './plane.probe.ts';
 import { privilegeFaults } from './privilege.ts';
 import { identify } from './processIdentity.ts';
-import { ReplaySet } from './replay.ts';
-import type { Snapshot } from './snapshot.ts';
-
-const UID = 15_008;
-const SETTINGS = { workers: 2, uid: UID, gid: UID, build: 'test' };
-const PROBE = fileURLToPath(new URL('./plane.probe.ts', import.meta.url));
-const WAIT = { timeout: 30_000, interval: 20 };
-
-interface LogLine {
-  readonly event: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-
-interface Started {
-  readonly plane: DataPlane;
-  readonly log: LogLine[];
-  readonly events: LaneEvent[];
-  readonly counters: Counters;
-}
-
-const undo: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
-
-async function start(changes: Partial<DataPlaneOptions> = {}): Promise<Started> {
-  const log: LogLine[] = [];
-  const events: LaneEvent[] = [];
-  const counters = Counters.create();
-  const replay = ReplaySet.create({
-    periodMs: 10_000,
-    openingsPerPeriod: 100,
-    quotaPerSource: 100,
-    sources: 4,
-  });
-  const record = changes.record ?? (await openRecord());
-  const plane = startDataPlane({
-    nodePath: process.execPath,
-    mainPath: PROBE,
-    settings: SETTINGS,
-    replay,
-    counters,
-    makeSockets: (_podUid, family, count) => Array.from({ length: count }, () => tcpSocket(family)),
-    onEvent: (event) => events.push(event),
-    log: (_level, event, fields) => log.push({ event, fields }),
-    clock: systemClock,
-    random: () => 0,
-    staleAfterMs: 60_000,
-    record,
-    ...changes,
-  });
-  undo.push(async () => {
-    await plane.close();
-    record.close();
-    closeFd(replay.fd);
-    closeFd(counters.fd);
-  });
-  return { plane, log, events, counters };
-}
-
-/** Removed with the test. */
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tidelock-plane-'));
-  undo.push(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
-
-/** The record of a run directory of its own. */
-function openRecord(): Promise<PlaneRecord> {
-  return PlaneRecord.open(newFolder(), { clock: systemClock, log: () => undefined });
-}
-
-const running = (plane: DataPlane, restarts = 0): Promise<void> =>
-  vi.waitFor(() => expect(plane.status()).toMatchObject({ state: 'running', restarts }), WAIT);
-
-/** A loopback listener served by the data plane. */
-function listenFor(plane: DataPlane, podUid: string): number {
-  const fd = tcpListener('127.0.0.1', 0);
-  const server = createServer().listen({ fd: dupFd(fd) });
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  undo.push(() => closeFd(fd));
-  plane.listen({ kind: 'pod', podUid, family: 4 }, fd);
-  return port;
-}
-
-async function ask(port: number): Promise<ProbeAnswer> {
-  let text = '';
-  const socket = connect({ host: '127.0.0.1', port });
-  for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
-  return JSON.parse(text) as ProbeAnswer;
-}
-
-interface Held {
-  readonly socket: Socket;
-  readonly worker: number;
-  readonly chainKey: string;
-}
-
-/** Connections that stay, as many as it takes until `workers` workers have one. */
-async function holdAll(port: number, workers: number): Promise<readonly Held[]> {
-  const held: Held[] = [];
-  while (new Set(held.map(({ worker }) => worker)).size < workers) {
-    const socket = connect({ host: '127.0.0.1', port });
-    undo.push(() => socket.destroy());
-    const [answer] = (await once(socket, 'data')) as [Buffer];
-    socket.on('error', () => undefined).resume();
-    held.push({ socket, ...(JSON.parse(String(answer)) as ProbeAnswer) });
-  }
-  return held;
-}
-
-/** How a connection ends: the code of its error, or `end`. */
-async function endOf(port: number): Promise<string> {
-  const socket = connect({ host: '127.0.0.1', port }).resume();
-  return new Promise((resolve) => {
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
-    socket.once('end', () => resolve('end'));
-  });
-}
-
-const snapshot = (version: number, keyByte: number): Snapshot => ({
-  version,
-  self: {
-    domain: 'example.org',
-    cluster: 'c',
-    node: 'a' as NodeName,
-    sids: [],
-    trusted: true,
-    reason: '',
-  },
-  chains: [
-    {
-      id: '00'.repeat(16) as ChainId,
-      generation: 1,
-      epoch: 1,
-      periodMs: 5000,
-      algorithm: 1,
-      atSlot: 1 as Slot,
-      slot: 1 as Slot,
-      key: new Uint8Array(32).fill(keyByte),
-    },
-  ],
-  peers: [],
-  pods: [],
-  remotes: [],
-  policy: { version: 1, defaultAction: 'DENY', rules: [] },
-  unmeshed: 'refuse',
-});
+import {
+  SETTINGS,
+  UID,
+  WAIT,
+  ask,
+  listenFor,
+  newFolder,
+  openRecord,
+  running,
+  snapshot,
+  start,
+  undo,
+} from './plane.fixture.ts';
 
 /** A program that stands in for proxy/main.ts, in a folder of its own. */
 function impostor(source: string): Partial<DataPlaneOptions> {
@@ -285,45 +141,6 @@ describe('startDataPlane()', () => {
     expect(answer.chainKey).toBe('55'.repeat(32));
     await running(plane, 1);
     expect(plane.status().pid).not.toBe(first);
-  });
-
-  test('startDataPlane() has a spare take the place of a worker that died, and the others’ connections live', async () => {
-    const { plane, log } = await start();
-    plane.publish(snapshot(7, 0x77));
-    const [port, holding, crashing] = ['pod-1', HOLD_POD, CRASH_POD].map((uid) =>
-      listenFor(plane, uid),
-    );
-    await running(plane);
-    const { pid } = plane.status();
-    expect(plane.status()).toMatchObject({ working: 2, spares: 1 });
-    const held = await holdAll(holding ?? 0, SETTINGS.workers);
-
-    expect(await endOf(crashing ?? 0)).toBe('ECONNRESET');
-    const lost = await vi.waitFor(() => {
-      const line = log.find(({ event }) => event === 'plane.worker');
-      expect(line?.fields).toMatchObject({ pid, why: 'told to crash', working: 2, spares: 0 });
-      return Number(line?.fields['worker']);
-    }, WAIT);
-    const those = held.filter(({ worker }) => worker === lost);
-    await vi.waitFor(() => expect(those.every(({ socket }) => socket.destroyed)).toBe(true), WAIT);
-    expect(those.map(({ socket }) => socket.errored)).toMatchObject(
-      those.map(() => ({ code: 'ECONNRESET' })),
-    );
-    const anew = await holdAll(holding ?? 0, SETTINGS.workers);
-    expect(anew.filter(({ worker }) => worker === lost)[0]?.chainKey).toBe('77'.repeat(32));
-
-    expect(await endOf(crashing ?? 0)).toBe('ECONNRESET'); // no spare is left: one fewer
-    await vi.waitFor(() => expect(plane.status()).toMatchObject({ working: 1, spares: 0 }), WAIT);
-    expect((await ask(port ?? 0)).chainKey).toBe('77'.repeat(32));
-    expect(plane.status()).toMatchObject({ pid, restarts: 0 });
-    const others = [...held, ...anew].filter(({ socket }) => !socket.destroyed);
-    expect(others.some(({ worker }) => worker !== lost)).toBe(true);
-
-    expect(await endOf(crashing ?? 0)).toBe('ECONNRESET'); // none is left
-    await running(plane, 1);
-    const words = log.find((line) => line.event === 'plane.lastWords')?.fields['words'];
-    expect(words).toMatch(/DATA_PLANE_FAILED: .*told to crash/);
-    expect(plane.status()).toMatchObject({ working: 2, spares: 1 });
   });
 
   test('startDataPlane() gives nothing to a process that keeps its privileges', async () => {

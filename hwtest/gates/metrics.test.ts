@@ -44,7 +44,9 @@ test('FAMILIES take no label that could name a pod, a peer or an identity', () =
     'kind',
   ];
   const labels = FAMILIES.flatMap(({ label }) => (label === undefined ? [] : [label]));
-  expect(labels.filter((label) => ![...closed, 'version', 'process'].includes(label))).toEqual([]);
+  expect(
+    labels.filter((label) => ![...closed, 'version', 'process', 'worker'].includes(label)),
+  ).toEqual([]);
 });
 
 test('docs/metrics.md explains every reason of a refusal once, and no other', () => {
