@@ -80,25 +80,28 @@ export async function capturePod(
   const isPreserving = pod.sourceAddress === 'preserve';
   let listeners: readonly PodListener[] = [];
   let rules: LoadedRules;
-  let counters: RuleCounters;
+  let counters: RuleCounters | undefined;
   let settings: ReadonlyMap<PodSetting, string | undefined>;
   let sourceProblem: string | undefined;
   try {
     listeners = await openListeners(netns, pod, clock, before);
-    rules = await loadRules(run, { netnsPath: netns.path, plaintext: pod.plaintext });
-    settings = withNetns(netns, () => new Map(POD_SETTINGS.map((each) => [each, each.set()])));
-    if (isPreserving) sourceProblem = await showClients(netns, pod.ips, clock);
     counters = withNetns(netns, () => new RuleCounters());
+    rules = await loadRules(run, { netnsPath: netns.path, plaintext: pod.plaintext });
+    const wanted = isPreserving ? POD_SETTINGS : [PORT_REUSE];
+    settings = withNetns(netns, () => new Map(wanted.map((each) => [each, each.set()])));
+    if (isPreserving) sourceProblem = await showClients(netns, pod.ips, clock);
   } catch (error) {
     for (const { fd } of listeners) closeListener(fd);
+    counters?.close();
     netns.close();
     throw error;
   }
+  const counts = counters;
   const isShowing = isPreserving && sourceProblem === undefined;
   const makeSocket = isShowing ? clientSocket : tcpSocket;
   const close = (): void => {
     for (const { fd } of listeners) closeListener(fd);
-    counters.close();
+    counts.close();
   };
   return {
     uid: pod.uid,
@@ -111,7 +114,7 @@ export async function capturePod(
       const isRouted = !isShowing || withNetns(netns, () => showsClients(pod.ips));
       return state === 'intact' && !isRouted ? 'changed' : state;
     },
-    counts: () => counters.read(),
+    counts: () => counts.read(),
     refusedSources: () => rules.refusedSources(),
     release: async () => {
       try {

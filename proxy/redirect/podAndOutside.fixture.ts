@@ -5,7 +5,7 @@ import { afterEach, beforeEach } from 'vitest';
 import { systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
 import { BY_DEFAULT } from './plaintext.fixture.ts';
-import { capturePod, type CapturedPod } from './pod.ts';
+import { capturePod, type CapturedPod, type PodToCapture } from './pod.ts';
 import type { Plaintext } from './ruleset.ts';
 
 export const POD_IP = '10.77.0.2';
@@ -71,14 +71,15 @@ export function beforeAndAfterEach(): void {
 export async function capture(
   plaintext: Partial<Plaintext> = {},
   path = `/run/netns/${POD}`,
+  sourceAddress: PodToCapture['sourceAddress'] = 'preserve',
 ): Promise<CapturedPod> {
   const spec = {
     uid: 'pod-1',
     netnsPath: path,
     ips: [POD_IP, POD_IP6],
     plaintext: { ...BY_DEFAULT, ...plaintext },
-    sourceAddress: 'preserve',
-  } as const;
+    sourceAddress,
+  };
   const pod = await capturePod(spec, { run, clock: systemClock });
   captured.push(pod);
   return pod;
@@ -86,6 +87,9 @@ export async function capture(
 
 /** Releases the pod that was captured last. */
 export const freeLast = (): Promise<void> => free(captured.pop());
+
+/** Leaves the end of the pod that was captured last to the test. */
+export const keepLast = (): CapturedPod | undefined => captured.pop();
 
 async function free(pod: CapturedPod | undefined): Promise<void> {
   await pod?.release();
