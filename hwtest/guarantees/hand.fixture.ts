@@ -9,7 +9,7 @@ import { openReply, sealOpening, type Opening } from '#proxy/laneOpening.ts';
 import { tokenFor } from '#proxy/routes.ts';
 import type { Endpoint } from '#proxy/see/address.ts';
 import type { FrameType } from '#proxy/see/frames.ts';
-import { MODE, REPLY_BYTES, type Mode } from '#proxy/see/opening.ts';
+import { MODE, REPLY_BYTES, SALT_BYTES, type Mode } from '#proxy/see/opening.ts';
 import type { TwoNodes } from '#proxy/twoNodes.fixture.ts';
 
 export class Hand {
@@ -71,6 +71,7 @@ export class Hand {
 /** A lane by hand: everything but the application. */
 export class HandLane {
   readonly wire: Socket;
+  readonly opening: Opening;
   /** Resolves when node b has accepted it. */
   readonly accepted: Promise<void>;
   readonly closed: Promise<void>;
@@ -80,6 +81,7 @@ export class HandLane {
   constructor(ring: KeyRing, wire: Socket, opening: Opening) {
     const { start, secret, sealer } = opening;
     this.wire = wire;
+    this.opening = opening;
     this.#sender = new LaneSender(ring, start, {
       secret,
       sealer,
@@ -101,6 +103,11 @@ export class HandLane {
         } else reject(new Error('no lane'));
       });
     });
+  }
+
+  /** The first 16 bytes that node b has sent. */
+  get replySalt(): Buffer {
+    return this.#heard.subarray(0, SALT_BYTES);
   }
 
   /** What node b has sent behind its reply. */
