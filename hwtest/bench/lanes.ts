@@ -20,7 +20,7 @@ const MAX_ROTATIONS = 1000;
 const FULL: Effort = {
   bulkSeconds: 2,
   connectionSeconds: 2,
-  requestSeconds: 1.5,
+  requestSeconds: 1,
   roundTrips: 4000,
 };
 const QUICK: Effort = { bulkSeconds: 1, connectionSeconds: 1, requestSeconds: 1, roundTrips: 1000 };

@@ -9,10 +9,10 @@ it('createProgress() says what is left by the plan, then by how much longer it h
     (line) => said.push(line),
     () => seconds * 1000,
   );
-  progress.begin('first', 100);
-  seconds = 200; // twice the plan
-  progress.begin('second', 290);
-  seconds = 780;
+  progress.begin('first', 120);
+  seconds = 360; // three times the plan, which counts for half by now
+  progress.begin('second', 270);
+  seconds = 780; // twice the plan
   progress.begin('third', 10);
-  expect(said).toEqual(['first (7 min left)', 'second (10 min left)', 'third (20 s left)']);
+  expect(said).toEqual(['first (7 min left)', 'second (9 min left)', 'third (18 s left)']);
 });

@@ -6,8 +6,8 @@ export interface Progress {
   begin(label: string, seconds: number): void;
 }
 
-/** Below this many planned seconds done, the plan is believed as it stands. */
-const ENOUGH_SECONDS = 30;
+/** What the plan counts for against what was seen: starting says little about measuring. */
+const PLAN_SECONDS = 120;
 
 /** `plannedSeconds` of all steps together; `nowMs` is monotonic. */
 export function createProgress(
@@ -23,7 +23,7 @@ export function createProgress(
       doneSeconds += underWaySeconds;
       underWaySeconds = seconds;
       const tookSeconds = (nowMs() - startMs) / 1000;
-      const pace = doneSeconds < ENOUGH_SECONDS ? 1 : tookSeconds / doneSeconds;
+      const pace = (tookSeconds + PLAN_SECONDS) / (doneSeconds + PLAN_SECONDS);
       const left = Math.max(0, plannedSeconds - doneSeconds) * pace;
       log(`${label} (${left < 90 ? `${Math.ceil(left)} s` : `${Math.round(left / 60)} min`} left)`);
     },

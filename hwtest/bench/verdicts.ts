@@ -7,11 +7,12 @@ import type { Sample, SubjectInfo, Summary } from './result.ts';
 interface Rule {
   readonly label: string;
   readonly figure: FigureName;
-  /**
-   * `peer`: over the best mutual-TLS peer. `added`: the same of what each adds to direct. `own`: the
-   * figure itself. `sum`: that of all runs together. `steady`: over lanes with the long period.
-   */
-  readonly of: 'peer' | 'added' | 'own' | 'sum' | 'steady';
+  /** Divided by that of the best mutual-TLS peer, or of lanes with the long period; absent: by nothing. */
+  readonly over?: 'peer' | 'steady';
+  /** What each side adds to direct instead of the figure itself. */
+  readonly isAdded?: boolean;
+  /** All runs together instead of their median. */
+  readonly isSummed?: boolean;
   readonly floor?: number;
   readonly goal?: number;
 }
@@ -19,41 +20,39 @@ interface Rule {
 /** Name of the lanes that `steady` compares with. */
 export const STEADY = 'tidelock-steady';
 
-const rule = (figure: FigureName, of: Rule['of'], floor?: number, goal?: number): Rule => ({
-  label: FIGURES[figure].label,
+const rule = (figure: FigureName, rest: Omit<Rule, 'label' | 'figure'>): Rule => ({
+  label: `${FIGURES[figure].label}${rest.isAdded ? ', added to direct' : ''}`,
   figure,
-  of,
-  ...(floor !== undefined && { floor }),
-  ...(goal !== undefined && { goal }),
+  ...rest,
 });
-const added = (figure: FigureName, floor?: number, goal?: number): Rule => ({
-  ...rule(figure, 'added', floor, goal),
-  label: `${FIGURES[figure].label}, added to direct`,
-});
+const overPeer = (figure: FigureName, floor?: number, goal?: number): Rule =>
+  rule(figure, { over: 'peer', ...(floor && { floor }), ...(goal && { goal }) });
 
 /** Those with a floor first. */
 const RULES = {
-  bulk1: rule('bulk1', 'peer', 1.25, 1.4),
-  bulk8: rule('bulk8', 'peer', 1.1, 1.2),
-  bulk32: rule('bulk32', 'peer', 1.1, 1.2),
-  connections: rule('connections', 'peer', 3, 5),
-  rttAddedP50: added('rttP50', 1, 0.8),
-  rttAddedP99: added('rttP99', 1),
-  perLane: rule('perLane', 'own', 20, 12),
-  rotation: rule('rotationP999', 'steady', 1.2, 1.1),
-  rotationErrors: rule('rotationErrors', 'sum', 0, 0),
-  reverse1: rule('reverse1', 'peer'),
-  reverse8: rule('reverse8', 'peer'),
-  bare1: rule('bare1', 'peer'),
-  bare8: rule('bare8', 'peer'),
-  pacedAddedP50: added('pacedP50'),
-  pacedAddedP99: added('pacedP99'),
-  requests32: rule('requests32', 'peer'),
-  requests128: rule('requests128', 'peer'),
-  cpu1: rule('cpu1', 'peer'),
-  cpu8: rule('cpu8', 'peer'),
-  cpu32: rule('cpu32', 'peer'),
-  cpuConnection: rule('cpuConnection', 'peer'),
+  bulk1: overPeer('bulk1', 1.25, 1.4),
+  bulk8: overPeer('bulk8', 1.1, 1.2),
+  bulk32: overPeer('bulk32', 1.1, 1.2),
+  connections: overPeer('connections', 3, 5),
+  rttAddedP50: rule('rttP50', { over: 'peer', isAdded: true, floor: 1, goal: 0.8 }),
+  rttAddedP99: rule('rttP99', { over: 'peer', isAdded: true, floor: 1 }),
+  perLane: rule('perLane', { floor: 20, goal: 12 }),
+  rotation: rule('rotationP999', { over: 'steady', floor: 1.2, goal: 1.1 }),
+  rotationErrors: rule('rotationErrors', { isSummed: true, floor: 0, goal: 0 }),
+  reverse1: overPeer('reverse1'),
+  reverse8: overPeer('reverse8'),
+  bare1: overPeer('bare1'),
+  bare8: overPeer('bare8'),
+  pacedAddedP50: rule('pacedP50', { over: 'peer', isAdded: true }),
+  pacedAddedP99: rule('pacedP99', { over: 'peer', isAdded: true }),
+  requests32: overPeer('requests32'),
+  requests32P99: overPeer('requests32P99'),
+  requests128: overPeer('requests128'),
+  requests128P99: overPeer('requests128P99'),
+  cpu1: overPeer('cpu1'),
+  cpu8: overPeer('cpu8'),
+  cpu32: overPeer('cpu32'),
+  cpuConnection: overPeer('cpuConnection'),
 } as const satisfies Readonly<Record<string, Rule>>;
 export type VerdictName = keyof typeof RULES;
 export const VERDICT_NAMES = Object.keys(RULES) as VerdictName[];
@@ -81,7 +80,8 @@ export interface Measured {
   readonly samples: readonly Sample[];
 }
 
-type Value = (subject: string) => number | undefined;
+/** Where figures are looked up: among the medians, or in one run. */
+type Look = (subject: string, figure: FigureName) => number | undefined;
 
 /** Errors: none; what was not measured has no value. */
 export const verdictsOf = (measured: Measured): Readonly<Record<VerdictName, Verdict>> =>
@@ -89,40 +89,40 @@ export const verdictsOf = (measured: Measured): Readonly<Record<VerdictName, Ver
     VERDICT_NAMES.map((name) => [name, verdictOf(RULES[name], measured)]),
   ) as Record<VerdictName, Verdict>;
 
-function verdictOf(of: Rule, measured: Measured): Verdict {
-  const { subjects, samples } = measured;
-  const lanes = subjects.find(({ kind }) => kind === 'lanes')?.name ?? '';
-  const better = FIGURES[of.figure].better;
-  const medians = valuesOf(of, measured, (subject, figure) =>
-    medianIn(measured.summary, subject, figure),
-  );
-  const against = of.of === 'own' || of.of === 'sum' ? undefined : rivalOf(of, subjects, medians);
-  const compare = (value: Value): number | undefined => {
-    const own = value(lanes);
-    if (of.of === 'own' || of.of === 'sum' || own === undefined) return own;
-    const other = against === undefined ? undefined : value(against);
+function verdictOf(of: Rule, { subjects, summary, samples }: Measured): Verdict {
+  const { better, unit } = FIGURES[of.figure];
+  const nameOf = (kind: SubjectInfo['kind']): string =>
+    subjects.find((subject) => subject.kind === kind)?.name ?? '';
+  const [lanes, direct] = [nameOf('lanes'), nameOf('direct')];
+  const peers = subjects.filter(({ kind }) => kind === 'mtls').map(({ name }) => name);
+
+  const medians: Look = (subject, figure) => summary[subject]?.[figure]?.median;
+  const partOf = (subject: string, look: Look): number | undefined => {
+    const [whole, base] = [look(subject, of.figure), of.isAdded ? look(direct, of.figure) : 0];
+    return whole === undefined || base === undefined ? undefined : whole - base;
+  };
+  const against =
+    of.over === 'steady' ? STEADY : of.over && best(better, peers, (peer) => partOf(peer, medians));
+  const valueIn = (look: Look): number | undefined => {
+    const own = partOf(lanes, look);
+    if (!of.over || own === undefined) return own;
+    const other = against === undefined ? undefined : partOf(against, look);
     // Whoever adds nothing to direct, or less, cannot be divided by.
     return other === undefined || other <= 0 ? undefined : own / other;
   };
-  const numbers = [...new Set(samples.map(({ run }) => run))].sort((a, b) => a - b);
-  const runs = numbers.flatMap(
-    (run) =>
-      compare(valuesOf(of, measured, (subject, figure) => inRun(samples, run, subject, figure))) ??
-      [],
-  );
-  const whole = of.of === 'sum' ? sumOf(runs) : compare(medians);
+
+  const runs = runNumbers(samples).flatMap((run) => valueIn(lookIn(samples, run)) ?? []);
+  const whole = of.isSummed && runs.length > 0 ? sum(runs) : valueIn(medians);
   const value = whole === undefined ? null : rounded(whole);
-  const meets = (bound: number | undefined): boolean | null =>
-    value === null || bound === undefined
-      ? null
-      : better === 'high'
-        ? value >= bound
-        : value <= bound;
+  const meets = (bound: number | undefined): boolean | null => {
+    if (value === null || bound === undefined) return null;
+    return better === 'high' ? value >= bound : value <= bound;
+  };
   return {
     label: of.label,
     better,
     value,
-    unit: of.of === 'own' ? FIGURES[of.figure].unit : '',
+    unit: of.over ? '' : unit,
     floor: of.floor ?? null,
     goal: of.goal ?? null,
     meetsFloor: meets(of.floor),
@@ -132,48 +132,31 @@ function verdictOf(of: Rule, measured: Measured): Verdict {
   };
 }
 
-/** The figure of a rule by subject; of `added`, less that of direct. */
-function valuesOf(
-  of: Rule,
-  { subjects }: Measured,
-  figureOf: (subject: string, figure: FigureName) => number | undefined,
-): Value {
-  if (of.of !== 'added') return (subject) => figureOf(subject, of.figure);
-  const direct = subjects.find(({ kind }) => kind === 'direct')?.name ?? '';
-  return (subject) => {
-    const [whole, base] = [figureOf(subject, of.figure), figureOf(direct, of.figure)];
-    return whole === undefined || base === undefined ? undefined : whole - base;
-  };
-}
-
-/** The subject that a rule compares with: of mutual-TLS peers the best. */
-function rivalOf(of: Rule, subjects: readonly SubjectInfo[], value: Value): string | undefined {
-  if (of.of === 'steady') return STEADY;
-  const sign = FIGURES[of.figure].better === 'high' ? -1 : 1;
-  const [best] = subjects
-    .filter(({ kind }) => kind === 'mtls')
-    .flatMap(({ name }) => {
-      const own = value(name);
-      return own === undefined ? [] : [{ name, own }];
+/** The name with the best value; undefined where none has one. */
+function best(
+  better: Verdict['better'],
+  names: readonly string[],
+  valueOf: (name: string) => number | undefined,
+): string | undefined {
+  const sign = better === 'high' ? -1 : 1;
+  const [first] = names
+    .flatMap((name) => {
+      const value = valueOf(name);
+      return value === undefined ? [] : [{ name, value }];
     })
-    .sort((a, b) => sign * (a.own - b.own));
-  return best?.name;
+    .sort((a, b) => sign * (a.value - b.value));
+  return first?.name;
 }
 
-const medianIn = (summary: Summary, subject: string, figure: FigureName): number | undefined =>
-  summary[subject]?.[figure]?.median;
+const runNumbers = (samples: readonly Sample[]): number[] =>
+  [...new Set(samples.map(({ run }) => run))].sort((a, b) => a - b);
 
-const inRun = (
-  samples: readonly Sample[],
-  run: number,
-  subject: string,
-  figure: FigureName,
-): number | undefined =>
-  samples.find(
-    (sample) => sample.run === run && sample.subject === subject && sample.figure === figure,
-  )?.value;
+const lookIn =
+  (samples: readonly Sample[], run: number): Look =>
+  (subject, figure) =>
+    samples.find((each) => each.run === run && each.subject === subject && each.figure === figure)
+      ?.value;
 
-const sumOf = (values: readonly number[]): number | undefined =>
-  values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
+const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
 
 const rounded = (value: number): number => Math.round(value * 1000) / 1000;
