@@ -6,7 +6,9 @@ import type { Clock } from '#agent/base/clock.ts';
 import { EPOLL, Epoll } from '#proxy/native/epoll.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { quieten } from '#proxy/native/eventfd.ts';
+import { giveWay } from '#proxy/native/process.ts';
 import type { Ledger } from './ledger.ts';
+import { POLL_MS, Polling } from './polling.ts';
 import { Timers } from './timers.ts';
 
 /** A descriptor's owner. Called by the reactor alone, never from within a call to it. */
@@ -23,13 +25,14 @@ export interface Task {
 /** The longest wait, should nothing ring: messages of the main thread are heard this late at worst. */
 const MAX_WAIT_MS = 500;
 /** Busy without a pause, Node's loop is let in this often. */
-const MAX_BUSY_MS = 20;
+const MAX_BUSY_MS = 200;
 /** Where Node's loop leads: how often this one looks. */
 const PUMP_MS = 1;
 
 export class Reactor {
   readonly #epoll = new Epoll();
   readonly #timers = new Timers();
+  readonly #polling = new Polling();
   readonly #watched: (Watched | undefined)[] = [];
   /** To be run in the next turn, before anything new is waited for. */
   #again: Task[] = [];
@@ -138,10 +141,34 @@ export class Reactor {
     this.#again = [];
     const hasWork = tasks.length > 0 || this.#late.length > 0;
     const waitMs = hasWork ? 0 : Math.min(maxWaitMs, this.#timers.nextMs() - performance.now());
-    this.#epoll.wait(Math.max(0, Math.ceil(waitMs)), this.#dispatch);
+    this.#wait(waitMs);
+    this.#epoll.dispatch(this.#dispatch);
     for (const task of tasks) task.run();
     this.#timers.run(performance.now());
     this.#finishTurn();
+  }
+
+  /** Until something is ready, or `waitMs` are over. */
+  #wait(waitMs: number): void {
+    if (waitMs <= 0) {
+      this.#epoll.ready(0);
+      return;
+    }
+    if (this.#polling.isWorthwhile && this.#poll(Math.min(waitMs, POLL_MS))) return;
+    const fromMs = performance.now();
+    if (this.#epoll.ready(Math.ceil(waitMs)) > 0) this.#polling.slept(performance.now() - fromMs);
+  }
+
+  /** Asks for `forMs` without sleeping; whoever else wants the processor has it in between. */
+  #poll(forMs: number): boolean {
+    const untilMs = performance.now() + forMs;
+    let isFound = this.#epoll.ready(0) > 0;
+    while (!isFound && performance.now() < untilMs) {
+      giveWay();
+      isFound = this.#epoll.ready(0) > 0;
+    }
+    this.#polling.polled(isFound);
+    return isFound;
   }
 
   readonly #dispatch = (fd: number, events: number): void => {

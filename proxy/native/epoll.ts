@@ -32,6 +32,7 @@ export class Epoll {
   readonly fd = checked('epoll_create1', epollCreate(EPOLL_CLOEXEC));
   readonly #event = Buffer.alloc(EVENT.bytes);
   readonly #events = Buffer.alloc(EVENT.bytes * MAX_EVENTS);
+  #count = 0;
 
   /** Errors: SYSCALL_FAILED (errno EPERM: `fd` is of a kind that never waits). */
   add(fd: number, events: number): void {
@@ -46,15 +47,28 @@ export class Epoll {
   }
 
   /**
-   * Calls back for each descriptor with something to do, 256 at most; blocks the thread for up to
-   * `timeoutMs`, -1 for ever. A signal ends the wait early.
+   * Waits until a descriptor has something to do, for up to `timeoutMs`, -1 for ever: how many have, 256 at
+   * most, for dispatch(). Blocks the thread; a signal ends the wait early.
    */
-  wait(timeoutMs: number, onEvent: (fd: number, events: number) => void): void {
-    const count = epollWait(this.fd, this.#events, MAX_EVENTS, timeoutMs);
+  ready(timeoutMs: number): number {
+    this.#count = epollWait(this.fd, this.#events, MAX_EVENTS, timeoutMs);
+    return this.#count;
+  }
+
+  /** Calls back for each descriptor that ready() has found, once. */
+  dispatch(onEvent: (fd: number, events: number) => void): void {
+    const count = this.#count;
+    this.#count = 0;
     for (let i = 0; i < count; i += 1) {
       const at = i * EVENT.bytes;
       onEvent(this.#events.readInt32LE(at + EVENT.data), this.#events.readUInt32LE(at));
     }
+  }
+
+  /** ready() and dispatch(). */
+  wait(timeoutMs: number, onEvent: (fd: number, events: number) => void): void {
+    this.ready(timeoutMs);
+    this.dispatch(onEvent);
   }
 
   close(): void {

@@ -1,4 +1,5 @@
-// Giving up privileges for good: prctl(2) and capabilities(7) as far as Node does not offer them.
+// What a process or thread can ask of the kernel about itself and Node does not offer: giving up privileges
+// for good by prctl(2) and capabilities(7), giving way by sched_yield(2).
 import { checked, libc } from './libc.ts';
 
 const prctl: (option: number, a: number, b: number, c: number, d: number) => number = libc.func(
@@ -12,6 +13,7 @@ const setrlimit: (resource: number, limit: Buffer) => number = libc.func(
 const getrlimit: (resource: number, limit: Buffer) => number = libc.func(
   'int getrlimit(int resource, void *limit)',
 );
+const schedYield: () => number = libc.func('int sched_yield()');
 
 const RLIMIT_CORE = 4;
 const RLIMIT_NPROC = 6;
@@ -63,3 +65,6 @@ export function emptyBoundingSet(): void {
     }
   }
 }
+
+/** Lets another thread that waits for this processor run before this one goes on; none: goes on. */
+export const giveWay = (): void => void schedYield();
