@@ -1,5 +1,5 @@
 // Whether a loop that has nothing to do asks again for a moment before it sleeps. To sleep and be woken
-// costs a lane more than its cryptography (docs/decisions/0011), so a loop that is about to be woken stays
+// costs a lane more than its cryptography (docs/decisions/0013), so a loop that is about to be woken stays
 // awake; one that was wrong about that a few times sleeps at once.
 
 /** How long to go on asking, milliseconds. Sleeping and waking takes 5 to 20 us, a round trip about 100. */
