@@ -177,6 +177,7 @@ export class LaneWorker {
         this.#verifying.delete(message.id);
         return;
       case 'succeeded':
+        this.#pool.askAgain();
         this.#inherit();
         return;
       case 'lanes':

@@ -31,7 +31,8 @@ import { dropPrivileges } from './privilege.ts';
 const COUNTS_EVERY_MS = 1000;
 /** Live lanes may go on this long when no control plane is there to say otherwise. */
 const DRAIN_ALONE_MS = 5000;
-const NO_SOCKETS_AFTER_MS = 1000;
+/** The next control plane is there by then, where somebody starts it again. */
+const NO_SOCKETS_AFTER_MS = 10_000;
 const STDERR = 2;
 
 /** What a process is while it has workers. */
@@ -176,11 +177,11 @@ class PlaneLife {
 
   #askForSockets(worker: number, asked: Extract<FromWorker, { type: 'poolLow' }>): void {
     if (this.#link?.send({ ...asked, worker }) === true) return;
-    // Nobody can make any: whoever waits is refused, and the worker asks again.
     const { podUid, family } = asked;
-    systemClock.after(NO_SOCKETS_AFTER_MS, () =>
-      this.#serving?.crew.sockets(worker, podUid, family, []),
-    );
+    systemClock.after(NO_SOCKETS_AFTER_MS, () => {
+      // Nobody came who can make any: whoever waits is refused, and the worker asks again.
+      if (this.#link === undefined) this.#serving?.crew.sockets(worker, podUid, family, []);
+    });
   }
 
   #tellCounts(): void {

@@ -235,7 +235,8 @@ class Supervisor implements DataPlane {
   publish(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
     for (const run of [this.#run, this.#leaving]) if (run?.isRunning) this.#tell(run);
-    if (this.#foreign && this.#cancelNext === undefined) {
+    const isKnown = snapshot.self.trusted && snapshot.chains.length > 0;
+    if (this.#foreign && isKnown && this.#cancelNext === undefined) {
       this.#startNextLater(settledAfterMs(snapshot));
     }
   }

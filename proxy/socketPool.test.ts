@@ -36,6 +36,16 @@ describe('SocketPool', () => {
     pool.close();
   });
 
+  it('askAgain() asks for what another control plane may not have heard', () => {
+    const { asked, pool, taken, take } = poolFor('p');
+    take();
+    expect(asked).toHaveLength(1);
+    pool.askAgain();
+    expect(asked).toHaveLength(2);
+    expect(taken).toEqual([]); // goes on waiting
+    pool.close();
+  });
+
   it('take() gives what is there, and lets the next wait for what comes', () => {
     const { pool, taken, take } = poolFor('p');
     const [one, two] = [someFd(), someFd()];

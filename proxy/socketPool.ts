@@ -93,6 +93,14 @@ export class SocketPool {
     this.#restock(shelf);
   }
 
+  /** Another control plane is there: what the one before may not have heard is asked again. */
+  askAgain(): void {
+    for (const shelf of this.#shelves.values()) {
+      shelf.isAsked = false;
+      this.#restock(shelf);
+    }
+  }
+
   close(): void {
     for (const shelf of this.#shelves.values()) empty(shelf);
     this.#shelves.clear();

@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { ChainId, Slot } from '#agent/base/brands.ts';
 import { sleep, systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
 import { PLANE_FDS } from './control.ts';
@@ -35,7 +36,7 @@ import { PlaneRecord } from './planeRecord.ts';
 import type { PlaneLog } from './planeRun.ts';
 import { findPredecessor, type Predecessor } from './predecessor.ts';
 import { ReplaySet } from './replay.ts';
-import { NO_SNAPSHOT } from './snapshot.ts';
+import { NO_SNAPSHOT, type LiveChain } from './snapshot.ts';
 
 const UID = 15_008;
 const SETTINGS = { workers: 2, uid: UID, gid: UID, build: 'test' };
@@ -164,6 +165,18 @@ function goOn({ predecessor, record }: Found, log: LogLine[] = [], settings = SE
   return plane;
 }
 
+/** A chain of short slots: a few of them pass until peers know the new control plane. */
+const CHAIN: LiveChain = {
+  id: '00'.repeat(16) as ChainId,
+  generation: 1,
+  epoch: 1,
+  periodMs: 50,
+  algorithm: 1,
+  atSlot: 1 as Slot,
+  slot: 1 as Slot,
+  key: new Uint8Array(32),
+};
+
 const running = (plane: DataPlane): Promise<void> =>
   vi.waitFor(() => expect(plane.status().state).toBe('running'), WAIT);
 
@@ -265,7 +278,12 @@ describe('findPredecessor()', () => {
     await running(plane);
     expect(plane.status().pid).toBe(pid);
     expect(log.map(({ event }) => event)).not.toContain('plane.retiring'); // nobody knows the new one yet
-    plane.publish({ ...NO_SNAPSHOT, version: 1 }); // without a chain there is nothing to wait for
+    plane.publish({
+      ...NO_SNAPSHOT,
+      version: 1,
+      self: { ...NO_SNAPSHOT.self, trusted: true },
+      chains: [CHAIN],
+    });
     await vi.waitFor(() => expect(plane.status().pid).not.toBe(pid), WAIT);
     await running(plane);
     expect(plane.status().restarts).toBe(0);
@@ -273,10 +291,9 @@ describe('findPredecessor()', () => {
     await once(late, 'data');
     expect((await plane.lanes(1))?.draining).toBe(1);
     expect(isThere(pid)).toBe(true);
-    held.resetAndDestroy();
+    for (const socket of [held, late]) socket.resetAndDestroy();
     await vi.waitFor(() => expect(isThere(pid)).toBe(false), WAIT);
     await vi.waitFor(() => expect(log.map(({ event }) => event)).toContain('plane.retired'), WAIT);
-    late.destroy();
   });
 
   test('sends one that speaks a version of long ago into retirement', async () => {

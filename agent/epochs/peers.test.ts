@@ -123,9 +123,21 @@ describe('PeerBook.choose()', () => {
     });
   });
 
-  test('forgets what a restarted peer had confirmed', () => {
+  test('addresses a restarted peer as before until it has confirmed a chain, and no longer', () => {
     const peers = book();
     peers.hear(presenceBy(peer, 1), [newer.id], NOW);
+    peers.accept(B, accepted(peerRenewed, order(3)));
+    peers.hear(presenceBy(peerRenewed, 1), [], NOW);
+    const choice = () => peers.choose(peers.peer(B), mine, [newer, older], NOW);
+    expect(choice()).toMatchObject({ chainId: newer.id, peerSid: peer.statement.sid });
+    peers.hear(presenceBy(peerRenewed, 2), [older.id], NOW);
+    expect(choice()).toMatchObject({ chainId: older.id, peerSid: peerRenewed.statement.sid });
+  });
+
+  test('forgets what a restarted peer had confirmed under a statement that is dropped', () => {
+    const peers = book();
+    peers.hear(presenceBy(peer, 1), [newer.id], NOW);
+    peers.refuse(B, 'out');
     peers.accept(B, accepted(peerRenewed, order(3)));
     peers.hear(presenceBy(peerRenewed, 1), [], NOW);
     expect(peers.choose(peers.peer(B), mine, [newer, older], NOW)).toHaveProperty('refused');

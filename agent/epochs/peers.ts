@@ -33,6 +33,8 @@ export interface PeerState {
   presence: (Presence & { readonly receivedMs: number }) | undefined;
   /** Chains proven under the present sid. */
   confirmed: ReadonlySet<ChainId>;
+  /** The same under the one that was heard before it. */
+  before: { readonly sid: Sid; readonly confirmed: ReadonlySet<ChainId> } | undefined;
   directory: Directory | undefined;
 }
 
@@ -57,6 +59,7 @@ export class PeerBook {
         refused: undefined,
         presence: undefined,
         confirmed: new Set(),
+        before: undefined,
         directory: undefined,
       };
       this.#peers.set(node, state);
@@ -132,6 +135,9 @@ export class PeerBook {
     const same = state.presence?.sid === presence.sid;
     if (!same && this.isSuperseded(presence.node, presence.sid, state.presence?.sid)) return false;
     if (same && state.presence && presence.seq <= state.presence.seq) return false;
+    if (!same && state.presence) {
+      state.before = { sid: state.presence.sid, confirmed: state.confirmed };
+    }
     state.presence = { ...presence, receivedMs: nowMs };
     state.confirmed = new Set(same ? [...state.confirmed, ...confirmed] : confirmed);
     return true;
@@ -161,32 +167,24 @@ export class PeerBook {
     const [newest] = state.accepted;
     if (!newest) return { refused: state.refused ?? `${state.node} is not attested` };
     if (own.length === 0) return { refused: 'this node is not admitted yet' };
+    const proven = provenBy(state, inEffect);
     const chain = state.presence
-      ? inEffect.find((c) => state.confirmed.has(c.id))
+      ? proven?.chain
       : inEffect.find((c) => slotAt(nowMs, c.periodMs) >= slotPlus(c.atSlot, UNHEARD_SLOTS));
     if (!chain) return { refused: `${state.node} has confirmed no chain yet` };
-    const known = this.#knownOwn(state, own, inEffect);
+    // The newest own statement that the peer has surely seen, else the oldest still held.
+    const known = own.find(
+      ({ listedBy }) => listedBy && proven && newestFirst(proven.chain, listedBy) <= 0,
+    );
     const mine = known ?? own.at(-1);
     if (!mine) throw new RangeError('no own statement');
     const choice: SendChoice = {
       chainId: chain.id,
       ownSid: mine.own.statement.sid,
-      peerSid: newest.statement.sid,
+      peerSid: proven?.sid ?? newest.statement.sid,
       ...(known && { isKnown: true }),
     };
     return choice;
-  }
-
-  /** The newest own statement that the peer has surely seen. */
-  #knownOwn(
-    state: PeerState,
-    own: readonly OwnListed[],
-    inEffect: readonly Chain[],
-  ): OwnListed | undefined {
-    const proven = inEffect.find((chain) => state.confirmed.has(chain.id));
-    return own.find(
-      (o) => o.listedBy !== undefined && proven && newestFirst(proven, o.listedBy) <= 0,
-    );
   }
 
   /** Pair secrets of every combination with a peer, each computed once (PROTOCOL 5). */
@@ -224,4 +222,23 @@ export class PeerBook {
       this.#pairs.delete(key);
     }
   }
+}
+
+/**
+ * The newest statement of a peer that has confirmed a chain in effect, and the newest such chain. One
+ * that was just accepted may have confirmed none yet; the one before is as good until it is dropped.
+ */
+function provenBy(
+  { accepted, presence, confirmed, before }: PeerState,
+  inEffect: readonly Chain[],
+): { readonly sid: Sid; readonly chain: Chain } | undefined {
+  const heard = presence && { sid: presence.sid, confirmed };
+  for (const { statement } of accepted) {
+    const shown = [heard, before].find((each) => each?.sid === statement.sid);
+    const chain = inEffect.find(({ id }) => shown?.confirmed.has(id));
+    if (chain) return { sid: statement.sid, chain };
+  }
+  const [newest] = accepted;
+  const chain = inEffect.find(({ id }) => confirmed.has(id));
+  return newest && chain && { sid: newest.statement.sid, chain };
 }
