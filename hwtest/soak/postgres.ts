@@ -23,7 +23,7 @@ const AS_NOBODY = [
   '--',
 ] as const satisfies Argv;
 const CONNECTIONS = 4;
-const TRANSACTIONS_PER_SECOND = 100;
+const TRANSACTIONS_PER_SECOND = 40;
 
 /** The newest version's program of that name. Errors: RIG_PREREQUISITE. */
 function programOf(name: string): string {
