@@ -1,12 +1,13 @@
 // Loopback stands for the pod: any 127.0.0.0/8 address is one that a socket may speak from, so that no
 // privilege is needed; 203.0.113.9 is one that an ordinary socket may not.
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { setsockopt, SOL_SOCKET } from '#proxy/native/sockopt.ts';
 import { tcpSocket } from '#proxy/native/socket.ts';
 import type { Endpoint } from '#proxy/see/address.ts';
 import { deliver } from './delivery.ts';
+import { readAll, world } from './lane.fixture.ts';
 import { testReactor } from './leg.fixture.ts';
 import type { Leg } from './leg.ts';
 import { SkippingClock } from './skippingClock.fixture.ts';
@@ -80,4 +81,39 @@ describe('deliver()', () => {
     expect(await peerOf({ address: '2001:db8::9', port: 40_079 })).toMatch(/^127\.0\.0\.1 /);
     expect(await peerOf(undefined)).toMatch(/^127\.0\.0\.1 /);
   });
+});
+
+describe('a program sees as its peer', () => {
+  /** Whom a program in the pod of `node` sees when pod a calls from `localAddress`. */
+  async function peerSeen(node: 'a' | 'b', localAddress: string): Promise<string | undefined> {
+    const two = await world();
+    const address = two[node].podIp;
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined); // the world ends before it
+      socket.end(socket.remoteAddress);
+    }).listen(0, address);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    two.a.destination = { address, port };
+    const app = connect({ port: two.a.outPort, host: '127.0.0.1', localAddress });
+    const seen = await readAll(app);
+    app.on('error', () => undefined);
+    server.close();
+    return String(seen);
+  }
+
+  it.each(['a', 'b'] as const)(
+    'the client, by an address that is its own, in pod %s',
+    async (node) => {
+      expect(await peerSeen(node, '127.0.1.1')).toBe('127.0.1.1');
+    },
+  );
+
+  it.each(['a', 'b'] as const)(
+    'nobody by an address that is not: another pod or unknown, in pod %s',
+    async (node) => {
+      expect(await peerSeen(node, '127.0.2.1')).toBe('127.0.0.1');
+      expect(await peerSeen(node, '127.0.9.9')).toBe('127.0.0.1');
+    },
+  );
 });
