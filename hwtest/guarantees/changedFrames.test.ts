@@ -79,7 +79,7 @@ const BODIES: Readonly<Record<keyof typeof FRAME, () => string | Buffer>> = {
   ping: () => '',
 };
 
-describe('G11: a frame from client to server', () => {
+describe('a frame from client to server', () => {
   it.each(Object.keys(FRAME) as (keyof typeof FRAME)[])(
     'G11: of type %s, with a bit changed in any byte',
     async (type) => {
@@ -172,7 +172,7 @@ describe('G11: a frame from client to server', () => {
   });
 });
 
-describe('G11: from server to client', () => {
+describe('from server to client', () => {
   it('G11: a bit changed in any byte of the reply or of a frame', async () => {
     const length = REPLY_BYTES + 3 + 17 + 'answer'.length;
     let changed = -1;

@@ -1,6 +1,7 @@
 // G11 and G8 of openings, against node b's real worker: whatever is changed, cut off or put together anew,
 // by a stranger or by a member that holds the chain, opens no lane, is answered with not one byte, and is
 // closed when a connection that says nothing would be.
+import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { readAll, until, world } from '#proxy/lane.fixture.ts';
 import { FRAME } from '#proxy/see/frames.ts';
@@ -146,4 +147,13 @@ it('G11: a member that holds the chain changes no header unseen', async () => {
       return Buffer.concat([kid, salt, outer, whole.subarray(PREFIX_BYTES)]);
     });
   });
+});
+
+it('G8: a stranger is closed when one that says nothing is, whatever it says', async () => {
+  await areSilent(await listening(), (whole, length) => [
+    ...[1, KID_BYTES, PREFIX_BYTES, length, 15 << 10].map((size) => randomBytes(size)),
+    Buffer.from('GET / HTTP/1.1\r\nHost: node-2\r\n\r\n'),
+    Buffer.concat([whole.subarray(0, KID_BYTES), randomBytes(length)]),
+    Buffer.concat([whole.subarray(0, PREFIX_BYTES), randomBytes(length)]),
+  ]);
 });

@@ -65,7 +65,7 @@ function* secretsBefore(oldest: Slot, lanes: readonly RecordedLane[], truth: Tru
 const SLOTS = 5;
 const nameOf = ({ direction, what, slot }: Piece): string => `${direction} ${what} of slot ${slot}`;
 
-describe('G5: nothing recorded that is older than two slots opens', () => {
+describe('nothing recorded that is older than two slots opens', () => {
   it.each([
     ['with a snapshot each slot', () => cluster.rotate(1)],
     [

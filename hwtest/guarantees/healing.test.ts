@@ -77,7 +77,7 @@ async function renewed(...members: readonly Member[]): Promise<void> {
   cluster.settle();
 }
 
-describe('G6: a leak that has ended', () => {
+describe('a leak that has ended', () => {
   it('G6: opens nothing once all have renewed and a generation has begun, and does before', async () => {
     const { memberA, memberB, conductor } = cluster;
     await talk();

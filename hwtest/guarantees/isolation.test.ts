@@ -69,7 +69,7 @@ function forgedReply({ headerKey, context }: Sending, opening: Buffer, ls: Buffe
   return Buffer.concat([replySalt, sealer.message(replySalt, encodeReply({}))]);
 }
 
-describe('G4: a member that conducts', () => {
+describe('a member that conducts', () => {
   it('G4: reads nothing of a lane between two others, in whatever slot or chain', async () => {
     const taps = await tap(cluster);
     const app = await cluster.a.connect(destination);

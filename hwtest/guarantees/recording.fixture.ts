@@ -89,6 +89,10 @@ export class Truth {
     return [...this.#ends.values()];
   }
 
+  get pairs(): readonly Buffer[] {
+    return [...this.#pairs.values()].map(fromHex);
+  }
+
   aead(id: ChainId): AeadName {
     return must(this.#chains.get(id), `chain ${id}`).aead;
   }

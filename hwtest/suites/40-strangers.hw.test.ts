@@ -53,8 +53,8 @@ async function probe(payload: Buffer): Promise<Seen> {
   return JSON.parse(stdout.toString()) as Seen;
 }
 
-describe('G8: a stranger at the lane port', () => {
-  test('gets no byte and an ordinary end, whatever it sends', async () => {
+describe('a stranger at the lane port', () => {
+  test('G8: gets no byte and an ordinary end, whatever it sends', async () => {
     const seen = await Promise.all(
       Object.entries(PROBES).map(async ([name, payload]) => ({ name, ...(await probe(payload)) })),
     );

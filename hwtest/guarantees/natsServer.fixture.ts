@@ -1,0 +1,70 @@
+// A real nats-server of a test on loopback, everything that is said on it, and everything that it keeps.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { connect as dial } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from '@nats-io/transport-node';
+import { vi } from 'vitest';
+import { freePort } from '#proxy/twoNodes.fixture.ts';
+
+/** A message as it passed, requests and answers included. */
+export interface Said {
+  readonly subject: string;
+  readonly headers: string;
+  readonly data: Buffer;
+}
+
+export interface NatsServer extends AsyncDisposable {
+  readonly url: string;
+  /** Every message since the start. */
+  readonly said: readonly Said[];
+  /** The files of its store, as they are now. */
+  stored(): Buffer[];
+}
+
+/** Starts a server and listens to everything on it. */
+export async function startNats(): Promise<NatsServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'tl-nats-'));
+  const port = await freePort();
+  const argv = ['--addr', '127.0.0.1', '--port', String(port), '--jetstream', '--store_dir', dir];
+  const server = spawn('nats-server', argv, { stdio: 'ignore' });
+  const ended = once(server, 'exit');
+  await vi.waitFor(() => isListening(port), { timeout: 20_000, interval: 50 });
+  const ears = await connect({ servers: `127.0.0.1:${port}` });
+  const said: Said[] = [];
+  ears.subscribe('>', {
+    callback: (_error, { subject, headers, data }) => {
+      said.push({
+        subject,
+        headers: [...(headers ?? [])].flat(2).join('\n'),
+        data: Buffer.from(data),
+      });
+    },
+  });
+  await ears.flush();
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    said,
+    stored: () =>
+      readdirSync(dir, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => readFileSync(join(parentPath, name))),
+    [Symbol.asyncDispose]: async () => {
+      await ears.close();
+      server.kill('SIGKILL');
+      await ended;
+      rmSync(dir, { recursive: true });
+    },
+  };
+}
+
+const isListening = (port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const socket = dial(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
+  });
