@@ -61,10 +61,14 @@ export async function bulk(
 }
 
 /** New connections a second, each with one byte there and back, and CPU of the proxies for each. */
-export async function newConnections(subject: Subject, effort: Effort): Promise<Values> {
+export async function newConnections(
+  subject: Subject,
+  { connectionSeconds }: Effort,
+): Promise<Values> {
   const tree = treeOf(subject.pids);
   const before = cpuSecondsOf(tree);
-  const said = await loadOf(subject, 'connections', effort.connectionSeconds, AT_ONCE);
+  const load = loadArgv(subject, 'connections', connectionSeconds, AT_ONCE);
+  const said = await answerTo(subject, load, connectionSeconds);
   const { opened, failed, seconds } = connectionsSchema.parse(said);
   if (failed > 0) throw failure(subject, `${failed} of ${opened + failed} connections failed`);
   const cpuConnection = ((cpuSecondsOf(tree) - before) * 1e6) / opened;
@@ -78,12 +82,13 @@ interface Times {
 
 /** 1 KiB there and back on one connection, one after the other. */
 export async function roundTrip(subject: Subject, { roundTrips }: Effort): Promise<Times> {
-  return timesOf(subject, await loadOf(subject, 'roundtrip', roundTrips));
+  return timesOf(subject, await answerTo(subject, loadArgv(subject, 'roundtrip', roundTrips)));
 }
 
 /** 1 KiB at a fixed rate, whatever comes back. */
 export async function pacedRequests(subject: Subject, { requestSeconds }: Effort): Promise<Times> {
-  return timesOf(subject, await loadOf(subject, 'paced', requestSeconds, RATE, 0));
+  const load = loadArgv(subject, 'paced', requestSeconds, RATE, 0);
+  return timesOf(subject, await answerTo(subject, load, requestSeconds));
 }
 
 /** Requests a second on `count` connections that never rest. */
@@ -92,7 +97,8 @@ export async function requests(
   count: number,
   { requestSeconds }: Effort,
 ): Promise<Times & { readonly perSecond: number }> {
-  const times = timesOf(subject, await loadOf(subject, 'requests', requestSeconds, count));
+  const load = loadArgv(subject, 'requests', requestSeconds, count);
+  const times = timesOf(subject, await answerTo(subject, load, requestSeconds));
   return { ...times, perSecond: times.perSecond ?? 0 };
 }
 
@@ -102,7 +108,8 @@ const FRESH_EVERY = 10;
 /** Requests at a fixed rate while keys rotate; those that fail are a figure and no failure. */
 export async function requestsUnderRotation(subject: Subject, seconds: number): Promise<Values> {
   const before = await subject.agents?.slotsSeen();
-  const said = await loadOf(subject, 'paced', seconds, RATE, FRESH_EVERY);
+  const load = loadArgv(subject, 'paced', seconds, RATE, FRESH_EVERY);
+  const said = await answerTo(subject, load, seconds);
   const after = await subject.agents?.slotsSeen();
   const times = timesSchema.parse(said);
   return {
@@ -123,14 +130,9 @@ export const loadArgv = (subject: Subject, mode: string, ...amounts: readonly nu
   ...amounts.map(String),
 ];
 
-async function loadOf(
-  subject: Subject,
-  mode: string,
-  ...amounts: readonly number[]
-): Promise<unknown> {
-  const timeoutMs = (amounts[0] ?? 0) * 1000 + SPARE_MS;
-  const { place } = subject.client;
-  const { stdout } = await execIn(place, loadArgv(subject, mode, ...amounts), { timeoutMs });
+/** What a load prints. Errors: those of `run`, also when it takes much longer than `seconds`. */
+async function answerTo({ client }: Subject, load: Argv, seconds = 0): Promise<unknown> {
+  const { stdout } = await execIn(client.place, load, { timeoutMs: seconds * 1000 + SPARE_MS });
   return JSON.parse(stdout.toString());
 }
 
