@@ -113,8 +113,9 @@ export class Captures {
     return this.#entries.get(uid)?.captured?.rules();
   }
 
-  #queue(): Promise<void> {
-    this.#reconciling = this.#reconciling.then(() => this.#reconcile());
+  /** One after the other: what one does to a pod is not undone by the next meanwhile. */
+  #queue(act: () => Promise<void> = () => this.#reconcile()): Promise<void> {
+    this.#reconciling = this.#reconciling.then(act);
     return this.#reconciling;
   }
 
@@ -123,6 +124,17 @@ export class Captures {
       await sleep(this.#o.clock, RETRY_MS, this.#closing.signal);
       const waiting = [...this.#entries.values()].some((entry) => entry.captured === undefined);
       if (waiting && !this.#closing.signal.aborted) await this.#queue();
+      await this.#queue(() => this.#retrySources());
+    }
+  }
+
+  async #retrySources(): Promise<void> {
+    for (const { spec, captured } of this.#entries.values()) {
+      if (captured?.sourceProblem === undefined) continue;
+      await captured.retrySource();
+      if (captured.sourceProblem !== undefined) continue;
+      const pod = `${spec.namespace}/${spec.name}`;
+      this.#o.log.info('pod.source', { pod, text: `programs in ${pod} see their clients now` });
     }
   }
 

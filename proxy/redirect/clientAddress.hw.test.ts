@@ -18,6 +18,7 @@ import {
   keepLast,
   NOWHERE as CLIENT,
   NOWHERE6 as CLIENT6,
+  OUTSIDE_IP,
   POD,
   POD_IP,
   POD_IP6,
@@ -90,13 +91,17 @@ describe('capturePod() with sourceAddress preserve', () => {
     expect(await inPod('ip', 'rule')).not.toContain('15008');
   });
 
-  test('a pod without a way out keeps its own address as the peer, and it is said', async () => {
+  test('a pod without a way out keeps its own address as the peer, says so, and not once it has one', async () => {
     await ip('-n', POD, 'route', 'delete', 'default');
     const pod = await capture();
     await serve();
     expect(pod.sourceProblem).toMatch(/10\.77\.0\.2.*default route/);
     expect((await answerTo(pod, CLIENT)).peer).toContain(`${POD_IP} `);
     expect(await pod.rules()).toBe('intact');
+    await ip('-n', POD, 'route', 'add', 'default', 'via', OUTSIDE_IP);
+    await pod.retrySource();
+    expect(pod.sourceProblem).toBeUndefined();
+    expect((await answerTo(pod, CLIENT)).peer).toBe(`${CLIENT} 4321`);
   });
 
   test('an answer that would leave the pod is dropped: the routing rule is gone', async () => {

@@ -18,8 +18,8 @@ const ROUTING = { mark: CLIENT_MARK, table: 15_008, priority: 15_008 } as const;
 const NOBODYS = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
 const FAMILIES = [4, 6] as const;
 const ECONNREFUSED = koffi.os.errno['ECONNREFUSED'];
-/** Over loopback the answer is there at once; a busy machine may take longer. */
-const ANSWER_WAITS_MS = [1, 10, 100, 400];
+/** Over loopback the answer is there at once; who is too busy for this is asked again. */
+const ANSWER_WAITS_MS = [1, 10];
 
 /** An unconnected socket for a delivery that may show its client. Errors: SYSCALL_FAILED. */
 export const clientSocket = (family: 4 | 6): number => transparentSocket(family, CLIENT_MARK);

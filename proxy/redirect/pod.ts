@@ -38,6 +38,8 @@ export interface CapturedPod {
   readonly reusesPorts: boolean;
   /** Why its programs do not see their clients' addresses; undefined: they do, or are not to. */
   readonly sourceProblem: string | undefined;
+  /** Tries again what `sourceProblem` says, for the sockets that are made from now on. */
+  retrySource(): Promise<void>;
   /** Unconnected TCP sockets of the pod's namespace; the caller closes them. Errors: SYSCALL_FAILED. */
   makeSockets(count: number, family: 4 | 6): readonly number[];
   /** Whether the rules stand as they were loaded. Errors: REDIRECT_FAILED. */
@@ -97,8 +99,7 @@ export async function capturePod(
     throw error;
   }
   const counts = counters;
-  const isShowing = isPreserving && sourceProblem === undefined;
-  const makeSocket = isShowing ? clientSocket : tcpSocket;
+  const isShowing = (): boolean => isPreserving && sourceProblem === undefined;
   const close = (): void => {
     for (const { fd } of listeners) closeListener(fd);
     counts.close();
@@ -107,11 +108,19 @@ export async function capturePod(
     uid: pod.uid,
     listeners,
     reusesPorts: settings.get(PORT_REUSE) !== undefined,
-    sourceProblem,
-    makeSockets: (count, family) => withNetns(netns, () => makeSockets(count, family, makeSocket)),
+    get sourceProblem() {
+      return sourceProblem;
+    },
+    retrySource: async () => {
+      sourceProblem = await showClients(netns, pod.ips, clock);
+    },
+    makeSockets: (count, family) => {
+      const makeSocket = isShowing() ? clientSocket : tcpSocket;
+      return withNetns(netns, () => makeSockets(count, family, makeSocket));
+    },
     rules: async () => {
       const state = await rules.state();
-      const isRouted = !isShowing || withNetns(netns, () => showsClients(pod.ips));
+      const isRouted = !isShowing() || withNetns(netns, () => showsClients(pod.ips));
       return state === 'intact' && !isRouted ? 'changed' : state;
     },
     counts: () => counts.read(),
