@@ -51,8 +51,12 @@ const END_WITHIN_MS = 2000;
 /** Both far above what an honest data plane asks: some 25,000 connections a second, 100 events. */
 const MESSAGES_PER_SECOND = 10_000;
 const SOCKETS_PER_SECOND = 100_000;
-const NO_SOCKETS_AFTER_MS = 1000;
+/** Then a worker learns that there are none, and asks again without haste. */
+const SOCKETS_WITHIN_MS = 4000;
+const SOCKETS_AGAIN_MS = 200;
 const LAST_WORDS_BYTES = 4096;
+
+type PoolLow = Extract<DataMessage, { type: 'poolLow' }>;
 
 export interface RunReports {
   running(run: PlaneRun): void;
@@ -248,11 +252,17 @@ export class PlaneRun {
     this.#reports.workerLost(this);
   }
 
-  #fillPool({ worker, podUid, family, want }: Extract<DataMessage, { type: 'poolLow' }>): void {
-    if (!this.#sockets.take(want)) {
-      this.kill(`asked for more than ${SOCKETS_PER_SECOND} sockets in a second`);
-      return;
-    }
+  #fillPool(asked: PoolLow): void {
+    if (this.#sockets.take(asked.want)) {
+      this.#makeWithin(asked, this.#options.clock.monoMs() + SOCKETS_WITHIN_MS);
+    } else this.kill(`asked for more than ${SOCKETS_PER_SECOND} sockets in a second`);
+  }
+
+  /** Tries until then: after another control plane a pod may be about to be captured. */
+  #makeWithin(asked: PoolLow, untilMs: number): void {
+    const { clock } = this.#options;
+    if (this.#over) return;
+    const { worker, podUid, family, want } = asked;
     const fds = this.#makeSockets(podUid, family, want);
     const sockets = { type: 'sockets', worker, podUid, family, count: fds.length } as const;
     if (fds.length > 0) {
@@ -260,8 +270,8 @@ export class PlaneRun {
       fds.forEach(closeFd);
       return;
     }
-    // Late, so that a worker which then asks again does so without haste.
-    this.#options.clock.after(NO_SOCKETS_AFTER_MS, () => this.send({ ...sockets, ticket: 0 }));
+    if (clock.monoMs() > untilMs) this.send({ ...sockets, ticket: 0 });
+    else clock.after(SOCKETS_AGAIN_MS, () => this.#makeWithin(asked, untilMs));
   }
 
   #makeSockets(podUid: string, family: Family, count: number): readonly number[] {
