@@ -122,14 +122,16 @@ export class Captures {
   async #retry(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       await sleep(this.#o.clock, RETRY_MS, this.#closing.signal);
+      if (this.#closing.signal.aborted) return;
       const waiting = [...this.#entries.values()].some((entry) => entry.captured === undefined);
-      if (waiting && !this.#closing.signal.aborted) await this.#queue();
+      if (waiting) await this.#queue();
       await this.#queue(() => this.#retrySources());
     }
   }
 
   async #retrySources(): Promise<void> {
     for (const { spec, captured } of this.#entries.values()) {
+      if (this.#closing.signal.aborted) return;
       if (captured?.sourceProblem === undefined) continue;
       await captured.retrySource();
       if (captured.sourceProblem !== undefined) continue;
