@@ -32,8 +32,12 @@ export const FIGURES = {
   connections: high('new connections', '/s', 0),
   rttP50: low('1 KiB round trip, p50', 'µs', 0),
   rttP99: low('1 KiB round trip, p99', 'µs', 0),
+  rttAddedP50: low('1 KiB round trip, added to direct, p50', 'µs', 0),
+  rttAddedP99: low('1 KiB round trip, added to direct, p99', 'µs', 0),
   pacedP50: low('1 KiB, 1,000 a second, p50', 'µs', 0),
   pacedP99: low('1 KiB, 1,000 a second, p99', 'µs', 0),
+  pacedAddedP50: low('1 KiB, 1,000 a second, added to direct, p50', 'µs', 0),
+  pacedAddedP99: low('1 KiB, 1,000 a second, added to direct, p99', 'µs', 0),
   requests32: high('requests, 32 connections', '/s', 0),
   requests32P99: low('requests, 32 connections, p99', 'µs', 0),
   requests128: high('requests, 128 connections', '/s', 0),
@@ -59,6 +63,14 @@ export const FIGURES = {
 
 export type FigureName = keyof typeof FIGURES;
 export const FIGURE_NAMES = Object.keys(FIGURES) as FigureName[];
+
+/** Figures that are another one less that of direct in the same run. */
+export const ADDED: Partial<Readonly<Record<FigureName, FigureName>>> = {
+  rttP50: 'rttAddedP50',
+  rttP99: 'rttAddedP99',
+  pacedP50: 'pacedAddedP50',
+  pacedP99: 'pacedAddedP99',
+};
 
 /** What one measurement of one subject gives. */
 export type Values = Partial<Readonly<Record<FigureName, number>>>;

@@ -76,12 +76,14 @@ describe('benchResult()', () => {
   });
 
   it('compares what each adds to the direct round trip', () => {
-    const { verdicts } = resultOf(
+    const { verdicts, summary } = resultOf(
       ...samples('rttP50', [20, 60, 100, 70]),
       ...samples('rttP99', [50, 200, 150, 300]),
     );
     expect(verdicts.rttAddedP50).toMatchObject({ value: 0.8, against: 'fast' }); // 40 over 50
     expect(verdicts.rttAddedP99).toMatchObject({ value: 1.5, against: 'slow' }); // 150 over 100
+    const medians = summary['tidelock'];
+    expect([medians?.rttAddedP50?.median, medians?.rttAddedP99?.median]).toEqual([40, 150]);
   });
 
   it('says whether floor and goal are met, at the bound too, and knows which way is better', () => {

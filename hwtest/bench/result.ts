@@ -1,6 +1,6 @@
 // What a bench found: every sample, the median and spread of each figure, and the verdicts about lanes.
 // Pure: samples in, document out.
-import { FIGURE_NAMES, type FigureName } from './figures.ts';
+import { ADDED, FIGURE_NAMES, type FigureName } from './figures.ts';
 import type { Machine } from './machine.ts';
 import type { Subject } from './subject.ts';
 import { verdictsOf, type Verdict, type VerdictName } from './verdicts.ts';
@@ -38,9 +38,20 @@ export interface BenchResult {
   readonly subjects: readonly SubjectInfo[];
   readonly verdicts: Readonly<Record<VerdictName, Verdict>>;
   readonly summary: Summary;
+  /** Those that were measured, and after them what each adds to direct. */
   readonly runs: readonly Sample[];
   readonly failures: readonly Failure[];
 }
+
+/** As tables and charts have them. */
+const ORDER: readonly SubjectInfo['kind'][] = [
+  'direct',
+  'relay',
+  'lanes',
+  'mtls',
+  'tunnel',
+  'variant',
+];
 
 /** Errors: none; a subject without samples has an empty summary. */
 export function benchResult(found: {
@@ -49,8 +60,11 @@ export function benchResult(found: {
   readonly samples: readonly Sample[];
   readonly failures: readonly Failure[];
 }): BenchResult {
-  const { machine, samples, failures } = found;
-  const subjects = found.subjects.map(({ name, label, kind }) => ({ name, label, kind }));
+  const { machine, failures } = found;
+  const subjects = found.subjects
+    .map(({ name, label, kind }) => ({ name, label, kind }))
+    .sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
+  const samples = [...found.samples, ...addedOf(subjects, found.samples)];
   const summary = summaryOf(subjects, samples);
   return {
     kind: 'BenchResult',
@@ -62,6 +76,19 @@ export function benchResult(found: {
     runs: samples,
     failures,
   };
+}
+
+/** What each subject adds to direct in the same run. */
+function addedOf(subjects: readonly SubjectInfo[], samples: readonly Sample[]): readonly Sample[] {
+  const direct = subjects.find(({ kind }) => kind === 'direct')?.name;
+  return samples.flatMap((sample) => {
+    const figure = ADDED[sample.figure];
+    const base = samples.find(
+      (each) => each.subject === direct && each.run === sample.run && each.figure === sample.figure,
+    );
+    if (!figure || !base || sample === base) return [];
+    return [{ ...sample, figure, value: sample.value - base.value }];
+  });
 }
 
 /** Middle value, or the mean of the two middle ones; NaN of none. */

@@ -5,12 +5,9 @@ import type { Sample, SubjectInfo, Summary } from './result.ts';
 
 /** Where a verdict is taken from. */
 interface Rule {
-  readonly label: string;
   readonly figure: FigureName;
   /** Divided by that of the best mutual-TLS peer, or of lanes with the long period; absent: by nothing. */
   readonly over?: 'peer' | 'steady';
-  /** What each side adds to direct instead of the figure itself. */
-  readonly isAdded?: boolean;
   /** All runs together instead of their median. */
   readonly isSummed?: boolean;
   readonly floor?: number;
@@ -20,13 +17,12 @@ interface Rule {
 /** Name of the lanes that `steady` compares with. */
 export const STEADY = 'tidelock-steady';
 
-const rule = (figure: FigureName, rest: Omit<Rule, 'label' | 'figure'>): Rule => ({
-  label: `${FIGURES[figure].label}${rest.isAdded ? ', added to direct' : ''}`,
+const overPeer = (figure: FigureName, floor?: number, goal?: number): Rule => ({
   figure,
-  ...rest,
+  over: 'peer',
+  ...(floor && { floor }),
+  ...(goal && { goal }),
 });
-const overPeer = (figure: FigureName, floor?: number, goal?: number): Rule =>
-  rule(figure, { over: 'peer', ...(floor && { floor }), ...(goal && { goal }) });
 
 /** Those with a floor first. */
 const RULES = {
@@ -34,17 +30,17 @@ const RULES = {
   bulk8: overPeer('bulk8', 1.1, 1.2),
   bulk32: overPeer('bulk32', 1.1, 1.2),
   connections: overPeer('connections', 3, 5),
-  rttAddedP50: rule('rttP50', { over: 'peer', isAdded: true, floor: 1, goal: 0.8 }),
-  rttAddedP99: rule('rttP99', { over: 'peer', isAdded: true, floor: 1 }),
-  perLane: rule('perLane', { floor: 20, goal: 12 }),
-  rotation: rule('rotationP999', { over: 'steady', floor: 1.2, goal: 1.1 }),
-  rotationErrors: rule('rotationErrors', { isSummed: true, floor: 0, goal: 0 }),
+  rttAddedP50: overPeer('rttAddedP50', 1, 0.8),
+  rttAddedP99: overPeer('rttAddedP99', 1),
+  perLane: { figure: 'perLane', floor: 20, goal: 12 },
+  rotation: { figure: 'rotationP999', over: 'steady', floor: 1.2, goal: 1.1 },
+  rotationErrors: { figure: 'rotationErrors', isSummed: true, floor: 0, goal: 0 },
   reverse1: overPeer('reverse1'),
   reverse8: overPeer('reverse8'),
   bare1: overPeer('bare1'),
   bare8: overPeer('bare8'),
-  pacedAddedP50: rule('pacedP50', { over: 'peer', isAdded: true }),
-  pacedAddedP99: rule('pacedP99', { over: 'peer', isAdded: true }),
+  pacedAddedP50: overPeer('pacedAddedP50'),
+  pacedAddedP99: overPeer('pacedAddedP99'),
   requests32: overPeer('requests32'),
   requests32P99: overPeer('requests32P99'),
   requests128: overPeer('requests128'),
@@ -80,8 +76,8 @@ export interface Measured {
   readonly samples: readonly Sample[];
 }
 
-/** Where figures are looked up: among the medians, or in one run. */
-type Look = (subject: string, figure: FigureName) => number | undefined;
+/** The figure of a rule by subject: a median, or that of one run. */
+type Look = (subject: string) => number | undefined;
 
 /** Errors: none; what was not measured has no value. */
 export const verdictsOf = (measured: Measured): Readonly<Record<VerdictName, Verdict>> =>
@@ -90,28 +86,23 @@ export const verdictsOf = (measured: Measured): Readonly<Record<VerdictName, Ver
   ) as Record<VerdictName, Verdict>;
 
 function verdictOf(of: Rule, { subjects, summary, samples }: Measured): Verdict {
-  const { better, unit } = FIGURES[of.figure];
-  const nameOf = (kind: SubjectInfo['kind']): string =>
-    subjects.find((subject) => subject.kind === kind)?.name ?? '';
-  const [lanes, direct] = [nameOf('lanes'), nameOf('direct')];
+  const { label, better, unit } = FIGURES[of.figure];
+  const lanes = subjects.find(({ kind }) => kind === 'lanes')?.name ?? '';
   const peers = subjects.filter(({ kind }) => kind === 'mtls').map(({ name }) => name);
-
-  const medians: Look = (subject, figure) => summary[subject]?.[figure]?.median;
-  const partOf = (subject: string, look: Look): number | undefined => {
-    const [whole, base] = [look(subject, of.figure), of.isAdded ? look(direct, of.figure) : 0];
-    return whole === undefined || base === undefined ? undefined : whole - base;
-  };
-  const against =
-    of.over === 'steady' ? STEADY : of.over && best(better, peers, (peer) => partOf(peer, medians));
+  const medians: Look = (subject) => summary[subject]?.[of.figure]?.median;
+  const against = of.over === 'steady' ? STEADY : of.over && best(better, peers, medians);
   const valueIn = (look: Look): number | undefined => {
-    const own = partOf(lanes, look);
+    const own = look(lanes);
     if (!of.over || own === undefined) return own;
-    const other = against === undefined ? undefined : partOf(against, look);
+    const other = against === undefined ? undefined : look(against);
     // Whoever adds nothing to direct, or less, cannot be divided by.
     return other === undefined || other <= 0 ? undefined : own / other;
   };
 
-  const runs = runNumbers(samples).flatMap((run) => valueIn(lookIn(samples, run)) ?? []);
+  const runs = runNumbers(samples).flatMap((run) => {
+    const look: Look = (subject) => inRun(samples, run, subject, of.figure);
+    return valueIn(look) ?? [];
+  });
   const whole = of.isSummed && runs.length > 0 ? sum(runs) : valueIn(medians);
   const value = whole === undefined ? null : rounded(whole);
   const meets = (bound: number | undefined): boolean | null => {
@@ -119,7 +110,7 @@ function verdictOf(of: Rule, { subjects, summary, samples }: Measured): Verdict 
     return better === 'high' ? value >= bound : value <= bound;
   };
   return {
-    label: of.label,
+    label,
     better,
     value,
     unit: of.over ? '' : unit,
@@ -133,15 +124,11 @@ function verdictOf(of: Rule, { subjects, summary, samples }: Measured): Verdict 
 }
 
 /** The name with the best value; undefined where none has one. */
-function best(
-  better: Verdict['better'],
-  names: readonly string[],
-  valueOf: (name: string) => number | undefined,
-): string | undefined {
+function best(better: Verdict['better'], names: readonly string[], look: Look): string | undefined {
   const sign = better === 'high' ? -1 : 1;
   const [first] = names
     .flatMap((name) => {
-      const value = valueOf(name);
+      const value = look(name);
       return value === undefined ? [] : [{ name, value }];
     })
     .sort((a, b) => sign * (a.value - b.value));
@@ -151,11 +138,14 @@ function best(
 const runNumbers = (samples: readonly Sample[]): number[] =>
   [...new Set(samples.map(({ run }) => run))].sort((a, b) => a - b);
 
-const lookIn =
-  (samples: readonly Sample[], run: number): Look =>
-  (subject, figure) =>
-    samples.find((each) => each.run === run && each.subject === subject && each.figure === figure)
-      ?.value;
+const inRun = (
+  samples: readonly Sample[],
+  run: number,
+  subject: string,
+  figure: FigureName,
+): number | undefined =>
+  samples.find((each) => each.run === run && each.subject === subject && each.figure === figure)
+    ?.value;
 
 const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
 
