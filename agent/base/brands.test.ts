@@ -11,13 +11,22 @@ describe('names', () => {
     expect(bad.filter(isNodeName)).toEqual([]);
   });
 
-  it('isSpiffeId() wants a trust domain and a path without empty segments', () => {
-    const good = ['spiffe://example.org/c/ns/sa', 'spiffe://d/ns/x/sa/y', 'spiffe://d/a.b_c-D'];
+  it('isSpiffeId() wants a trust domain and a path without empty or relative segments', () => {
+    const good = [
+      'spiffe://example.org/c/ns/sa',
+      'spiffe://d/ns/x/sa/y',
+      'spiffe://d/a.b_c-D',
+      'spiffe://d/...',
+      'spiffe://d/.a/a./..a',
+    ];
     const bad = [
       'spiffe://example.org',
       'spiffe://example.org/',
       'spiffe://example.org//a',
       'spiffe://example.org/a/',
+      'spiffe://d/.',
+      'spiffe://d/../a',
+      'spiffe://d/a/..',
       'spiffe:///a',
       'spiffe://Example.org/a',
       'spiffe://d:80/a',

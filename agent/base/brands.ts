@@ -15,7 +15,8 @@ export type ChainId = Brand<string, 'ChainId'>;
 export type Sid = Brand<string, 'Sid'>;
 
 const NODE_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
-const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._-]{1,255}(\/[A-Za-z0-9._-]+)+$/;
+/** No segment is `.` or `..` (SPIFFE-ID 2.2). */
+const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._-]{1,255}(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._-]+)+$/;
 const HEX16 = /^[0-9a-f]{32}$/;
 
 export const isNodeName = (s: string): s is NodeName => NODE_NAME.test(s);

@@ -125,8 +125,30 @@ describe('verifyDocument()', () => {
     const others = signDocument('enrolment', payload, stranger).signatures;
     const extra = [...others, ...signed.signatures];
     expect(verdict({ ...signed, signatures: extra })).toBe('accepted');
-    const nine = Array.from({ length: 9 }, () => others[0]);
-    expect(verdict({ ...signed, signatures: nine })).toBe('DOCUMENT_MALFORMED');
+    const byMany = Array.from({ length: 7 }, (_, n) => ({ ...others[0], keyId: `other ${n}` }));
+    expect(verdict({ ...signed, signatures: [...byMany, ...signed.signatures] })).toBe(
+      'DOCUMENT_MALFORMED',
+    );
+    const six = byMany.slice(1);
+    expect(verdict({ ...signed, signatures: [...six, ...signed.signatures] })).toBe('accepted');
+  });
+
+  it('verifyDocument() refuses two signatures of one algorithm and key id, though both are right', () => {
+    const [ed, ml] = signed.signatures;
+    expect(verdict({ ...signed, signatures: [ed, ml, ed] })).toBe('DOCUMENT_MALFORMED');
+    const spoilt = { ...ed, sig: b64url(Buffer.alloc(64)) };
+    expect(verdict({ ...signed, signatures: [spoilt, ml, ed] })).toBe('DOCUMENT_MALFORMED');
+  });
+
+  it('verifyDocument() refuses a right signature under another key id', () => {
+    const signatures = signed.signatures.map((each) => ({ ...each, keyId: stranger.keyId }));
+    expect(verdict({ ...signed, signatures })).toBe('SIGNATURE_INVALID');
+  });
+
+  it('verifyDocument() refuses a signature in another writing of base64url', () => {
+    const [ed, ml] = signed.signatures;
+    const padded = { ...ed, sig: `${ed?.sig}==` };
+    expect(verdict({ ...signed, signatures: [padded, ml] })).toBe('DOCUMENT_MALFORMED');
   });
 
   it('verifyDocument() refuses signature algorithms that were exchanged', () => {

@@ -32,6 +32,10 @@ export type SignedDocument<P extends Json = Json> = {
   readonly signatures: readonly DocumentSignature[];
 };
 
+const MAX_SIGNATURES = 8;
+/** ML-DSA-65 takes 4,412. */
+const MAX_SIGNATURE_CHARS = 8192;
+
 const signedBytes = (kind: string, payload: Json): Buffer =>
   concat(utf8(`tidelock/${kind}/v1`), Uint8Array.of(0), jcs(payload));
 
@@ -113,16 +117,9 @@ function shapeOf(document: unknown, kind: string): SignedDocument {
     doc.kind === kind &&
     doc.payload !== undefined &&
     Array.isArray(doc.signatures) &&
-    doc.signatures.length <= 8 &&
-    doc.signatures.every(
-      (s: unknown) =>
-        typeof s === 'object' &&
-        s !== null &&
-        typeof (s as DocumentSignature).alg === 'string' &&
-        typeof (s as DocumentSignature).keyId === 'string' &&
-        typeof (s as DocumentSignature).sig === 'string' &&
-        (s as DocumentSignature).sig.length <= 8192,
-    );
+    doc.signatures.length <= MAX_SIGNATURES &&
+    doc.signatures.every(isSignature) &&
+    areDistinct(doc.signatures);
   if (!ok) {
     throw new TidelockError('DOCUMENT_MALFORMED', {
       op: 'document.verify',
@@ -132,3 +129,18 @@ function shapeOf(document: unknown, kind: string): SignedDocument {
   }
   return doc as SignedDocument;
 }
+
+function isSignature(value: unknown): value is DocumentSignature {
+  const { alg, keyId, sig } = (value ?? {}) as Partial<DocumentSignature>;
+  return (
+    typeof alg === 'string' &&
+    typeof keyId === 'string' &&
+    typeof sig === 'string' &&
+    sig.length <= MAX_SIGNATURE_CHARS &&
+    b64url(fromB64url(sig)) === sig
+  );
+}
+
+/** Of two by one key and algorithm, readers could judge different ones. */
+const areDistinct = (signatures: readonly DocumentSignature[]): boolean =>
+  new Set(signatures.map(({ alg, keyId }) => `${alg} ${keyId}`)).size === signatures.length;

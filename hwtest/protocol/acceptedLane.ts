@@ -73,8 +73,8 @@ const shownChain = ({ id, algorithm, periodMs, slot, key }: LiveChain) => ({
   chain: key,
 });
 
-/** What a vector gives of a lane: all that both ends know and sent. */
-export const knownWith = (client: Way, server: Way): Members => ({
+/** What a vector gives of a lane: all that both ends know and sent, at the last at slot time `timeMs`. */
+export const knownWith = (client: Way, server: Way, timeMs: number): Members => ({
   domain: DOMAIN,
   cluster: CLUSTER,
   source: SOURCE,
@@ -82,6 +82,7 @@ export const knownWith = (client: Way, server: Way): Members => ({
   pair: PAIR,
   renewed: { sid: RENEWED.sid, pair: RENEWED_PAIR },
   chains: [FIRST, SECOND].map(shownChain),
+  timeMs,
   client: concat(...client.sent),
   server: concat(...server.sent),
 });

@@ -56,6 +56,7 @@ export const blockVectors = (): Vector[] => [
     given: { ...endpoint },
     expect: { bytes: encodeEndpoint(endpoint) },
   })),
+  ...ADDRESSES.map(readAddress),
   ...BAD_ADDRESSES.map(refusedAddress),
   ...[1, 2, 3].map((suite) => ({
     name: `of suite ${suite}`,
@@ -87,6 +88,13 @@ const ADDRESSES: readonly Endpoint[] = [
   TO_IPV6,
   { address: 'fe80::1234:5678:9abc:def0', port: 80 },
 ];
+
+function readAddress({ address, port }: Endpoint): Vector {
+  const bytes = encodeEndpoint({ address, port });
+  const read = decodeEndpoint(bytes)?.endpoint;
+  if (!read) throw new Error(`refused: ${address}`);
+  return { name: address, compute: 'readAddress', given: { bytes }, expect: { ...read } };
+}
 
 /** `::ffff:10.0.0.1`, port 80, as IPv6. */
 const MAPPED = fromHex('0600000000000000000000ffff0a0000010050');

@@ -11,7 +11,7 @@ import {
   rootCommit,
   tick,
 } from '#proxy/chips/chain.ts';
-import { CHIPS } from '#proxy/chips/registry.ts';
+import { CHIPS, chipsAlgorithm } from '#proxy/chips/registry.ts';
 import { ChainWindow } from '#proxy/chips/window.ts';
 import { laneSecret } from '#proxy/see/keys.ts';
 import { CHAIN, PAIR, RECEIVER, SLOT, SOURCE, seed } from './cast.ts';
@@ -19,6 +19,8 @@ import type { Vector } from './vector.ts';
 
 /** Ends whose names are as short and as long as names can be. */
 const ENDS = [SOURCE, RECEIVER, { ...RECEIVER, node: 'n'.repeat(253) as NodeName }];
+/** Ids on both sides of those that are listed. */
+const UNKNOWN = [0, 9, 16, 25, 32, 41, 255];
 const WHOLE_RANGE = { base: 0, span: 2 ** 32 };
 
 export function chainVectors(): Vector[] {
@@ -54,12 +56,20 @@ function endVectors({ node, sid }: (typeof ENDS)[number]): Vector[] {
 
 function stepVectors(): Vector[] {
   const [beacon, recordHash] = [seed('beacon'), seed('record')];
-  return CHIPS.map((algorithm) => ({
-    name: algorithm.name,
-    compute: 'epochStep',
-    given: { algorithm: algorithm.id, parent: CHAIN, beacon, recordHash },
-    expect: { chain: epochStep(algorithm, CHAIN, beacon, recordHash) },
-  }));
+  const given = { parent: CHAIN, beacon, recordHash };
+  return [
+    ...CHIPS.map((algorithm) => ({
+      name: algorithm.name,
+      compute: 'epochStep',
+      given: { algorithm: algorithm.id, ...given },
+      expect: { chain: epochStep(algorithm, CHAIN, beacon, recordHash) },
+    })),
+    ...UNKNOWN.map((algorithm) => {
+      if (chipsAlgorithm(algorithm)) throw new Error(`not refused: ${algorithm}`);
+      const name = `the unknown id ${algorithm}`;
+      return { name, compute: 'epochStep', given: { algorithm, ...given }, refused: '4.4' };
+    }),
+  ];
 }
 
 function keyVectors(): Vector[] {

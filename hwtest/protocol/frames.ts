@@ -1,7 +1,7 @@
 // Vectors of frames (PROTOCOL 7.1): every type under every AEAD, and streams that end a lane.
-import { concat, type Bytes } from '#agent/base/bytes.ts';
+import { concat, sha256, type Bytes } from '#agent/base/bytes.ts';
 import { AEADS, type AeadName } from '#proxy/chips/registry.ts';
-import { seal } from '#proxy/see/aead.ts';
+import { TAG_BYTES, seal } from '#proxy/see/aead.ts';
 import {
   FRAME,
   MAX_FRAME_LENGTH,
@@ -43,6 +43,7 @@ const EVERY_TYPE: readonly Sent[] = [
   sent(FRAME.keyUpdate, encodeKeyUpdate(UPDATE)),
   sent(FRAME.pad, Buffer.from('ignored'), 3),
   sent(FRAME.ping),
+  sent(FRAME.ping, Buffer.from('ignored')),
   sent(FRAME.car, Buffer.from('a request')),
   sent(FRAME.fin),
   sent(FRAME.reset, encodeReset('protocol')),
@@ -52,6 +53,7 @@ export const frameVectors = (): Vector[] => [
   ...(Object.keys(AEADS) as AeadName[]).flatMap((aead) =>
     [0, 1].map((first) => framesVector(aead, first)),
   ),
+  largestFrame(),
   ...refusedFrames(),
 ];
 
@@ -72,6 +74,21 @@ function framesVector(aead: AeadName, first: number): Vector {
     compute: 'frames',
     given: { suite: AEADS[aead], secret: SECRET, first, frames: EVERY_TYPE.map((f) => ({ ...f })) },
     expect: { frames: bytes },
+  };
+}
+
+/** One byte, and padding up to the largest length that is taken. */
+function largestFrame(): Vector {
+  const frames = [sent(FRAME.data, Buffer.from('a'), MAX_FRAME_LENGTH - TAG_BYTES - 2)];
+  const sealed = sealAll(sealerFrom('AES-256-GCM', 0), frames);
+  const opener = new FrameOpener('AES-256-GCM', frameKeys(SECRET));
+  if (opener.push(concat(...sealed), () => undefined))
+    throw new Error('refused: the largest frame');
+  return {
+    name: 'of 64 KiB + 1 KiB',
+    compute: 'frameDigests',
+    given: { suite: 1, secret: SECRET, first: 0, frames: frames.map((f) => ({ ...f })) },
+    expect: { digests: sealed.map((frame) => sha256(frame)) },
   };
 }
 
@@ -105,6 +122,8 @@ function refusedFrames(): Vector[] {
     refused('nothing but zeros, so no type', frameOf(Buffer.alloc(8))),
     refused('an unknown type: 8', typed(8)),
     refused('an unknown type: 255', typed(255)),
+    refused('a FIN with data', typed(FRAME.fin)),
+    refused('a FIN with a zero for data', frameOf(Buffer.from([0, FRAME.fin]))),
     refused('the second frame first', concat(two, one)),
     refused('the first frame twice', concat(one, one), 1),
     refused('a frame left out', concat(one, three), 1),

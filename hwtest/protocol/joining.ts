@@ -1,22 +1,18 @@
-// Vectors of joining (PROTOCOL 3.1 and 3.2): the subject of a node, the challenges of a conductor, and what
+// Vectors of joining (PROTOCOL 3.1, 3.2 and 3.7): the names of a cluster on the bus, the challenges of a conductor, and what
 // a quote is bound to.
-import { fromB64url, hex, sha256, utf8 } from '#agent/base/bytes.ts';
+import { fromB64url, hex, sha256 } from '#agent/base/bytes.ts';
 import { Challenges } from '#agent/epochs/challenges.ts';
-import { nodeToken } from '#agent/epochs/subjects.ts';
+import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { qualifyingData } from '#attest/binding.ts';
-import { RECEIVER, SOURCE, seed } from './cast.ts';
+import type { LaneEnd } from '#proxy/see/keys.ts';
+import { CLUSTER, RECEIVER, SOURCE, seed } from './cast.ts';
 import type { Vector } from './vector.ts';
 
 export function joiningVectors(): Vector[] {
   const [basis, random] = [seed('basis'), seed('random')];
   const statement = Buffer.from('{"v":1}');
   return [
-    ...[SOURCE, RECEIVER].map(({ node }) => ({
-      name: node,
-      compute: 'subject',
-      given: { node },
-      expect: { token: utf8(nodeToken(node)) },
-    })),
+    ...[SOURCE, RECEIVER].map(busNamesVector),
     ...[0, 123_456_789_012].map(challengeVector),
     {
       name: 'of a quote',
@@ -28,6 +24,27 @@ export function joiningVectors(): Vector[] {
       },
     },
   ];
+}
+
+function busNamesVector({ node }: LaneEnd): Vector {
+  const { record, sealed, presence, workloads, join, streams, buckets } = subjectsOf(CLUSTER);
+  return {
+    name: node,
+    compute: 'busNames',
+    given: { cluster: CLUSTER, node },
+    expect: {
+      token: nodeToken(node),
+      subjects: {
+        record,
+        sealed: sealed(node),
+        presence: presence(node),
+        workloads: workloads(node),
+        join: join(node),
+      },
+      streams,
+      buckets,
+    },
+  };
 }
 
 function challengeVector(timeMs: number): Vector {

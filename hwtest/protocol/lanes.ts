@@ -50,7 +50,7 @@ function wholeLane(): Vector {
   return {
     name: 'two slots, two chains, two statements',
     compute: 'readLane',
-    given: knownWith(client, server),
+    given: knownWith(client, server, later),
     expect: { client: read(client), server: read(server) },
   };
 }

@@ -1,7 +1,7 @@
 // Vectors of MAID (PROTOCOL 9): aliases, tokens, endorsements, and pairs of them that are refused.
 import { signingKeyFromSeeds, verifyEd25519 } from '#agent/base/asymmetric.ts';
-import type { Slot, SpiffeId } from '#agent/base/brands.ts';
-import { concat, type Bytes } from '#agent/base/bytes.ts';
+import type { NodeName, Slot, SpiffeId } from '#agent/base/brands.ts';
+import { concat, field, fromHex, type Bytes } from '#agent/base/bytes.ts';
 import {
   aliasOf,
   readMaid,
@@ -26,6 +26,9 @@ const signer = (name: string) => {
 /** Ed25519 half of the source's `sign`. */
 export const NODE_KEY = signer('node a sign');
 const WORKLOAD_KEY = signer('workload');
+
+/** What stands before the first text of a token. */
+const TEXTS_AT = 1 + 8 + 16 + 16 + 3 * 32;
 
 const ALIAS_SECRET = seed('alias secret');
 const TOKEN: MaidToken = {
@@ -77,8 +80,30 @@ export function maidVectors(): Vector[] {
       given: shown(SIGNED_TOKEN, SIGNED_ENDORSEMENT),
       expect: { ...TOKEN, workloadKey: WORKLOAD_KEY.public },
     },
+    longest(),
     ...refusals().map(([name, token, endorsement]) => refusal(name, token, endorsement)),
   ];
+}
+
+/** Every text as long as it may be; the dots in its path are no segments of their own. */
+function longest(): Vector {
+  const start = `spiffe://${'d'.repeat(255)}/.../..a/`;
+  const token: MaidToken = {
+    ...TOKEN,
+    node: 'n'.repeat(253) as NodeName,
+    spiffeId: start.padEnd(512, 'p') as SpiffeId,
+    podUid: 'é'.repeat(64),
+    imageDigest: 'i'.repeat(128),
+  };
+  const { spiffeId, podUid } = token;
+  const signed = shown(signToken(token, WORKLOAD_KEY.sign), endorsementWith({ spiffeId, podUid }));
+  if (!readMaid(signed.token, signed.endorsement, NODE_KEY.public)) throw new Error('refused');
+  return {
+    name: 'texts of the greatest length',
+    compute: 'readMaid',
+    given: signed,
+    expect: { ...token, workloadKey: WORKLOAD_KEY.public },
+  };
 }
 
 const shown = (token: Bytes, endorsement: Bytes) => ({
@@ -95,6 +120,53 @@ const endorsementWith = (change: Partial<Endorsement>): Buffer =>
 
 const signedAnew = (body: Bytes): Buffer =>
   concat(body, WORKLOAD_KEY.sign(concat(Buffer.from('tidelock/maid/v1\0'), body)));
+
+/** A token of any texts, also of those that the product would not write. */
+function tokenOf(change: Partial<Record<'node' | 'spiffeId' | 'podUid' | 'imageDigest', string>>) {
+  const { node, spiffeId, podUid, imageDigest } = { ...TOKEN, ...change };
+  return signedAnew(
+    concat(
+      SIGNED_TOKEN.subarray(0, TEXTS_AT),
+      ...[node, spiffeId, podUid, imageDigest].map((text) => field(text)),
+    ),
+  );
+}
+
+/** An endorsement of any texts, also of those that the product would not write. */
+function endorsementOf(spiffeId: string, podUid: string): Buffer {
+  const body = concat(
+    Buffer.of(1),
+    WORKLOAD_KEY.public,
+    fromHex(SOURCE.sid),
+    field(spiffeId),
+    field(podUid),
+  );
+  return concat(body, NODE_KEY.sign(concat(Buffer.from('tidelock/endorsement/v1\0'), body)));
+}
+
+/** Right in everything but the name of its workload. */
+const named = (spiffeId: string): readonly [string, Buffer, Buffer] => [
+  `${spiffeId.length > 80 ? `${spiffeId.length} characters of` : 'the'} SPIFFE ID ${spiffeId.slice(0, 50)}`,
+  tokenOf({ spiffeId }),
+  endorsementOf(spiffeId, TOKEN.podUid),
+];
+
+const NO_SPIFFE_IDS = [
+  '',
+  'spiffe://example.org',
+  'spiffe://example.org/',
+  'spiffe://example.org/a/',
+  'spiffe://example.org//a',
+  'spiffe://example.org/./a',
+  'spiffe://example.org/a/..',
+  'spiffe://Example.org/a',
+  'spiffe://example.org:80/a',
+  'spiffe://example.org/a%20b',
+  'spiffe:///a',
+  'https://example.org/a',
+  `spiffe://${'d'.repeat(256)}/a`,
+  'spiffe://example.org/'.padEnd(513, 'p'),
+];
 
 function refusals(): readonly (readonly [string, Buffer, Buffer])[] {
   const other = 'spiffe://example.org/prod/shop/db' as SpiffeId;
@@ -114,6 +186,17 @@ function refusals(): readonly (readonly [string, Buffer, Buffer])[] {
     ['the endorsed key is another', t, endorsementWith({ workloadKey: NODE_KEY.public })],
     ['the pod has no name', tokenWith({ podUid: '' }), endorsementWith({ podUid: '' })],
     ['token and endorsement are exchanged', e, t],
+    ['the node has no name', tokenOf({ node: '' }), e],
+    ['the node has a name in upper case', tokenOf({ node: 'Node-a' }), e],
+    ['the name of the node ends with a dot', tokenOf({ node: 'node-a.' }), e],
+    ['a name of 254 bytes', tokenOf({ node: 'n'.repeat(254) }), e],
+    ['an imageDigest of 129 bytes', tokenOf({ imageDigest: 'i'.repeat(129) }), e],
+    [
+      'a podUid of 129 bytes',
+      tokenOf({ podUid: 'p'.repeat(129) }),
+      endorsementOf(TOKEN.spiffeId, 'p'.repeat(129)),
+    ],
+    ...NO_SPIFFE_IDS.map(named),
   ];
 }
 

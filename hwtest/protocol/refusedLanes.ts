@@ -1,12 +1,12 @@
-// Lanes that a KEYUPDATE ends (PROTOCOL 7.3). They are sealed by hand: no end of the product would send them.
-import type { ChainId, Sid } from '#agent/base/brands.ts';
+// Lanes that a KEYUPDATE or a byte behind a FIN ends (PROTOCOL 7.3 and 7.1). They are sealed by hand: no end of the product would send them.
+import { slotPlus, type ChainId, type Sid } from '#agent/base/brands.ts';
 import { concat, hex } from '#agent/base/bytes.ts';
 import { LaneReceiver } from '#proxy/laneKeys.ts';
 import { FRAME, encodeKeyUpdate, type KeyUpdate } from '#proxy/see/frames.ts';
 import { frameKeys, nextSecret } from '#proxy/see/keys.ts';
 import { FrameSealer } from '#proxy/see/sealer.ts';
 import { FIRST, accepted, frames, knownWith } from './acceptedLane.ts';
-import { PAIR, RECEIVER, SLOT, SOURCE, seed } from './cast.ts';
+import { PAIR, RECEIVER, SENT_MS, SLOT, SOURCE, seed } from './cast.ts';
 import type { Rings } from './ring.ts';
 import { UPDATE } from './updates.ts';
 import type { Vector } from './vector.ts';
@@ -32,6 +32,16 @@ const REFUSALS: readonly Refusal[] = [
     says: [ZERO, { ...UPDATE, chainId: STRANGE as ChainId }],
   },
   {
+    name: 'a slot before the first that is held',
+    by: 'client',
+    says: [ZERO, { ...UPDATE, slot: slotPlus(SLOT, -1) }],
+  },
+  {
+    name: 'a slot two ahead',
+    by: 'client',
+    says: [ZERO, { ...UPDATE, slot: slotPlus(SLOT, 2) }],
+  },
+  {
     name: 'a strange statement of its sender',
     by: 'client',
     says: [ZERO, { ...UPDATE, ownSid: STRANGE as Sid }],
@@ -49,7 +59,31 @@ const REFUSALS: readonly Refusal[] = [
   },
 ];
 
-export const refusedLaneVectors = (): Vector[] => REFUSALS.map(refusedLane);
+export const refusedLaneVectors = (): Vector[] => [...REFUSALS.map(refusedLane), byteBehindFin()];
+
+/** Under the keys of the FIN's direction, which its reader has overwritten. */
+function byteBehindFin(): Vector {
+  const { client, server, reply, opened, opening, rings } = accepted();
+  const { secret, opener } = opened;
+  const reader = new LaneReceiver(rings.receiver, opened.start, {
+    secret,
+    opener,
+    afterEarly: reply.c2s,
+  });
+  client.sent.push(Buffer.from(opening.sealer.frame(FRAME.fin, Buffer.alloc(0))), Buffer.of(0));
+  reader.push(concat(...client.sent.slice(1)), ({ type, data }) => {
+    client.heard.push({ type, data: Buffer.from(data) });
+    reader.close();
+  });
+  if (reader.unread !== 1) throw new Error('a byte behind a FIN was looked at');
+  return {
+    name: 'a byte behind a FIN',
+    compute: 'readLane',
+    given: knownWith(client, server, SENT_MS),
+    expect: { client: { frames: frames(client) }, server: { frames: frames(server) } },
+    refused: '7.1',
+  };
+}
 
 function refusedLane({ name, by, says }: Refusal): Vector {
   const lane = accepted();
@@ -79,7 +113,7 @@ function refusedLane({ name, by, says }: Refusal): Vector {
   return {
     name,
     compute: 'readLane',
-    given: knownWith(client, server),
+    given: knownWith(client, server, SENT_MS),
     expect: { client: { frames: frames(client) }, server: { frames: frames(server) } },
     refused: '7.3',
   };

@@ -76,24 +76,31 @@ function readVectors(): Vector[] {
     return concat(REPLY_SALT, sealer.message(REPLY_SALT, plain));
   };
   const plain = encodeReply({});
-  const deny = sealed(withByte(plain, 0, 200), 's2c');
-  if (!openReply(lane(1).opening, deny)?.reply.denied) throw new Error('code 200 does not deny');
+  const readable: readonly (readonly [string, number, Buffer])[] = [
+    ['acceptance with a chain', 0, good],
+    ['acceptance without a chain', 0, sealed(plain, 's2c')],
+    ['an unknown code', 200, sealed(withByte(plain, 0, 200), 's2c')],
+  ];
   const bad: readonly (readonly [string, Buffer])[] = [
     ['a changed salt', flipped(good, 0)],
     ['a changed code', flipped(good, SALT_BYTES)],
     ['a changed tag', flipped(good, -1)],
     ['sealed under c2s', sealed(plain, 'c2s')],
     ['sealed under counter 1', sealed(plain, 's2c', 1)],
-    ['a byte behind the check', sealed(withByte(plain, 47, 1), 's2c')],
+    ['the first byte behind the check', sealed(withByte(plain, 33, 1), 's2c')],
+    ['the last byte behind the check', sealed(withByte(plain, 47, 1), 's2c')],
   ];
   const given = { suite: 1, ls, transcript };
   const refused = bad.map(([name, reply]) => {
     if (openReply(lane(1).opening, reply)) throw new Error(`not refused: ${name}`);
     return { name, compute: 'readReply', given: { ...given, reply }, refused: '6.3' };
   });
-  const expect = { code: 200, accepts: false };
-  return [
-    { name: 'an unknown code', compute: 'readReply', given: { ...given, reply: deny }, expect },
-    ...refused,
-  ];
+  const accepted = readable.map(([name, code, reply]) => {
+    const read = openReply(lane(1).opening, reply)?.reply;
+    if (!read) throw new Error(`refused: ${name}`);
+    const said = read.confirmed && { confirmed: { ...read.confirmed } };
+    const expect = { code, accepts: read.denied === undefined, ...said };
+    return { name, compute: 'readReply', given: { ...given, reply }, expect };
+  });
+  return [...accepted, ...refused];
 }

@@ -1,6 +1,13 @@
-// Vectors of KEYUPDATE (PROTOCOL 7.1 and 7.3): what it says, what of it is refused, and the secret after it.
-import { concat } from '#agent/base/bytes.ts';
-import { decodeKeyUpdate, encodeKeyUpdate, type KeyUpdate } from '#proxy/see/frames.ts';
+// Vectors of KEYUPDATE and RESET (PROTOCOL 7.1 and 7.3): what they say, what of it is refused, and the secret
+// after an update.
+import { concat, u16 } from '#agent/base/bytes.ts';
+import {
+  decodeKeyUpdate,
+  decodeReset,
+  encodeKeyUpdate,
+  encodeReset,
+  type KeyUpdate,
+} from '#proxy/see/frames.ts';
 import { nextSecret } from '#proxy/see/keys.ts';
 import { PAIR, RECEIVER, SLOT, SOURCE, seed } from './cast.ts';
 import { withByte } from './changed.ts';
@@ -18,6 +25,13 @@ export const UPDATE = {
   peerSid: RECEIVER.sid,
 } as const;
 
+const RESETS: readonly (readonly [string, Buffer])[] = [
+  ...[0, 1, 2, 3, 4, 5, 6, 7, 0xff01].map((code) => [`code ${code}`, u16(code)] as const),
+  ['no data', Buffer.alloc(0)],
+  ['one byte', Buffer.of(1)],
+  ['three bytes', Buffer.of(0, 1, 0)],
+];
+
 export function updateVectors(): Vector[] {
   const update = seed('update');
   const kinds: readonly KeyUpdate[] = [{ kind: 0 }, UPDATE];
@@ -32,6 +46,12 @@ export function updateVectors(): Vector[] {
       if (decodeKeyUpdate(data)) throw new Error(`not refused: ${name}`);
       return { name, compute: 'readKeyUpdate', given: { data }, refused: '7.1' };
     }),
+    ...RESETS.map(([name, data]) => ({
+      name,
+      compute: 'readReset',
+      given: { data },
+      expect: { code: encodeReset(decodeReset(data)).readUInt16BE() },
+    })),
     {
       name: 'of a direction',
       compute: 'nextSecret',

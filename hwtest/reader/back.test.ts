@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import { hex } from './bytes.ts';
 import { publicHalf } from './keys.ts';
+import { sealedOf } from './frames.ts';
 import { recompute } from './recompute.ts';
 import { algorithmOf } from './chains.ts';
 import { Given, readVectors, vectorFiles, type JsonObject, type Vector } from './vectors.ts';
@@ -31,7 +32,16 @@ const BACK: Readonly<Record<string, Back>> = {
   reply: ({ given, made }) => [
     'readReply',
     { ...given.values, reply: made.text('reply') },
-    { code: given.number('code'), accepts: given.number('code') === 0 },
+    {
+      code: given.number('code'),
+      accepts: given.number('code') === 0,
+      ...(given.has('confirmed') && { confirmed: given.json('confirmed') }),
+    },
+  ],
+  frameDigests: ({ given }) => [
+    'readFrames',
+    { ...given.values, bytes: sealedOf(given).map(hex).join('') },
+    { frames: framesGiven(given) },
   ],
   frames: ({ given, made }) => [
     'readFrames',

@@ -34,7 +34,10 @@ test('PROTOCOL 2 to 9: every section that defines a derivation or message has a 
     ...(compute === 'document' ? [PAYLOADS[new Given(given).text('kind')]?.section] : []),
     ...(refused?.split(' ').slice(0, 1) ?? []),
   ]);
-  const headings = protocolHeadings.filter((number) => Number.parseInt(number, 10) <= 9);
+  const headings = protocolHeadings.filter((number) => {
+    const chapter = Number.parseInt(number, 10);
+    return chapter >= 2 && chapter <= 9;
+  });
   expect(headings.length).toBeGreaterThan(20); // else the headings themselves were not found
   const without = headings.filter((number) => !sections.includes(number));
   expect(without).toEqual(Object.keys(WITHOUT_VECTORS).toSorted());

@@ -69,7 +69,10 @@ export const documentRows: Rows = {
     const document = given.object('document');
     if (document.json('v') !== 1) refuse('3', 'another version');
     if (document.text('kind') !== given.text('kind')) refuse('3', 'another kind');
-    if (document.objects('signatures').length > SIGNATURES_MAX) refuse('3', 'too many signatures');
+    const signatures = document.objects('signatures');
+    if (signatures.length > SIGNATURES_MAX) refuse('3', 'too many signatures');
+    const names = signatures.map((each) => `${each.text('alg')} ${each.text('keyId')}`);
+    if (new Set(names).size < names.length) refuse('3', 'two signatures of one alg and keyId');
     const halves = given.object('signer');
     const signer = { ed25519: halves.bytes('ed25519'), mldsa65: halves.bytes('mldsa65') };
     const payload = document.json('payload');

@@ -1,6 +1,7 @@
 // PROTOCOL 7.1: frames under one key, their masked lengths, and the data of KEYUPDATE. The order of
 // frames and the change of keys are of a lane: lanes.ts.
 import { ctr } from '@noble/ciphers/aes.js';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { Cursor, hex, join, uint, xor } from './bytes.ts';
 import { refuse, Refused } from './refused.ts';
 import { aeadOf, frameKeysOf, nonceOf, opened, type FrameKeys } from './secrets.ts';
@@ -15,6 +16,8 @@ export interface Frame {
 
 const TAG_BYTES = 16;
 const LENGTH_BYTES = 3;
+/** The type of an authenticated half-close. */
+export const FIN = 2;
 const TYPE_MAX = 7;
 const LENGTH_MIN = TAG_BYTES + 1;
 const LENGTH_MAX = 65 * 1024;
@@ -46,6 +49,7 @@ function frameIn(plain: Uint8Array): Frame {
   const at = plain.findLastIndex((byte) => byte !== 0);
   const type = plain[at] ?? refuse('7.1', 'there is no type');
   if (type > TYPE_MAX) refuse('7.1', 'an unknown type');
+  if (type === FIN && at > 0) refuse('7.1', 'a FIN with data');
   return { type, data: plain.slice(0, at), padding: plain.length - at - 1 };
 }
 
@@ -119,6 +123,19 @@ export const framesOf = (given: Given): readonly Frame[] =>
     padding: frame.number('padding'),
   }));
 
+/** The frames that an object gives, as sent. */
+export const sealedOf = (given: Given): readonly Uint8Array[] =>
+  sealFrames(given.number('suite'), given.bytes('secret'), given.number('first'), framesOf(given));
+
+const RESET_BYTES = 2;
+const RESET_MAX = 6;
+
+/** The code in the data of a RESET, 0 for other. */
+function resetCode(data: Uint8Array): number {
+  const code = data.length === RESET_BYTES ? new Cursor(data, '7.1').uint(RESET_BYTES) : 0;
+  return code > RESET_MAX ? 0 : code;
+}
+
 const KEYUPDATE_BYTES = 57;
 
 /** The data of a KEYUPDATE; kind 0 names nothing. */
@@ -165,15 +182,10 @@ export const frameRows: Rows = {
       masks: Array.from({ length: given.number('frames') }, (_, at) => hex(maskOf(hp, at))),
     };
   },
-  frames: (given) => ({
-    frames: sealFrames(
-      given.number('suite'),
-      given.bytes('secret'),
-      given.number('first'),
-      framesOf(given),
-    ).map(hex),
-  }),
+  frames: (given) => ({ frames: sealedOf(given).map(hex) }),
+  frameDigests: (given) => ({ digests: sealedOf(given).map((frame) => hex(sha256(frame))) }),
   readFrames,
+  readReset: (given) => ({ code: resetCode(given.bytes('data')) }),
   keyUpdate: (given) => ({ data: hex(keyUpdateOf(given)) }),
   readKeyUpdate: (given) => {
     const named = readKeyUpdate(given.bytes('data'));

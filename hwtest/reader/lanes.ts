@@ -2,7 +2,7 @@
 // that KEYUPDATE leads to. What the frames carry is no matter of it.
 import { hex, truncate } from './bytes.ts';
 import { algorithmOf, tick, updateOf } from './chains.ts';
-import { frameJson, FrameReader, readKeyUpdate, type KeyUpdate } from './frames.ts';
+import { FIN, frameJson, FrameReader, readKeyUpdate, type KeyUpdate } from './frames.ts';
 import { readOpening } from './openings.ts';
 import { refuse, Refused } from './refused.ts';
 import { readReply } from './replies.ts';
@@ -11,11 +11,8 @@ import { endOf } from './statements.ts';
 import type { Given, JsonObject, Rows } from './vectors.ts';
 
 const REPLY_BYTES = 80;
-const FIN = 2;
 const KEYUPDATE = 4;
 const REPEATS_MAX = 4;
-/** How far a lane of the vectors reaches behind the slots that its chains are given in. */
-const SLOTS_MAX = 16;
 
 /** A chain in a slot, under the id that a KEYUPDATE names it by. */
 interface Chain {
@@ -23,18 +20,21 @@ interface Chain {
   readonly suite: number;
   readonly slot: number;
   readonly chain: Uint8Array;
+  /** The newest slot that a receiver takes. */
+  readonly newest: number;
 }
 
-const chainOf = (given: Given): Chain => ({
+const chainOf = (given: Given, timeMs: number): Chain => ({
   chainId: given.text('chainId'),
   suite: algorithmOf(given.number('algorithm')).suite,
   slot: given.number('slot'),
   chain: given.bytes('chain'),
+  newest: Math.floor(timeMs / given.number('periodMs')) + 1,
 });
 
 /** The update of a chain in a slot, not before the one that it is given in. */
-function updateIn({ chain, slot }: Chain, named: number): Uint8Array {
-  if (named < slot || named > slot + SLOTS_MAX) refuse('7.3', 'a strange slot');
+function updateIn({ chain, slot, newest }: Chain, named: number): Uint8Array {
+  if (named < slot || named > newest) refuse('7.3', 'a strange slot');
   let present = chain;
   for (let at = slot; at < named; at += 1) present = tick(present, at);
   return updateOf(present);
@@ -164,7 +164,8 @@ function directionsOf(given: Given): { readonly client: Direction; readonly serv
     { client: peer, server: mine, pair: given.bytes('pair') },
     { client: renewed.text('sid'), server: mine, pair: renewed.bytes('pair') },
   ];
-  const all = chains.map(chainOf);
+  const timeMs = given.number('timeMs');
+  const all = chains.map((each) => chainOf(each, timeMs));
   return {
     client: new Direction(all, suite, {
       bytes: opening.behind,

@@ -4,6 +4,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { Cursor, field, hex, join, truncate, uint } from './bytes.ts';
 import { publicHalf, signEd25519, verifies } from './keys.ts';
 import { refuse } from './refused.ts';
+import { isNodeName } from './statements.ts';
 import type { Given, JsonObject, Rows } from './vectors.ts';
 
 const VERSION = 1;
@@ -11,7 +12,7 @@ const SIGNATURE_BYTES = 64;
 const NODE_MAX_BYTES = 253;
 const SPIFFE_ID_MAX_BYTES = 512;
 const NAME_MAX_BYTES = 128;
-const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._\-]{1,255}(?:\/[A-Za-z0-9._\-]+)+$/v;
+const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._\-]{1,255}(?<path>(?:\/[A-Za-z0-9._\-]+)+)$/v;
 
 const signedBytes = (label: string, body: Uint8Array): Uint8Array =>
   join(label, Uint8Array.of(0), body);
@@ -43,11 +44,17 @@ const endorsementBody = (given: Given): Uint8Array =>
     field(given.text('podUid')),
   );
 
+/** Whether a text is a SPIFFE ID, no segment of whose path is a dot or two. */
+export function isSpiffeId(text: string): boolean {
+  const segments = SPIFFE_ID.exec(text)?.groups?.['path']?.split('/');
+  return segments?.every((segment) => segment !== '.' && segment !== '..') ?? false;
+}
+
 /** The workload that a body names; an unfit name is refused. */
 function takeWorkload(cursor: Cursor): { readonly spiffeId: string; readonly podUid: string } {
   const spiffeId = cursor.text(SPIFFE_ID_MAX_BYTES);
   const podUid = cursor.text(NAME_MAX_BYTES);
-  if (!SPIFFE_ID.test(spiffeId)) refuse('9', 'it is no SPIFFE ID');
+  if (!isSpiffeId(spiffeId)) refuse('9', 'it is no SPIFFE ID');
   if (podUid === '') refuse('9', 'the podUid is empty');
   return { spiffeId, podUid };
 }
@@ -109,6 +116,7 @@ function readToken(
     imageDigest: cursor.text(NAME_MAX_BYTES),
   };
   endOfBody(cursor);
+  if (!isNodeName(claims.node)) refuse('9', 'it is no name of a node');
   if (!verifies('ed25519', workloadKey, tokenSigned(body), signature)) {
     refuse('9', 'a wrong signature of the token');
   }

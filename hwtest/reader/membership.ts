@@ -1,9 +1,9 @@
-// PROTOCOL 3.1 to 3.3: what a quote binds, the subject and the random of joining, entry and roster.
+// PROTOCOL 3.1 to 3.3 and 3.7: what a quote binds, the random of joining, entry and roster, names on the bus.
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { hex, join, text, truncate, uint } from './bytes.ts';
 import { jcs } from './jcs.ts';
-import type { Rows } from './vectors.ts';
+import type { JsonObject, Rows } from './vectors.ts';
 
 /** Base32hex in lower case without padding (RFC 4648 7). */
 function base32hex(bytes: Uint8Array): string {
@@ -24,9 +24,26 @@ function treeHash(leaves: readonly Uint8Array[]): Uint8Array {
   );
 }
 
-/** The rows of sections 3.1 to 3.3. */
+/** What each node has a subject of its own for, and the cluster a stream. */
+const OF_NODES = ['sealed', 'presence', 'workloads'];
+
+/** The rows of sections 3.1 to 3.3 and 3.7. */
 export const membershipRows: Rows = {
-  subject: (given) => ({ token: hex(text(base32hex(text(given.text('node'))))) }),
+  busNames: (given) => {
+    const cluster = given.text('cluster');
+    const token = base32hex(text(given.text('node')));
+    const named = (names: readonly string[], nameOf: (name: string) => string): JsonObject =>
+      Object.fromEntries(names.map((name) => [name, nameOf(name)]));
+    return {
+      token,
+      subjects: {
+        record: `tl.${cluster}.record`,
+        ...named([...OF_NODES, 'join'], (name) => `tl.${cluster}.${name}.${token}`),
+      },
+      streams: named(['record', ...OF_NODES], (name) => `TL_${cluster}_${name.toUpperCase()}`),
+      buckets: named(['roster', 'enrolment', 'lease'], (name) => `tl_${cluster}_${name}`),
+    };
+  },
 
   extraData: (given) => {
     const challenge = sha256(join(given.bytes('basis'), given.bytes('random')));

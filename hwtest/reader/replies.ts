@@ -2,7 +2,7 @@
 import { Cursor, hex, join, uint } from './bytes.ts';
 import { refuse } from './refused.ts';
 import { aeadOf, frameKeysOf, nonceOf, opened, s2cOf, type Aead } from './secrets.ts';
-import type { Given, Rows } from './vectors.ts';
+import type { Given, JsonObject, Rows } from './vectors.ts';
 
 const PLAIN_BYTES = 48;
 const CONFIRMED_BYTES = 32;
@@ -37,20 +37,31 @@ function replyAead({ suite, ls, transcript }: Opened, replySalt: Uint8Array): Ae
   return aeadOf(suite, key, nonceOf(iv, 0), replySalt);
 }
 
-/** The salt and the code of a reply, 80 bytes. */
-export function readReply(
-  known: Opened,
-  reply: Uint8Array,
-): { readonly replySalt: Uint8Array; readonly code: number } {
+/** What a reply says. */
+interface ReadReply {
+  readonly replySalt: Uint8Array;
+  readonly code: number;
+  /** The chain that it names, with slot and check, as vectors expect it. */
+  readonly confirmed: JsonObject | undefined;
+}
+
+/** What a reply of 80 bytes says. */
+export function readReply(known: Opened, reply: Uint8Array): ReadReply {
   const whole = new Cursor(reply, '6.3');
   const replySalt = whole.take(16);
   const plain = opened('6.3', replyAead(known, replySalt), whole.rest());
   if (plain.length !== PLAIN_BYTES) refuse('6.3', 'another length');
   const fields = new Cursor(plain, '6.3');
   const code = fields.uint(1);
-  fields.take(CONFIRMED_BYTES);
+  const confirmed = readConfirmed(fields.take(CONFIRMED_BYTES));
   if (fields.rest().some((byte) => byte !== 0)) refuse('6.3', 'a byte behind the check');
-  return { replySalt, code };
+  return { replySalt, code, confirmed };
+}
+
+function readConfirmed(bytes: Uint8Array): JsonObject | undefined {
+  if (bytes.every((byte) => byte === 0)) return undefined;
+  const fields = new Cursor(bytes, '6.3');
+  return { chainId: hex(fields.take(16)), slot: fields.uint(8), check: hex(fields.take(8)) };
 }
 
 /** The rows of section 6.3. */
@@ -67,7 +78,7 @@ export const replyRows: Rows = {
     };
   },
   readReply: (given) => {
-    const { code } = readReply(openedOf(given), given.bytes('reply'));
-    return { code, accepts: code === 0 };
+    const { code, confirmed } = readReply(openedOf(given), given.bytes('reply'));
+    return { code, accepts: code === 0, ...(confirmed && { confirmed }) };
   },
 };

@@ -7,6 +7,10 @@ import { refuse } from './refused.ts';
 import { xwingPublic } from './sealed.ts';
 import type { Given, Rows } from './vectors.ts';
 
+/** Whether a text names a node. */
+export const isNodeName = (text: string): boolean =>
+  text.length <= 253 && /^[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?$/v.test(text);
+
 /** A node under one of its statements; the sid has 16 bytes. */
 export interface End {
   readonly node: string;

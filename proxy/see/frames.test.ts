@@ -41,14 +41,16 @@ function pushInPieces(opener: FrameOpener, wire: Buffer, sizes: readonly number[
 }
 
 describe('FrameSealer and FrameOpener', () => {
-  const frame = fc.record({
-    type: fc.constantFrom(...Object.values(FRAME)),
-    data: fc.oneof(
-      fc.uint8Array({ maxLength: 60 }),
-      fc.uint8Array({ size: 'xlarge', maxLength: 20_000 }),
-    ),
-    padding: fc.nat(100),
-  });
+  const frame = fc
+    .record({
+      type: fc.constantFrom(...Object.values(FRAME)),
+      data: fc.oneof(
+        fc.uint8Array({ maxLength: 60 }),
+        fc.uint8Array({ size: 'xlarge', maxLength: 20_000 }),
+      ),
+      padding: fc.nat(100),
+    })
+    .map((sent) => (sent.type === FRAME.fin ? { ...sent, data: new Uint8Array() } : sent));
   it.each(NAMES)('frame() and push() of %s round-trip whatever pieces TCP makes', (name) => {
     fc.assert(
       fc.property(
@@ -131,6 +133,14 @@ describe('FrameSealer and FrameOpener', () => {
   it('push() refuses an unknown type', () => {
     const wire = own(sealerOf('AES-256-GCM').frame(99 as FrameType, Buffer.alloc(5)));
     expect(pushInPieces(openerOf('AES-256-GCM'), wire, [9]).failure).toBe('type');
+  });
+
+  it('push() refuses a FIN with data, which nobody would deliver', () => {
+    const wire = own(sealerOf('AES-256-GCM').frame(FRAME.fin, Buffer.alloc(1), 3));
+    expect(pushInPieces(openerOf('AES-256-GCM'), wire, [9])).toEqual({
+      frames: [],
+      failure: 'type',
+    });
   });
 
   it('frame() refuses more than 64 KiB and takes exactly that', () => {

@@ -5,6 +5,7 @@ import type { AeadName } from '#proxy/chips/registry.ts';
 import { openInto } from '#proxy/native/evp.ts';
 import { Nonces, cipherFor, open } from './aead.ts';
 import {
+  FRAME,
   LENGTH_BYTES,
   MAX_FRAME_LENGTH,
   MAX_KEY_BYTES,
@@ -22,7 +23,7 @@ export interface Frame {
   readonly data: Buffer;
 }
 
-/** Why a lane cannot be read on: a wrong tag, a length, an unknown type, a key used up. */
+/** Why a lane cannot be read on: a wrong tag, a length, a type that is unknown or a FIN with data, a key used up. */
 export type FrameFailure = 'forged' | 'length' | 'type' | 'key-used-up';
 
 /** Plaintext of one frame at a time. */
@@ -177,7 +178,8 @@ export class FrameOpener {
     if (length === undefined) return 'forged';
     const end = endOf(shared, length);
     const type = shared[end] ?? 0;
-    return isFrameType(type) ? { type, data: shared.subarray(0, end) } : 'type';
+    if (!isFrameType(type) || (type === FRAME.fin && end > 0)) return 'type';
+    return { type, data: shared.subarray(0, end) };
   }
 }
 
