@@ -90,7 +90,7 @@ describe('a program sees as its peer', () => {
     const address = two[node].podIp;
     const server = createServer((socket) => {
       socket.on('error', () => undefined); // the world ends before it
-      socket.end(socket.remoteAddress);
+      socket.end(socket.remoteAddress ?? '');
     }).listen(0, address);
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
