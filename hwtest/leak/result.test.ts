@@ -1,0 +1,41 @@
+import { expect, it } from 'vitest';
+import { growthOf, leakText } from './result.ts';
+
+const COUNTS = {
+  'node-a data plane: tcp': 40,
+  'node-a data plane: anon': 12,
+  'node-a data plane: RSS MiB': 200,
+  'rig: processes': 9,
+};
+const rowsTo = (change: Partial<typeof COUNTS>) => [
+  { connections: 0, counts: COUNTS },
+  { connections: 50, counts: { ...COUNTS, 'rig: processes': 99 } },
+  { connections: 100, counts: { ...COUNTS, ...change } },
+];
+const grown = (change: Partial<typeof COUNTS>) => growthOf(rowsTo(change)).map(({ name }) => name);
+
+it('growthOf() compares the last row with the first, with room for pools and heaps alone', () => {
+  expect(grown({})).toEqual([]);
+  expect(grown({ 'node-a data plane: tcp': 600, 'node-a data plane: RSS MiB': 280 })).toEqual([]);
+  expect(grown({ 'node-a data plane: tcp': 700 })).toEqual(['node-a data plane: tcp']);
+  expect(grown({ 'node-a data plane: RSS MiB': 290 })).toEqual(['node-a data plane: RSS MiB']);
+  expect(grown({ 'node-a data plane: anon': 13 })).toEqual(['node-a data plane: anon']);
+  expect(grown({ 'rig: processes': 10 })).toEqual(['rig: processes']);
+});
+
+it('leakText() says what grew, and what is allowed', () => {
+  const rows = rowsTo({ 'rig: processes': 10 });
+  const text = leakText({
+    apiVersion: 'tidelock/v1',
+    kind: 'Leak',
+    connections: 100,
+    opened: 100,
+    failed: 0,
+    seconds: 2,
+    rows,
+    grew: growthOf(rows),
+    ok: false,
+  });
+  expect(text).toMatch(/^rig: processes +9 +99 +10$/m);
+  expect(text).toContain('GREW: rig: processes from 9 to 10, allowed are 9');
+});

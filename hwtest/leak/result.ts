@@ -1,0 +1,79 @@
+// What a leak run found: counts of everything that two agents and their pods hold, before, each so many
+// connections, and after, and which of them grew beyond what is stated here.
+import type { Ledger } from '#hwtest/suites/ledger.ts';
+
+export interface LeakRow {
+  /** Connections made until then. */
+  readonly connections: number;
+  readonly counts: Ledger['counts'];
+}
+
+/** A count that may not be what it is. */
+export interface Growth {
+  readonly name: string;
+  readonly before: number;
+  readonly after: number;
+  readonly allowed: number;
+}
+
+export interface LeakResult {
+  readonly apiVersion: 'tidelock/v1';
+  readonly kind: 'Leak';
+  readonly connections: number;
+  readonly opened: number;
+  readonly failed: number;
+  readonly seconds: number;
+  /** The first one after a warm-up: caches have their size by then. */
+  readonly rows: readonly LeakRow[];
+  readonly grew: readonly Growth[];
+  readonly ok: boolean;
+}
+
+/** Sockets that are made in advance for busy pods, by all workers of a node (proxy/socketPool.ts). */
+const POOL_SOCKETS = 600;
+/** Of a heap that is collected when it is worth the while. */
+const MEMORY = { factor: 1.25, mib: 32 } as const;
+
+/** What a count may have become. */
+function allowedFor(name: string, before: number): number {
+  if (name.endsWith(' MiB')) return Math.round(before * MEMORY.factor + MEMORY.mib);
+  return name.endsWith(': tcp') ? before + POOL_SOCKETS : before;
+}
+
+/** Which counts of the last row are above what the first one allows. */
+export function growthOf(rows: readonly LeakRow[]): readonly Growth[] {
+  const [first, last] = [rows[0]?.counts ?? {}, rows.at(-1)?.counts ?? {}];
+  return Object.entries(last).flatMap(([name, after]) => {
+    const before = first[name] ?? 0;
+    const allowed = allowedFor(name, before);
+    return after > allowed ? [{ name, before, after, allowed }] : [];
+  });
+}
+
+/** For people: a column for each row. */
+export function leakText(result: LeakResult): string {
+  const { rows, grew, opened, failed, seconds } = result;
+  const names = Object.keys(rows[0]?.counts ?? {});
+  const line = (name: string, cells: readonly (string | number)[]): string =>
+    `${name.padEnd(44)}${cells.map((cell) => String(cell).padStart(10)).join('')}`;
+  return [
+    line(
+      'connections',
+      rows.map(({ connections }) => connections),
+    ),
+    ...names.map((name) =>
+      line(
+        name,
+        rows.map(({ counts }) => counts[name] ?? 0),
+      ),
+    ),
+    '',
+    `${opened} connections in ${Math.round(seconds)} s, ${failed} failed`,
+    ...grew.map(
+      ({ name, before, after, allowed }) =>
+        `GREW: ${name} from ${before} to ${after}, allowed are ${allowed}`,
+    ),
+    result.ok ? 'Nothing leaks.' : 'Something leaks, or connections failed.',
+    '',
+  ].join('\n');
+}
