@@ -84,7 +84,7 @@ export class KeyRing {
   /** Moves every window to slot time `timeMs` and renews what depends on it. */
   tick(timeMs: number): void {
     this.#ticks += 1;
-    this.#forgetSending();
+    for (const node of this.#sending.keys()) this.#forgetSending(node);
     this.#confirmations.clear();
     for (const chain of this.#chains.values()) {
       chain.window.advance(slotAt(timeMs, chain.periodMs));
@@ -151,7 +151,7 @@ export class KeyRing {
       if (!key || !equal(presenceCheck(key, peer.node, peer.sid), shown.check)) return;
     }
     this.#confirmed.set(peer.sid, id);
-    this.#sending.delete(peer.node);
+    this.#forgetSending(peer.node);
   }
 
   /** Overwrites every key. */
@@ -160,7 +160,7 @@ export class KeyRing {
     for (const id of this.#chains.keys()) this.#kids.drop(id);
     this.#chains.clear();
     this.#pairs.clear();
-    this.#forgetSending();
+    for (const node of this.#sending.keys()) this.#forgetSending(node);
   }
 
   #makeSending(node: NodeName): Sending | { readonly refused: string } {
@@ -220,10 +220,9 @@ export class KeyRing {
     }
   }
 
-  #forgetSending(): void {
-    for (const { ls, headerKey, updateKey } of this.#sending.values()) {
-      wipe(ls, headerKey, updateKey);
-    }
-    this.#sending.clear();
+  #forgetSending(node: NodeName): void {
+    const kept = this.#sending.get(node);
+    if (kept) wipe(kept.ls, kept.headerKey, kept.updateKey);
+    this.#sending.delete(node);
   }
 }

@@ -58,9 +58,11 @@ export class Cluster extends TwoNodes {
   /** A cluster whose first generation is in effect; `onRoot` sees each root that is drawn. */
   static async start(onRoot: (root: Buffer) => void = () => undefined): Promise<Cluster> {
     const cluster = new Cluster({ periodMs: PERIOD_MS });
+    const { clock } = cluster;
+    clock.skip(PERIOD_MS - (clock.wallMs() % PERIOD_MS)); // a whole slot from now on
     for (const member of cluster.members) await cluster.renew(member);
     await cluster.begin('heal', onRoot);
-    cluster.clock.skip(PERIOD_MS);
+    clock.skip(PERIOD_MS);
     cluster.follow();
     await cluster.start();
     return cluster;
