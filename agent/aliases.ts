@@ -26,6 +26,8 @@ export interface Speaker {
 }
 
 const NONE = Buffer.alloc(32);
+/** A control plane that was killed is back and admitted by then. */
+const SLOTS_AHEAD = 4;
 
 export class Aliases {
   readonly #node: NodeName;
@@ -53,14 +55,15 @@ export class Aliases {
   }
 
   /**
-   * Tokens for this slot and the next, so that a data plane that turns the slot has them. Made once
-   * each: their number depends on pods and slots, never on lanes (G1).
+   * Tokens for this slot and the next few, so that a data plane goes on opening lanes while its control
+   * plane is replaced. Made once each: their number depends on pods and slots, never on lanes (G1).
    */
   tokens(pod: LocalPodSpec, slot: Slot, speakers: readonly Speaker[]): PodToken[] {
     const alias = this.#alias(pod);
     const wanted = new Map<string, PodToken>();
     for (const speaker of speakers) {
-      for (const at of [slot, slotPlus(slot, 1)]) {
+      for (let ahead = 0; ahead <= SLOTS_AHEAD; ahead += 1) {
+        const at = slotPlus(slot, ahead);
         const key = `${speaker.own.statement.sid}/${at}`;
         wanted.set(key, alias.tokens.get(key) ?? this.#make(alias, at, speaker));
       }

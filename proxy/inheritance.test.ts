@@ -37,14 +37,14 @@ const knowing = (ownSid: Sid, peerSid: Sid, send: string): Peer => ({
   send: { chainId: send as ChainId, ownSid, peerSid, isKnown: true },
 });
 
-const pod = (sid: Sid, account = 'web'): LocalPod => ({
+const pod = (sid: Sid, account = 'web', slot = 1): LocalPod => ({
   uid: 'pod-1',
   namespace: 'default',
   name: 'web',
   serviceAccount: account,
   spiffeId: `spiffe://example.org/c/default/${account}` as SpiffeId,
   ips: ['10.0.0.1'],
-  tokens: [{ slot: 1 as Slot, sid, token: new Uint8Array(1), endorsement: new Uint8Array(1) }],
+  tokens: [{ slot: slot as Slot, sid, token: new Uint8Array(1), endorsement: new Uint8Array(1) }],
 });
 
 const snapshot = (parts: Partial<Snapshot> & { readonly sids: readonly Sid[] }): Snapshot => {
@@ -95,9 +95,18 @@ describe('Inheritance.addTo()', () => {
     expect(both.pods[0]?.tokens.map(({ sid }) => sid)).toEqual([A2, A1]);
   });
 
-  test('goes on under the old statement while the peer may not know the new one', () => {
-    const next = snapshot({ sids: [A2], chains: [chain('new')], peers: [peer(A2, B1, 'new')] });
-    expect(inherit(BEFORE).addTo(next).peers[0]?.send).toMatchObject({ ownSid: A1 });
+  test.each([
+    ['goes on under the old statement while the peer may not know the new one', 2, A1],
+    ['speaks under the new statement where tokens of the old one run out', 1, A2],
+  ])('%s', (_claim, slot, ownSid) => {
+    const before = { ...BEFORE, pods: [pod(A1, 'web', slot)] };
+    const next = snapshot({
+      sids: [A2],
+      chains: [chain('new')],
+      peers: [peer(A2, B1, 'new')],
+      pods: [pod(A2)],
+    });
+    expect(inherit(before).addTo(next).peers[0]?.send).toMatchObject({ ownSid });
   });
 
   test('sends as the new control plane says to a peer that knows it', () => {

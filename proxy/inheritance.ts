@@ -2,7 +2,7 @@
 // still address the statement of the first for a moment, update keys by chains that only the first
 // had, and confirm nothing to the second yet. It adds no peer, statement of a peer, or pod that the new
 // snapshot does not name.
-import type { NodeName } from '#agent/base/brands.ts';
+import type { NodeName, Slot } from '#agent/base/brands.ts';
 import { wipe } from '#agent/base/bytes.ts';
 import { snapshotOf } from './channel.ts';
 import type { LiveChain, LocalPod, Peer, Snapshot } from './snapshot.ts';
@@ -13,7 +13,7 @@ const INHERITED_SLOTS = 3;
 export class Inheritance {
   readonly #frame: Uint8Array;
   readonly #before: Snapshot;
-  /** Peers that know the new control plane's statement: from then on, only it says how to send to them. */
+  /** Peers to which the new control plane's statement was once spoken: from then on, only it says how. */
   readonly #settled = new Set<NodeName>();
 
   /** Owns the frame of the last snapshot before. */
@@ -35,11 +35,15 @@ export class Inheritance {
     const chains = [...next.chains, ...before.chains.filter(({ id }) => !isNew.has(id))];
     const peers = new Map(before.peers.map((peer) => [peer.node, peer]));
     const pods = new Map(before.pods.map((pod) => [pod.uid, pod]));
+    // At the turn of a slot the next snapshot may be late.
+    const hasTokens = Math.max(...slotsOf(before.pods)) > Math.min(...slotsOf(next.pods));
+    const withPeer = (peer: Peer): Peer =>
+      this.#withPeer(peer, peers.get(peer.node), chains, hasTokens);
     return {
       ...next,
       chains,
       self: { ...next.self, sids: [...new Set([...next.self.sids, ...before.self.sids])] },
-      peers: next.peers.map((peer) => this.#withPeer(peer, peers.get(peer.node), chains)),
+      peers: next.peers.map(withPeer),
       pods: next.pods.map((pod) => withPod(pod, pods.get(pod.uid))),
     };
   }
@@ -49,8 +53,14 @@ export class Inheritance {
     wipe(this.#frame);
   }
 
-  #withPeer(next: Peer, before: Peer | undefined, chains: readonly LiveChain[]): Peer {
-    if (!('refused' in next.send) && next.send.isKnown === true) this.#settled.add(next.node);
+  #withPeer(
+    next: Peer,
+    before: Peer | undefined,
+    chains: readonly LiveChain[],
+    hasTokens: boolean,
+  ): Peer {
+    const canSpeak = !('refused' in next.send) && (next.send.isKnown === true || !hasTokens);
+    if (canSpeak) this.#settled.add(next.node);
     if (before === undefined) return next;
     const isAccepted = (sid: string): boolean => next.statements.some((held) => held.sid === sid);
     const isNew = ({ ownSid }: Peer['pairs'][number]): boolean =>
@@ -67,6 +77,9 @@ export class Inheritance {
     return { ...next, pairs: [...next.pairs, ...kept], send: canSend ? send : next.send };
   }
 }
+
+const slotsOf = (pods: readonly LocalPod[]): readonly Slot[] =>
+  pods.flatMap(({ tokens }) => tokens.map(({ slot }) => slot));
 
 /** By then no worker that was given `first` after another control plane's snapshots uses any of those. */
 export const settledAfterMs = (first: Snapshot): number =>
