@@ -1,13 +1,13 @@
 // The Markdown page of a bench: verdicts first, then every subject with every figure, then the runs. Pure.
 import { FIGURES, FIGURE_NAMES, type FigureName } from './figures.ts';
+import type { Machine } from './machine.ts';
 import type { BenchResult, Spread, SubjectInfo } from './result.ts';
 import { VERDICT_NAMES, type Verdict } from './verdicts.ts';
 
 /** `chart` is the path of the SVG as the page names it; absent: no chart is shown. */
 export function benchPage(result: BenchResult, chart?: string): string {
-  const { machine } = result;
-  const verdicts = VERDICT_NAMES.map((name) => result.verdicts[name]);
   const variants = result.subjects.filter(({ kind }) => kind === 'variant');
+  const others = result.subjects.filter(({ kind }) => kind !== 'variant');
   return [
     '# Lanes beside other proxies',
     '',
@@ -18,6 +18,31 @@ export function benchPage(result: BenchResult, chart?: string): string {
     'smallest and largest run in parentheses.',
     '',
     ...(chart === undefined ? [] : [`![Figures of each proxy](${chart})`, '']),
+    ...verdicts(result),
+    '## Medians',
+    '',
+    ...medians(result, others),
+    '',
+    '`CPU` and `memory of the pair` are of the proxies of both nodes, kernel time and shared pages included;',
+    'for the lanes these are the two data planes, and their control planes stand in a row of their own.',
+    'Memory per idle connection and node is what 8,000 of them added, control plane included; kernel memory',
+    'is what they added on the whole machine, client and server included.',
+    '',
+    ...(variants.length === 0 ? [] : variantTable(result, variants)),
+    ...machineTable(result.machine),
+    ...failures(result),
+    '<details><summary>Every run</summary>',
+    '',
+    ...everyRun(result),
+    '',
+    '</details>',
+    '',
+  ].join('\n');
+}
+
+function verdicts(result: BenchResult): string[] {
+  const all = VERDICT_NAMES.map((name) => result.verdicts[name]);
+  return [
     '## Floors and goals',
     '',
     'Ratios are lanes over the best mutual-TLS proxy of the same figure. Requests under rotation are over lanes',
@@ -25,7 +50,7 @@ export function benchPage(result: BenchResult, chart?: string): string {
     '',
     ...table(
       ['figure', 'value', 'single runs', 'floor', 'goal', 'best of the others'],
-      verdicts
+      all
         .filter(({ floor }) => floor !== null)
         .map((verdict) => [
           verdict.label,
@@ -40,7 +65,7 @@ export function benchPage(result: BenchResult, chart?: string): string {
     '',
     ...table(
       ['figure', 'value', 'single runs', 'better', 'best of the others'],
-      verdicts
+      all
         .filter(({ floor }) => floor === null)
         .map((verdict) => [
           verdict.label,
@@ -50,45 +75,28 @@ export function benchPage(result: BenchResult, chart?: string): string {
         ]),
     ),
     '',
-    '## Medians',
-    '',
-    ...medians(
-      result,
-      result.subjects.filter(({ kind }) => kind !== 'variant'),
-    ),
-    '',
-    '`CPU` and `memory of the pair` are of the proxies of both nodes, kernel time and shared pages included;',
-    'for the lanes these are the two data planes, and their control planes stand in a row of their own.',
-    'Memory per idle connection and node is what 8,000 of them added, control plane included; kernel memory',
-    'is what they added on the whole machine, client and server included.',
-    '',
-    ...(variants.length === 0 ? [] : variantTable(result, variants)),
-    '## Machine',
-    '',
-    ...table(
-      ['', ''],
-      [
-        [
-          'processor',
-          `${machine.processor}, ${machine.cores} cores${machine.isVirtual ? ', virtual' : ''}`,
-        ],
-        ['memory', `${machine.memoryGib} GiB`],
-        ['kernel', machine.kernel],
-        ['load average before', machine.loadAverage.toFixed(1)],
-        ['veth', `MTU ${machine.mtu}, ${pairs(machine.offloads)}`],
-        ...Object.entries(machine.programs).map(([name, version]) => [name, version]),
-      ],
-    ),
-    '',
-    ...failures(result),
-    '<details><summary>Every run</summary>',
-    '',
-    ...everyRun(result),
-    '',
-    '</details>',
-    '',
-  ].join('\n');
+  ];
 }
+
+const machineTable = (machine: Machine): string[] => [
+  '## Machine',
+  '',
+  ...table(
+    ['', ''],
+    [
+      [
+        'processor',
+        `${machine.processor}, ${machine.cores} cores${machine.isVirtual ? ', virtual' : ''}`,
+      ],
+      ['memory', `${machine.memoryGib} GiB`],
+      ['kernel', machine.kernel],
+      ['load average before', machine.loadAverage.toFixed(1)],
+      ['veth', `MTU ${machine.mtu}, ${pairs(machine.offloads)}`],
+      ...Object.entries(machine.programs),
+    ],
+  ),
+  '',
+];
 
 function medians(result: BenchResult, subjects: readonly SubjectInfo[]): string[] {
   return table(
@@ -178,9 +186,11 @@ function boundText({ value }: Verdict, bound: number | null, isMet: boolean | nu
   if (value === null || isMet === null) return short(bound);
   return isMet
     ? `${short(bound)}, met`
-    : `${short(bound)}, **missed by ${short(Math.abs(value - bound))}**`;
+    : `${short(bound)}, **missed by ${short(Math.max(LEAST, Math.abs(value - bound)))}**`;
 }
 
+/** What two digits can say. */
+const LEAST = 0.01;
 const short = (value: number): string => String(Math.round(value * 100) / 100);
 
 const titleOf = (figure: FigureName): string => {

@@ -104,15 +104,14 @@ function verdictOf(of: Rule, { subjects, summary, samples }: Measured): Verdict 
     return valueIn(look) ?? [];
   });
   const whole = of.isSummed && runs.length > 0 ? sum(runs) : valueIn(medians);
-  const value = whole === undefined ? null : rounded(whole);
   const meets = (bound: number | undefined): boolean | null => {
-    if (value === null || bound === undefined) return null;
-    return better === 'high' ? value >= bound : value <= bound;
+    if (whole === undefined || bound === undefined) return null;
+    return better === 'high' ? whole >= bound : whole <= bound;
   };
   return {
     label,
     better,
-    value,
+    value: whole === undefined ? null : rounded(whole),
     unit: of.over ? '' : unit,
     floor: of.floor ?? null,
     goal: of.goal ?? null,
