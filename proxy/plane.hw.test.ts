@@ -9,7 +9,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { encodeFrame } from './channel.ts';
 import { CONTROL_VERSION } from './control.ts';
 import { tcpSocket } from '#proxy/native/socket.ts';
-import { startDataPlane, type DataPlaneOptions } from './plane.ts';
+import type { DataPlaneOptions } from './plane.ts';
 import { POOL_POD, POOL_TARGET } from './plane.probe.ts';
 import { privilegeFaults } from './privilege.ts';
 import { identify } from './processIdentity.ts';

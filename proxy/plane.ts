@@ -295,7 +295,7 @@ class Supervisor implements DataPlane {
     this.#cancelRestart?.();
     this.#cancelNext?.();
     const runs = [this.#run, this.#next, this.#leaving, ...this.#retired];
-    await Promise.all(runs.map((each) => each?.close(drainMs)));
+    await Promise.all(runs.map(async (each) => each?.close(drainMs)));
   }
 
   #tell(run: PlaneRun): void {

@@ -35,7 +35,7 @@ const isOf =
   ({ worker }: Held): boolean =>
     worker === lost['worker'];
 const isReset = ({ socket }: Held): boolean =>
-  (socket.errored as NodeJS.ErrnoException | null)?.code === 'ECONNRESET';
+  socket.errored !== null && 'code' in socket.errored && socket.errored.code === 'ECONNRESET';
 
 /** Connections that stay, as many as it takes until `workers` workers have one. */
 async function holdAll(port: number, workers: number): Promise<readonly Held[]> {

@@ -81,10 +81,10 @@ async function rowOf(both: TwoNodes, connections: number): Promise<LeakRow> {
 async function holders(both: TwoNodes): Promise<Holder[]> {
   const rows = await Promise.all(
     NODES.map(async (node): Promise<Holder[]> => {
-      const { program, status } = both.agent(node);
-      const { pid = 0 } = (await status()).dataPlane;
+      const agent = both.agent(node);
+      const { pid = 0 } = (await agent.status()).dataPlane;
       return [
-        { name: `${node} agent`, pid: program.pid },
+        { name: `${node} agent`, pid: agent.program.pid },
         { name: `${node} data plane`, pid },
       ];
     }),

@@ -50,12 +50,13 @@ export function growthOf(rows: readonly LeakRow[]): readonly Growth[] {
   });
 }
 
+const line = (name: string, cells: readonly number[]): string =>
+  `${name.padEnd(44)}${cells.map((cell) => String(cell).padStart(10)).join('')}`;
+
 /** For people: a column for each row. */
 export function leakText(result: LeakResult): string {
   const { rows, grew, opened, failed, seconds } = result;
   const names = Object.keys(rows[0]?.counts ?? {});
-  const line = (name: string, cells: readonly (string | number)[]): string =>
-    `${name.padEnd(44)}${cells.map((cell) => String(cell).padStart(10)).join('')}`;
   return [
     line(
       'connections',
