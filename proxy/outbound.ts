@@ -28,12 +28,6 @@ type Remote = Extract<Route, { kind: 'remote' }>;
 
 /** Takes over a connection that pod `podUid` made and nftables redirected. */
 export function acceptPod(floor: Floor, podUid: string, family: Family, accepted: Accepted): void {
-  const { podQuota } = floor;
-  const seat = podQuota.seatOf(podUid);
-  if (!podQuota.takeOpening(seat) || podQuota.isFull(seat)) {
-    turnAway(floor, accepted, 'pod-limit', { direction: 'out', podUid }, podQuota.text);
-    return;
-  }
   const named = floor.originalDestination(accepted.fd, family);
   const address = named && canonicalAddress(named.address);
   if (!named || !address) {
@@ -42,6 +36,13 @@ export function acceptPod(floor: Floor, podUid: string, family: Family, accepted
     return;
   }
   const asked = { address, port: named.port };
+  const { podQuota } = floor;
+  const seat = podQuota.seatOf(podUid);
+  if (!podQuota.takeOpening(seat) || podQuota.isFull(seat)) {
+    const facts = { direction: 'out', podUid, destination: placeOf(asked) } as const;
+    turnAway(floor, accepted, 'pod-limit', facts, podQuota.text);
+    return;
+  }
   const route = floor.routes().outbound(podUid, asked);
   const destination = route.kind === 'refused' ? asked : route.destination;
   const caller = new Caller(floor, podUid, seat, { asked, destination }, accepted);

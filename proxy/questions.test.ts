@@ -19,6 +19,15 @@ test('Questions.ask() takes the one answer to its number and kind', async () => 
   expect(await second).toMatchObject({ tookMs: 2 });
 });
 
+test('Questions.ask() counts on from another number for each control plane', () => {
+  const first = (): number => {
+    let id = 0;
+    void new Questions(new SkippingClock(true)).ask('canary', (asked) => (id = asked));
+    return id;
+  };
+  expect(new Set(Array.from({ length: 20 }, first)).size).toBe(20);
+});
+
 test('Questions.ask() gives up in time, and at once when nobody is left to answer', async () => {
   const clock = new SkippingClock(true);
   const questions = new Questions(clock);

@@ -1,5 +1,6 @@
 // What the control plane has asked a data plane and waits for: each question has a number, a time
 // limit and one answer. It believes no answer to a question it did not ask.
+import { randomInt } from 'node:crypto';
 import type { Clock } from '#agent/base/clock.ts';
 import type { CanaryAnswer, LanePage } from './control.ts';
 
@@ -10,13 +11,16 @@ interface Waiting {
   readonly settle: (answer: Answer | undefined) => void;
 }
 
+/** Of randomInt(). */
+const MAX_FIRST = 2 ** 48 - 1;
 /** A data plane that is well answers in milliseconds; a canary takes what its lane takes. */
 const ANSWER_WITHIN_MS = 10_000;
 
 export class Questions {
   readonly #clock: Clock;
   readonly #waiting = new Map<number, Waiting>();
-  #asked = 0;
+  /** Drawn: what was asked by the control plane before has another number. */
+  #asked = randomInt(MAX_FIRST);
 
   constructor(clock: Clock) {
     this.#clock = clock;
