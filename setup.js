@@ -26,11 +26,15 @@ const ROOT = dirname(fileURLToPath(import.meta.url));
 
 const noHelp = (args) => !args.includes('--help') && !args.includes('-h');
 
-/** What each verb runs under the project's Node, and whether it needs the Debian packages. */
+/**
+ * What each verb runs under the project's Node, whether it needs the Debian packages, and whether those of
+ * the soak too.
+ */
 const VERBS = {
   demo: { target: ['agent/main.ts', 'demo'], debian: noHelp },
   tidelock: { target: ['agent/main.ts'], debian: (args) => args[0] === 'demo' && noHelp(args) },
-  test: { target: ['node_modules/vitest/vitest.mjs', 'run'], debian: noHelp },
+  test: { target: ['node_modules/vitest/vitest.mjs', 'run'], debian: noHelp, soaks: true },
+  soak: { target: ['hwtest/soak/main.ts'], debian: noHelp, soaks: true },
   rig: { target: ['hwtest/ci/rig.ts'], debian: (args) => args[0] === 'up' && noHelp(args) },
   bundle: { target: ['daemonset/bundle.ts'], debian: () => false },
   install: { target: [], debian: () => true },
@@ -76,7 +80,7 @@ function missing(verb, args) {
   if (!VERBS[verb].debian(args)) {
     return { modules, debian: libraries.length > 0, packages: libraries };
   }
-  const packages = [...libraries, ...missingPackages()];
+  const packages = [...libraries, ...missingPackages(VERBS[verb].soaks)];
   const unfinished = process.getuid() === 0 && wasInterrupted();
   return { modules, debian: packages.length > 0 || unfinished, packages };
 }

@@ -32,6 +32,9 @@ const PACKAGES = {
   'util-linux': ['nsenter', 'setpriv', 'unshare'],
 };
 
+/** Package -> a program by which it is known, of what the soak alone is made of. */
+const SOAK_PACKAGES = { postgresql: ['pg_ctlcluster'], iperf3: ['iperf3'] };
+
 /** Package -> the library for which the project's own Node needs it; a minimal Debian has it not. */
 const LIBRARIES = { libatomic1: 'libatomic.so.1' };
 
@@ -47,7 +50,7 @@ const MARK = 'Written by the setup of tidelock';
  */
 const INSTALL = `
 new=
-for service in nats-server nginx redis-server; do
+for service in nats-server nginx redis-server postgresql; do
   [ "$(dpkg-query -W -f '\${db:Status-Status}' $service 2> /dev/null)" = installed ] || new="$new $service"
 done
 if [ ! -e ${POLICY} ] || grep -q '${MARK}' ${POLICY}; then
@@ -74,9 +77,11 @@ done
 exit 0
 `;
 
-/** Names of the packages whose programs this machine lacks. */
-export const missingPackages = () =>
-  Object.keys(PACKAGES).filter((name) => !PACKAGES[name].every(isProgram));
+/** Names of the packages whose programs this machine lacks; `soaks`: those of the soak as well. */
+export const missingPackages = (soaks) =>
+  Object.entries({ ...PACKAGES, ...(soaks ? SOAK_PACKAGES : {}) })
+    .filter(([, programs]) => !programs.every(isProgram))
+    .map(([name]) => name);
 
 /** Names of the packages without which the project's own Node does not start here. */
 export const missingLibraries = () =>

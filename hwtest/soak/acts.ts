@@ -34,6 +34,8 @@ type Done = Pick<Act, 'to' | 'detail'>;
 function perform(theatre: Theatre, planned: Planned): Promise<Done> {
   const { kind, node = NODES[0], forMs = OUTAGE_MS } = planned;
   switch (kind) {
+    case 'worker-crash':
+      return crashWorker(theatre, node);
     case 'data-plane-crash':
       return killDataPlane(theatre, node);
     case 'hand-over':
@@ -43,6 +45,21 @@ function perform(theatre: Theatre, planned: Planned): Promise<Done> {
     case 'conductor-change':
       return isolateConductor(theatre);
   }
+}
+
+/** Works with a data plane of CRASHABLE alone, and so before the hand-over of its node. */
+async function crashWorker({ both }: Theatre, node: string): Promise<Done> {
+  const pid = await dataPlaneOf(both, node);
+  process.kill(pid, 'SIGUSR2');
+  const { afterMs } = await eventually(
+    `a spare worker at work on ${node}`,
+    async () => {
+      const { dataPlane } = await both.agent(node).status();
+      return dataPlane.spares === 0 && dataPlane.working === dataPlane.workers ? true : undefined;
+    },
+    BACK_WITHIN_MS,
+  );
+  return { to: node, detail: `a thread threw, a spare works after ${Math.round(afterMs)} ms` };
 }
 
 async function killDataPlane({ both }: Theatre, node: string): Promise<Done> {

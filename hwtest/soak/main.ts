@@ -10,6 +10,7 @@ import { runSoak } from './soak.ts';
 
 const PROGRAM = 'npm run soak --';
 const SECONDS = 600;
+const PERIOD_MS = 5_000;
 const MIN_SECONDS = 30;
 const MAX_SECONDS = 604_800;
 
@@ -20,12 +21,13 @@ const soak = defineVerb({
     for: { type: 'string', value: 'SECONDS', help: `how long programs talk, ${SECONDS}` },
   },
   about:
-    'nginx, redis, PostgreSQL with pgbench, iperf3, gRPC and WebSocket talk between two nodes on this machine, with new keys every 5 s, while a data plane is killed, another build takes over, NATS goes away and the conductor changes. Ends with 3 where a program saw an error that no crash explains. Needs root.',
+    'nginx, redis, PostgreSQL with pgbench, iperf3, gRPC and WebSocket talk between two nodes on this machine, with new keys every 5 s, while a data plane is killed, a worker thread crashes, another build takes over, NATS goes away and the conductor changes. Ends with 3 where a program saw an error that no crash explains. Needs root.',
   example: 'npm run -s soak -- --for 600 -o json',
   run: async (invocation) => {
     const { flags, terminal } = invocation;
     const result = await runSoak({
       forMs: secondsOf(flags.for) * 1_000,
+      periodMs: PERIOD_MS,
       say: (line) => terminal.err(`${new Date().toISOString().slice(11, 19)}  ${line}\n`),
       stop: terminal.stopSignal(),
     });

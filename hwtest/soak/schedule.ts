@@ -21,6 +21,7 @@ export function scheduleOf(forMs: number): readonly Planned[] {
   const outageMs = Math.min(OUTAGE_MS, at(0.12));
   const once: readonly Planned[] = [
     { kind: 'data-plane-crash', atMs: at(0.08), node: 'node-a' },
+    { kind: 'worker-crash', atMs: at(0.14), node: 'node-b' },
     { kind: 'hand-over', atMs: at(0.2), node: 'node-b' },
     { kind: 'bus-outage', atMs: at(0.4), forMs: outageMs },
     { kind: 'conductor-change', atMs: at(0.58) },

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '#agent/base/errors.ts';
 import { bundle } from '#daemonset/bundle.ts';
+import { CRASHABLE } from '#hwtest/rig/crashable.ts';
 import { cleanLeftovers } from '#hwtest/rig/leftovers.ts';
 import { NODES, pod, twoNodes, type TwoNodes } from '#hwtest/suites/twoNodes.ts';
 import { Account } from './account.ts';
@@ -20,13 +21,14 @@ import type { Act } from './windows.ts';
 export interface SoakOptions {
   /** Length of the load. */
   readonly forMs: number;
+  /** Length of a slot. */
+  readonly periodMs: number;
   /** Told what happens, one line each. */
   readonly say: (line: string) => void;
   /** Ends it early; what was found until then is the result. */
   readonly stop: AbortSignal;
 }
 
-const PERIOD_MS = 5_000;
 const PROGRESS_EVERY_MS = 10_000;
 /** From the start of a client to its first answers, and from the end of an act to the next ones. */
 const ANSWERS_WITHIN_MS = 20_000;
@@ -51,7 +53,8 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
         pod('client-b', 'node-b', 'client'),
         pod('server-b', 'node-b', 'server'),
       ],
-      periodMs: PERIOD_MS,
+      periodMs: options.periodMs,
+      program: CRASHABLE,
     });
     const theatre = { both, otherBuild: [process.execPath, join(dir, 'tidelock.mjs')] } as const;
     return await talk(theatre, options);
@@ -62,7 +65,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
 
 async function talk(theatre: Theatre, options: SoakOptions): Promise<SoakResult> {
   const { both } = theatre;
-  const { say, stop, forMs } = options;
+  const { say, stop, forMs, periodMs } = options;
   for (const program of PROGRAMS) {
     say(`starting ${program.name} in ${program.server}`);
     await program.serve(both.rig.pod(program.server));
@@ -100,7 +103,7 @@ async function talk(theatre: Theatre, options: SoakOptions): Promise<SoakResult>
     }
     return soakResult({
       seconds: Math.round(elapsedMs() / 1_000),
-      periodMs: PERIOD_MS,
+      periodMs,
       slots: (await slotOf(both)) - slotBefore,
       problems,
       acts,

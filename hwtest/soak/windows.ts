@@ -3,6 +3,7 @@
 import type { Failure } from './account.ts';
 
 export const ACT_KINDS = [
+  'worker-crash',
   'data-plane-crash',
   'hand-over',
   'bus-outage',
@@ -23,7 +24,7 @@ export interface Act {
 }
 
 /** Whose connections are lost by design; all others must pass unseen. */
-const EXCUSES: ReadonlySet<ActKind> = new Set(['data-plane-crash']);
+const EXCUSES: ReadonlySet<ActKind> = new Set(['worker-crash', 'data-plane-crash']);
 /** A client says what it saw in its next turn, on a busy machine. */
 const SEEN_WITHIN_MS = 1_000;
 
