@@ -197,7 +197,7 @@ describe('setup.js', () => {
     for (const verb of ['deploy', '', 'toString']) {
       const { status, stderr } = setup([verb]);
       expect(status).toBe(2);
-      expect(stderr).toContain('demo, tidelock, test, rig, bundle, install');
+      expect(stderr).toContain('demo, tidelock, test, soak, rig, bundle, install');
     }
   });
 

@@ -10,7 +10,6 @@ import { runSoak } from './soak.ts';
 
 const PROGRAM = 'npm run soak --';
 const SECONDS = 600;
-const PERIOD_MS = 5_000;
 const MIN_SECONDS = 30;
 const MAX_SECONDS = 604_800;
 
@@ -27,7 +26,6 @@ const soak = defineVerb({
     const { flags, terminal } = invocation;
     const result = await runSoak({
       forMs: secondsOf(flags.for) * 1_000,
-      periodMs: PERIOD_MS,
       say: (line) => terminal.err(`${new Date().toISOString().slice(11, 19)}  ${line}\n`),
       stop: terminal.stopSignal(),
     });

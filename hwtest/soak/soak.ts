@@ -21,14 +21,13 @@ import type { Act } from './windows.ts';
 export interface SoakOptions {
   /** Length of the load. */
   readonly forMs: number;
-  /** Length of a slot. */
-  readonly periodMs: number;
   /** Told what happens, one line each. */
   readonly say: (line: string) => void;
   /** Ends it early; what was found until then is the result. */
   readonly stop: AbortSignal;
 }
 
+const PERIOD_MS = 5_000;
 const PROGRESS_EVERY_MS = 10_000;
 /** From the start of a client to its first answers, and from the end of an act to the next ones. */
 const ANSWERS_WITHIN_MS = 20_000;
@@ -53,7 +52,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
         pod('client-b', 'node-b', 'client'),
         pod('server-b', 'node-b', 'server'),
       ],
-      periodMs: options.periodMs,
+      periodMs: PERIOD_MS,
       program: CRASHABLE,
     });
     const theatre = { both, otherBuild: [process.execPath, join(dir, 'tidelock.mjs')] } as const;
@@ -65,7 +64,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
 
 async function talk(theatre: Theatre, options: SoakOptions): Promise<SoakResult> {
   const { both } = theatre;
-  const { say, stop, forMs, periodMs } = options;
+  const { say, stop, forMs } = options;
   for (const program of PROGRAMS) {
     say(`starting ${program.name} in ${program.server}`);
     await program.serve(both.rig.pod(program.server));
@@ -103,7 +102,7 @@ async function talk(theatre: Theatre, options: SoakOptions): Promise<SoakResult>
     }
     return soakResult({
       seconds: Math.round(elapsedMs() / 1_000),
-      periodMs,
+      periodMs: PERIOD_MS,
       slots: (await slotOf(both)) - slotBefore,
       problems,
       acts,

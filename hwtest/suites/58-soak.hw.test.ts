@@ -6,7 +6,6 @@ import { report } from './twoNodes.ts';
 test('58-soak: programs of six kinds see no error but those of connections that crashed', async () => {
   const result = await runSoak({
     forMs: 30_000,
-    periodMs: 3_000, // more slots in less time
     say: (line) => process.stderr.write(`    ${line}\n`),
     stop: new AbortController().signal,
   });
