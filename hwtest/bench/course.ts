@@ -6,11 +6,12 @@ import { cleanLeftovers } from '#hwtest/rig/leftovers.ts';
 import type { FigureName, Values } from './figures.ts';
 import { startLanes, type LanesPlan } from './lanesBed.ts';
 import { machineOf } from './machine.ts';
-import { bulk, newConnections, type Effort } from './measure.ts';
+import { bulk, failure, newConnections, type Effort } from './measure.ts';
 import { CIPHERS, COMPARED, MEMORY, ROTATION, type Measurement } from './measurements.ts';
 import { measureMemory } from './memory.ts';
 import { installPeers } from './packages.ts';
 import { PLAIN_SUBJECTS, makePlainBed } from './plainBed.ts';
+import { areRunning } from './processes.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { benchResult, type BenchResult, type Failure, type Sample } from './result.ts';
 import type { Subject } from './subject.ts';
@@ -160,7 +161,10 @@ class Course {
 
   async #note(run: number, subject: Subject, work: Promise<Values>): Promise<void> {
     try {
-      for (const [figure, value] of Object.entries(await work) as [FigureName, number][]) {
+      const values = await work;
+      // What was started anew meanwhile is not what was measured.
+      if (!areRunning(subject.pids)) throw failure(subject, 'a process of it has ended');
+      for (const [figure, value] of Object.entries(values) as [FigureName, number][]) {
         this.#samples.push({ run, subject: subject.name, figure, value });
       }
     } catch (thrown) {

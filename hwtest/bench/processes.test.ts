@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
-import { cpuSecondsOf, residentBytesOf, treeOf } from './processes.ts';
+import { areRunning, cpuSecondsOf, residentBytesOf, treeOf } from './processes.ts';
 
-it('treeOf() finds children of children, and nothing of a process that has ended', async () => {
+it('treeOf() and areRunning() know children of children, and what has ended', async () => {
   const shell = spawn('sh', ['-c', 'sleep 60 & echo $!; wait'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -11,10 +11,12 @@ it('treeOf() finds children of children, and nothing of a process that has ended
   const sleeper = Number(said.toString());
   expect(treeOf([process.pid])).toEqual(expect.arrayContaining([shell.pid, sleeper]));
   expect(treeOf([sleeper])).toEqual([sleeper]);
+  expect(areRunning([shell.pid ?? 0, sleeper])).toBe(true);
   const ended = once(shell, 'exit');
   process.kill(sleeper);
   await ended;
   expect(treeOf([process.pid])).not.toContain(sleeper);
+  expect(areRunning([process.pid, sleeper])).toBe(false);
 });
 
 it('cpuSecondsOf() is what the kernel says of this process, to a tick', () => {

@@ -24,6 +24,10 @@ export function treeOf(pids: readonly number[]): readonly number[] {
   return [...tree];
 }
 
+/** Whether all of them live. */
+export const areRunning = (pids: readonly number[]): boolean =>
+  pids.every((pid) => statOf(String(pid)) !== undefined);
+
 /** Seconds of processor time, user and system, of these processes and their threads so far. */
 export const cpuSecondsOf = (pids: readonly number[]): number =>
   pids.reduce((sum, pid) => sum + (statOf(String(pid))?.cpuTicks ?? 0), 0) / TICKS_PER_SECOND;
