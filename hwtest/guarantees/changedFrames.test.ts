@@ -8,6 +8,7 @@ import type { Endpoint } from '#proxy/see/address.ts';
 import { FRAME, encodeKeyUpdate, encodeReset } from '#proxy/see/frames.ts';
 import { MODE, REPLY_BYTES } from '#proxy/see/opening.ts';
 import type { TwoNodes } from '#proxy/twoNodes.fixture.ts';
+import { PERIOD_MS } from './cluster.fixture.ts';
 import { Hand, type HandLane } from './hand.fixture.ts';
 
 /** One end of a connection as an application sees it. */
@@ -29,7 +30,9 @@ let hand: Hand;
 let destination: Endpoint;
 let pods: Heard[];
 beforeEach(async () => {
-  two = await world();
+  two = await world({ periodMs: PERIOD_MS });
+  two.clock.skip(PERIOD_MS - (two.clock.wallMs() % PERIOD_MS)); // a whole slot from now on
+  two.tell();
   hand = new Hand(two);
   pods = [];
   destination = await two.serve((socket) => pods.push(new Heard(socket)));

@@ -13,6 +13,7 @@ import {
   openHeader,
   sealHeader,
 } from '#proxy/see/opening.ts';
+import { PERIOD_MS } from './cluster.fixture.ts';
 import { Hand } from './hand.fixture.ts';
 
 /** The deadline that node b draws for every stranger of these tests: the middle of its range. */
@@ -34,7 +35,7 @@ const range = (length: number): number[] => Array.from({ length }, (_, n) => n);
 
 /** Node b draws the same for every connection, and its pod says what reaches it. */
 async function listening() {
-  const two = await world({ onlySkips: true });
+  const two = await world({ periodMs: PERIOD_MS, onlySkips: true });
   two.b.randomBytes = (length) => Buffer.alloc(length, 0x80);
   const served: Promise<Buffer | string>[] = [];
   const destination = await two.serve((socket) => {

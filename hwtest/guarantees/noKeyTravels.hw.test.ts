@@ -27,6 +27,7 @@ const SETTLE_MS = 200;
 const secrets = new Set<string>();
 /** What the agents drew at random: roots are secret, beacons and nonces are not. */
 const drawn: Buffer[] = [];
+const roots: Buffer[] = [];
 const two = new Carried();
 let nats: NatsServer;
 let taps: readonly Tap[];
@@ -50,7 +51,7 @@ beforeAll(async () => {
   const agents = [two.a.name, two.b.name, 'node-3' as NodeName].map((node) =>
     startAgentOnBus(node, [nats.url], {
       lanePort: () => (node === two.a.name ? two.a.lanePort : two.b.lanePort),
-      drawn: (bytes) => drawn.push(bytes),
+      drawn: (bytes) => drawn.push(Buffer.from(bytes)), // roots are overwritten
       changed: () => {
         if (two.isReady) two.tell();
       },
@@ -88,13 +89,18 @@ async function exchanged(lane: Socket, text: string): Promise<void> {
   }
 }
 
+/** The commitments to roots in the records of the run. */
+const commits = (): ReadonlySet<unknown> =>
+  new Set(
+    documentsOf(nats.said, 'epoch-record').flatMap(({ rootCommit: committed }) => committed ?? []),
+  );
+
 /** What follows from the run: roots, chain values, and all keys of the lanes that were recorded. */
 function addDerived(): void {
   const { truth } = two;
-  const commits = new Set(
-    documentsOf(nats.said, 'epoch-record').map((record) => record['rootCommit']),
-  );
-  for (const random of drawn) if (commits.has(hex(rootCommit(random)))) secrets.add(hex(random));
+  const committed = commits();
+  roots.push(...drawn.filter((random) => committed.has(hex(rootCommit(random)))));
+  for (const root of roots) secrets.add(hex(root));
   for (const id of truth.chains) {
     const first = truth.firstSlot(id);
     for (let n = 0; n < ROUNDS; n += 1) secrets.add(hex(truth.chain(id, slotPlus(first, n))));
@@ -152,6 +158,7 @@ describe('no key travels', () => {
     expect(kinds.filter((kind) => kind === 'epoch').length).toBeGreaterThan(ROUNDS / 2);
     expect(documentsOf(nats.said, 'sealed').length).toBeGreaterThan(3);
     expect(taps.length).toBe(ROUNDS);
+    expect(roots.length).toBe(commits().size);
     expect(secrets.size).toBeGreaterThan(500);
   });
 
