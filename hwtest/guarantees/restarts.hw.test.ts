@@ -21,7 +21,7 @@ it('G10: kill -9 in a loop: no opening counts twice, no salt comes twice', async
   const two = await world({ periodMs: PERIOD_MS });
   const destination = await two.serve((socket) => socket.pipe(socket));
   const { plane, counters } = await start({
-    mainPath: fileURLToPath(new URL('../../proxy/main.ts', import.meta.url)),
+    mainPath: fileURLToPath(import.meta.resolve('#proxy/main.ts')),
   });
   two.b.lanePort = await freePort();
   const listener = tcpListener('127.0.0.1', two.b.lanePort);
