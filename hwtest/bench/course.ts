@@ -127,19 +127,21 @@ class Course {
       await using _ = await measurement.around?.(this.#present);
       // Each run begins with another subject, so that none always follows the same.
       for (const subject of rotated(turns, run)) {
-        if (!stop.aborted) await this.#note(run, subject, measurement.measure(subject, setting));
+        if (stop.aborted) return;
+        await this.#note(run, subject, measurement.label, measurement.measure(subject, setting));
       }
     } catch (thrown) {
-      this.#failures.push({ run, subject: measurement.name, message: messageOf(thrown) });
+      this.#failed(run, 'all', measurement.label, thrown);
     }
   }
 
   async #measureMemory(): Promise<void> {
     if (!this.#measures(MEMORY)) return;
     const { effort, stop } = this.#plan;
-    this.#progress.begin('memory of idle connections', this.#present.length * SECONDS.memory);
+    const step = 'memory of idle connections';
+    this.#progress.begin(step, this.#present.length * SECONDS.memory);
     for (const subject of this.#present) {
-      if (!stop.aborted) await this.#note(1, subject, measureMemory(subject, effort));
+      if (!stop.aborted) await this.#note(1, subject, step, measureMemory(subject, effort));
     }
   }
 
@@ -159,7 +161,7 @@ class Course {
     }
   }
 
-  async #note(run: number, subject: Subject, work: Promise<Values>): Promise<void> {
+  async #note(run: number, subject: Subject, step: string, work: Promise<Values>): Promise<void> {
     try {
       const values = await work;
       // What was started anew meanwhile is not what was measured.
@@ -168,13 +170,13 @@ class Course {
         this.#samples.push({ run, subject: subject.name, figure, value });
       }
     } catch (thrown) {
-      this.#failed(run, subject.name, thrown);
+      this.#failed(run, subject.name, step, thrown);
     }
   }
 
-  #failed(run: number, subject: string, thrown: unknown): void {
+  #failed(run: number, subject: string, step: string, thrown: unknown): void {
     const hint = thrown instanceof TidelockError ? ` (${thrown.hint})` : '';
-    this.#failures.push({ run, subject, message: `${messageOf(thrown)}${hint}` });
+    this.#failures.push({ run, subject, step, message: `${messageOf(thrown)}${hint}` });
     this.#plan.log(`  ${subject}: ${messageOf(thrown)}`);
   }
 
@@ -185,7 +187,7 @@ class Course {
       wants: (name) => this.#wants(name),
       workers: WORKERS,
       log: (line) => this.#plan.log(`  ${line}`),
-      failed: (subject, thrown) => this.#failed(0, subject, thrown),
+      failed: (subject, thrown) => this.#failed(0, subject, 'start', thrown),
     });
     rigs.use(rig);
     this.#add(subjects);
@@ -202,7 +204,7 @@ class Course {
         rigs.use(subject.rig);
         this.#add([subject]);
       } catch (thrown) {
-        this.#failed(0, lanes.name, thrown);
+        this.#failed(0, lanes.name, 'start', thrown);
       }
     }
   }

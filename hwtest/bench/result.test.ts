@@ -158,7 +158,7 @@ describe('benchPage()', () => {
     machine,
     subjects,
     samples: samples('connections', [33_000, 8000, 1000, 1600, 9000, 7900]),
-    failures: [{ run: 1, subject: 'slow', message: 'it broke' }],
+    failures: [{ run: 1, subject: 'slow', step: 'bulk', message: 'it broke' }],
   });
   const page = benchPage(result, 'lanes.svg');
 
@@ -166,7 +166,7 @@ describe('benchPage()', () => {
     expect(page).toContain('| new connections | 5 |  | 3, met | 5, met | label of fast |');
     expect(page).toContain('| bulk, 1 flow | not measured |  | 1.25 | 1.4 |  |');
     expect(page).toContain('| new connections | tidelock | 8,000 |');
-    expect(page).toContain('run 1, slow: it broke');
+    expect(page).toContain('run 1, slow, bulk: it broke');
     expect(page).toContain('(lanes.svg)');
   });
 

@@ -13,10 +13,13 @@ export interface Sample {
   readonly value: number;
 }
 
-/** A measurement that gave no figure; `run` is 0 for what could not be started. */
+/** A measurement that gave no figure. */
 export interface Failure {
+  /** 0: it could not be started. */
   readonly run: number;
   readonly subject: string;
+  /** What was being done, as the progress line says it. */
+  readonly step: string;
   readonly message: string;
 }
 

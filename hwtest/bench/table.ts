@@ -166,8 +166,9 @@ const failures = ({ failures }: BenchResult): string[] =>
     : [
         '## What could not be measured',
         '',
-        ...failures.map(({ run, subject, message }) =>
-          run === 0 ? `- ${subject}: ${message}` : `- run ${run}, ${subject}: ${message}`,
+        ...failures.map(
+          ({ run, subject, step, message }) =>
+            `- ${run === 0 ? '' : `run ${run}, `}${subject}, ${step}: ${message}`,
         ),
         '',
       ];
