@@ -1,7 +1,7 @@
 // The conductor's desk (PROTOCOL 3.1 to 3.3): gives challenges, checks evidence, keeps the roster in
 // the making and says who leaves it. It signs nothing; the next record does.
 import type { NodeName, Sid, Slot } from '#agent/base/brands.ts';
-import { b64url, fromB64url, hex } from '#agent/base/bytes.ts';
+import { fromB64url, hex } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
@@ -20,7 +20,7 @@ import {
   type JoinRequest,
 } from './join.ts';
 import type { ChainKeeper } from './keeper.ts';
-import { entryHash, type RosterEntry, type RosterIndex } from './roster.ts';
+import { entryHash, entryOf, type RosterEntry, type RosterIndex } from './roster.ts';
 import type { RosterSource } from './rosterSource.ts';
 import { sealFor, type UsedSeals } from './sealed.ts';
 import type { OwnStatement, Statement } from './statement.ts';
@@ -182,16 +182,14 @@ export class AdmissionDesk {
   }
 
   #enter(statement: Statement, { appraisal, evidenceDigest }: Examined & { known: true }): void {
-    const nowMs = this.#o.clock.wallMs();
-    const entry: RosterEntry = {
-      v: 1,
-      statement: b64url(statement.bytes),
+    const entry = entryOf({
+      statement,
       evidenceDigest,
       verdict: appraisal.verdict === 'affirming' ? 'affirming' : 'warning',
-      level: 'tpm',
-      receipt: { conductor: this.#o.self()?.statement.sid ?? statement.sid, at: nowMs },
-      expiresAt: nowMs + this.#o.ttlMs,
-    };
+      conductor: this.#o.self()?.statement.sid ?? statement.sid,
+      atMs: this.#o.clock.wallMs(),
+      ttlMs: this.#o.ttlMs,
+    });
     this.#members.set(statement.node, { sid: statement.sid, entry });
     this.#leaving.delete(statement.node);
     this.#renewed.add(statement.node);

@@ -18,7 +18,10 @@ const schema = z.strictObject({
   beat: z.int().min(0),
 });
 
-type LeaseValue = z.infer<typeof schema>;
+export type LeaseValue = z.infer<typeof schema>;
+
+/** The lease in `value`, or undefined when no agent wrote it. */
+export const readLease = (value: unknown): LeaseValue | undefined => schema.safeParse(value).data;
 
 export interface Held {
   readonly term: number;
@@ -64,9 +67,8 @@ export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
   const read = async (): Promise<{ value: LeaseValue; revision: number } | undefined> => {
     const stored = await bus.get(bucket, KEY);
     if (stored === undefined) return undefined;
-    const parsed = schema.safeParse(stored.value);
     // A value that makes no sense was not written by an agent: free to take, at its revision.
-    const value = parsed.success ? parsed.data : { v: 1 as const, holder: null, term: 0, beat: 0 };
+    const value = readLease(stored.value) ?? { v: 1, holder: null, term: 0, beat: 0 };
     if (seen?.revision !== stored.revision) {
       seen = { revision: stored.revision, sinceMs: clock.monoMs() };
     }

@@ -15,20 +15,24 @@ import { chainIdOf } from '#proxy/chips/chain.ts';
 const KIND = 'epoch-record';
 /** Far more than can be lived through, and far from where numbers stop being exact. */
 const MAX_COUNT = 2 ** 40;
+/** A term, generation or epoch. */
+export const recordCount = z.int().min(1).max(MAX_COUNT);
+/** Slots of a chain last from one second to a minute. */
+export const recordPeriodMs = z.int().min(1000).max(60_000);
 const HEX32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits');
 
 const schema = z.strictObject({
   v: z.literal(1),
   domain: z.string().max(255),
   cluster: z.string().max(63),
-  term: z.int().min(1).max(MAX_COUNT),
-  generation: z.int().min(1).max(MAX_COUNT),
+  term: recordCount,
+  generation: recordCount,
   kind: z.enum(['epoch', 'heal', 'revoke']),
-  epoch: z.int().min(1).max(MAX_COUNT),
+  epoch: recordCount,
   /** The chain this one is derived from; null where a generation begins. */
   parent: chainId.nullable(),
   atSlot: slot,
-  periodMs: z.int().min(1000).max(60_000),
+  periodMs: recordPeriodMs,
   beacon: b64Text(32),
   /** CHIPS registry id. */
   algorithm: z.int().min(0).max(255),

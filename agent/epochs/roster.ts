@@ -1,10 +1,12 @@
 // The roster (PROTOCOL 3.3): who is admitted. An entry counts only under the RFC 6962 digest that a
 // signed record carries; index and entries travel by content, so the bus need not be trusted.
 import { z } from 'zod';
-import { hex, sha256 } from '#agent/base/bytes.ts';
+import type { Sid } from '#agent/base/brands.ts';
+import { b64url, hex, sha256 } from '#agent/base/bytes.ts';
 import { jcs } from '#agent/base/jcs.ts';
 import { b64TextMax, nodeName, sid } from '#agent/base/schema.ts';
 import { leafHash, merkleRoot } from './merkle.ts';
+import type { Statement } from './statement.ts';
 
 const HEX32 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -18,15 +20,45 @@ const entrySchema = z.strictObject({
   /** What the verdict rests on. */
   level: z.enum(['tpm', 'tpm+cc']),
   /** The conductor that admitted the node; the record that lists the entry signs this too. */
-  receipt: z.strictObject({ conductor: sid, at: z.int() }),
+  receipt: z.strictObject({ conductor: sid, at: z.int().min(0) }),
   /** Unix milliseconds. */
-  expiresAt: z.int(),
+  expiresAt: z.int().min(0),
 });
 
 const indexSchema = z.array(z.strictObject({ node: nodeName, sid, entry: HEX32 })).max(20_000);
 
 export type RosterEntry = z.infer<typeof entrySchema>;
 export type RosterIndex = z.infer<typeof indexSchema>;
+
+/** What a conductor finds out about a statement that it admits. */
+export interface Admission {
+  readonly statement: Statement;
+  /** SHA-256, hex. */
+  readonly evidenceDigest: string;
+  readonly verdict: RosterEntry['verdict'];
+  /** Statement of the conductor. */
+  readonly conductor: Sid;
+  readonly atMs: number;
+  readonly ttlMs: number;
+}
+
+/** The entry of a node that is admitted. */
+export const entryOf = ({
+  statement,
+  evidenceDigest,
+  verdict,
+  conductor,
+  atMs,
+  ttlMs,
+}: Admission): RosterEntry => ({
+  v: 1,
+  statement: b64url(statement.bytes),
+  evidenceDigest,
+  verdict,
+  level: 'tpm',
+  receipt: { conductor, at: atMs },
+  expiresAt: atMs + ttlMs,
+});
 
 /** SHA-256, hex, of an entry's JCS: its name on the bus. */
 export const entryHash = (entry: RosterEntry): string => hex(sha256(jcs(entry)));

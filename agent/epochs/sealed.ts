@@ -23,6 +23,8 @@ import {
 import { jcs } from '#agent/base/jcs.ts';
 import { b64Text, b64TextMax, chainId, nodeName, parseAs, sid, slot } from '#agent/base/schema.ts';
 import { signDocument, verifyDocument, type SignedDocument } from '#agent/base/signed.ts';
+import { chipsAlgorithm } from '#proxy/chips/registry.ts';
+import { recordCount, recordPeriodMs } from './record.ts';
 import type { OwnStatement } from './statement.ts';
 
 const KIND = 'sealed';
@@ -44,15 +46,15 @@ const envelopeSchema = z.strictObject({
 
 const chainSchema = z.strictObject({
   chainId,
-  generation: z.int().min(1),
-  term: z.int().min(1),
-  epoch: z.int().min(1),
+  generation: recordCount,
+  term: recordCount,
+  epoch: recordCount,
   recordHash: HEX32,
   rosterDigest: HEX32,
   conductor: nodeName,
   atSlot: slot,
-  periodMs: z.int().min(1000).max(60_000),
-  algorithm: z.int().min(0).max(255),
+  periodMs: recordPeriodMs,
+  algorithm: z.int().refine((id) => chipsAlgorithm(id) !== undefined, 'must be a CHIPS id'),
   begins: z.enum(['epoch', 'heal', 'revoke']),
   /** The slot of `key`. */
   slot,

@@ -1,4 +1,4 @@
-// Vectors of signed documents (PROTOCOL 3): canonical form, signed bytes, hash and signatures of one document
+// Vectors of signed documents (PROTOCOL 3): canonical form, signed bytes, hash and signatures of documents
 // of each kind, and documents that are refused. ML-DSA signatures are random: one that was written before
 // and still verifies is kept, so that the file changes only with the protocol.
 import { readFileSync } from 'node:fs';
@@ -16,11 +16,12 @@ import {
   documentHash,
   signDocument,
   verifyDocument,
+  type DocumentSignature,
   type SignatureAlg,
   type SignedDocument,
 } from '#agent/base/signed.ts';
 import { seed } from './cast.ts';
-import { messages } from './messages.ts';
+import { messages, type Message } from './messages.ts';
 import type { Vector } from './vector.ts';
 
 const SEEDS = { ed25519: seed('node a sign'), mldsa65: seed('node a sign, ML-DSA') };
@@ -31,7 +32,7 @@ export const FOLDER = 'proxy/vectors';
 export const DOCUMENTS = 'documents.json';
 
 export const documentVectors = async (): Promise<Vector[]> => {
-  const made = (await messages()).map(({ kind, payload, algs }) => signed(kind, payload, algs));
+  const made = (await messages()).map(signed);
   return [
     ...VALUES.map(([name, value]) => ({
       name,
@@ -39,19 +40,22 @@ export const documentVectors = async (): Promise<Vector[]> => {
       given: { value },
       expect: { jcs: jcs(value) },
     })),
-    ...made.map(({ kind, payload, algs, document }) => ({
-      name: `of kind ${kind}`,
+    ...made.map(({ name, kind, payload, algs, document }) => ({
+      name,
       compute: 'document',
       given: { kind, payload, algs, ed25519Seed: SEEDS.ed25519, mldsa65Seed: SEEDS.mldsa65 },
       expect: { signed: signedBytes(kind, payload), hash: documentHash(document), document },
     })),
     ...made.slice(0, 1).flatMap(({ kind, algs, document }) => [
-      {
-        name: 'signed by its signer',
+      ...[
+        ['signed by its signer', document] as const,
+        ['with six signatures of others', withSignatures(document, OTHERS.slice(1))] as const,
+      ].map(([name, shown]) => ({
+        name,
         compute: 'readDocument',
-        given: { kind, document, algs, signer: { ...KEY.public } },
-        expect: { payload: document.payload },
-      },
+        given: { kind, document: shown, algs, signer: { ...KEY.public } },
+        expect: { payload: verifyDocument(shown, kind, [KEY.public], algs) },
+      })),
       ...refusals(kind, document, algs),
     ]),
   ];
@@ -65,23 +69,21 @@ const VALUES: readonly (readonly [string, Json])[] = [
   ['escapes', ['\u0000\b\t\n\f\r"\\/\u001f\u007f\u2028é']],
 ];
 
-interface Signed {
-  readonly kind: string;
-  readonly payload: Json;
-  readonly algs: readonly SignatureAlg[];
+interface Signed extends Message {
   readonly document: SignedDocument;
 }
 
 const signedBytes = (kind: string, payload: Json): Buffer =>
   concat(utf8(`tidelock/${kind}/v1\0`), jcs(payload));
 
-function signed(kind: string, payload: Json, algs: readonly SignatureAlg[]): Signed {
+function signed(unsigned: Message): Signed {
+  const { kind, payload, algs } = unsigned;
   const message = signedBytes(kind, payload);
   const kept = keptSignature(message);
   const key: SigningKey = kept === undefined ? KEY : { ...KEY, mldsa65: () => Buffer.from(kept) };
   const document = signDocument(kind, payload, key, algs);
   verifyDocument(document, kind, [KEY.public], algs);
-  return { kind, payload, algs, document };
+  return { ...unsigned, document };
 }
 
 /** The ML-DSA signature over `message` that the committed file has. */
@@ -110,22 +112,42 @@ interface CommittedVector {
   readonly expect?: { readonly document?: Pick<SignedDocument, 'signatures'> };
 }
 
+/** Seven of them, nobody's. */
+const OTHERS: readonly DocumentSignature[] = Array.from({ length: 7 }, (_, n) => ({
+  alg: 'Ed25519',
+  keyId: `other ${n}`,
+  sig: '',
+}));
+
+const withSignatures = (
+  document: SignedDocument,
+  more: readonly DocumentSignature[],
+): SignedDocument => ({ ...document, signatures: [...document.signatures, ...more] });
+
 function refusals(kind: string, document: SignedDocument, algs: readonly SignatureAlg[]): Vector[] {
   const other = signingKeyFromSeeds({ ed25519: seed('other'), mldsa65: seed('other') });
   const payload = { ...(document.payload as { readonly [name: string]: Json }), term: 2 };
   const [ed25519, mldsa65] = document.signatures;
-  const spoilt = ed25519 && { ...ed25519, sig: b64url(Buffer.alloc(64)) };
+  if (!ed25519 || !mldsa65) throw new Error('a record has two signatures');
+  const spoilt = { ...ed25519, sig: b64url(Buffer.alloc(64)) };
+  const renamed = { ...ed25519, keyId: other.keyId };
+  const padded = { ...ed25519, sig: `${ed25519.sig}==` };
   const bad: readonly (readonly [string, Json, SigningPublic])[] = [
     ['a changed payload', { ...document, payload }, KEY.public],
     ['another kind', { ...document, kind: 'sealed' }, KEY.public],
     ['another version', { ...document, v: 2 }, KEY.public],
-    ['no ML-DSA signature', { ...document, signatures: ed25519 ? [ed25519] : [] }, KEY.public],
-    ['no Ed25519 signature', { ...document, signatures: mldsa65 ? [mldsa65] : [] }, KEY.public],
+    ['no ML-DSA signature', { ...document, signatures: [ed25519] }, KEY.public],
+    ['no Ed25519 signature', { ...document, signatures: [mldsa65] }, KEY.public],
+    ['a wrong Ed25519 signature', { ...document, signatures: [spoilt, mldsa65] }, KEY.public],
+    ['a key id of another', { ...document, signatures: [renamed, mldsa65] }, KEY.public],
+    ['base64url with padding', { ...document, signatures: [padded, mldsa65] }, KEY.public],
+    ['a signature twice', withSignatures(document, [ed25519]), KEY.public],
     [
-      'a wrong Ed25519 signature',
-      { ...document, signatures: [spoilt ?? null, mldsa65 ?? null] },
+      'a right signature and a wrong one by one key',
+      withSignatures(document, [spoilt]),
       KEY.public,
     ],
+    ['nine signatures', withSignatures(document, OTHERS), KEY.public],
     ['another signer', document, other.public],
   ];
   return bad.map(([name, shown, signer]) => {

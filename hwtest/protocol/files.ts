@@ -8,6 +8,7 @@ import { laneSecretVectors } from './laneSecrets.ts';
 import { laneVectors } from './lanes.ts';
 import { maidVectors } from './maid.ts';
 import { openingVectors } from './openings.ts';
+import { messageVectors } from './readMessages.ts';
 import { refusedOpeningVectors } from './refusedOpenings.ts';
 import { replyVectors } from './replies.ts';
 import { rosterVectors } from './roster.ts';
@@ -22,6 +23,7 @@ const FILES: Readonly<Record<string, () => Vector[] | Promise<Vector[]>>> = {
   'joining.json': joiningVectors,
   'roster.json': rosterVectors,
   'sealed.json': sealedVectors,
+  'messages.json': messageVectors,
   'chains.json': chainVectors,
   'lane-secrets.json': laneSecretVectors,
   'blocks.json': blockVectors,

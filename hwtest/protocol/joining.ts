@@ -27,23 +27,20 @@ export function joiningVectors(): Vector[] {
 }
 
 function busNamesVector({ node }: LaneEnd): Vector {
-  const { record, sealed, presence, workloads, join, streams, buckets } = subjectsOf(CLUSTER);
+  const names = subjectsOf(CLUSTER);
+  const { streams, buckets } = names;
+  const subjects = {
+    record: names.record,
+    sealed: names.sealed(node),
+    presence: names.presence(node),
+    workloads: names.workloads(node),
+    join: names.join(node),
+  };
   return {
     name: node,
     compute: 'busNames',
     given: { cluster: CLUSTER, node },
-    expect: {
-      token: nodeToken(node),
-      subjects: {
-        record,
-        sealed: sealed(node),
-        presence: presence(node),
-        workloads: workloads(node),
-        join: join(node),
-      },
-      streams,
-      buckets,
-    },
+    expect: { token: nodeToken(node), subjects, streams, buckets },
   };
 }
 

@@ -1,41 +1,19 @@
-// One payload of each kind of signed document that agents exchange: records, sealed messages, presences,
-// workload directories and join requests.
+// Payloads of the signed documents that agents exchange: records, sealed messages, presences, workload
+// directories and join requests.
 import type { SpiffeId } from '#agent/base/brands.ts';
-import { b64url, hex } from '#agent/base/bytes.ts';
+import { b64url } from '#agent/base/bytes.ts';
 import type { Json } from '#agent/base/jcs.ts';
 import { BOTH, ED25519_ONLY, type SignatureAlg } from '#agent/base/signed.ts';
 import type { Directory } from '#agent/epochs/directory.ts';
 import type { JoinRequest } from '#agent/epochs/join.ts';
 import type { Presence } from '#agent/epochs/presence.ts';
-import type { RecordBody } from '#agent/epochs/record.ts';
-import { rosterDigest } from '#agent/epochs/roster.ts';
-import { chainIdOf, presenceCheck, rootCommit } from '#proxy/chips/chain.ts';
-import { CHAIN, CLUSTER, DOMAIN, PERIOD_MS, SLOT, SOURCE, seed } from './cast.ts';
-import { rosterOf } from './roster.ts';
-import { ROOT, envelope } from './sealed.ts';
+import { presenceCheck } from '#proxy/chips/chain.ts';
+import { CHAIN, SLOT, SOURCE, seed } from './cast.ts';
+import { FIRST_RECORD, RECORDS } from './records.ts';
+import { envelope } from './sealed.ts';
 import { sealKeyFrom } from './statements.ts';
 
 const { node, sid } = SOURCE;
-
-/** The first record of a generation; the others of a generation have a parent and no rootCommit. */
-const RECORD: RecordBody = {
-  v: 1,
-  domain: DOMAIN,
-  cluster: CLUSTER,
-  term: 1,
-  generation: 1,
-  kind: 'heal',
-  epoch: 1,
-  parent: null,
-  atSlot: SLOT,
-  periodMs: PERIOD_MS,
-  beacon: b64url(seed('beacon')),
-  algorithm: 1,
-  rootCommit: hex(rootCommit(ROOT)),
-  rosterDigest: rosterDigest(rosterOf(3)),
-  prev: null,
-  conductor: SOURCE,
-};
 
 const PRESENCE: Omit<Presence, 'nextSeal'> = {
   v: 1,
@@ -44,7 +22,7 @@ const PRESENCE: Omit<Presence, 'nextSeal'> = {
   seq: 7,
   chains: [
     {
-      chainId: chainIdOf(seed('record')),
+      chainId: FIRST_RECORD.chainId,
       slot: SLOT,
       check: b64url(presenceCheck(CHAIN, node, sid)),
     },
@@ -53,7 +31,7 @@ const PRESENCE: Omit<Presence, 'nextSeal'> = {
   hop: 0,
 };
 
-const DIRECTORY: Directory = {
+export const DIRECTORY: Directory = {
   v: 1,
   node,
   sid,
@@ -69,23 +47,43 @@ const DIRECTORY: Directory = {
   ],
 };
 
-const JOIN: Omit<JoinRequest, 'seal'> = { v: 1, ask: 'admit', node, sid, needsChains: true };
-
 export interface Message {
+  readonly name: string;
   readonly kind: string;
   readonly payload: Json;
   /** The signatures that it needs. */
   readonly algs: readonly SignatureAlg[];
 }
 
-/** The record first. */
+/** The first record first. */
 export async function messages(): Promise<readonly Message[]> {
   const seal = b64url((await sealKeyFrom(seed('next seal a'))).public);
+  const presence: Presence = { ...PRESENCE, nextSeal: seal };
+  const withdrawn: Presence = { ...presence, seq: 8, withdrawn: 'PCR 7 is not as enrolled' };
+  const admit: JoinRequest = { v: 1, ask: 'admit', node, sid, seal, needsChains: true };
   return [
-    { kind: 'epoch-record', payload: RECORD, algs: BOTH },
-    { kind: 'sealed', payload: await envelope(), algs: BOTH },
-    { kind: 'presence', payload: { ...PRESENCE, nextSeal: seal }, algs: ED25519_ONLY },
-    { kind: 'workloads', payload: DIRECTORY, algs: ED25519_ONLY },
-    { kind: 'join', payload: { ...JOIN, seal }, algs: ED25519_ONLY },
+    ...RECORDS.map((record) => signedByBoth('epoch-record', record, record.kind)),
+    signedByBoth('sealed', await envelope()),
+    signedBriefly('presence', presence),
+    signedBriefly('presence', withdrawn, 'withdrawn'),
+    signedBriefly('workloads', DIRECTORY),
+    signedBriefly('join', admit, 'admit'),
+    signedBriefly('join', { ...admit, ask: 'resync' }, 'resync'),
   ];
 }
+
+const nameOf = (kind: string, what: string): string => (what === '' ? kind : `${kind}, ${what}`);
+
+const signedByBoth = (kind: string, payload: Json, what = ''): Message => ({
+  name: nameOf(kind, what),
+  kind,
+  payload,
+  algs: BOTH,
+});
+
+const signedBriefly = (kind: string, payload: Json, what = ''): Message => ({
+  name: nameOf(kind, what),
+  kind,
+  payload,
+  algs: ED25519_ONLY,
+});

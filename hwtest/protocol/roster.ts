@@ -1,28 +1,33 @@
 // Vectors of the roster (PROTOCOL 3.3): entries, index rows and the digest over them.
 import type { NodeName, Sid } from '#agent/base/brands.ts';
-import { b64url, hex, utf8 } from '#agent/base/bytes.ts';
+import { hex } from '#agent/base/bytes.ts';
 import { jcs } from '#agent/base/jcs.ts';
 import { leafHash } from '#agent/epochs/merkle.ts';
 import {
   entryHash,
+  entryOf,
   rosterDigest,
   sorted,
   type RosterEntry,
   type RosterIndex,
 } from '#agent/epochs/roster.ts';
-import { SENT_MS, SOURCE, seed } from './cast.ts';
+import { parseStatement } from '#agent/epochs/statement.ts';
+import { SENT_MS, seed } from './cast.ts';
+import { stated } from './statements.ts';
 import type { Vector } from './vector.ts';
 
-/** An entry whose statement is too short to be one: its digest does not depend on what it holds. */
-const ENTRY: RosterEntry = {
-  v: 1,
-  statement: b64url(utf8('{"v":1}')),
-  evidenceDigest: hex(seed('evidence')),
-  verdict: 'affirming',
-  level: 'tpm',
-  receipt: { conductor: SOURCE.sid, at: SENT_MS },
-  expiresAt: SENT_MS + 1_200_000,
-};
+/** The entry of the source, which has admitted itself. */
+export async function entry(): Promise<RosterEntry> {
+  const statement = parseStatement(jcs(await stated()));
+  return entryOf({
+    statement,
+    evidenceDigest: hex(seed('evidence')),
+    verdict: 'affirming',
+    conductor: statement.sid,
+    atMs: SENT_MS,
+    ttlMs: 1_200_000,
+  });
+}
 
 /** An index of `count` nodes, not in the order of their names. */
 export const rosterOf = (count: number): RosterIndex =>
@@ -32,13 +37,8 @@ export const rosterOf = (count: number): RosterIndex =>
     entry: hex(seed(`entry ${n}`)),
   }));
 
-export const rosterVectors = (): Vector[] => [
-  {
-    name: 'of a node',
-    compute: 'entry',
-    given: { entry: ENTRY },
-    expect: { hash: entryHash(ENTRY) },
-  },
+export const rosterVectors = async (): Promise<Vector[]> => [
+  await entryVector(),
   ...[0, 1, 2, 3, 4, 5, 8, 11].map((count) => {
     const rows = rosterOf(count);
     return {
@@ -52,3 +52,8 @@ export const rosterVectors = (): Vector[] => [
     };
   }),
 ];
+
+async function entryVector(): Promise<Vector> {
+  const given = { entry: await entry() };
+  return { name: 'of a node', compute: 'entry', given, expect: { hash: entryHash(given.entry) } };
+}

@@ -1,39 +1,27 @@
 // Vectors of sealed messages (PROTOCOL 4.5). The randomness of HPKE is given, as in the vectors of RFC 9180
 // (`ekm`), by the same library that the product seals with; the product itself cannot be given any.
-import { b64url, hex, type Bytes } from '#agent/base/bytes.ts';
+import { b64url, fromHex, hex, type Bytes } from '#agent/base/bytes.ts';
 import { jcs } from '#agent/base/jcs.ts';
+import { ChainKeeper } from '#agent/epochs/keeper.ts';
 import { hpkeInfo, sealKeyName, type Envelope, type Secrets } from '#agent/epochs/sealed.ts';
-import { chainIdOf, rootCommit } from '#proxy/chips/chain.ts';
-import { CHAIN, PERIOD_MS, RECEIVER, SLOT, SOURCE, seed } from './cast.ts';
+import { PERIOD_MS, RECEIVER, SENT_MS, SLOT, SOURCE, seed } from './cast.ts';
 import { flipped } from './changed.ts';
+import { FIRST_RECORD, ROOT } from './records.ts';
 import { HPKE, sealKeyFrom } from './statements.ts';
 import type { Vector } from './vector.ts';
 
-/** Root of the generation that the vectors' record begins. */
-export const ROOT = seed('root');
-const RECORD_HASH = seed('record');
+const RECORD_HASH = fromHex(FIRST_RECORD.hash);
 const SEAL_SEED = seed('seal b');
 
-const SECRETS: Secrets = {
-  root: b64url(ROOT),
-  chains: [
-    {
-      chainId: chainIdOf(RECORD_HASH),
-      generation: 1,
-      term: 1,
-      epoch: 1,
-      recordHash: hex(RECORD_HASH),
-      rosterDigest: hex(seed('roster')),
-      conductor: SOURCE.node,
-      atSlot: SLOT,
-      periodMs: PERIOD_MS,
-      algorithm: 1,
-      begins: 'heal',
-      slot: SLOT,
-      key: b64url(CHAIN),
-    },
-  ],
-};
+/** What the conductor of the first record seals to a node that joins in its slot. */
+export const SECRETS: Secrets = { chains: sealable() };
+
+function sealable(): Secrets['chains'] {
+  const keeper = new ChainKeeper({ maxStalenessMs: PERIOD_MS });
+  keeper.accept(FIRST_RECORD);
+  if (!keeper.giveRoot(FIRST_RECORD.hash, ROOT)) throw new Error('not the root of the record');
+  return keeper.sealable(SENT_MS);
+}
 
 /** For a member that has the parent of every chain but not the root of the new generation. */
 const ROOT_ONLY: Secrets = { root: b64url(ROOT), chains: [] };
@@ -70,7 +58,7 @@ export async function unseal(
 /** A copy whose memory begins with it, as the library wants it. */
 const bytesOf = (bytes: Bytes): ArrayBuffer => Uint8Array.from(bytes).buffer;
 
-/** What the conductor signs. */
+/** What the conductor of the first record signs for the receiver. */
 export async function envelope(): Promise<Envelope> {
   const { sealKey, enc, ciphertext } = await seal(SECRETS, 'chains');
   return {
@@ -109,7 +97,7 @@ type Given = typeof RECIPIENT & { readonly enc: Buffer; readonly ciphertext: Buf
 function refusals({ enc, ciphertext }: { enc: Buffer; ciphertext: Buffer }) {
   const good: Given = { ...RECIPIENT, enc, ciphertext };
   return [
-    ['of another record', { ...good, recordHash: rootCommit(ROOT) }],
+    ['of another record', { ...good, recordHash: seed('another record') }],
     ['to another node', { ...good, ...SOURCE }],
     ['to another key', { ...good, sealSeed: seed('seal a') }],
     ['a changed enc', { ...good, enc: flipped(enc, 0) }],

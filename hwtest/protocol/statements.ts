@@ -10,7 +10,7 @@ import {
 } from '#agent/base/asymmetric.ts';
 import { b64url, type Bytes } from '#agent/base/bytes.ts';
 import { jcs } from '#agent/base/jcs.ts';
-import { parseStatement, sidOf } from '#agent/epochs/statement.ts';
+import { parseStatement } from '#agent/epochs/statement.ts';
 import { CLUSTER, DOMAIN, SENT_MS, SOURCE, seed } from './cast.ts';
 import type { Vector } from './vector.ts';
 
@@ -41,38 +41,42 @@ export const statementVectors = async (): Promise<Vector[]> => [
   ...LOW_ORDER.map(refusedPair),
 ];
 
+const SIGN_SEEDS = { ed25519: seed('node a sign'), mldsa65: seed('node a sign, ML-DSA') };
+/** The `sign` of the source. */
+export const SIGN = signingKeyFromSeeds(SIGN_SEEDS);
+const [LANE_KEY, SEAL_SEED, NONCE] = [seed('lane a'), seed('seal a'), seed('nonce', 16)];
+const STATED = {
+  domain: DOMAIN,
+  cluster: CLUSTER,
+  node: SOURCE.node,
+  algorithms: [1, 17, 18, 33],
+  issuedAt: SENT_MS,
+};
+
+/** What the source states: its members as JSON. */
+export const stated = async () => ({
+  v: 1,
+  ...STATED,
+  sign: b64url(encodeSigningPublic(SIGN.public)),
+  lane: b64url(lanePublic(LANE_KEY)),
+  seal: b64url((await sealKeyFrom(SEAL_SEED)).public),
+  nonce: b64url(NONCE),
+});
+
 async function statementVector(): Promise<Vector> {
-  const seeds = { ed25519: seed('node a sign'), mldsa65: seed('node a sign, ML-DSA') };
-  const [laneKey, sealSeed, nonce] = [seed('lane a'), seed('seal a'), seed('nonce', 16)];
-  const key = signingKeyFromSeeds(seeds);
-  const given = { domain: DOMAIN, cluster: CLUSTER, node: SOURCE.node };
-  const algorithms = [1, 17, 18, 33];
-  const bytes = jcs({
-    v: 1,
-    ...given,
-    sign: b64url(encodeSigningPublic(key.public)),
-    lane: b64url(lanePublic(laneKey)),
-    seal: b64url((await sealKeyFrom(sealSeed)).public),
-    algorithms,
-    issuedAt: SENT_MS,
-    nonce: b64url(nonce),
-  });
-  const { sid } = parseStatement(bytes);
-  if (sid !== sidOf(bytes)) throw new Error('the statement is not what it was made of');
+  const statement = jcs(await stated());
   return {
     name: 'of a node',
     compute: 'statement',
     given: {
-      ...given,
-      ed25519Seed: seeds.ed25519,
-      mldsa65Seed: seeds.mldsa65,
-      laneKey,
-      sealSeed,
-      algorithms,
-      issuedAt: SENT_MS,
-      nonce,
+      ...STATED,
+      ed25519Seed: SIGN_SEEDS.ed25519,
+      mldsa65Seed: SIGN_SEEDS.mldsa65,
+      laneKey: LANE_KEY,
+      sealSeed: SEAL_SEED,
+      nonce: NONCE,
     },
-    expect: { statement: bytes, sid, keyId: key.keyId },
+    expect: { statement, sid: parseStatement(statement).sid, keyId: SIGN.keyId },
   };
 }
 

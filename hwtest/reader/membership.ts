@@ -27,13 +27,14 @@ function treeHash(leaves: readonly Uint8Array[]): Uint8Array {
 /** What each node has a subject of its own for, and the cluster a stream. */
 const OF_NODES = ['sealed', 'presence', 'workloads'];
 
+const named = (names: readonly string[], nameOf: (name: string) => string): JsonObject =>
+  Object.fromEntries(names.map((name) => [name, nameOf(name)]));
+
 /** The rows of sections 3.1 to 3.3 and 3.7. */
 export const membershipRows: Rows = {
   busNames: (given) => {
     const cluster = given.text('cluster');
     const token = base32hex(text(given.text('node')));
-    const named = (names: readonly string[], nameOf: (name: string) => string): JsonObject =>
-      Object.fromEntries(names.map((name) => [name, nameOf(name)]));
     return {
       token,
       subjects: {

@@ -8,6 +8,7 @@ import { frameRows } from './frames.ts';
 import { laneRows } from './lanes.ts';
 import { maidRows } from './maid.ts';
 import { membershipRows } from './membership.ts';
+import { messageRows } from './messages.ts';
 import { openingRows } from './openings.ts';
 import { Refused } from './refused.ts';
 import { replyRows } from './replies.ts';
@@ -21,6 +22,7 @@ export const ROWS: Rows = {
   ...statementRows,
   ...documentRows,
   ...membershipRows,
+  ...messageRows,
   ...chainRows,
   ...sealedRows,
   ...secretRows,

@@ -11,6 +11,7 @@ import {
   SEALED_PLAIN,
   SHAPES,
   STATEMENT,
+  UNSIGNED,
   type Shape,
 } from './shapes.ts';
 import { Given, readVectors, vectorFiles, type Json } from './vectors.ts';
@@ -37,6 +38,17 @@ const shaped: readonly (readonly [name: string, shape: Shape, found: readonly Js
         vectorsOf('document')
           .filter(({ given }) => given.text('kind') === kind)
           .map(({ given }) => given.json('payload')),
+      ] as const,
+  ),
+  ...Object.entries(UNSIGNED).map(
+    ([message, shape]) =>
+      [
+        message,
+        shape,
+        vectorsOf('readMessage')
+          .filter(({ given }) => given.text('message') === message)
+          .slice(0, 1)
+          .map(({ given }) => given.json('value')),
       ] as const,
   ),
   [

@@ -36,6 +36,18 @@ export const STATEMENT: Shape = {
   section: '2',
   written: '{v: 1, domain, cluster, node, sign, lane, seal, algorithms, issuedAt, nonce}',
 };
+/** What is exchanged on the bus unsigned, by its names in section 13. */
+export const UNSIGNED: Readonly<Record<string, Shape>> = {
+  evidence: {
+    section: '3.1',
+    written:
+      '{v, statement, challenge: {basis, random}, quote: {message, signature}, bank, pcrs, eventLog, akPublic, ekCertificate}',
+  },
+  challenge: { section: '3.2', written: '{v, ask: challenge, node}' },
+  challengeAnswer: { section: '3.2', written: '{v, conductor: {node, sid}, basis, random}' },
+  joinAnswer: { section: '3.2', written: '{v, ok, reason, sealed?}' },
+  lease: { section: '4.5', written: '{v, holder: {node, sid}, term, beat}' },
+};
 /** A row of the index of a roster. */
 export const INDEX_ROW: Shape = { section: '3.3', written: '{node, sid, entry}' };
 /** An entry of a roster. */
@@ -55,6 +67,7 @@ export const SEALED_CHAIN: Shape = {
 /** Every shape that stands in the text. */
 export const SHAPES: readonly Shape[] = [
   ...Object.values(PAYLOADS),
+  ...Object.values(UNSIGNED),
   STATEMENT,
   INDEX_ROW,
   ENTRY,

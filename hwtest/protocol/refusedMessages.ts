@@ -1,0 +1,150 @@
+// What is refused of messages by their members alone (PROTOCOL 3): the changes that are made to messages
+// which are taken. Who reads them is readMessages.ts.
+import type { Json } from '#agent/base/jcs.ts';
+
+/** A message as JSON. */
+export type JsonObject = { readonly [name: string]: Json };
+
+/** What makes of a message one that is refused. */
+export interface Change {
+  readonly name: string;
+  readonly message: string;
+  readonly change: (value: JsonObject) => Json;
+}
+
+/** A chain of a presence. */
+const CHECKED = { chainId: '0'.repeat(32), slot: 1, check: 'AAAAAAAAAAA' };
+
+/** Members of each message that are given another value, one at a time. */
+const OTHERWISE: Readonly<Record<string, readonly (readonly [member: string, value: Json])[]>> = {
+  statement: [
+    ['v', 2],
+    ['node', 'Node-a'],
+    ['domain', 'd'.repeat(256)],
+    ['cluster', 'c'.repeat(64)],
+    ['algorithms', [256]],
+    ['algorithms', [1.5]],
+    ['algorithms', Array.from({ length: 65 }, () => 1)],
+    ['issuedAt', -1],
+    ['nonce', 'AAAAAAAAAAAAAAAAAAAAAB'], // its last bits belong to no byte
+    ['nonce', 'AAAAAAAAAAAAAAAAAAAAAA=='],
+    ['lane', 'AAAA'],
+  ],
+  evidence: [
+    ['bank', 'sha1'],
+    ['pcrs', { 24: '00'.repeat(32) }],
+    ['pcrs', { 7: '00' }],
+  ],
+  challenge: [
+    ['ask', 'admit'],
+    ['node', ''],
+  ],
+  challengeAnswer: [
+    ['basis', 'A'.repeat(64)],
+    ['random', 'AAAA'],
+    ['conductor', 'node-b'],
+  ],
+  join: [
+    ['ask', 'challenge'],
+    ['sid', 'A'.repeat(32)],
+    ['needsChains', 1],
+  ],
+  joinAnswer: [
+    ['ok', 'yes'],
+    ['reason', 'r'.repeat(2001)],
+  ],
+  entry: [
+    ['verdict', 'contraindicated'],
+    ['level', 'software'],
+    ['receipt', { conductor: 'node-b', at: 1 }],
+    ['receipt', { conductor: '0'.repeat(32), at: -1 }],
+    ['expiresAt', 0.5],
+  ],
+  workloads: [
+    ['seq', 2 ** 53],
+    ['lane', { address: 'node-b', port: 15_008 }],
+    ['lane', { address: '192.0.2.1', port: 0 }],
+    ['lane', { address: '192.0.2.1', port: 65_536 }],
+    ['pods', [{ uid: '', ips: [], spiffeId: 'spiffe://example.org/a', ports: [] }]],
+    ['pods', [{ uid: 'u', ips: [], spiffeId: 'spiffe://example.org/..', ports: [] }]],
+    ['pods', [{ uid: 'u', ips: ['10.0.0.256'], spiffeId: 'spiffe://example.org/a', ports: [] }]],
+  ],
+  lease: [
+    ['holder', { node: 'node-b' }],
+    ['term', -1],
+    ['beat', 0.5],
+  ],
+  'epoch-record': [
+    ['kind', 'begin'],
+    ['kind', 'epoch'], // it has a rootCommit and no parent
+    ['parent', '0'.repeat(32)], // and so begins no generation
+    ['term', 0],
+    ['epoch', 2 ** 40 + 1],
+    ['periodMs', 999],
+    ['periodMs', 60_001],
+    ['algorithm', 9],
+    ['beacon', 'AAAA'],
+    ['conductor', 'node-b'],
+  ],
+  sealed: [
+    ['sealKey', '0'.repeat(15)],
+    ['slot', -1],
+    ['enc', 'AAAA'],
+  ],
+  secrets: [
+    ['root', 'AAAA'],
+    ['chains', [{}]],
+  ],
+  presence: [
+    ['seq', -1],
+    ['hop', 4],
+    ['clockOffsetMs', '0'],
+    ['chains', Array.from({ length: 5 }, () => CHECKED)],
+    ['chains', [{ ...CHECKED, slot: 0.5 }]],
+    ['withdrawn', ''],
+    ['withdrawn', 'w'.repeat(1001)],
+  ],
+};
+
+/** Members of the one chain in a sealed plaintext that are given another value. */
+const CHAIN_OTHERWISE: readonly (readonly [member: string, value: Json])[] = [
+  ['conductor', { node: 'node-b', sid: '0'.repeat(32) }],
+  ['begins', 'start'],
+  ['algorithm', 41],
+  ['periodMs', 500],
+  ['key', 'AAAA'],
+];
+
+const withMore = (value: JsonObject): Json => ({ ...value, more: 1 });
+const withoutFirst = (value: JsonObject): Json =>
+  Object.fromEntries(Object.entries(value).slice(1));
+const shortened = (value: Json): string => JSON.stringify(value).slice(0, 40);
+
+export const refusedChanges = (): readonly Change[] => [
+  ...Object.entries(OTHERWISE).flatMap(([message, members]) => [
+    { name: 'a member that is not named', message, change: withMore },
+    { name: 'a member that is missing', message, change: withoutFirst },
+    ...members.map(([member, other]) => ({
+      name: `${member} ${shortened(other)}`,
+      message,
+      change: (value: JsonObject) => ({ ...value, [member]: other }),
+    })),
+  ]),
+  ...CHAIN_OTHERWISE.map(([member, other]) => ({
+    name: `a chain of ${member} ${shortened(other)}`,
+    message: 'secrets',
+    change: ({ chains, ...rest }: JsonObject) => ({
+      ...rest,
+      chains: (chains as readonly JsonObject[]).map((chain) => ({ ...chain, [member]: other })),
+    }),
+  })),
+  ...(['node', 'entry'] as const).map((member) => ({
+    name: member === 'node' ? 'a node twice' : 'a hash that is none',
+    message: 'index',
+    change: (rows: JsonObject) =>
+      Object.values(rows).map((row) => ({
+        ...(row as JsonObject),
+        [member]: member === 'node' ? 'node-0' : '00',
+      })),
+  })),
+];
