@@ -236,6 +236,7 @@ export async function runAgent(
     keeper,
     own,
     slots,
+    isTold: () => opened.isTold(),
     directory: () => ({
       lane: { address: config.lanes.address, port: config.lanes.port },
       pods: captures.announced(),

@@ -35,6 +35,8 @@ export interface OpenedDataPlane {
   readonly listeners: InheritedListeners | undefined;
   /** True while the data plane runs that was there before. */
   inherits(): boolean;
+  /** True once it uses a snapshot of this control plane; until then one of the control plane before. */
+  isTold(): boolean;
   /** Ends the data plane when its lanes have ended, but after `drainMs` at the latest. */
   close(drainMs: number): Promise<void>;
 }
@@ -70,11 +72,13 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<OpenedDataPl
     random: Math.random,
   });
   const inherited = predecessor?.memory && predecessor.identity.pid;
+  const inherits = (): boolean => inherited !== undefined && plane.status().pid === inherited;
   return {
     plane,
     counters,
     listeners: predecessor?.listeners,
-    inherits: () => inherited !== undefined && plane.status().pid === inherited,
+    inherits,
+    isTold: () => !inherits() || plane.status().ackedVersion >= 0,
     close: async (drainMs) => {
       await plane.close(drainMs);
       record.close();

@@ -19,6 +19,8 @@ export interface VoiceOptions {
   readonly slots: SlotClock;
   readonly clock: Clock;
   readonly node: NodeName;
+  /** False while the data plane cannot be addressed under this control plane's statements yet. */
+  readonly isTold: () => boolean;
   /** What the directory says of the lane port and pods. */
   readonly directory: () => Pick<Directory, 'lane' | 'pods'>;
 }
@@ -33,9 +35,12 @@ export class Voice {
     this.#o = options;
   }
 
-  /** Publishes presence, and the directory when it changed; nothing while no statement is listed. */
+  /**
+   * Publishes presence, and the directory when it changed; nothing while no statement is listed. Presence
+   * has peers turn to the newest statement, which the data plane has to know before they do.
+   */
   async speak(): Promise<void> {
-    await this.#presence(undefined);
+    if (this.#o.isTold()) await this.#presence(undefined);
     await this.#directory();
   }
 

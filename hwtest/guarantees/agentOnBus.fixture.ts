@@ -220,6 +220,7 @@ export function startAgentOnBus(
     keeper,
     own,
     slots,
+    isTold: () => true,
     directory: () => ({ lane: { address: '127.0.0.1', port: lanePort() }, pods: [] }),
   });
   const plane: EpochPlane = new EpochPlane({
