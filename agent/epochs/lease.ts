@@ -18,7 +18,7 @@ const schema = z.strictObject({
   beat: z.int().min(0),
 });
 
-export type LeaseValue = z.infer<typeof schema>;
+type LeaseValue = z.infer<typeof schema>;
 
 /** The lease in `value`, or undefined when no agent wrote it. */
 export const readLease = (value: unknown): LeaseValue | undefined => schema.safeParse(value).data;

@@ -31,7 +31,7 @@ export type RosterEntry = z.infer<typeof entrySchema>;
 export type RosterIndex = z.infer<typeof indexSchema>;
 
 /** What a conductor finds out about a statement that it admits. */
-export interface Admission {
+interface Admission {
   readonly statement: Statement;
   /** SHA-256, hex. */
   readonly evidenceDigest: string;
