@@ -12,10 +12,10 @@ import { MAX_WITHDRAWN_CHARS, signPresence } from './presence.ts';
 import type { Subjects } from './subjects.ts';
 
 export interface VoiceOptions {
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'connected' | 'publish'>;
   readonly subjects: Subjects;
   readonly keeper: ChainKeeper;
-  readonly own: OwnStatements;
+  readonly own: Pick<OwnStatements, 'listed'>;
   readonly slots: SlotClock;
   readonly clock: Clock;
   readonly node: NodeName;
