@@ -96,8 +96,9 @@ const inodesOf = (path: string): ReadonlySet<string> =>
       .flatMap((line) => line.trim().split(/\s+/)[6] ?? []),
   );
 
+/** Its own: the replay set, which two processes share, fills up with use to a size that is fixed. */
 function residentMib(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  const kib = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
   return Math.round(Number(kib) / 1024);
 }
 
