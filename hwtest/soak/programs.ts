@@ -59,14 +59,17 @@ async function serveWith(pod: RigPod, name: string, argv: Argv, port: number): P
   await waitListening(server, port);
 }
 
-/** A second of one direction: `[  7][RX-C]   0.00-1.00   sec  12.0 MBytes ...`. */
-const INTERVAL = /^\[ *\d+\]\[RX-C\] .* sec +([\d.]+) [KMG]?Bytes/;
+/** A second: `[  5]   0.00-1.00   sec  12.0 MBytes ...`. */
+const INTERVAL = /^\[ *\d+\] .* sec +([\d.]+) [KMG]?Bytes/;
 
-/** Every second in which bytes came is an answer; it says no times. */
+/**
+ * Every second in which bytes came is an answer; it says no times. One stream: `--bidir` knows its two by
+ * the order in which the server accepts them, which is that of connect(2) without a proxy alone.
+ */
 const iperf = (host: string): ClientPlan => ({
   argv: [
     'iperf3',
-    ...`-c ${host} -p ${IPERF_PORT} --bidir -b ${IPERF_RATE} -t 86400 -i 1 --forceflush`.split(' '),
+    ...`-c ${host} -p ${IPERF_PORT} -R -b ${IPERF_RATE} -t 86400 -i 1 --forceflush`.split(' '),
   ],
   hear: (line, run) => {
     if (/\berror\b/.test(line)) run.failed(line);
