@@ -50,6 +50,7 @@ export const documentVectors = async (): Promise<Vector[]> => {
       ...[
         ['signed by its signer', document] as const,
         ['with six signatures of others', withSignatures(document, OTHERS.slice(1))] as const,
+        ['with members that mean nothing', annotated(document)] as const,
       ].map(([name, shown]) => ({
         name,
         compute: 'readDocument',
@@ -118,6 +119,13 @@ const OTHERS: readonly DocumentSignature[] = Array.from({ length: 7 }, (_, n) =>
   keyId: `other ${n}`,
   sig: '',
 }));
+
+/** With a member more, and one in each signature. */
+const annotated = (document: SignedDocument): SignedDocument => {
+  const more = { note: 'not signed' };
+  const signatures = document.signatures.map((signature) => ({ ...signature, ...more }));
+  return { ...document, ...more, signatures };
+};
 
 const withSignatures = (
   document: SignedDocument,

@@ -122,6 +122,31 @@ async function taken(): Promise<
   ];
 }
 
+/** Members of a message as far as they may go. */
+const AT_LIMITS: Readonly<Record<string, JsonObject>> = {
+  statement: { domain: 'd'.repeat(255), cluster: 'c'.repeat(63), algorithms: ids(64) },
+  joinAnswer: { reason: 'r'.repeat(2000) },
+  entry: { verdict: 'warning', level: 'tpm+cc', expiresAt: Number.MAX_SAFE_INTEGER },
+  workloads: {
+    lane: { address: '2001:db8::1', port: 65_535 },
+    pods: [
+      {
+        uid: 'u'.repeat(128),
+        ips: Array.from({ length: 16 }, (_, n) => `10.0.0.${n}`),
+        spiffeId: 'spiffe://example.org/...',
+        ports: Array.from({ length: 64 }, (_, n) => 65_535 - n),
+      },
+    ],
+  },
+  'epoch-record': { term: 2 ** 40, generation: 2 ** 40, epoch: 2 ** 40, periodMs: 60_000 },
+  presence: { hop: 3, clockOffsetMs: 0.25, chains: [], withdrawn: 'w'.repeat(1000) },
+};
+
+/** The highest ids that a byte can say. */
+function ids(count: number): number[] {
+  return Array.from({ length: count }, (_, n) => 255 - n);
+}
+
 /** In form, not in truth: no TPM has signed it. */
 const EVIDENCE = {
   v: 1,
@@ -136,9 +161,15 @@ const EVIDENCE = {
 };
 
 export async function messageVectors(): Promise<Vector[]> {
-  const all = await taken();
+  const usual = await taken();
+  const first = new Map<string, Json>();
+  for (const [, message, value] of usual) if (!first.has(message)) first.set(message, value);
+  const extreme = Object.entries(AT_LIMITS).map(
+    ([message, change]) =>
+      [', at its limits', message, { ...(first.get(message) as JsonObject), ...change }] as const,
+  );
   const vectors: Vector[] = [];
-  for (const [what, message, value] of all) {
+  for (const [what, message, value] of [...usual, ...extreme]) {
     if (!(await isTaken(message, value))) throw new Error(`refused: ${message}${what}`);
     vectors.push({
       name: `${message}${what}`,
@@ -147,8 +178,6 @@ export async function messageVectors(): Promise<Vector[]> {
       expect: { jcs: jcs(value) },
     });
   }
-  const first = new Map<string, Json>();
-  for (const [, message, value] of all) if (!first.has(message)) first.set(message, value);
   for (const change of refusedChanges()) vectors.push(await refused(change, first));
   return vectors;
 }

@@ -12,6 +12,8 @@ export interface Change {
   readonly change: (value: JsonObject) => Json;
 }
 
+/** A pod of a directory. */
+const POD = { uid: 'u', ips: [], spiffeId: 'spiffe://example.org/a', ports: [] };
 /** A chain of a presence. */
 const CHECKED = { chainId: '0'.repeat(32), slot: 1, check: 'AAAAAAAAAAA' };
 
@@ -65,9 +67,12 @@ const OTHERWISE: Readonly<Record<string, readonly (readonly [member: string, val
     ['lane', { address: 'node-b', port: 15_008 }],
     ['lane', { address: '192.0.2.1', port: 0 }],
     ['lane', { address: '192.0.2.1', port: 65_536 }],
-    ['pods', [{ uid: '', ips: [], spiffeId: 'spiffe://example.org/a', ports: [] }]],
-    ['pods', [{ uid: 'u', ips: [], spiffeId: 'spiffe://example.org/..', ports: [] }]],
-    ['pods', [{ uid: 'u', ips: ['10.0.0.256'], spiffeId: 'spiffe://example.org/a', ports: [] }]],
+    ['pods', [{ ...POD, uid: '' }]],
+    ['pods', [{ ...POD, uid: 'u'.repeat(129) }]],
+    ['pods', [{ ...POD, spiffeId: 'spiffe://example.org/..' }]],
+    ['pods', [{ ...POD, ips: ['10.0.0.256'] }]],
+    ['pods', [{ ...POD, ips: Array.from({ length: 17 }, () => '10.0.0.1') }]],
+    ['pods', [{ ...POD, ports: Array.from({ length: 65 }, () => 80) }]],
   ],
   lease: [
     ['holder', { node: 'node-b' }],
@@ -118,7 +123,7 @@ const CHAIN_OTHERWISE: readonly (readonly [member: string, value: Json])[] = [
 const withMore = (value: JsonObject): Json => ({ ...value, more: 1 });
 const withoutFirst = (value: JsonObject): Json =>
   Object.fromEntries(Object.entries(value).slice(1));
-const shortened = (value: Json): string => JSON.stringify(value).slice(0, 40);
+const shortened = (value: Json): string => JSON.stringify(value).slice(0, 80);
 
 export const refusedChanges = (): readonly Change[] => [
   ...Object.entries(OTHERWISE).flatMap(([message, members]) => [
