@@ -179,7 +179,9 @@ describe('the data path', () => {
     two.tell({ policy: { version: 2, defaultAction: 'DENY', rules: [] } });
     await publish();
     expect(await attempt(`TCP:${two.b.podIp}:7000`)).toContain('reset by peer');
-    const reasons = sides[0]?.events.map(({ reason }) => reason);
-    expect(reasons).toEqual(expect.arrayContaining(['no-agent', 'policy']));
+    await vi.waitFor(() => {
+      const reasons = sides[0]?.events.map(({ reason }) => reason);
+      expect(reasons).toEqual(expect.arrayContaining(['no-agent', 'policy']));
+    }, WAIT);
   });
 });
