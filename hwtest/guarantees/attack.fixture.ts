@@ -9,7 +9,14 @@ import { expand } from '#proxy/chips/hkdf.ts';
 import { chipsAlgorithm } from '#proxy/chips/registry.ts';
 import { Nonces, open } from '#proxy/see/aead.ts';
 import { decodeKeyUpdate } from '#proxy/see/frames.ts';
-import { earlySecret, frameKeys, laneSecret, nextSecret, trafficSecret } from '#proxy/see/keys.ts';
+import {
+  earlySecret,
+  frameKeys,
+  laneSecret,
+  nextSecret,
+  trafficSecret,
+  type FrameKeys,
+} from '#proxy/see/keys.ts';
 import type { Piece, RecordedLane } from './recording.fixture.ts';
 
 /** A chain value, and what it is known to be. */
@@ -34,10 +41,11 @@ export interface Knowledge {
 export function opened(known: Knowledge, lanes: readonly RecordedLane[]): Piece[] {
   const chains = chainValues(known);
   return lanes.flatMap((lane) => {
-    const first = firstSecrets(lane, known, chains);
-    const c2s = lane.pieces.filter(({ direction }) => direction === 'c2s');
-    const s2c = lane.pieces.filter(({ direction }) => direction === 's2c');
-    return [c2s, s2c].flatMap((pieces) => openedOf(pieces, first, known, chains));
+    const secrets = laneSecrets(lane, known, chains);
+    return (['c2s', 's2c'] as const).flatMap((direction) => {
+      const pieces = lane.pieces.filter((piece) => piece.direction === direction);
+      return openedOf(pieces, trials(lane, direction, known, secrets), known, chains);
+    });
   });
 }
 
@@ -74,30 +82,36 @@ function chainValues(known: Knowledge): Map<string, Buffer> {
   return found;
 }
 
-/** What a lane may have begun under: values as they are, as LS, and as chain and pair. */
-function firstSecrets(
-  lane: RecordedLane,
+/** What may be the LS of a lane: values as they are, and as chain and pair. */
+function laneSecrets(
+  { destination, kid }: RecordedLane,
   { values, slots }: Knowledge,
   chains: ReadonlyMap<string, Buffer>,
-): Buffer[] {
-  const { node, sid } = lane.destination;
-  const receiver = endpoint(node, sid);
-  const isOfLane = (key: Bytes): boolean => kidOf(key, receiver).equals(lane.kid);
-  const guessed = values.flatMap((value) => ticked(value, slots)).filter(isOfLane);
-  const fitting = [...guessed, ...[...chains.values()].filter(isOfLane)];
-  const secrets = [
-    ...values,
-    ...fitting.flatMap((chain) => values.map((pair) => laneSecret(chain, pair))),
-  ];
-  const { transcript, replySalt } = lane;
-  return [
-    ...values.map((value) => Buffer.from(value)),
-    ...secrets.flatMap((ls) => [
-      earlySecret(ls, transcript),
-      trafficSecret(ls, 'c2s', transcript, replySalt),
-      trafficSecret(ls, 's2c', transcript, replySalt),
-    ]),
-  ];
+): Bytes[] {
+  const receiver = endpoint(destination.node, destination.sid);
+  const guessed = [...chains.values(), ...values.flatMap((value) => ticked(value, slots))];
+  const fitting = guessed.filter((key) => kidOf(key, receiver).equals(kid));
+  return [...values, ...fitting.flatMap((chain) => values.map((pair) => laneSecret(chain, pair)))];
+}
+
+/** A traffic secret that is tried, with what pieces are opened with under it. */
+interface Trial {
+  readonly secret: Bytes;
+  readonly keys: FrameKeys;
+}
+
+const trialOf = (secret: Bytes): Trial => ({ secret, keys: frameKeys(secret) });
+
+/** What a direction may have begun under: values as they are, and what follows from an LS. */
+function trials(
+  { transcript, replySalt }: RecordedLane,
+  direction: 'c2s' | 's2c',
+  { values }: Knowledge,
+  secrets: readonly Bytes[],
+): Trial[] {
+  const begun = secrets.map((ls) => trafficSecret(ls, direction, transcript, replySalt));
+  const early = direction === 'c2s' ? secrets.map((ls) => earlySecret(ls, transcript)) : [];
+  return [...values, ...begun, ...early].map(trialOf);
 }
 
 /** `value` as the chain value of each slot, and all that ticks lead to from there. */
@@ -113,32 +127,31 @@ function ticked(value: Bytes, { from, to }: Knowledge['slots']): Buffer[] {
   return found;
 }
 
-/** What of one direction opens: under a first secret, or by following KEYUPDATEs that could be read. */
+/** What of one direction opens: by a first trial, or by following KEYUPDATEs that could be read. */
 function openedOf(
   pieces: readonly Piece[],
-  first: readonly Buffer[],
+  first: readonly Trial[],
   { values }: Knowledge,
   chains: ReadonlyMap<string, Buffer>,
 ): Piece[] {
   const found: Piece[] = [];
-  let secrets = first;
+  let tried = first;
   for (const piece of pieces) {
-    const secret = secrets.find((each) => opens(each, piece));
-    if (!secret) continue;
+    const right = tried.find(({ keys }) => opens(keys, piece));
+    if (!right) continue;
     found.push(piece);
     const update = piece.what === 'keyUpdate' ? decodeKeyUpdate(piece.plain) : undefined;
     if (update?.kind !== 1) continue;
     const chain = chains.get(`${update.chainId}/${update.slot}`);
     if (!chain) continue;
     const mixed = expand(chain, LABEL.update);
-    secrets = [...first, ...values.map((pair) => nextSecret(mixed, secret, pair))];
+    const next = values.map((pair) => nextSecret(mixed, right.secret, pair));
+    tried = [...first, ...next.map(trialOf)];
   }
   return found;
 }
 
-/** Whether `piece` opens under a traffic secret. */
-export function opens(secret: Bytes, { aead, counter, aad, sealed }: Piece): boolean {
-  const { key, iv } = frameKeys(secret);
+function opens({ key, iv }: FrameKeys, { aead, counter, aad, sealed }: Piece): boolean {
   const nonces = new Nonces(iv);
   for (let skipped = 0; skipped < counter; skipped += 1) nonces.next();
   return open(aead, key, nonces.next(), aad, sealed) !== undefined;

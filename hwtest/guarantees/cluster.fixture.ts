@@ -27,7 +27,7 @@ const FIRST_ALGORITHM = 1;
 /** What one node's control plane holds. */
 export class Member {
   readonly node: NodeName;
-  readonly keeper = new ChainKeeper({ maxStalenessMs: 1_800_000 });
+  readonly keeper = new ChainKeeper({ maxStalenessMs: 10 * PERIOD_MS });
   /** Newest first: what it speaks under, then what peers may still address. */
   statements: readonly OwnStatement[] = [];
 

@@ -12,6 +12,8 @@ import { Cluster } from './cluster.fixture.ts';
 import { readLane, tap } from './recording.fixture.ts';
 
 const ROTATIONS = 100;
+/** Rotations for each lane that is opened and ended. */
+const NEW_EACH = 4;
 
 let cluster: Cluster;
 afterEach(() => cluster.close());
@@ -70,9 +72,11 @@ it('G3: 100 rotations pause no live lane and fail none, and each replaces every 
     cluster.algorithm = CHIPS[n % CHIPS.length]?.id ?? 1;
     cluster.rotate(1);
     for (const stream of streams) stream.send();
-    const short = await cluster.a.connect(echo);
-    short.end('a new lane');
-    expect(String(await readAll(short))).toBe('a new lane');
+    if (n % NEW_EACH === 0) {
+      const short = await cluster.a.connect(echo);
+      short.end('a new lane');
+      expect(String(await readAll(short))).toBe('a new lane');
+    }
     await areWhole();
   }
   pod.end();
@@ -82,7 +86,7 @@ it('G3: 100 rotations pause no live lane and fail none, and each replaces every 
 
   for (const { events } of [cluster.a, cluster.b]) {
     expect(events.map(({ kind, reason }) => `${kind} ${reason}`)).toEqual(
-      Array.from({ length: ROTATIONS + 1 }, () => 'closed clean'),
+      Array.from({ length: ROTATIONS / NEW_EACH + 1 }, () => 'closed clean'),
     );
   }
   const [tapped] = taps;
