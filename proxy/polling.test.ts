@@ -36,4 +36,13 @@ describe('Polling', () => {
     for (let i = 0; i < 4; i += 1) polling.polled(false);
     expect(polling.isWorthwhile).toBe(false);
   });
+
+  it('leaves a processor that it shares alone for long, and then tries again', () => {
+    const polling = new Polling();
+    polling.slept(0);
+    polling.crowded();
+    let sleeps = 0;
+    for (; !polling.isWorthwhile; sleeps += 1) polling.slept(0);
+    expect(sleeps).toBe(1001);
+  });
 });

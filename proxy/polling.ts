@@ -1,14 +1,19 @@
 // Whether a loop that has nothing to do asks again for a moment before it sleeps. To sleep and be woken
 // costs a lane more than its cryptography (docs/decisions/0013), so a loop that is about to be woken stays
-// awake; one that was wrong about that a few times sleeps at once.
+// awake. One that was wrong about that a few times sleeps at once, and so does one that shares its processor:
+// who sleeps is preferred by the scheduler when woken, who gives way waits for its turn.
 
 /** How long to go on asking, milliseconds. Sleeping and waking takes 5 to 20 us, a round trip about 100. */
 export const POLL_MS = 0.1;
+/** Asking once more takes 1 to 2 us; over this, milliseconds, somebody else had the processor. */
+export const CROWDED_MS = 0.03;
 /** So many polls in vain in a row, and none is tried before sleep has been short again. */
 const MAX_TRUST = 4;
+/** So many short sleeps until a poll is tried again on a processor that was shared. */
+const MAX_DISTRUST = 1000;
 
 export class Polling {
-  /** 0: sleep at once. */
+  /** Not above 0: sleep at once. */
   #trust = 0;
 
   /** True where the next event is likely to come sooner than it would take to sleep until it. */
@@ -19,6 +24,11 @@ export class Polling {
   /** Asking again has found something, or has found nothing until POLL_MS were over. */
   polled(found: boolean): void {
     this.#trust = found ? MAX_TRUST : this.#trust - 1;
+  }
+
+  /** Between two questions somebody else had the processor. */
+  crowded(): void {
+    this.#trust = -MAX_DISTRUST;
   }
 
   /** An event has ended a sleep of `ms` milliseconds. */

@@ -8,7 +8,7 @@ import { closeFd } from '#proxy/native/fd.ts';
 import { quieten } from '#proxy/native/eventfd.ts';
 import { giveWay } from '#proxy/native/process.ts';
 import type { Ledger } from './ledger.ts';
-import { POLL_MS, Polling } from './polling.ts';
+import { CROWDED_MS, POLL_MS, Polling } from './polling.ts';
 import { Timers } from './timers.ts';
 
 /** A descriptor's owner. Called by the reactor alone, never from within a call to it. */
@@ -161,11 +161,18 @@ export class Reactor {
 
   /** Asks for `forMs` without sleeping; whoever else wants the processor has it in between. */
   #poll(forMs: number): boolean {
-    const untilMs = performance.now() + forMs;
+    let nowMs = performance.now();
+    const untilMs = nowMs + forMs;
     let isFound = this.#epoll.ready(0) > 0;
-    while (!isFound && performance.now() < untilMs) {
+    while (!isFound && nowMs < untilMs) {
       giveWay();
       isFound = this.#epoll.ready(0) > 0;
+      const askedMs = nowMs;
+      nowMs = performance.now();
+      if (nowMs - askedMs > CROWDED_MS) {
+        this.#polling.crowded();
+        return isFound;
+      }
     }
     this.#polling.polled(isFound);
     return isFound;
