@@ -9,6 +9,7 @@ import { laneVectors } from './lanes.ts';
 import { maidVectors } from './maid.ts';
 import { openingVectors } from './openings.ts';
 import { messageVectors } from './readMessages.ts';
+import { refusedMaidVectors } from './refusedMaid.ts';
 import { refusedOpeningVectors } from './refusedOpenings.ts';
 import { replyVectors } from './replies.ts';
 import { rosterVectors } from './roster.ts';
@@ -33,7 +34,7 @@ const FILES: Readonly<Record<string, () => Vector[] | Promise<Vector[]>>> = {
   'frames.json': frameVectors,
   'updates.json': updateVectors,
   'lanes.json': laneVectors,
-  'maid.json': maidVectors,
+  'maid.json': () => [...maidVectors(), ...refusedMaidVectors()],
 };
 
 /** The text of every file, by its name. Errors: Error where the product contradicts a vector. */
