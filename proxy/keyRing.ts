@@ -30,6 +30,15 @@ export interface Sending {
   readonly context: Buffer;
   /** ChainWindow.updateKey of `slot`. */
   readonly updateKey: Buffer;
+  /** The two statements were chosen before this slot began, so that the peer had time to hear of them. */
+  readonly isSettled: boolean;
+}
+
+/** The statements in use with a peer, and during which turn of slots they were chosen. */
+interface Choice {
+  readonly ownSid: Sid;
+  readonly peerSid: Sid;
+  readonly turn: number;
 }
 
 const pairKey = (ownSid: Sid, peerSid: Sid): string => `${ownSid}/${peerSid}`;
@@ -49,7 +58,10 @@ export class KeyRing {
   readonly #sending = new Map<NodeName, Sending>();
   /** By own statement, of the present slot. */
   readonly #confirmations = new Map<Sid, Confirmation>();
+  readonly #choices = new Map<NodeName, Choice>();
   #ticks = 0;
+  /** Rises whenever a slot begins. */
+  #turns = 0;
 
   /** Rises whenever a slot begins or a snapshot arrives: what was sealed with may be outdated. */
   get ticks(): number {
@@ -78,11 +90,17 @@ export class KeyRing {
     }
     const live = new Set(snapshot.peers.flatMap(({ statements }) => statements.map((s) => s.sid)));
     for (const sid of this.#confirmed.keys()) if (!live.has(sid)) this.#confirmed.delete(sid);
-    this.tick(timeMs);
+    for (const node of this.#choices.keys()) if (!this.#peers.has(node)) this.#choices.delete(node);
+    this.#renew(timeMs);
   }
 
-  /** Moves every window to slot time `timeMs` and renews what depends on it. */
+  /** A slot begins: moves every window to slot time `timeMs` and renews what depends on it. */
   tick(timeMs: number): void {
+    this.#turns += 1;
+    this.#renew(timeMs);
+  }
+
+  #renew(timeMs: number): void {
     this.#ticks += 1;
     for (const node of this.#sending.keys()) this.#forgetSending(node);
     this.#confirmations.clear();
@@ -191,7 +209,16 @@ export class KeyRing {
       kid: kidOf(key, receiver),
       headerKey: headerKeyOf(key, receiver),
       updateKey: Buffer.from(updateKey),
+      isSettled: this.#choose(node, ownSid, peerSid).turn < this.#turns,
     };
+  }
+
+  #choose(node: NodeName, ownSid: Sid, peerSid: Sid): Choice {
+    const last = this.#choices.get(node);
+    if (last?.ownSid === ownSid && last.peerSid === peerSid) return last;
+    const choice = { ownSid, peerSid, turn: this.#turns };
+    this.#choices.set(node, choice);
+    return choice;
   }
 
   #isNewer(a: ChainId, b: ChainId | undefined): boolean {

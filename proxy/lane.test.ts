@@ -114,6 +114,9 @@ describe('a lane carries', () => {
     await until(() => expect(two.a.count('keyUpdates')).toBe(1)); // idle: once, not each slot
     two.a.sid = hex(randomBytes(16)) as Sid;
     two.b.sid = hex(randomBytes(16)) as Sid;
+    two.tell();
+    two.a.turn();
+    expect(two.a.count('keyUpdates')).toBe(1); // not before the peer had time to hear of them
     two.skipSlots(1);
     await until(() =>
       expect([two.a.count('keyUpdates'), two.b.count('keyUpdates')]).toEqual([2, 2]),

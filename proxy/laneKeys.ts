@@ -104,8 +104,8 @@ export class LaneSender {
   }
 
   /**
-   * Writes a KEYUPDATE of kind 1 where one is due: at the first slot change after any frame, at
-   * one with new statements or a new generation though nothing was sent, and before a key is used up.
+   * Writes a KEYUPDATE of kind 1 where one is due: at the first slot change after any frame, at the one after
+   * new statements or at a new generation though nothing was sent, and before a key is used up.
    */
   update(write: Write): void {
     if (this.#isClosed) return;
@@ -117,7 +117,7 @@ export class LaneSender {
     const sending = this.#ring.sending(this.#peer);
     if ('refused' in sending) return; // goes on under the old secret until it is cut or used up
     const basis = basisOf(sending);
-    if (!spent && !this.#isDue(basis)) return;
+    if (!spent && !this.#isDue(basis, sending.isSettled)) return;
     const { chain, slot, own, peer, pair, updateKey } = sending;
     const update = {
       kind: 1,
@@ -154,15 +154,11 @@ export class LaneSender {
     this.#replace(secret, this.#aead);
   }
 
-  #isDue(basis: Basis): boolean {
+  #isDue(basis: Basis, isSettled: boolean): boolean {
     const last = this.#basis;
     if (basis.slot === last.slot && basis.periodMs === last.periodMs) return false;
-    return (
-      this.#isUsed ||
-      basis.generation !== last.generation ||
-      basis.ownSid !== last.ownSid ||
-      basis.peerSid !== last.peerSid
-    );
+    const isOther = basis.ownSid !== last.ownSid || basis.peerSid !== last.peerSid;
+    return this.#isUsed || basis.generation !== last.generation || (isOther && isSettled);
   }
 
   #replace(secret: Buffer, aead: AeadName): void {
