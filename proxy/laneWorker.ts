@@ -292,7 +292,7 @@ export class LaneWorker {
       reactor,
       fd,
       (accepted) => {
-        if (accepted.fd >= descriptors.ceiling && !this.#strangers.makeRoom()) {
+        if (accepted.fd >= descriptors.ceiling && !this.#makeRoom()) {
           turnAway(this.#floor, accepted, 'limit', facts, shortOf(descriptors));
         } else if (role.kind === 'lane') acceptLane(this.#floor, accepted);
         else acceptPod(this.#floor, role.podUid, role.family, accepted);
@@ -301,6 +301,11 @@ export class LaneWorker {
     );
     if (this.#isDraining) listener.close();
     else this.#listeners.set(key, listener);
+  }
+
+  /** For a lane, which takes two descriptors. */
+  #makeRoom(): boolean {
+    return this.#strangers.makeRoom() && this.#strangers.makeRoom();
   }
 
   #unlisten(key: string): void {

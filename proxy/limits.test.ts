@@ -108,16 +108,19 @@ describe('at the limit of descriptors', () => {
     expect(await echoOf(await two.a.connect(destination))).toBe('word');
   });
 
-  it('who has shown no key makes room for who comes', async () => {
+  it('two who have shown no key make room for who comes', async () => {
     const descriptors = { limit: 20_000, ceiling: 20_000, idle: 8 };
     const two = await world({ descriptors });
     const destination = await two.serve((socket) => socket.pipe(socket));
-    const stranger = connect({ host: '127.0.0.1', port: two.b.lanePort }).resume();
-    await until(() => expect(two.b.count('strangersOpen')).toBe(1));
+    const strangers = [0, 1].map(() =>
+      connect({ port: two.b.lanePort, host: '127.0.0.1' }).resume(),
+    );
+    await until(() => expect(two.b.count('strangersOpen')).toBe(2));
     descriptors.ceiling = 0;
     expect(await echoOf(await two.a.connect(destination))).toBe('word');
-    await until(() => expect(stranger.destroyed).toBe(true));
+    await until(() => expect(strangers.every(({ destroyed }) => destroyed)).toBe(true));
     expect(two.b.count('refused.limit')).toBe(0);
+    expect(await readAll(await two.a.connect(destination))).toBe('ECONNRESET');
   });
 });
 
