@@ -17,7 +17,7 @@ import type { OwnStatements } from './ownStatements.ts';
 import type { PeerBook } from './peers.ts';
 import type { EpochRecord } from './record.ts';
 import { Serial } from './serial.ts';
-import type { Subjects } from './subjects.ts';
+import { MESSAGE_BYTES, type Subjects } from './subjects.ts';
 import { takeSealed } from './unsealing.ts';
 import type { Voice } from './voice.ts';
 
@@ -55,8 +55,6 @@ export interface Seen {
 
 /** A node that is not listed after this many slots asks again. */
 const LISTED_WITHIN_SLOTS = 3;
-/** The longest message of each kind that an honest node sends, with room to spare. */
-const MAX_BYTES = { record: 32 << 10, sealed: 512 << 10, presence: 16 << 10, workloads: 512 << 10 };
 /** At most a few chains take effect in one slot. */
 const NEW_IN_A_SLOT = 3;
 
@@ -102,10 +100,10 @@ export class EpochPlane {
     const { bus, subjects, node, membership, conductor, onChange } = this.#o;
     const hear = (
       subject: string,
-      what: keyof typeof MAX_BYTES,
+      what: keyof typeof MESSAGE_BYTES,
       take: (value: unknown) => Promise<void>,
     ): void =>
-      bus.subscribe(subject, MAX_BYTES[what], (value) =>
+      bus.subscribe(subject, MESSAGE_BYTES[what], (value) =>
         this.#serial.addMessage(what, () => take(value)),
       );
     hear(subjects.record, 'record', async (value) => {

@@ -1,4 +1,4 @@
-// Where things are on the bus (ARCHITECTURE, decisions): subjects, streams and buckets of a cluster.
+// Where things are on the bus (PROTOCOL 3.7): subjects, streams and buckets of a cluster, and how long messages are.
 import type { NodeName } from '#agent/base/brands.ts';
 import { base32hex, utf8 } from '#agent/base/bytes.ts';
 
@@ -19,7 +19,15 @@ export interface Subjects {
   readonly buckets: { readonly roster: string; readonly enrolment: string; readonly lease: string };
 }
 
-/** `N` of ARCHITECTURE: a node name may contain dots, a subject token may not. */
+/** The longest message of each kind that an honest node sends, with room to spare; longer ones are not read. */
+export const MESSAGE_BYTES = {
+  record: 32 << 10,
+  sealed: 512 << 10,
+  presence: 16 << 10,
+  workloads: 512 << 10,
+} as const;
+
+/** `N` of PROTOCOL 3.7: a node name may contain dots, a subject token may not. */
 export const nodeToken = (node: NodeName): string => base32hex(utf8(node));
 
 export function subjectsOf(cluster: string): Subjects {

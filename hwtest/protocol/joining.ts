@@ -2,7 +2,7 @@
 // a quote is bound to.
 import { fromB64url, hex, sha256 } from '#agent/base/bytes.ts';
 import { Challenges } from '#agent/epochs/challenges.ts';
-import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
+import { MESSAGE_BYTES, nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { qualifyingData } from '#attest/binding.ts';
 import type { LaneEnd } from '#proxy/see/keys.ts';
 import { CLUSTER, RECEIVER, SOURCE, seed } from './cast.ts';
@@ -40,7 +40,7 @@ function busNamesVector({ node }: LaneEnd): Vector {
     name: node,
     compute: 'busNames',
     given: { cluster: CLUSTER, node },
-    expect: { token: nodeToken(node), subjects, streams, buckets },
+    expect: { token: nodeToken(node), subjects, streams, buckets, atMost: MESSAGE_BYTES },
   };
 }
 

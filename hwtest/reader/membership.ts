@@ -43,6 +43,12 @@ export const membershipRows: Rows = {
       },
       streams: named(['record', ...OF_NODES], (name) => `TL_${cluster}_${name.toUpperCase()}`),
       buckets: named(['roster', 'enrolment', 'lease'], (name) => `tl_${cluster}_${name}`),
+      atMost: {
+        record: 32 * 1024,
+        sealed: 512 * 1024,
+        presence: 16 * 1024,
+        workloads: 512 * 1024,
+      },
     };
   },
 
