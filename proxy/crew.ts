@@ -62,6 +62,7 @@ export class Crew {
   readonly #drained = new Set<number>();
   readonly #reports: CrewReports;
   #ackedByAll = -1;
+  #hasBegun = false;
   #isDraining = false;
   /** The others know one: who begins late is not to accept before it does. */
   #hasSnapshot = false;
@@ -113,6 +114,7 @@ export class Crew {
     const crew = new Crew(working, members.slice(workers), shared.ledger, reports);
     await Promise.all(ready);
     for (const [index, member] of working.entries()) post(member, { type: 'begin', index });
+    crew.#hasBegun = true;
     return crew;
   }
 
@@ -213,6 +215,10 @@ export class Crew {
 
   #lose(member: Member, why: string): void {
     const index = this.#members.indexOf(member);
+    if (!this.#hasBegun) {
+      this.#reports.died(workerDied(index, why));
+      return;
+    }
     if (index < 0) {
       this.#spares.splice(this.#spares.indexOf(member), 1);
       return;
