@@ -1,6 +1,6 @@
 // Which connections are refused, which live lanes are cut, and how a worker drains.
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { encodeFrame } from './channel.ts';
 import { idle, onPath, readAll, until, world } from './lane.fixture.ts';
@@ -177,5 +177,31 @@ describe('drain', () => {
     two.clock.skip(60_000);
     expect(await end).toBe('ECONNRESET');
     await until(() => expect(two.a.drained).toBe(1));
+  });
+});
+
+describe('a lane whose one direction has ended', () => {
+  it.each(['client', 'server'])('is reset by its %s all the same', async (who) => {
+    const two = await world();
+    const pods: Socket[] = [];
+    const destination = await two.serve((socket) => pods.push(socket));
+    const app = await two.a.connect(destination);
+    app.write('question');
+    await until(() => expect(pods).toHaveLength(1));
+    const [pod] = pods;
+    if (!pod) throw new Error('no connection');
+    const [ending, other] = who === 'client' ? [app, pod] : [pod, app];
+    ending.end();
+    other.resume();
+    await once(other, 'end');
+    other.write('answer');
+    await once(ending, 'data');
+    ending.resetAndDestroy();
+    await until(() => {
+      other.write('more');
+      expect(other.errored).not.toBeNull();
+    });
+    await idle(two);
+    expect(two.a.events.map(({ reason }) => reason)).not.toContain('clean');
   });
 });

@@ -113,6 +113,13 @@ describe('a frame from client to server', () => {
     expect(await outcome(lane, pod, bytes)).toMatchObject({ text: 'before', ending: 'ECONNRESET' });
   });
 
+  it('G11: behind the FIN of its direction', async () => {
+    const { lane, pod } = await openLane();
+    const bytes = Buffer.concat([lane.seal(FRAME.fin), lane.seal(FRAME.data, 'after')]);
+    expect((await outcome(lane, pod, bytes)).text).toBe('before');
+    expect(two.b.events.at(-1)).toMatchObject({ reason: 'protocol', detail: 'bytes after FIN' });
+  });
+
   it('G11: in another order, left out, or sent twice', async () => {
     for (const [order, text] of [
       [[1, 0], ''],
