@@ -1,194 +1,33 @@
-// A data plane of which the control plane was killed, and what comes to its door. Everything on
-// loopback; the workers are those of plane.probe.ts.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import {
-  chmodSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+// A data plane of which the control plane was killed, and what comes to its door.
+import { chmodSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { ChainId, Slot } from '#agent/base/brands.ts';
+import { describe, expect, test, vi } from 'vitest';
 import { sleep, systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
 import { PLANE_FDS } from './control.ts';
-import { Counters } from './counters.ts';
 import { openDoor } from './door.ts';
 import { closeFd } from '#proxy/native/fd.ts';
-import { inodeOf, OWN_NETNS } from '#proxy/native/netns.ts';
 import { sendFds } from '#proxy/native/fdpass.ts';
 import { socketPair, tcpListener } from '#proxy/native/socket.ts';
 import { bindUnix, connectUnix } from '#proxy/native/unix.ts';
-import { startDataPlane, type DataPlane } from './plane.ts';
-import type { ParentSays, ParentTask } from './plane.parent.ts';
-import { CRASH_POD, HOLD_POD, type ProbeAnswer } from './plane.probe.ts';
-import { PlaneRecord } from './planeRecord.ts';
-import type { PlaneLog } from './planeRun.ts';
-import { findPredecessor, type Predecessor } from './predecessor.ts';
-import { ReplaySet } from './replay.ts';
-import { NO_SNAPSHOT, type LiveChain } from './snapshot.ts';
-
-const UID = 15_008;
-const SETTINGS = { workers: 2, uid: UID, gid: UID, build: 'test' };
-const PARENT = fileURLToPath(new URL('./plane.parent.ts', import.meta.url));
-const PROBE = fileURLToPath(new URL('./plane.probe.ts', import.meta.url));
-const WAIT = { timeout: 30_000, interval: 20 };
-const POD = 'pod-1';
-
-const undo: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
-
-interface LogLine {
-  readonly event: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-
-function newRunDir(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tidelock-run-'));
-  undo.push(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
-
-const logTo =
-  (lines: LogLine[]): PlaneLog =>
-  (_level, event, fields) =>
-    void lines.push({ event, fields });
-const unlogged = logTo([]);
-
-/** The record of a run directory, closed with the test at the latest. */
-async function openRecord(directory: string): Promise<PlaneRecord> {
-  const record = await PlaneRecord.open(directory, { clock: systemClock, log: unlogged });
-  undo.push(() => record.close());
-  return record;
-}
-
-const isThere = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
-
-interface Parent extends ParentSays {
-  readonly runDir: string;
-  readonly kill: () => Promise<void>;
-}
-
-/** A control plane with a data plane that runs, both ended with the test. */
-async function parent(changes: Partial<ParentTask> = {}): Promise<Parent> {
-  const directory = newRunDir();
-  const task: ParentTask = {
-    runDir: directory,
-    settings: SETTINGS,
-    probe: PROBE,
-    staleAfterMs: 60_000,
-    podUid: POD,
-    ...changes,
-  };
-  const child = spawn(process.execPath, [PARENT, JSON.stringify(task)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-  const says = JSON.parse(line) as ParentSays;
-  const kill = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  };
-  undo.push(kill, () => isThere(says.pid) && process.kill(says.pid, 'SIGKILL'));
-  return { ...says, runDir: directory, kill };
-}
-
-const find = (record: PlaneRecord, log: LogLine[] = [], settings = SETTINGS) =>
-  findPredecessor({
-    record,
-    settings,
-    nodePath: process.execPath,
-    clock: systemClock,
-    log: logTo(log),
-  });
-
-/** What is left by a control plane that was killed. */
-interface Found {
-  readonly record: PlaneRecord;
-  readonly predecessor: Predecessor;
-}
-
-async function found(directory: string, settings = SETTINGS): Promise<Found> {
-  const record = await openRecord(directory);
-  const log: LogLine[] = [];
-  const predecessor = await find(record, log, settings);
-  if (predecessor === undefined) throw new RangeError(`none found: ${JSON.stringify(log)}`);
-  return { record, predecessor };
-}
-
-/** Goes on with a predecessor that fits, or sends it into retirement. */
-function goOn({ predecessor, record }: Found, log: LogLine[] = [], settings = SETTINGS): DataPlane {
-  const { listeners, memory, fits } = predecessor;
-  const replay =
-    memory?.replay ?? ReplaySet.create({ periodMs: 10_000, openingsPerPeriod: 100, sources: 4 });
-  const counters = (fits && memory?.counters) || Counters.create(memory?.counters);
-  const plane = startDataPlane({
-    replay,
-    counters,
-    predecessor,
-    nodePath: process.execPath,
-    mainPath: PROBE,
-    settings,
-    record,
-    staleAfterMs: 60_000,
-    makeSockets: () => [],
-    onEvent: () => undefined,
-    log: logTo(log),
-    clock: systemClock,
-    random: () => 0,
-  });
-  undo.push(async () => {
-    await plane.close();
-    listeners.close();
-    closeFd(replay.fd);
-    closeFd(counters.fd);
-  });
-  return plane;
-}
-
-/** A chain of short slots: a few of them pass until peers know the new control plane. */
-const CHAIN: LiveChain = {
-  id: '00'.repeat(16) as ChainId,
-  generation: 1,
-  epoch: 1,
-  periodMs: 50,
-  algorithm: 1,
-  atSlot: 1 as Slot,
-  slot: 1 as Slot,
-  key: new Uint8Array(32),
-};
-
-const running = (plane: DataPlane): Promise<void> =>
-  vi.waitFor(() => expect(plane.status().state).toBe('running'), WAIT);
-
-async function ask(port: number): Promise<ProbeAnswer> {
-  let text = '';
-  const socket = connect({ host: '127.0.0.1', port });
-  for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
-  return JSON.parse(text) as ProbeAnswer;
-}
-
-const claim = (predecessor: Predecessor, port: number): number | undefined =>
-  predecessor.listeners.claim({ address: '127.0.0.1', port, netns: inodeOf(OWN_NETNS) });
+import { CRASH_POD } from './plane.probe.ts';
+import {
+  UID,
+  WAIT,
+  POD,
+  undo,
+  type LogLine,
+  newRunDir,
+  openRecord,
+  isThere,
+  parent,
+  find,
+  found,
+  goOn,
+  running,
+  ask,
+  claim,
+} from './takeOver.fixture.ts';
 
 /** Descriptors of a process by what they are, sockets and pipes without their numbers. */
 const descriptorsOf = (pid: number): string[] =>
@@ -257,65 +96,6 @@ describe('findPredecessor()', () => {
     plane.listen({ kind: 'pod', podUid: POD, family: 4 }, listener);
     plane.listenersNamed();
     expect((await ask(port)).uid).toBe(UID);
-  });
-
-  test('goes on with one of another build until its own serves; live connections stay with the first', async () => {
-    const settings = { ...SETTINGS, build: 'another' };
-    const { runDir, pid, port, kill } = await parent({ podUid: HOLD_POD });
-    const held = connect({ host: '127.0.0.1', port });
-    await once(held, 'data');
-    await kill();
-    const got = await found(runDir, settings);
-    const { predecessor } = got;
-    expect(predecessor).toMatchObject({ fits: false, settings: SETTINGS });
-    const log: LogLine[] = [];
-    const plane = goOn(got, log, settings);
-    const listener = claim(predecessor, port);
-    if (listener === undefined) throw new RangeError('no listener');
-    undo.push(() => closeFd(listener));
-    plane.listen({ kind: 'pod', podUid: HOLD_POD, family: 4 }, listener);
-    plane.listenersNamed();
-    await running(plane);
-    expect(plane.status().pid).toBe(pid);
-    expect(log.map(({ event }) => event)).not.toContain('plane.retiring'); // nobody knows the new one yet
-    plane.publish({
-      ...NO_SNAPSHOT,
-      version: 1,
-      self: { ...NO_SNAPSHOT.self, trusted: true },
-      chains: [CHAIN],
-    });
-    await vi.waitFor(() => expect(plane.status().pid).not.toBe(pid), WAIT);
-    await running(plane);
-    expect(plane.status().restarts).toBe(0);
-    const late = connect({ host: '127.0.0.1', port });
-    await once(late, 'data');
-    expect((await plane.lanes(1))?.draining).toBe(1);
-    expect(isThere(pid)).toBe(true);
-    for (const socket of [held, late]) socket.resetAndDestroy();
-    await vi.waitFor(() => expect(isThere(pid)).toBe(false), WAIT);
-    await vi.waitFor(() => expect(log.map(({ event }) => event)).toContain('plane.retired'), WAIT);
-  });
-
-  test('sends one that speaks a version of long ago into retirement', async () => {
-    const { runDir, pid, port, kill } = await parent();
-    await kill();
-    const file = join(runDir, 'planes.json');
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/"speaks":\d+,/, ''), { mode: 0o600 });
-    const settings = { ...SETTINGS, build: 'another' };
-    const got = await found(runDir, settings);
-    const { predecessor } = got;
-    expect(predecessor.memory).toBeUndefined();
-    const log: LogLine[] = [];
-    const plane = goOn(got, log, settings);
-    const listener = claim(predecessor, port);
-    if (listener === undefined) throw new RangeError('no listener');
-    undo.push(() => closeFd(listener));
-    plane.listen({ kind: 'pod', podUid: POD, family: 4 }, listener);
-    expect((await ask(port)).uid).toBe(UID);
-    await vi.waitFor(() => expect(isThere(pid)).toBe(false), WAIT);
-    await running(plane);
-    expect(plane.status()).toMatchObject({ restarts: 0 });
-    expect(log.map(({ event }) => event)).toContain('plane.retired');
   });
 
   test('ends one that does not open in time, and its ports are free', async () => {
