@@ -32,3 +32,16 @@ describe('Counters', () => {
     closeFd(counters.fd);
   });
 });
+
+test('Counters.create() goes on from the totals of an earlier data plane, whose gauges end with it', () => {
+  const earlier = Counters.create();
+  earlier.row(0).add('lanesOpenedIn', 5);
+  earlier.row(3).add('active', 2);
+  const counters = Counters.create(earlier);
+  counters.row(0).add('lanesOpenedIn');
+  counters.row(0).add('active');
+  expect(counters.totals()).toMatchObject({ lanesOpenedIn: 6, active: 3 });
+  counters.earlierEnded();
+  expect(counters.totals()).toMatchObject({ lanesOpenedIn: 6, active: 1 });
+  for (const { fd } of [earlier, counters]) closeFd(fd);
+});

@@ -28,16 +28,19 @@ const PROBE = fileURLToPath(new URL('./plane.probe.ts', import.meta.url));
 export const WAIT = { timeout: 30_000, interval: 20 };
 export const POD = 'pod-1';
 
+/** Done after each test, the last one first. */
 export const undo: (() => unknown)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
+/** What a log was told. */
 export interface LogLine {
   readonly event: string;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
+/** A run directory that goes with the test. */
 export function newRunDir(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tidelock-run-'));
   undo.push(() => rmSync(folder, { recursive: true }));
@@ -57,6 +60,7 @@ export async function openRecord(directory: string): Promise<PlaneRecord> {
   return record;
 }
 
+/** Whether a process runs. */
 export const isThere = (pid: number): boolean => {
   try {
     return process.kill(pid, 0);
@@ -95,6 +99,7 @@ export async function parent(changes: Partial<ParentTask> = {}): Promise<Parent>
   return { ...says, runDir: directory, kill };
 }
 
+/** findPredecessor() of a control plane with these settings. */
 export const find = (record: PlaneRecord, log: LogLine[] = [], settings = SETTINGS) =>
   findPredecessor({
     record,
@@ -110,6 +115,7 @@ interface Found {
   readonly predecessor: Predecessor;
 }
 
+/** The predecessor in a run directory. Errors: RangeError, with the log, where there is none. */
 export async function found(directory: string, settings = SETTINGS): Promise<Found> {
   const record = await openRecord(directory);
   const log: LogLine[] = [];
@@ -118,7 +124,7 @@ export async function found(directory: string, settings = SETTINGS): Promise<Fou
   return { record, predecessor };
 }
 
-/** Goes on with a predecessor that fits, or sends it into retirement. */
+/** Goes on with a predecessor, as an agent does. */
 export function goOn(
   { predecessor, record }: Found,
   log: LogLine[] = [],
@@ -152,9 +158,11 @@ export function goOn(
   return plane;
 }
 
+/** Until a data plane runs. */
 export const running = (plane: DataPlane): Promise<void> =>
   vi.waitFor(() => expect(plane.status().state).toBe('running'), WAIT);
 
+/** What a worker behind a port answers, to the end of the connection. */
 export async function ask(port: number): Promise<ProbeAnswer> {
   let text = '';
   const socket = connect({ host: '127.0.0.1', port });
@@ -162,5 +170,6 @@ export async function ask(port: number): Promise<ProbeAnswer> {
   return JSON.parse(text) as ProbeAnswer;
 }
 
+/** The listening socket of a port, out of what a predecessor gave. */
 export const claim = (predecessor: Predecessor, port: number): number | undefined =>
   predecessor.listeners.claim({ address: '127.0.0.1', port, netns: inodeOf(OWN_NETNS) });

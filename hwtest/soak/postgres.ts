@@ -80,10 +80,15 @@ export function pgbench(host: string, dir: string): ClientPlan {
     look: ({ pid, account }) => {
       const added = logs.get(pid) ?? linesAddedTo(`${log}.${pid}`);
       logs.set(pid, added);
-      // pgbench(1), "Per-Transaction Logging": the third column is the time in microseconds.
-      account.answered(...added().map((line) => Number(line.split(' ')[2]) / 1_000));
+      account.answered(...added().map(tookMs));
     },
   };
+}
+
+/** pgbench(1), "Per-Transaction Logging": the third column holds microseconds, the wait of the last included. */
+function tookMs(line: string): number {
+  const columns = line.split(' ').map(Number);
+  return ((columns[2] ?? NaN) - (columns[6] ?? 0)) / 1_000;
 }
 
 /** Each call gives the lines that were added to a file since the one before; none while it is not there. */
