@@ -153,12 +153,12 @@ const bytesOf = ({ subject, headers, data }: Said): Buffer =>
 
 describe('no key travels', () => {
   it('G2: over several generations and renewals of real members', () => {
-    const kinds = documentsOf(nats.said, 'epoch-record').map((record) => record['kind']);
-    expect(kinds.filter((kind) => kind === 'heal').length).toBeGreaterThan(1);
-    expect(kinds.filter((kind) => kind === 'epoch').length).toBeGreaterThan(ROUNDS / 2);
-    expect(documentsOf(nats.said, 'sealed').length).toBeGreaterThan(3);
-    expect(taps.length).toBe(ROUNDS);
+    const epochs = documentsOf(nats.said, 'epoch-record').map(({ epoch }) => epoch);
+    expect(new Set(epochs).size).toBeGreaterThan(ROUNDS / 2);
+    expect(commits().size).toBeGreaterThan(1);
     expect(roots.length).toBe(commits().size);
+    expect(documentsOf(nats.said, 'sealed').length).toBeGreaterThan(1);
+    expect(taps.length).toBe(ROUNDS);
     expect(secrets.size).toBeGreaterThan(500);
   });
 
@@ -185,13 +185,13 @@ describe('no key travels', () => {
   });
 });
 
-/** Each kind of message, and what its opaque values are: public keys, hashes, signatures, public randomness. */
 const STATEMENT = ['sign', 'lane', 'seal', 'nonce'].map((key) => `statement.${key}`);
 const SIGNED = ['signatures.keyId', 'signatures.sig'];
 const payload = (...names: readonly string[]): readonly string[] => [
   ...SIGNED,
   ...names.map((name) => `payload.${name}`),
 ];
+/** The opaque values of each kind of message: public keys, hashes, names, signatures, public randomness. */
 const PUBLIC: Readonly<Record<string, readonly string[]>> = {
   'roster.evidence': [...STATEMENT, 'challenge.basis', 'challenge.random'],
   'roster.entry': [...STATEMENT, 'evidenceDigest', 'receipt.conductor'],
@@ -205,7 +205,7 @@ const PUBLIC: Readonly<Record<string, readonly string[]>> = {
     'prev',
     'conductor.sid',
   ),
-  presence: payload('sid', 'nextSeal', 'chains.chainId', 'chains.check'),
+  presence: payload('sid', 'nextSeal', 'chains.chainId'),
   workloads: payload('sid'),
   join: payload('sid', 'seal'),
   answer: ['conductor.sid', 'basis', 'random'],
