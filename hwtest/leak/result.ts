@@ -50,6 +50,12 @@ export function growthOf(rows: readonly LeakRow[]): readonly Growth[] {
   });
 }
 
+function verdictOf({ ok, grew, failed }: LeakResult): string {
+  if (ok) return 'Nothing leaks.';
+  if (grew.length > 0 || failed > 0) return 'Something leaks, or connections failed.';
+  return 'Stopped before all connections were made.';
+}
+
 const line = (name: string, cells: readonly number[]): string =>
   `${name.padEnd(44)}${cells.map((cell) => String(cell).padStart(10)).join('')}`;
 
@@ -74,7 +80,7 @@ export function leakText(result: LeakResult): string {
       ({ name, before, after, allowed }) =>
         `GREW: ${name} from ${before} to ${after}, allowed are ${allowed}`,
     ),
-    result.ok ? 'Nothing leaks.' : 'Something leaks, or connections failed.',
+    verdictOf(result),
     '',
   ].join('\n');
 }
