@@ -1,14 +1,12 @@
 // `npm run soak`: unmodified programs of many kinds talk across two nodes while keys rotate, processes
 // are killed, a new build takes over, the bus goes away and the conductor changes. It says which program
 // noticed what. Everything it makes is gone when it returns.
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '#agent/base/errors.ts';
 import { bundle } from '#daemonset/bundle.ts';
 import { CRASHABLE } from '#hwtest/rig/crashable.ts';
 import { cleanLeftovers } from '#hwtest/rig/leftovers.ts';
+import type { Argv } from '#hwtest/rig/program.ts';
 import { NODES, pod, twoNodes, type TwoNodes } from '#hwtest/suites/twoNodes.ts';
 import { Account } from './account.ts';
 import { act, type Theatre } from './acts.ts';
@@ -34,32 +32,28 @@ const ANSWERS_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 100;
 
 /**
- * Runs the soak to its end.
- * Errors: ROOT_REQUIRED, RIG_PREREQUISITE, RIG_PROGRAM, RangeError when a node does not come back.
+ * Runs the soak to its end. What does not come back is a problem of the result.
+ * Errors: ROOT_REQUIRED, RIG_PREREQUISITE, RIG_PROGRAM, before there is a result.
  */
 export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   const { say } = options;
   for (const id of await cleanLeftovers()) say(`removed what an earlier run left (${id})`);
+  say('building two nodes, their agents in step');
+  await using both = await twoNodes({
+    pods: [
+      pod('client-a', 'node-a', 'client'),
+      pod('server-a', 'node-a', 'server'),
+      pod('client-b', 'node-b', 'client'),
+      pod('server-b', 'node-b', 'server'),
+    ],
+    periodMs: PERIOD_MS,
+    program: CRASHABLE,
+  });
   say('bundling this checkout: the build that takes over from it');
-  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'tl-soak-')));
-  try {
-    await bundle(dir);
-    say('building two nodes, their agents in step');
-    await using both = await twoNodes({
-      pods: [
-        pod('client-a', 'node-a', 'client'),
-        pod('server-a', 'node-a', 'server'),
-        pod('client-b', 'node-b', 'client'),
-        pod('server-b', 'node-b', 'server'),
-      ],
-      periodMs: PERIOD_MS,
-      program: CRASHABLE,
-    });
-    const theatre = { both, otherBuild: [process.execPath, join(dir, 'tidelock.mjs')] } as const;
-    return await talk(theatre, options);
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+  const dir = `${both.rig.dir}/bundle`;
+  await bundle(dir);
+  const otherBuild: Argv = [process.execPath, `${dir}/tidelock.mjs`];
+  return await talk({ both, otherBuild }, options); // before the rig is removed
 }
 
 async function talk(theatre: Theatre, options: SoakOptions): Promise<SoakResult> {
