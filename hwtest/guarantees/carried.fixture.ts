@@ -6,9 +6,13 @@ import { TwoNodes, type TestNode } from '#proxy/twoNodes.fixture.ts';
 import { BUS_PERIOD_MS, type AgentOnBus } from './agentOnBus.fixture.ts';
 import { Truth } from './recording.fixture.ts';
 
+/** Several changes within this time make one snapshot. */
+const SETTLE_MS = 10;
+
 export class Carried extends TwoNodes {
   readonly truth = new Truth();
   readonly agents = new Map<NodeName, AgentOnBus>();
+  #telling: NodeJS.Timeout | undefined;
 
   constructor() {
     super({ periodMs: BUS_PERIOD_MS });
@@ -19,6 +23,19 @@ export class Carried extends TwoNodes {
     return [[this.a, this.b] as const, [this.b, this.a] as const].every(([self, other]) =>
       this.snapshot(self, other).peers.every(({ send }) => !('refused' in send)),
     );
+  }
+
+  /** Tells both data planes soon, several changes at once, as agent/snapshots.ts does. */
+  changed(): void {
+    this.#telling ??= setTimeout(() => {
+      this.#telling = undefined;
+      this.tell();
+    }, SETTLE_MS);
+  }
+
+  override close(): void {
+    clearTimeout(this.#telling);
+    super.close();
   }
 
   override snapshot(self: TestNode, other: TestNode): Snapshot {
