@@ -26,6 +26,9 @@ describe('Ranges', () => {
     expect(
       new Ranges([{ network: '0.0.0.0/0', ports: [] }]).find({ address: '::1', port: 1 }),
     ).toBe(undefined);
+    const six = new Ranges([{ network: '::/0', ports: [] }]);
+    expect(six.find({ address: '10.1.1.1', port: 1 })).toBeUndefined();
+    expect(six.find({ address: '2001:db8::1', port: 1 })?.network).toBe('::/0');
   });
 });
 

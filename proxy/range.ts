@@ -32,27 +32,36 @@ export const rangeText = ({ network, ports }: Range): string =>
 
 /** Ranges, to be asked again and again. */
 export class Ranges {
-  readonly #ranges: readonly { readonly range: Range; readonly addresses: BlockList }[];
+  readonly #ranges: readonly IndexedRange[];
 
   constructor(ranges: readonly Range[]) {
-    this.#ranges = ranges.map((range) => ({ range, addresses: addressesOf(range.network) }));
+    this.#ranges = ranges.map(indexed);
   }
 
   /** The first range with `endpoint`, its address in its one form. */
   find({ address, port }: Endpoint): Range | undefined {
     const family = isIPv6(address) ? 'ipv6' : 'ipv4';
     return this.#ranges.find(
-      ({ range: { ports }, addresses }) =>
-        (ports.length === 0 || ports.includes(port)) && addresses.check(address, family),
+      ({ range: { ports }, addresses, family: own }) =>
+        // A BlockList takes IPv4 for a part of IPv6.
+        own === family &&
+        (ports.length === 0 || ports.includes(port)) &&
+        addresses.check(address, family),
     )?.range;
   }
 }
 
-function addressesOf(network: string): BlockList {
-  const [address = '', prefix] = network.split('/');
-  const family = familyOf(network) === 6 ? 'ipv6' : 'ipv4';
-  const list = new BlockList();
-  if (prefix === undefined) list.addAddress(address, family);
-  else list.addSubnet(address, Number(prefix), family);
-  return list;
+interface IndexedRange {
+  readonly range: Range;
+  readonly family: 'ipv4' | 'ipv6';
+  readonly addresses: BlockList;
+}
+
+function indexed(range: Range): IndexedRange {
+  const [address = '', prefix] = range.network.split('/');
+  const family = familyOf(range.network) === 6 ? 'ipv6' : 'ipv4';
+  const addresses = new BlockList();
+  if (prefix === undefined) addresses.addAddress(address, family);
+  else addresses.addSubnet(address, Number(prefix), family);
+  return { range, family, addresses };
 }
