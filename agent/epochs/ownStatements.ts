@@ -66,9 +66,10 @@ export class OwnStatements {
       ({ accepted, confirmed }) =>
         accepted.length > 0 && !since.some(({ id }) => confirmed.has(id)),
     );
-    this.#all = this.#all.filter((each) => {
-      const superseded = each.listedBy !== undefined && newestFirst(listedBy, each.listedBy) < 0;
-      return !superseded || (behind && each.own.statement.issuedAtMs >= oldestMs);
-    });
+    // What was drawn before the newest listed one, though this node never saw it listed: peers may have.
+    const newest = this.#all.findIndex((each) => each.listedBy !== undefined);
+    this.#all = this.#all.filter(
+      ({ own }, place) => place <= newest || (behind && own.statement.issuedAtMs >= oldestMs),
+    );
   }
 }

@@ -175,6 +175,44 @@ describe('PeerBook.hear()', () => {
   });
 });
 
+describe('PeerBook.settle()', () => {
+  /** Listed by epochs 1, 4 and 7, of which a record each slot takes effect three slots after it was made. */
+  async function renewing(): Promise<{ readonly peers: PeerBook; readonly sids: () => Sid[] }> {
+    const peers = book();
+    peers.accept(B, accepted(peerRenewed, order(4)));
+    peers.accept(B, accepted(await draw(B), order(7)));
+    return { peers, sids: () => peers.peer(B).accepted.map(({ statement }) => statement.sid) };
+  }
+
+  test('keeps every statement of a peer until its successor is known for three slots', async () => {
+    const { peers, sids } = await renewing();
+    const [third, second, first] = sids();
+    expect([second, first]).toEqual([peerRenewed.statement.sid, peer.statement.sid]);
+    const settle = (epoch: number, age: number) =>
+      peers.settle([chain(epoch + 1, age - 1), chain(epoch, age)], () => true, NOW);
+    settle(4, 2); // the peer may still hear of epoch 4, and use its first statement until it has
+    expect(sids()).toEqual([third, second, first]);
+    settle(4, 3);
+    expect(sids()).toEqual([third, second]);
+    settle(7, 2);
+    expect(sids()).toEqual([third, second]);
+    settle(7, 3);
+    expect(sids()).toEqual([third]);
+  });
+
+  test('keeps no more than a peer can have in use that renews with every record', async () => {
+    const peers = book();
+    const all = await Promise.all(Array.from({ length: 9 }, () => draw(B)));
+    for (const [at, each] of all.entries()) peers.accept(B, accepted(each, order(at + 2)));
+    expect(peers.peer(B).accepted.map(({ statement }) => statement.sid)).toEqual(
+      all
+        .map(({ statement }) => statement.sid)
+        .toReversed()
+        .slice(0, 8),
+    );
+  });
+});
+
 describe('PeerBook.pairs()', () => {
   test('agrees with the other side, for every combination of statements', () => {
     const peers = book();
@@ -223,6 +261,22 @@ describe('OwnStatements', () => {
     peers.hear(presenceBy(peer, 2), [inEffect[0]!.id], NOW);
     mine.settle(inEffect, peers.all(), 0);
     expect(mine.listed.map(({ own: each }) => each)).toEqual([renewed]);
+  });
+
+  test('settle() keeps no statement that was overtaken before it was listed', () => {
+    const mine = statements([own, order(1)]);
+    mine.add(renewed);
+    const last = { ...renewed, statement: { ...renewed.statement, sid: '9'.repeat(32) as Sid } };
+    mine.add(last);
+    mine.follow([rowOf(last)], order(3));
+    const peers = book();
+    const inEffect = [chain(3, 1)];
+    peers.hear(presenceBy(peer, 1), [], NOW);
+    mine.settle(inEffect, peers.all(), 0);
+    expect(mine.addressable).toHaveLength(3); // the peer may address each of them
+    peers.hear(presenceBy(peer, 2), [inEffect[0]!.id], NOW);
+    mine.settle(inEffect, peers.all(), 0);
+    expect(mine.addressable.map(({ own: each }) => each)).toEqual([last]);
   });
 
   test('settle() drops it all the same when it is older than can matter', () => {

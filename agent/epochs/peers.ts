@@ -26,7 +26,7 @@ export interface AcceptedStatement {
 
 export interface PeerState {
   readonly node: NodeName;
-  /** Newest first; never more than two. */
+  /** Newest first; never more than MAX_ACCEPTED. */
   accepted: readonly AcceptedStatement[];
   /** Why the newest roster entry was not accepted here, if it was not. */
   refused: string | undefined;
@@ -42,6 +42,11 @@ export interface PeerState {
 const UNHEARD_SLOTS = 3;
 /** A superseded statement of a peer is kept until a chain that lists its successor is this old. */
 const SUPERSEDED_SLOTS = 3;
+/**
+ * Statements kept of one peer. A record a slot lists one of them, takes effect three slots later, and after
+ * SUPERSEDED_SLOTS more the one before is dropped: there are never more, however quickly a peer renews.
+ */
+const MAX_ACCEPTED = 8;
 
 const MAX_WITHDRAWN = 20_000;
 
@@ -83,7 +88,7 @@ export class PeerBook {
   accept(node: NodeName, accepted: AcceptedStatement): void {
     const state = this.peer(node);
     const others = state.accepted.filter((a) => a.statement.sid !== accepted.statement.sid);
-    state.accepted = [accepted, ...others].slice(0, 2);
+    state.accepted = [accepted, ...others].slice(0, MAX_ACCEPTED);
     state.refused = undefined;
   }
 
@@ -150,10 +155,10 @@ export class PeerBook {
     );
     for (const state of this.#peers.values()) {
       state.confirmed = new Set([...state.confirmed].filter(known));
-      const [newest] = state.accepted;
-      if (newest && settled && newestFirst(settled, newest.listedBy) <= 0) {
-        state.accepted = [newest];
-      }
+      const successor = state.accepted.findIndex(
+        ({ listedBy }) => settled && newestFirst(settled, listedBy) <= 0,
+      );
+      if (successor >= 0) state.accepted = state.accepted.slice(0, successor + 1);
     }
   }
 
