@@ -21,8 +21,8 @@ import type { Accepted } from '#proxy/native/stream.ts';
 import type { ReplayVerdict } from './replay.ts';
 import type { Standing } from './routes.ts';
 
-/** How long a denied opener has to close before it is closed. */
-const LINGER_MS = 5000;
+/** So many lanes more than its limit a peer may have where they are canaries. */
+const CANARY_LANES = 8;
 
 const REPLAY_REFUSALS: Readonly<Record<Exclude<ReplayVerdict, 'fresh'>, Refusal>> = {
   replayed: 'replayed',
@@ -126,8 +126,8 @@ class Newcomer {
     const { peerQuota } = floor;
     const seat = peerQuota.seatOf(start.peer.node);
     // Whether lanes work must be seen even where a peer has all that it may have.
-    this.#hasRoom =
-      peerQuota.takeOpening(seat) && (header.mode === MODE.canary || !peerQuota.isFull(seat));
+    const extra = header.mode === MODE.canary ? CANARY_LANES : 0;
+    this.#hasRoom = peerQuota.takeOpening(seat) && !peerQuota.isFull(seat, extra);
     this.#floor = floor;
     this.#wire = wire;
     this.#opened = opened;
@@ -288,17 +288,9 @@ class Newcomer {
     reply.sealer.close();
     wipe(reply.c2s, reply.s2c);
     abandon(this.#opened);
-    const wire = this.#wire;
-    const cancel = this.#floor.clock.after(LINGER_MS, () => wire.destroy());
-    wire.owner = {
-      data: () => undefined, // early data that nobody gets
-      end: () => undefined,
-      drained: () => undefined,
-      closed: cancel,
-    };
-    wire.write(reply.bytes);
-    wire.end();
-    wire.resume();
+    this.#wire.write(reply.bytes);
+    this.#floor.strangers.dismiss(this.#wire);
+    this.#wire.resume(); // early data that nobody gets
   }
 
   /** The opener is gone, or waits no longer. */

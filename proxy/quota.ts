@@ -76,13 +76,13 @@ export class Quota {
     }
   }
 
-  /** Whether it has all the lanes that it may have. */
-  isFull(seat: number): boolean {
+  /** Whether it has all the lanes that it may have, and `extra` more. */
+  isFull(seat: number, extra = 0): boolean {
     if (seat === NO_SEAT) return false;
     let lanes = 0;
     const from = seat * this.#workers;
     for (let at = from; at < from + this.#workers; at += 1) lanes += this.#live[at] ?? 0;
-    return lanes >= this.#allowance.lanes;
+    return lanes >= this.#allowance.lanes + extra;
   }
 
   /** One lane more, or one fewer, of this worker. */

@@ -48,13 +48,16 @@ export class Stranger extends Linked {
 /** What whoever waits for an opening says of it. */
 export type Waiting = Pick<Stranger, 'isKnown' | 'reconsider'>;
 
+/** One that has shown a key and was denied: neither a stranger nor anything to wait for. */
+const DISMISSED: Waiting = { isKnown: true, reconsider: () => undefined };
+
 /** How many of each kind a worker keeps; beyond it the oldest of that kind goes. */
 export interface StrangerLimits {
   /** Those that have shown no key. */
   readonly open: number;
   /** Those on which a lane has ended. */
   readonly known: number;
-  /** Those that got their FIN and have not closed. */
+  /** Those that got their FIN and have not closed, denied openers too. */
   readonly ending: number;
 }
 
@@ -93,7 +96,7 @@ export class Strangers {
     const max = waiting.isKnown ? this.#max.known : this.#max.open;
     const oldest = list.size > max ? list.first : undefined;
     if (oldest) this.#end(oldest);
-    this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
+    this.#armSweep();
     return stranger;
   }
 
@@ -119,6 +122,12 @@ export class Strangers {
     if (stranger.heldBytes === 0) stranger.heldSinceMs = this.#clock.monoMs();
     stranger.heldBytes = length;
     return true;
+  }
+
+  /** A denied opener gets its FIN behind its reply, and is closed like those that have shown no key. */
+  dismiss(leg: Leg): void {
+    this.#finish(new Stranger(leg, DISMISSED, { deadlineMs: 0, bytesLeft: Infinity }));
+    this.#armSweep();
   }
 
   /** Closes one to whom nothing is owed any more, since descriptors are short; false: there is none. */
@@ -158,6 +167,11 @@ export class Strangers {
   #end(stranger: Stranger): void {
     if (!this.#leave(stranger)) return;
     this.#forget(stranger);
+    this.#finish(stranger);
+  }
+
+  /** Its FIN now, and then so much time to close. */
+  #finish(stranger: Stranger): void {
     this.#ending.add(stranger);
     stranger.leg.owner = this.#silence(stranger);
     stranger.leg.end();
@@ -182,6 +196,10 @@ export class Strangers {
     stranger.heldBytes = 0;
   }
 
+  #armSweep(): void {
+    this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
+  }
+
   #sweep(): void {
     this.#cancelSweep = undefined;
     const nowMs = this.#clock.monoMs();
@@ -193,7 +211,7 @@ export class Strangers {
       else if (isOverdue) stranger.reconsider(true);
     }
     if (this.#open.size + this.#known.size + this.#ending.size === 0) return;
-    this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
+    this.#armSweep();
   }
 
   #draw({ min, max }: { readonly min: number; readonly max: number }): number {
