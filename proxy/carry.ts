@@ -5,13 +5,22 @@ import type { CloseReason, Refusal } from './counters.ts';
 import type { Facts } from './facts.ts';
 import type { Floor } from './floor.ts';
 
-/** From here on the conversation is judged under each snapshot, and counts for its pod and its peer. */
-export function enter(floor: Floor, conversation: Conversation): void {
+/**
+ * From here on the conversation is judged under each snapshot, and counts for its peer and for the pods of
+ * this node that it is between, by uid: who made it, and to whom it was made.
+ */
+export function enter(
+  floor: Floor,
+  conversation: Conversation,
+  caller?: string,
+  called?: string,
+): void {
   const { standing, passage } = conversation;
-  const [podUid] = standing.podUids;
-  if (podUid !== undefined) conversation.podSeat = floor.podQuota.seatOf(podUid);
+  if (caller !== undefined) conversation.podSeat = floor.podQuota.seatOf(caller);
+  if (called !== undefined) conversation.calledSeat = floor.calledQuota.seatOf(called);
   if (standing.peer !== undefined) conversation.peerSeat = floor.peerQuota.seatOf(standing.peer);
   floor.podQuota.count(conversation.podSeat, 1);
+  floor.calledQuota.count(conversation.calledSeat, 1);
   floor.peerQuota.count(conversation.peerSeat, 1);
   floor.enter(conversation);
   passage.count('active');
@@ -21,6 +30,7 @@ export function enter(floor: Floor, conversation: Conversation): void {
 export function leave(floor: Floor, conversation: Conversation): void {
   floor.leave(conversation);
   floor.podQuota.count(conversation.podSeat, -1);
+  floor.calledQuota.count(conversation.calledSeat, -1);
   floor.peerQuota.count(conversation.peerSeat, -1);
   conversation.passage.count('active', -1);
 }

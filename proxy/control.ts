@@ -163,9 +163,10 @@ export interface WorkerInit {
   readonly settings: PlaneSettings;
 }
 
-/** What all workers count together: quotas of pods and of peers. */
+/** What all workers count together: connections that pods make, those made to pods, and lanes with peers. */
 export interface SharedQuotas {
   readonly pods: QuotaMemory;
+  readonly podsCalled: QuotaMemory;
   readonly peers: QuotaMemory;
 }
 

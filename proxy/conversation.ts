@@ -11,6 +11,7 @@ export type CutReason = 'policy' | 'trust' | 'pod-gone' | 'keys' | 'half-closed'
 export abstract class Conversation extends Linked {
   /** Whose quotas it counts for; written where it joins the floor (carry.ts). */
   podSeat = NO_SEAT;
+  calledSeat = NO_SEAT;
   peerSeat = NO_SEAT;
   /** What it was allowed for: judged again under each snapshot. */
   abstract readonly standing: Standing;

@@ -12,6 +12,7 @@ import {
   type FromWorker,
   type ListenerRole,
   type PlaneSettings,
+  type SharedQuotas,
   type ToWorker,
   type WorkerInit,
 } from './control.ts';
@@ -19,7 +20,7 @@ import { Ledger, ledgerMemory } from './ledger.ts';
 import { createEventfd, ring } from '#proxy/native/eventfd.ts';
 import { closeFd, dupFd } from '#proxy/native/fd.ts';
 import { raiseDescriptorLimit } from '#proxy/native/process.ts';
-import { quotaMemory } from './quota.ts';
+import { clearLanes, quotaMemory } from './quota.ts';
 
 /**
  * Half of V8's default: what lives as short as a lane's buffers fills whatever room it is given, which after
@@ -56,6 +57,7 @@ export class Crew {
   readonly #members: (Member | undefined)[];
   readonly #spares: Member[];
   readonly #ledger: SharedArrayBuffer;
+  readonly #quotas: SharedQuotas;
   /** Which have begun late and wait for a snapshot before they accept. */
   readonly #late = new Set<number>();
   readonly #acked: number[];
@@ -70,12 +72,13 @@ export class Crew {
   private constructor(
     members: readonly Member[],
     spares: readonly Member[],
-    ledger: SharedArrayBuffer,
+    { ledger, quotas }: { readonly ledger: SharedArrayBuffer; readonly quotas: SharedQuotas },
     reports: CrewReports,
   ) {
     this.#members = [...members];
     this.#spares = [...spares];
     this.#ledger = ledger;
+    this.#quotas = quotas;
     this.#acked = members.map(() => -1);
     this.#reports = reports;
     for (const member of [...members, ...spares]) this.#follow(member);
@@ -88,7 +91,11 @@ export class Crew {
     const shared = {
       replayFd: PLANE_FDS.replay,
       countersFd: PLANE_FDS.counters,
-      quotas: { pods: quotaMemory(workers), peers: quotaMemory(workers) },
+      quotas: {
+        pods: quotaMemory(workers),
+        podsCalled: quotaMemory(workers),
+        peers: quotaMemory(workers),
+      },
       ledger: ledgerMemory(descriptorLimit),
       descriptorLimit,
       settings,
@@ -111,7 +118,7 @@ export class Crew {
         }),
     );
     const working = members.slice(0, workers);
-    const crew = new Crew(working, members.slice(workers), shared.ledger, reports);
+    const crew = new Crew(working, members.slice(workers), shared, reports);
     await Promise.all(ready);
     for (const [index, member] of working.entries()) post(member, { type: 'begin', index });
     crew.#hasBegun = true;
@@ -224,6 +231,8 @@ export class Crew {
       return;
     }
     new Ledger(this.#ledger, index).clear();
+    const { pods, podsCalled, peers } = this.#quotas;
+    for (const memory of [pods, podsCalled, peers]) clearLanes(memory, index);
     const spare = this.#isDraining ? undefined : this.#spares.pop();
     this.#members[index] = spare;
     this.#acked[index] = spare ? -1 : Infinity;

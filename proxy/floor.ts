@@ -30,9 +30,11 @@ export interface Floor {
   readonly maids: MaidDesk;
   readonly pool: SocketPool;
   readonly strangers: Strangers;
-  /** By pod uid. */
+  /** Of what pods connect to, by pod uid. */
   readonly podQuota: Quota;
-  /** By node name. */
+  /** Of what connects to pods, by pod uid: it takes nothing from what they may open themselves. */
+  readonly calledQuota: Quota;
+  /** Of lanes both ways, by node name. */
   readonly peerQuota: Quota;
   readonly wires: Wires;
   /** Nothing new is begun. */

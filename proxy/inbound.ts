@@ -211,9 +211,9 @@ class Newcomer {
       return;
     }
     const { to, rule } = admission;
-    const { podQuota } = this.#floor;
-    if (podQuota.isFull(podQuota.seatOf(to.uid))) {
-      this.#deny('busy', 'pod-limit', podQuota.text);
+    const { calledQuota } = this.#floor;
+    if (calledQuota.isFull(calledQuota.seatOf(to.uid))) {
+      this.#deny('busy', 'pod-limit', calledQuota.text);
       return;
     }
     this.#facts = { ...this.#facts, to: to.spiffeId, podUid: to.uid };
@@ -271,7 +271,7 @@ class Newcomer {
     });
     this.#wire.writeSoon(floor.clock, reply.bytes); // with the first words of the pod
     passage.count('lanesOpenedIn');
-    enter(floor, lane);
+    enter(floor, lane, undefined, standing.podUids[0]);
     lane.begin(new LaneReceiver(floor.ring, start, { secret, opener, afterEarly: reply.c2s }));
     wipe(start.pair); // the receiver has its own
     lane.hear(this.#early);

@@ -135,6 +135,7 @@ export class LaneWorker {
       pool: this.#pool,
       strangers: this.#strangers,
       podQuota: new Quota(parts.quotas.pods, index, clock),
+      calledQuota: new Quota(parts.quotas.podsCalled, index, clock),
       peerQuota: new Quota(parts.quotas.peers, index, clock),
       wires: this.#wires,
       isDraining: () => this.#isDraining,
@@ -227,11 +228,15 @@ export class LaneWorker {
     for (const { key } of decoded.chains) wipe(key);
     this.#routes = new Routes(snapshot);
     const { limits = USUAL_LIMITS, pods, peers } = snapshot;
-    this.#floor.podQuota.allow(
-      pods.map(({ uid }) => uid),
-      { lanes: limits.perPodLanes, openingsPerSecond: limits.perPodOpeningsPerSecond },
-    );
-    this.#floor.peerQuota.allow(
+    const uids = pods.map(({ uid }) => uid);
+    const { podQuota, calledQuota, peerQuota } = this.#floor;
+    for (const quota of [podQuota, calledQuota]) {
+      quota.allow(uids, {
+        lanes: limits.perPodLanes,
+        openingsPerSecond: limits.perPodOpeningsPerSecond,
+      });
+    }
+    peerQuota.allow(
       peers.map(({ node }) => node),
       { lanes: limits.perPeerLanes, openingsPerSecond: limits.perPeerOpeningsPerSecond },
     );

@@ -60,6 +60,27 @@ describe('a pod', () => {
   });
 });
 
+describe('what connects to a pod', () => {
+  it('takes nothing from what the pod may open itself', async () => {
+    const { two, open } = await limited('b', { perPodLanes: 2 });
+    const called = [await open(), await open()];
+    for (const socket of called) expect(await echoOf(socket)).toBe('word');
+    const here = await two.serve((socket) => socket.pipe(socket), two.a);
+    const own = [await two.b.connect(here), await two.b.connect(here)];
+    for (const socket of own) expect(await echoOf(socket)).toBe('word');
+    expect(await readAll(await two.b.connect(here))).toBe('ECONNRESET');
+    expect(two.b.count('refused.pod-limit')).toBe(1);
+  });
+
+  it('is limited from the same node too', async () => {
+    const { two } = await limited('b', { perPodLanes: 1 });
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    expect(await echoOf(await two.a.connect(destination))).toBe('word');
+    expect(await readAll(await two.b.connect(destination))).toBe('ECONNRESET');
+    expect(reasons(two.b)).toEqual(['pod-limit: more than 1 at once or 20000 a second']);
+  });
+});
+
 describe('a peer', () => {
   it('is told that this node is busy beyond its lanes, and the lanes it has go on', async () => {
     const { two, open } = await limited('b', { perPeerLanes: 1 });

@@ -136,7 +136,11 @@ class Caller {
       access: { from: from.spiffeId, to: to.spiffeId, port: this.#destination.port },
       podUids: [from.uid, to.uid],
     };
-    const { reactor, pool, routes } = this.#floor;
+    const { calledQuota, reactor, pool, routes } = this.#floor;
+    if (calledQuota.isFull(calledQuota.seatOf(to.uid))) {
+      this.refuse('pod-limit', calledQuota.text);
+      return;
+    }
     const client = routes().clientHere(from.uid, this.#client());
     const target = { podUid: to.uid, destination: this.#destination, client };
     this.#abort = deliver(reactor, pool, target, {
@@ -239,7 +243,7 @@ class Caller {
         reader.close(how);
       },
     });
-    enter(floor, lane);
+    enter(floor, lane, from.uid);
     reader.start(lane);
     wire.write(opening.bytes); // with the early data, in one segment where they fit
     this.#release((bytes) => lane.send(bytes));
@@ -295,7 +299,8 @@ class Caller {
     const relay: Relay = new Relay(this.#app, far, standing, passage, (how) =>
       closed(floor, relay, how, ''),
     );
-    enter(floor, relay);
+    const [caller, called] = standing.podUids;
+    enter(floor, relay, caller, called);
     this.#release((bytes) => this.#app.owner.data(bytes));
     if (!far.isFull) this.#app.resume();
   }

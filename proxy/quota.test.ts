@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Quota, quotaMemory } from './quota.ts';
+import { clearLanes, Quota, quotaMemory } from './quota.ts';
 import { NO_SEAT, Seats, SEATS } from './seats.ts';
 
 const clockAt = (startMs: number) => {
@@ -16,7 +16,7 @@ function workers(clock = clockAt(START_MS)) {
     quota.allow(['a', 'b'], { lanes: 3, openingsPerSecond: 10 });
     return quota;
   };
-  return { clock, make, one: make(0), other: make(1) };
+  return { memory, clock, make, one: make(0), other: make(1) };
 }
 /** How many openings pass before one does not. */
 function drain(...quotas: readonly Quota[]): number {
@@ -50,6 +50,17 @@ describe('Quota', () => {
     again.count(seat, 1);
     again.count(seat, 1);
     expect(again.isFull(seat)).toBe(true);
+  });
+
+  it('clearLanes() takes those of a worker that ended from the count, and no others', () => {
+    const { memory, one, other } = workers();
+    const seat = other.seatOf('a');
+    for (let lanes = 0; lanes < 2; lanes += 1) one.count(seat, 1);
+    for (let lanes = 0; lanes < 2; lanes += 1) other.count(seat, 1);
+    clearLanes(memory, 0);
+    expect(other.isFull(seat)).toBe(false);
+    other.count(seat, 1);
+    expect(other.isFull(seat)).toBe(true);
   });
 
   it('takeOpening() gives all workers together a second’s worth at once, then as time passes', () => {

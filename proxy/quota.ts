@@ -29,6 +29,12 @@ export const quotaMemory = (workers: number): QuotaMemory => ({
   full: new SharedArrayBuffer(SEATS * Int32Array.BYTES_PER_ELEMENT),
 });
 
+/** A worker has no lanes: it is about to start, or has ended. */
+export function clearLanes({ live }: QuotaMemory, worker: number): void {
+  const lanes = new Int32Array(live);
+  for (let at = worker; at < lanes.length; at += lanes.length / SEATS) lanes[at] = 0;
+}
+
 export class Quota {
   readonly #seats = new Seats();
   readonly #live: Int32Array;
@@ -41,13 +47,13 @@ export class Quota {
   #stepUs = 0;
 
   /** Of one worker, whose own counts start at 0. */
-  constructor({ live, full }: QuotaMemory, worker: number, clock: Pick<Clock, 'wallMs'>) {
-    this.#live = new Int32Array(live);
-    this.#full = new Int32Array(full);
+  constructor(memory: QuotaMemory, worker: number, clock: Pick<Clock, 'wallMs'>) {
+    clearLanes(memory, worker);
+    this.#live = new Int32Array(memory.live);
+    this.#full = new Int32Array(memory.full);
     this.#worker = worker;
     this.#workers = this.#live.length / SEATS;
     this.#clock = clock;
-    for (let at = worker; at < this.#live.length; at += this.#workers) this.#live[at] = 0;
   }
 
   /** From here on these names are known, and each may have this; undefined: as much as it likes. */

@@ -32,7 +32,7 @@ export interface Snapshot {
 
 /** What one pod or one peer of this node may have, so that none takes all there is. */
 export interface LaneLimits {
-  /** Connections at once that a pod takes part in. */
+  /** Connections at once that a pod makes, and as many that are made to it. */
   readonly perPodLanes: number;
   /** Connections that a pod makes; as many may come at once. */
   readonly perPodOpeningsPerSecond: number;

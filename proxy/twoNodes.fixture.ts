@@ -23,6 +23,7 @@ import { LaneWorker } from './laneWorker.ts';
 import { quotaMemory } from './quota.ts';
 import { signEndorsement, signToken } from './maid.ts';
 import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
+import { setSpeaking } from '#proxy/native/transparent.ts';
 import { Reactor } from './reactor.ts';
 import { ReplaySet } from './replay.ts';
 import { SkippingClock } from './skippingClock.fixture.ts';
@@ -92,7 +93,7 @@ export class TestNode {
         clock,
         reactor: this.#reactor,
         replay,
-        quotas: { pods: quotaMemory(1), peers: quotaMemory(1) },
+        quotas: { pods: quotaMemory(1), podsCalled: quotaMemory(1), peers: quotaMemory(1) },
         descriptors,
         counters: this.#counters.row(0),
         randomBytes: (length) => this.randomBytes(length),
@@ -205,6 +206,7 @@ export class TestNode {
       }
       case 'poolLow': {
         const fds = Array.from({ length: message.want }, () => tcpSocket(message.family));
+        for (const fd of fds) setSpeaking(fd);
         const { podUid, family } = message;
         const give = () => this.worker.handle({ type: 'sockets', podUid, family, fds });
         if (this.withheld) this.withheld.push(give);
@@ -324,18 +326,18 @@ export class TwoNodes {
     }
   }
 
-  /** A server in node b's pod; it ends with the world. */
-  async serve(onConnection: (socket: Socket) => void): Promise<Endpoint> {
+  /** A server in a node's pod; it ends with the world. */
+  async serve(onConnection: (socket: Socket) => void, node = this.b): Promise<Endpoint> {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on('error', () => undefined);
       onConnection(socket);
     });
-    server.listen(0, this.b.podIp);
+    server.listen(0, node.podIp);
     await once(server, 'listening');
     this.#servers.push(server);
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('no port');
-    return { address: this.b.podIp, port: address.port };
+    return { address: node.podIp, port: address.port };
   }
 
   close(): void {
