@@ -5,7 +5,7 @@ type Brand<T, Name extends string> = T & { readonly [brand]: Name };
 
 /** Name of a node, as Kubernetes gives it (DNS subdomain, at most 253 characters). */
 export type NodeName = Brand<string, 'NodeName'>;
-/** `spiffe://<trust domain>/<path>`. */
+/** `spiffe://<trust domain>/<path>`, at most 512 characters, as a token can hold (PROTOCOL 9). */
 export type SpiffeId = Brand<string, 'SpiffeId'>;
 /** `floor(unixMs / periodMs)` of the chain it belongs to (PROTOCOL 4). */
 export type Slot = Brand<number, 'Slot'>;
@@ -20,7 +20,7 @@ const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._-]{1,255}(\/(?!\.{1,2}(\/|$))[A-Za-z0-9.
 const HEX16 = /^[0-9a-f]{32}$/;
 
 export const isNodeName = (s: string): s is NodeName => NODE_NAME.test(s);
-export const isSpiffeId = (s: string): s is SpiffeId => s.length <= 2048 && SPIFFE_ID.test(s);
+export const isSpiffeId = (s: string): s is SpiffeId => s.length <= 512 && SPIFFE_ID.test(s);
 export const isSid = (s: string): s is Sid => HEX16.test(s);
 export const isChainId = (s: string): s is ChainId => HEX16.test(s);
 

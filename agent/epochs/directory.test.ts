@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import type { NodeName, SpiffeId } from '#agent/base/brands.ts';
-import { contested } from './directory.ts';
+import type { NodeName, Sid, SpiffeId } from '#agent/base/brands.ts';
+import { generateSigningKey } from '#agent/base/asymmetric.ts';
+import { contested, openDirectory, signDirectory } from './directory.ts';
 
 const node = (name: string, ...ips: string[]) => ({
   node: name as NodeName,
@@ -20,3 +21,29 @@ test('contested() names every address that two nodes claim, and no other', () =>
   ]);
   expect([...found]).toEqual([['198.19.1.2', ['a', 'b']]]);
 });
+
+test('contested() knows an address in whatever form it is written', () => {
+  const found = contested([node('a', 'fd00::5'), node('b', 'FD00:0::5')]);
+  expect([...found]).toEqual([['fd00::5', ['a', 'b']]]);
+});
+
+const key = generateSigningKey();
+const opened = (ip: string, laneAddress = '198.18.0.12') => {
+  const sid = '0'.repeat(32) as Sid;
+  const lane = { address: laneAddress, port: 15_008 };
+  const said = { v: 1 as const, sid, seq: 1, lane, ...node('b', ip) };
+  return openDirectory(signDirectory(said, key), key.public);
+};
+
+test('openDirectory() writes addresses in their one form', () => {
+  expect(opened('FD00::00AA').pods[0]?.ips).toEqual(['fd00::aa']);
+  expect(opened('10.0.0.1', 'FD00::00AA').lane.address).toBe('fd00::aa');
+});
+
+test.each(['127.0.0.1', '::1', '0.0.0.0', '224.0.0.1', 'fe80::1', '::ffff:10.0.0.1', 'x'])(
+  'openDirectory() refuses a node that announces %s, for a pod or its lanes',
+  (ip) => {
+    expect(() => opened(ip)).toThrow(/pods\.0\.ips\.0: must be the address of one host/);
+    expect(() => opened('10.0.0.1', ip)).toThrow(/lane\.address/);
+  },
+);

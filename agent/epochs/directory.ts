@@ -10,9 +10,15 @@ import {
   verifyDocument,
   type SignedDocument,
 } from '#agent/base/signed.ts';
+import { podAddress } from '#proxy/podAddress.ts';
+import { canonicalAddress } from '#proxy/see/address.ts';
 
 const KIND = 'workloads';
-const IP = z.union([z.ipv4(), z.ipv6()]);
+/** Loopback and the like would make a peer somebody else to whoever believes it. */
+const IP = z
+  .string()
+  .transform((text) => podAddress(text) ?? '')
+  .refine((ip) => ip !== '', { error: 'must be the address of one host' });
 
 const schema = z.strictObject({
   v: z.literal(1),
@@ -53,7 +59,8 @@ export function contested(
 ): ReadonlyMap<string, readonly NodeName[]> {
   const claims = new Map<string, NodeName[]>();
   for (const directory of directories) {
-    for (const ip of new Set(directory.pods.flatMap((pod) => pod.ips))) {
+    const ips = directory.pods.flatMap((pod) => pod.ips.map((ip) => canonicalAddress(ip) ?? ip));
+    for (const ip of new Set(ips)) {
       claims.set(ip, [...(claims.get(ip) ?? []), directory.node]);
     }
   }

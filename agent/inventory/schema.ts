@@ -1,8 +1,9 @@
 // The inventory file's schema. Names are held to what a SPIFFE ID and Kubernetes allow, and nobody may
 // claim what another has: a uid, an address, or the name of a service.
-import { isIP, SocketAddress } from 'node:net';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { spiffeId } from '#agent/base/schema.ts';
+import { podAddress } from '#proxy/podAddress.ts';
 
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const UID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
@@ -22,19 +23,11 @@ const uidError = 'must be a unique id of letters, digits, dots and dashes, at mo
 const pathError = 'must be an absolute path';
 const absolute = z.string({ error: pathError }).startsWith('/', { error: pathError }).max(4096);
 
-/** Loopback and unspecified addresses exist in every namespace and lead to no pod. */
-const NOBODYS = new Set(['0.0.0.0', '::', '::1']);
-
 const address = z
   .string({ error: 'must be an IP address' })
   .refine((text) => isIP(text) !== 0 && !text.includes('%'), { error: 'must be an IP address' })
-  .transform((text) => (isIP(text) === 6 ? canonicalIpv6(text) : text))
-  .refine((text) => !NOBODYS.has(text) && !text.startsWith('127.'), {
-    error: 'must be an address of the pod itself',
-  });
-
-const canonicalIpv6 = (text: string): string =>
-  new SocketAddress({ address: text, family: 'ipv6' }).address;
+  .transform((text) => podAddress(text) ?? '')
+  .refine((text) => text !== '', { error: 'must be an address of the pod itself' });
 
 const pod = z
   .strictObject({

@@ -19,4 +19,10 @@ describe('spiffeIdOf()', () => {
       expect(() => spiffeIdOf(naming, { ...pod, serviceAccount })).toThrow(RangeError);
     }
   });
+
+  it('spiffeIdOf() says so when the identity would be longer than a token can hold', () => {
+    const naming = { domain: 'd'.repeat(255), cluster: 'demo', template: SPIFFE_TEMPLATES[0] };
+    const long = { namespace: 'n'.repeat(200), serviceAccount: 's'.repeat(200) };
+    expect(() => spiffeIdOf(naming, long)).toThrow(/has 671 characters, at most 512/);
+  });
 });
