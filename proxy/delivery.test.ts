@@ -3,8 +3,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { setsockopt, SOL_SOCKET } from '#proxy/native/sockopt.ts';
 import { tcpSocket } from '#proxy/native/socket.ts';
+import { setSpeaking } from '#proxy/native/transparent.ts';
 import type { Endpoint } from '#proxy/see/address.ts';
 import { deliver } from './delivery.ts';
 import { readAll, world } from './lane.fixture.ts';
@@ -13,13 +13,10 @@ import type { Leg } from './leg.ts';
 import { SkippingClock } from './skippingClock.fixture.ts';
 import { SocketPool } from './socketPool.ts';
 
-const SO_REUSEADDR = 2;
-const ON = Buffer.of(1, 0, 0, 0);
-
 /** As the control plane makes sockets that may speak from another's address, but for that right. */
-function sharingSocket(): number {
+function speakingSocket(): number {
   const fd = tcpSocket(4);
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON, ON.length);
+  setSpeaking(fd);
   return fd;
 }
 
@@ -39,7 +36,10 @@ describe('deliver()', () => {
   });
 
   /** Delivers a connection of `client`, and says whom the program sees. */
-  async function peerOf(client: Endpoint | undefined, makeSocket = sharingSocket): Promise<string> {
+  async function peerOf(
+    client: Endpoint | undefined,
+    makeSocket = speakingSocket,
+  ): Promise<string> {
     const { port } = server.address() as AddressInfo;
     const connection = once(server, 'connection') as Promise<[Socket]>;
     const pool = new SocketPool((uid, family, want) => {
@@ -79,6 +79,8 @@ describe('deliver()', () => {
   it('deliver() connects from the pod itself by a socket that may speak from nowhere else', async () => {
     expect(await peerOf({ address: '203.0.113.9', port: 40_079 })).toMatch(/^127\.0\.0\.1 /);
     expect(await peerOf({ address: '2001:db8::9', port: 40_079 })).toMatch(/^127\.0\.0\.1 /);
+    const ordinary = await peerOf({ address: '127.0.0.79', port: 40_079 }, () => tcpSocket(4));
+    expect(ordinary).toMatch(/^127\.0\.0\.1 /);
     expect(await peerOf(undefined)).toMatch(/^127\.0\.0\.1 /);
   });
 });

@@ -102,13 +102,30 @@ describe('Routes', () => {
     expect(routes.outbound('db', to('10.0.1.1'))).toMatchObject(refused);
   });
 
-  it('outbound() refuses an address that two nodes claim, and one that a peer claims of this node', () => {
+  it('clientOf() knows none of a service, of a lane port, or of a node that is not attested now', () => {
+    const b = 'b' as NodeName;
+    const service = { name: 's/s', ips: ['10.96.0.1'], isSticky: false, ports: [] };
+    const asService = { remotes: [remote('api', 'b', '10.96.0.1')], services: [service] };
+    expect(change(asService).clientOf(b, 'api', to('10.96.0.1'))).toBeUndefined();
+    const asNode = { remotes: [remote('api', 'b', '198.18.0.12')] };
+    expect(change(asNode).clientOf(b, 'api', to('198.18.0.12'))).toBeUndefined();
+    const asFallen = { unattested: [{ node: 'd' as NodeName, ips: ['10.0.1.1'] }] };
+    expect(change(asFallen).clientOf(b, 'api', to('10.0.1.1'))).toBeUndefined();
+  });
+
+  it('outbound() refuses a peer the address of a node that is not attested now', () => {
+    const fallen = change({ unattested: [{ node: 'd' as NodeName, ips: ['10.0.1.1'] }] });
+    expect(fallen.outbound('web', to('10.0.1.1'))).toMatchObject({ reason: 'address-conflict' });
+  });
+
+  it('outbound() refuses an address that two nodes claim, and leads to a pod of this node whoever claims it', () => {
     const twice = change({
       remotes: [remote('api', 'b', '10.0.1.1'), remote('thief', 'd', '10.0.1.1')],
     });
     expect(twice.outbound('web', to('10.0.1.1'))).toMatchObject({ reason: 'address-conflict' });
-    const stolen = change({ remotes: [remote('thief', 'd', '10.0.0.2')] });
-    expect(stolen.outbound('web', to('10.0.0.2'))).toMatchObject({ reason: 'address-conflict' });
+    const claims = [remote('thief', 'd', '10.0.0.2'), remote('api', 'b', '10.0.0.2')];
+    const claimed = change({ remotes: claims });
+    expect(claimed.outbound('web', to('10.0.0.2'))).toMatchObject({ kind: 'local' });
   });
 
   it('outbound() to nobody is refused or plain as configured, and plain only then', () => {

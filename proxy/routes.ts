@@ -67,10 +67,12 @@ export class Routes {
   readonly #remoteByAddress = new Map<string, RemotePod>();
   readonly #peerByNode: ReadonlyMap<NodeName, Peer>;
   readonly #statementByRef = new Map<string, PeerEnd[]>();
-  /** Addresses that more than one node claims. */
+  /** Addresses that more than one node claims, one that is not accepted now among them. */
   readonly #conflicts = new Set<string>();
   /** By address, the node that is not accepted now. */
   readonly #unattested: ReadonlyMap<string, NodeName>;
+  /** Where peers take lanes, as they say. */
+  readonly #laneAddresses: ReadonlySet<string>;
   readonly #unmeshedExcept: Ranges;
   readonly #services: Services;
 
@@ -83,6 +85,10 @@ export class Routes {
     for (const pod of snapshot.pods) {
       for (const ip of pod.ips) this.#podByAddress.set(canonicalAddress(ip) ?? ip, pod);
     }
+    this.#unattested = new Map(
+      unattested.flatMap(({ node, ips }) => ips.map((ip) => [canonicalAddress(ip) ?? ip, node])),
+    );
+    this.#laneAddresses = new Set(snapshot.peers.map(({ address }) => address));
     for (const pod of snapshot.remotes) {
       for (const ip of pod.ips) this.#claim(canonicalAddress(ip) ?? ip, pod);
     }
@@ -93,9 +99,6 @@ export class Routes {
         this.#statementByRef.set(ref, [...ends, { peer, statement }]);
       }
     }
-    this.#unattested = new Map(
-      unattested.flatMap(({ node, ips }) => ips.map((ip) => [canonicalAddress(ip) ?? ip, node])),
-    );
     this.#unmeshedExcept = new Ranges(unmeshedExcept);
     this.#services = new Services(services, (endpoint) => this.#reaches(endpoint), random);
   }
@@ -123,8 +126,8 @@ export class Routes {
     if (choice && !choice.endpoint) return refused('no-endpoint', choice.why, from);
     const destination = choice?.endpoint ?? asked;
     const local = this.#podByAddress.get(destination.address);
-    const remote = this.#remoteByAddress.get(destination.address);
-    if (this.#conflicts.has(destination.address) || (local && remote)) {
+    const remote = local ? undefined : this.#remoteByAddress.get(destination.address);
+    if (remote && this.#conflicts.has(destination.address)) {
       return refused('address-conflict', `${destination.address} is claimed by two nodes`, from);
     }
     const to = local ?? remote;
@@ -153,12 +156,17 @@ export class Routes {
 
   /**
    * `client` as a pod's program may see it: an address that the workload directory of `node` gives to its
-   * pod `podUid`. Undefined for any other, which would be a claim that nobody has signed.
+   * pod `podUid`. Undefined for any other, which would be a claim that nobody has signed, and for what is
+   * known to be somebody else's.
    */
   clientOf(node: NodeName, podUid: string, client: Endpoint): Endpoint | undefined {
     const { address } = client;
     const pod = this.#remoteByAddress.get(address);
-    const isOthers = this.#podByAddress.has(address) || this.#conflicts.has(address);
+    const isOthers =
+      this.#podByAddress.has(address) ||
+      this.#conflicts.has(address) ||
+      this.#services.has(address) ||
+      this.#laneAddresses.has(address);
     return pod?.node === node && pod.uid === podUid && !isOthers ? client : undefined;
   }
 
@@ -209,10 +217,9 @@ export class Routes {
   /** Whether an endpoint could be reached now, if policy allows. */
   #reaches(endpoint: Endpoint): boolean {
     const { address } = endpoint;
-    const isLocal = this.#podByAddress.has(address);
+    if (this.#podByAddress.has(address)) return true;
+    if (this.#conflicts.has(address)) return false;
     const remote = this.#remoteByAddress.get(address);
-    if (this.#conflicts.has(address) || (isLocal && remote)) return false;
-    if (isLocal) return true;
     const peer = remote && this.#peerByNode.get(remote.node);
     if (remote) return peer !== undefined && !('refused' in peer.send);
     return !this.#unattested.has(address) && this.#plainRule(endpoint) !== undefined;
@@ -220,7 +227,9 @@ export class Routes {
 
   #claim(address: string, pod: RemotePod): void {
     const other = this.#remoteByAddress.get(address);
-    if (other && other.node !== pod.node) this.#conflicts.add(address);
+    const fallen = this.#unattested.get(address);
+    const isTaken = (other && other.node !== pod.node) || (fallen && fallen !== pod.node);
+    if (isTaken) this.#conflicts.add(address);
     this.#remoteByAddress.set(address, pod);
   }
 }

@@ -50,6 +50,11 @@ export class Services {
     }
   }
 
+  /** Whether `address` is a service's. */
+  has(address: string): boolean {
+    return this.#byAddress.has(address);
+  }
+
   /** Where pod `podUid` comes out at `destination`; undefined: that is no service's address. */
   choose(podUid: string, { address, port }: Endpoint): Choice | undefined {
     const entry = this.#byAddress.get(address);

@@ -3,7 +3,7 @@
 import koffi from 'koffi';
 import { closeFd } from './fd.ts';
 import { checked, libc } from './libc.ts';
-import { setsockopt, SOL_SOCKET } from './sockopt.ts';
+import { getsockopt, setsockopt, SOL_SOCKET } from './sockopt.ts';
 import { writeSockaddr } from './sockaddr.ts';
 import { tcpSocket } from './socket.ts';
 
@@ -33,10 +33,7 @@ export function transparentSocket(family: 4 | 6, mark: number): number {
     if (family === 4) set(fd, IPPROTO_IP, IP_TRANSPARENT, ON);
     else set(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, ON);
     set(fd, SOL_SOCKET, SO_MARK, value);
-    // A client's connections to several ports come from one of its own each time.
-    set(fd, SOL_SOCKET, SO_REUSEADDR, ON);
-    // Without a port of its own connect(2) chooses one, by the whole of addresses and ports.
-    set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, ON);
+    setSpeaking(fd);
     return fd;
   } catch (error) {
     closeFd(fd);
@@ -44,13 +41,31 @@ export function transparentSocket(family: 4 | 6, mark: number): number {
   }
 }
 
+/** Makes a socket one for speakFrom(), but for the right to addresses of others. Errors: SYSCALL_FAILED. */
+export function setSpeaking(fd: number): void {
+  // A client's connections to several ports come from one of its own each time.
+  set(fd, SOL_SOCKET, SO_REUSEADDR, ON);
+  // Without a port of its own connect(2) chooses one, by the whole of addresses and ports.
+  set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, ON);
+}
+
 const name = Buffer.alloc(28);
+const value = Buffer.alloc(4);
+const size = Buffer.of(4, 0, 0, 0);
+
+/** Whether setSpeaking() made it one. */
+function isSpeaking(fd: number): boolean {
+  const isRead = getsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, value, size) === 0;
+  return isRead && value.readInt32LE(0) !== 0;
+}
 
 /**
  * Binds a socket to `address` and `port`, or to any port where that one is taken (0: any). False when it
- * is an ordinary socket, which then connects from an address of its own namespace.
+ * is an ordinary socket, which then connects from an address of its own namespace: which one is not for
+ * `address` to choose.
  */
 export function speakFrom(fd: number, address: string, port: number): boolean {
+  if (!isSpeaking(fd)) return false;
   const length = writeSockaddr(name, address, port);
   if (bind(fd, name, length) === 0) return true;
   if (koffi.errno() === EADDRNOTAVAIL || port === 0) return false;
