@@ -339,7 +339,10 @@ export class Leg implements Watched, Task {
   /** How many bytes the kernel took; with `more` it waits for the next ones. */
   #transmit(bytes: Buffer, more: boolean): number {
     const length = transmit(this.#fd, bytes, more);
-    if (length >= 0) return length;
+    if (length >= 0) {
+      this.#reactor.served();
+      return length;
+    }
     if (length === WOULD_BLOCK) this.#isBlocked = true;
     else this.#fail(koffi.errno());
     return 0;

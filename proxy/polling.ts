@@ -1,7 +1,8 @@
 // Whether a loop that has nothing to do asks again for a moment before it sleeps. To sleep and be woken
 // costs a lane more than its cryptography (docs/decisions/0013), so a loop that is about to be woken stays
-// awake. One that was wrong about that a few times sleeps at once, and so does one that shares its processor:
-// who sleeps is preferred by the scheduler when woken, who gives way waits for its turn.
+// awake. Only events that serve somebody count, so that no stranger can keep it so. One that was wrong a few
+// times sleeps at once, and so does one that shares its processor: who sleeps is preferred by the scheduler
+// when woken, who gives way waits for its turn.
 
 /** How long to go on asking, milliseconds. Sleeping and waking takes 5 to 20 us, a round trip about 100. */
 export const POLL_MS = 0.1;
@@ -15,6 +16,8 @@ const MAX_DISTRUST = 1000;
 export class Polling {
   /** Not above 0: sleep at once. */
   #trust = 0;
+  /** What the present turn began with, if that may be a reason to poll again. */
+  #began: 'poll' | 'short sleep' | undefined;
 
   /** True where the next event is likely to come sooner than it would take to sleep until it. */
   get isWorthwhile(): boolean {
@@ -23,7 +26,8 @@ export class Polling {
 
   /** Asking again has found something, or has found nothing until POLL_MS were over. */
   polled(found: boolean): void {
-    this.#trust = found ? MAX_TRUST : this.#trust - 1;
+    if (found) this.#began = 'poll';
+    else this.#trust -= 1;
   }
 
   /** Between two questions somebody else had the processor. */
@@ -33,6 +37,13 @@ export class Polling {
 
   /** An event has ended a sleep of `ms` milliseconds. */
   slept(ms: number): void {
-    if (ms < POLL_MS && this.#trust < MAX_TRUST) this.#trust += 1;
+    if (ms < POLL_MS) this.#began = 'short sleep';
+  }
+
+  /** The turn that followed is over. A stranger is never `served`: it gets no byte (PROTOCOL 6.4). */
+  turned(served: boolean): void {
+    if (this.#began === 'poll') this.#trust = served ? MAX_TRUST : this.#trust - 1;
+    else if (this.#began && served && this.#trust < MAX_TRUST) this.#trust += 1;
+    this.#began = undefined;
   }
 }

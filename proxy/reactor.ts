@@ -40,6 +40,7 @@ export class Reactor {
   #late: Task[] = [];
   #closing: number[] = [];
   #isRung = false;
+  #hasServed = false;
   #isStopped = false;
   readonly #ledger: Pick<Ledger, 'take' | 'drop'> | undefined;
 
@@ -101,6 +102,11 @@ export class Reactor {
     this.#late.push(task);
   }
 
+  /** Somebody who is owed it has got a byte in this turn: to wait for the next may be worth a poll. */
+  served(): void {
+    this.#hasServed = true;
+  }
+
   /** Takes the thread over: waits in epoll, and lets Node's loop run once when `bell` has rung. */
   run(bell: number): void {
     this.watchReadable(bell, {
@@ -146,6 +152,8 @@ export class Reactor {
     for (const task of tasks) task.run();
     this.#timers.run(performance.now());
     this.#finishTurn();
+    this.#polling.turned(this.#hasServed);
+    this.#hasServed = false;
   }
 
   /** Until something is ready, or `waitMs` are over. */
