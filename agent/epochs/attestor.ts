@@ -23,9 +23,9 @@ export interface Challenge {
 }
 
 export interface AttestorOptions {
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'connected' | 'put' | 'request'>;
   readonly subjects: Subjects;
-  readonly examiner: Examiner;
+  readonly examiner: Pick<Examiner, 'appraise'>;
   /** Has the TPM speak for `statement`; the result is an evidence document (attest/evidence.ts). */
   readonly collect: (statement: Bytes, challenge: Challenge) => Promise<Json>;
   readonly clock: Clock;
@@ -56,9 +56,10 @@ export interface SelfAttestation {
 export type RoundResult =
   | {
       readonly outcome: 'attested';
-      readonly own: OwnStatement;
       /** True when a conductor was asked, and admitted it. */
       readonly asked: boolean;
+      /** Whether the bus has the evidence: until it does, nobody can follow a statement that is new. */
+      readonly stored: boolean;
       /** A sealed message that came with the admission. */
       readonly sealed: unknown;
     }
@@ -97,7 +98,8 @@ export class Attestor {
 
   /**
    * One round. With `reuse` the present statement is quoted again, for a conductor that has not
-   * admitted it yet; otherwise new keys are drawn. Never throws: a TPM that is away is a result.
+   * admitted it yet, or while the bus is away; otherwise new keys are drawn, and used once the bus has
+   * their evidence. Never throws: a TPM that is away is a result.
    */
   async round(reuse: boolean, needsChains: boolean): Promise<RoundResult> {
     try {
@@ -127,16 +129,16 @@ export class Attestor {
     const { appraisal } = examined;
     const good = acceptable(appraisal);
     this.#note(appraisal, good);
-    if (good) {
+    const stored = await bus.put(subjects.buckets.roster, evidenceKey(sid), evidence);
+    if (good && (stored || this.#current === undefined)) {
       this.#current = own;
       this.#o.onAttested(own);
     }
-    const stored = await bus.put(subjects.buckets.roster, evidenceKey(sid), evidence);
     const asked = given.asked && stored;
     const answer = asked ? await this.#ask(own, 'admit', needsChains) : { sealed: undefined };
     if (!good) return { outcome: 'failed', why: whyNot(appraisal) };
     if ('refused' in answer) return { outcome: 'refused', why: answer.refused };
-    return { outcome: 'attested', own, asked, sealed: answer.sealed };
+    return { outcome: 'attested', asked, stored, sealed: answer.sealed };
   }
 
   #draw(): Promise<OwnStatement> {

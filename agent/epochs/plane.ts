@@ -64,6 +64,8 @@ export class EpochPlane {
   readonly #refusals: Log;
   /** Monotonic: when the attestation is renewed, and when admission is asked for again. */
   #renewAtMs = 0;
+  /** It was renewed while the bus was away: the TPM was asked, but nobody else can know. */
+  #owesRenewal = false;
   #askAtMs = 0;
   #asked = false;
   #lost = false;
@@ -259,16 +261,22 @@ export class EpochPlane {
 
   /** Runs an attestation round when one is due. */
   async #attest(): Promise<void> {
-    const { attestor, conductor, keeper, clock, renewMs, periodMs, own, voice, random } = this.#o;
+    const { attestor, bus, conductor, keeper, clock, renewMs, periodMs, own, voice, random } =
+      this.#o;
     const waiting = !this.admitted && !conductor.leading;
     const nowMs = clock.monoMs();
-    if (nowMs < this.#renewAtMs && !(waiting && nowMs >= this.#askAtMs)) return;
+    const isDue =
+      nowMs >= this.#renewAtMs ||
+      (waiting && nowMs >= this.#askAtMs) ||
+      (this.#owesRenewal && bus.connected);
+    if (!isDue) return;
     const { current } = attestor;
-    const reuse = current !== undefined && !own.isListed(current);
+    const reuse = current !== undefined && (!own.isListed(current) || !bus.connected);
     const result = await attestor.round(reuse, keeper.chains().length === 0);
     const good = result.outcome === 'attested';
     const soonMs = clock.monoMs() + periodMs / 2; // in effect: at the next slot
     this.#renewAtMs = good ? clock.monoMs() + renewMs * (0.9 + 0.1 * random()) : soonMs;
+    this.#owesRenewal = good && !result.stored;
     this.#asked = good && result.asked;
     this.#askAtMs = this.#asked ? soonMs + LISTED_WITHIN_SLOTS * periodMs : soonMs;
     if (good) {
