@@ -10,10 +10,10 @@ import type { Sending } from '#proxy/keyRing.ts';
 import { frameKeys, laneSecret, trafficSecret, transcriptOf } from '#proxy/see/keys.ts';
 import { PREFIX_BYTES, SALT_BYTES, encodeReply, openHeader } from '#proxy/see/opening.ts';
 import { FrameSealer } from '#proxy/see/sealer.ts';
-import { opened } from './attack.fixture.ts';
+import { opened, type Knowledge } from './attack.fixture.ts';
 import { Cluster } from './cluster.fixture.ts';
 import { Hand } from './hand.fixture.ts';
-import { readLane, tap } from './recording.fixture.ts';
+import { readLane, tap, type RecordedLane } from './recording.fixture.ts';
 
 let cluster: Cluster;
 let roots: Buffer[];
@@ -57,6 +57,35 @@ function knowledge(): Bytes[] {
   ];
 }
 
+/** What the third member tries on what it has recorded, with `more` that it was told. */
+function known(...more: readonly Bytes[]): Knowledge {
+  const { truth, slot: to } = cluster;
+  const chains = truth.chains.map((id) => {
+    const slot = truth.firstSlot(id);
+    return { id, slot, key: truth.chain(id, slot) };
+  });
+  return { values: [...knowledge(), ...more], chains, slots: { from: first, to } };
+}
+
+/** The pair secret of the two others. */
+const pairOfOthers = (): Buffer =>
+  cluster.truth.pair(cluster.memberA.own.statement.sid, cluster.memberB.own.statement.sid);
+
+/** A lane between the two others over some slots and chains, as the third recorded it. */
+async function recordedLanes(): Promise<readonly RecordedLane[]> {
+  const taps = await tap(cluster);
+  const app = await cluster.a.connect(destination);
+  await once(app, 'data');
+  for (let slot = 0; slot < 3; slot += 1) {
+    app.write(`of slot ${slot}`);
+    cluster.rotate(1);
+  }
+  app.end('the last');
+  await until(() => expect(heard).toHaveLength(1));
+  expect(String(await heard[0])).toBe('of slot 0of slot 1of slot 2the last');
+  return taps.map((each) => readLane(each, cluster.truth));
+}
+
 /** A reply to `opening` as the holder of this LS makes it; a member opens the header of any lane. */
 function forgedReply({ headerKey, context }: Sending, opening: Buffer, ls: Buffer): Buffer {
   const outer = openHeader(headerKey, opening.subarray(0, PREFIX_BYTES));
@@ -71,32 +100,20 @@ function forgedReply({ headerKey, context }: Sending, opening: Buffer, ls: Buffe
 
 describe('a member that conducts', () => {
   it('G4: reads nothing of a lane between two others, in whatever slot or chain', async () => {
-    const taps = await tap(cluster);
-    const app = await cluster.a.connect(destination);
-    await once(app, 'data');
-    for (let slot = 0; slot < 3; slot += 1) {
-      app.write(`of slot ${slot}`);
-      cluster.rotate(1);
-    }
-    app.end('the last');
-    await until(() => expect(heard).toHaveLength(1));
-    expect(String(await heard[0])).toBe('of slot 0of slot 1of slot 2the last');
-
-    const lanes = taps.map((each) => readLane(each, cluster.truth));
-    const { truth } = cluster;
-    const values = knowledge();
-    const chains = truth.chains.map((id) => {
-      const slot = truth.firstSlot(id);
-      return { id, slot, key: truth.chain(id, slot) };
-    });
-    const known = { values, chains, slots: { from: first, to: cluster.slot } };
-    expect(opened(known, lanes)).toEqual([]);
+    const lanes = await recordedLanes();
+    expect(opened(known(), lanes)).toEqual([]);
     // The one thing that it lacks.
-    const pair = truth.pair(cluster.memberA.own.statement.sid, cluster.memberB.own.statement.sid);
-    const [lane] = lanes;
-    expect(opened({ ...known, values: [...values, pair] }, lanes)).toHaveLength(
-      lane?.pieces.length ?? 0,
-    );
+    expect(opened(known(pairOfOthers()), lanes)).toEqual(lanes.flatMap(({ pieces }) => pieces));
+  });
+
+  it('G4: follows such a lane into no other slot, though its secrets of one were betrayed', async () => {
+    const lanes = await recordedLanes();
+    const pieces = lanes.flatMap((lane) => lane.pieces);
+    const before = pieces.filter(({ slot }) => slot === first);
+    const betrayed = before.map(({ secret }) => secret);
+    expect(before.length).toBeLessThan(pieces.length);
+    expect(opened(known(...betrayed), lanes)).toEqual(before);
+    expect(opened(known(...betrayed, pairOfOthers()), lanes)).toEqual(pieces);
   });
 
   it('G4: opens no lane in the name of another, and hears nothing of why', async () => {
