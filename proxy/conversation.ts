@@ -21,6 +21,8 @@ export abstract class Conversation extends Linked {
   abstract readonly heardUnder: string | undefined;
   /** What has come waits for a slow application. */
   abstract readonly isHeldBack: boolean;
+  /** Something waits for one of the ends, which is slow to read. */
+  abstract readonly isBehind: boolean;
   /** An end has said all, and the connection has not ended. */
   abstract readonly isHalfClosed: boolean;
   /** A slot began or a snapshot came: renews keys where that is due. */

@@ -112,6 +112,14 @@ describe('readDataMessage()', () => {
     }
   });
 
+  test.each(['constructor', '__proto__', 'hasOwnProperty'])(
+    'readDataMessage() leaves aside an event of kind %s, like any that it does not know',
+    (kind) => {
+      const event = { kind, reason: 'policy', direction: 'in', at: 1 };
+      expect(readDataMessage({ type: 'event', dropped: 0, event })).toBeUndefined();
+    },
+  );
+
   test('readDataMessage() refuses what would make the control plane do too much', () => {
     for (const change of [
       { want: 254 },

@@ -111,10 +111,10 @@ const TYPES = new Set<DataMessage['type']>([
   'asymmetric',
   'workerLost',
 ]);
-const REASONS: Readonly<Record<string, ReadonlySet<string>>> = {
-  closed: new Set(CLOSES),
-  refused: new Set(REFUSALS),
-};
+const REASONS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ['closed', new Set<string>(CLOSES)],
+  ['refused', new Set<string>(REFUSALS)],
+]);
 
 /**
  * The message that a decoded frame is; undefined: one of another version, of which nothing is known here.
@@ -125,7 +125,7 @@ export function readDataMessage(value: unknown): DataMessage | undefined {
   if (!about.success) throw malformedMessage(problemsOf(about.error).join('; '));
   const { type, event } = about.data;
   if (!(TYPES as ReadonlySet<string>).has(type)) return undefined;
-  if (event !== undefined && REASONS[event.kind]?.has(event.reason) !== true) return undefined;
+  if (event !== undefined && REASONS.get(event.kind)?.has(event.reason) !== true) return undefined;
   const parsed = dataMessage.safeParse(value);
   if (parsed.success) return parsed.data;
   throw malformedMessage(problemsOf(parsed.error).join('; '));

@@ -16,6 +16,7 @@ export type Defer = (act: () => void) => void;
 export class InnerSide implements LaneSide {
   owner: LegOwner = NOBODY;
   readonly isFull = false;
+  readonly isBehind = false;
   isClosed = false;
   readonly #defer: Defer;
   readonly #hearing: Hearing;

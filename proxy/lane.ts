@@ -28,7 +28,16 @@ export type LaneEnd = CloseReason | 'unanswered';
 /** The application's side of a lane: its connection, or what stands in for one (innerSide.ts). */
 export type LaneSide = Pick<
   Leg,
-  'owner' | 'isClosed' | 'isFull' | 'write' | 'pause' | 'resume' | 'end' | 'reset' | 'keepAlive'
+  | 'owner'
+  | 'isClosed'
+  | 'isFull'
+  | 'isBehind'
+  | 'write'
+  | 'pause'
+  | 'resume'
+  | 'end'
+  | 'reset'
+  | 'keepAlive'
 >;
 
 /** What the other end is told when this one cuts a lane. */
@@ -94,6 +103,11 @@ export class Lane extends Conversation {
 
   get isHeldBack(): boolean {
     return this.#parts.app.isFull;
+  }
+
+  get isBehind(): boolean {
+    const { app, wire } = this.#parts;
+    return app.isBehind || (this.#hasWire && wire.isBehind);
   }
 
   get isHalfClosed(): boolean {

@@ -141,6 +141,11 @@ export class Leg implements Watched, Task {
     return this.#waitingBytes > MAX_WAITING_BYTES;
   }
 
+  /** True while something waits that the kernel does not take. */
+  get isBehind(): boolean {
+    return this.#waitingBytes > 0;
+  }
+
   /** Why it failed, by the name of the errno; undefined: it did not. */
   get failure(): string | undefined {
     return this.#failure;

@@ -165,4 +165,28 @@ describe('a half-closed lane', () => {
     await ended(two, 0);
     expect(app.errored).toMatchObject({ code: 'ECONNRESET' });
   });
+
+  it('does not end while its reader is slow, at either node', async () => {
+    const { two } = await limited('a', { halfClosedMs: 60_000 });
+    two.tell({ limits: { ...USUAL_LIMITS, halfClosedMs: 60_000 } }, two.b);
+    const servers: Socket[] = [];
+    const destination = await two.serve((socket) => servers.push(socket));
+    const app = await two.a.connect(destination);
+    app.write('hello');
+    await until(() => expect(servers).toHaveLength(1));
+    servers[0]?.end();
+    app.end(Buffer.alloc(64 << 20)); // more than all buffers hold
+    for (let last = -1; last !== two.b.count('bytesIn');) {
+      last = two.b.count('bytesIn');
+      await new Promise((resolve) => {
+        setTimeout(resolve, 300);
+      });
+    }
+    two.skipSlots(20);
+    expect([two.a.count('active'), two.b.count('active')]).toEqual([1, 1]);
+    servers[0]?.resume();
+    await until(() => expect(servers[0]?.bytesRead).toBe((64 << 20) + 5));
+    await ended(two, 0);
+    expect(two.a.count('closed.clean')).toBe(1);
+  });
 });

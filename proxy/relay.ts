@@ -38,6 +38,10 @@ export class Relay extends Conversation {
     far.owner = this.#between(far, app, received, 'destination-reset');
   }
 
+  get isBehind(): boolean {
+    return this.#legs.some((leg) => leg.isBehind);
+  }
+
   /** It has no keys; keepalive is for what lasts. */
   refresh(): void {
     if (this.#isKeptAlive) return;

@@ -11,6 +11,7 @@ class Talk extends Conversation {
   readonly account = { heard: 0, moved: 0 };
   heardUnder: string | undefined = 'old';
   isHeldBack = false;
+  isBehind = false;
   isHalfClosed = false;
   readonly cuts: CutReason[] = [];
   get passage(): Passage {
@@ -92,6 +93,18 @@ it('Review ends what is half closed and still, counted from when it last moved',
   talk.isHalfClosed = true;
   expect(pass(359)).toBeUndefined();
   talk.account.moved += 1;
+  expect(pass(360)).toBeUndefined();
+  expect(pass(1)).toBe('half-closed');
+});
+
+it('Review does not end what is half closed while an end is slow to read, nor before its time after that', () => {
+  const talk = new Talk();
+  talk.heardUnder = 'new';
+  talk.isHalfClosed = true;
+  talk.isBehind = true;
+  const { pass } = reviewOf(talk);
+  expect(pass(1000)).toBeUndefined();
+  talk.isBehind = false;
   expect(pass(360)).toBeUndefined();
   expect(pass(1)).toBe('half-closed');
 });

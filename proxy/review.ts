@@ -1,6 +1,6 @@
 // Looks at live connections under each snapshot and says which of them have to end: what the snapshot
 // objects to, what is heard too long under a statement that its peer has replaced (PROTOCOL 7.3), and
-// what one end has half closed and nothing moves on. It remembers only those that are on their way out.
+// what one end has half closed and nothing moves on, though no end is slow to read. It remembers only those that are on their way out.
 import type { Clock } from '#agent/base/clock.ts';
 import { cutReasonOf, type Conversation, type CutReason } from './conversation.ts';
 import type { Routes } from './routes.ts';
@@ -67,7 +67,8 @@ export class Review {
     const nowMs = this.#clock.monoMs();
     const { moved } = conversation.passage;
     const still = this.#still.get(conversation);
-    if (still?.moved === moved) return nowMs - still.sinceMs > halfClosedMs;
+    if (still?.moved === moved && !conversation.isBehind)
+      return nowMs - still.sinceMs > halfClosedMs;
     this.#still.set(conversation, { moved, sinceMs: nowMs });
     return false;
   }
