@@ -4,13 +4,13 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Slot } from '#agent/base/brands.ts';
+import type { ChainId, Slot } from '#agent/base/brands.ts';
 import { fromB64url, type Bytes } from '#agent/base/bytes.ts';
 import type { Endpoint } from '#proxy/see/address.ts';
 import { opened, type KnownChain } from './attack.fixture.ts';
 import { Cluster, PERIOD_MS, type Member } from './cluster.fixture.ts';
 import { liveBytes, livePrivateKeys, valuesOf } from './memory.fixture.ts';
-import { readLane, tap, type Tap } from './recording.fixture.ts';
+import { readLane, tap, type Piece, type Tap } from './recording.fixture.ts';
 import { lanesOnBus, pairsOf, unsealed } from './stolen.fixture.ts';
 
 let cluster: Cluster;
@@ -32,11 +32,20 @@ async function talk(): Promise<void> {
 }
 
 async function echoes(): Promise<void> {
-  for (const app of lanes) {
-    const heard = once(app, 'data');
-    app.write('bytes');
-    await heard;
-  }
+  for (const app of lanes) await says(app, 'bytes');
+}
+
+/** A lane that says nothing but what it is told to, and that once now. */
+async function quiet(): Promise<Socket> {
+  const app = await cluster.a.connect(destination);
+  await says(app, 'opened');
+  return app;
+}
+
+async function says(app: Socket, text: string): Promise<void> {
+  const heard = once(app, 'data');
+  app.write(text);
+  await heard;
 }
 
 /** What leaks now. */
@@ -45,7 +54,7 @@ function leak() {
   return { values: valuesOf(liveBytes(), 32), keys: livePrivateKeys(), chains, slot: cluster.slot };
 }
 
-/** The slots in which something was sealed that the leak opens now, with all that the bus has said since. */
+/** What of the lanes the leak opens now, with all that the bus has said since. */
 async function openedBy({ values, keys, chains, slot }: ReturnType<typeof leak>) {
   const { bus, records, truth } = cluster;
   const secrets = await unsealed(values, bus);
@@ -55,12 +64,14 @@ async function openedBy({ values, keys, chains, slot }: ReturnType<typeof leak>)
   ]);
   const all: Bytes[] = [...values, ...pairsOf(keys, lanesOnBus(bus)), ...given];
   const slots = { from: slot, to: cluster.slot };
-  const pieces = opened(
+  return opened(
     { values: all, chains, records, slots },
     taps.map((each) => readLane(each, truth)),
   );
-  return new Set<Slot>(pieces.map((piece) => piece.slot));
 }
+
+/** The slots that the keys of `pieces` were made in. */
+const slotsOf = (pieces: readonly Piece[]): Slot[] => [...new Set(pieces.map(({ slot }) => slot))];
 
 /** Begins a generation, which is in effect when it returns. */
 async function heal(): Promise<void> {
@@ -96,9 +107,9 @@ describe('a leak that has ended', () => {
     cluster.rotate(1);
     await talk();
 
-    const slots = await openedBy(leaked);
-    expect([...slots]).toEqual(expect.arrayContaining([leaked.slot, before, half]));
-    expect([...slots].filter((slot) => slot >= healed)).toEqual([]);
+    const slots = slotsOf(await openedBy(leaked));
+    expect(slots).toEqual(expect.arrayContaining([leaked.slot, before, half]));
+    expect(slots.filter((slot) => slot >= healed)).toEqual([]);
   });
 
   it('G6: is not healed by a generation that one of the leaked seal keys was given', async () => {
@@ -107,6 +118,44 @@ describe('a leak that has ended', () => {
     await renewed(memberA, conductor);
     await heal();
     await talk();
-    expect([...(await openedBy(leaked))]).toContain(cluster.slot);
+    expect(slotsOf(await openedBy(leaked))).toContain(cluster.slot);
+  });
+
+  it('G6: opens nothing that a lane says once all is healed, though it was idle until then', async () => {
+    const { members } = cluster;
+    const [idle, idleUntilHealed] = [await quiet(), await quiet()];
+    cluster.rotate(1); // what was used before is updated here: from now on they say nothing
+    const leaked = leak();
+    await says(idle, 'before');
+    cluster.rotate(1);
+    for (const member of members) await cluster.renew(member);
+    cluster.rotate(1);
+    await heal();
+    for (const lane of [idle, idleUntilHealed]) await says(lane, 'healed');
+    const plain = (await openedBy(leaked)).map((piece) => String(piece.plain));
+    expect(plain).toContain('before');
+    expect(plain).not.toContain('healed');
+  });
+
+  it('G6: follows a lane by its secret and pair into no chain that did not leak', async () => {
+    const { memberA, memberB, truth } = cluster;
+    await talk();
+    const leakedSlot = cluster.slot;
+    await heal();
+    await echoes();
+    const lanes = taps.map((each) => readLane(each, truth));
+    const pieces = lanes.flatMap((lane) => lane.pieces);
+    const secrets = pieces.flatMap(({ slot, secret }) => (slot === leakedSlot ? [secret] : []));
+    const pair = truth.pair(memberA.own.statement.sid, memberB.own.statement.sid);
+    const openedWith = (chainKey: (id: ChainId, slot: Slot) => Bytes): Slot[] => {
+      const chains = truth.chains.map((id) => {
+        const slot = truth.firstSlot(id);
+        return { id, slot, key: chainKey(id, slot) };
+      });
+      const slots = { from: leakedSlot, to: cluster.slot };
+      return slotsOf(opened({ values: [...secrets, pair], chains, slots }, lanes));
+    };
+    expect(openedWith(() => Buffer.alloc(32))).toEqual([leakedSlot]);
+    expect(openedWith((id, slot) => truth.chain(id, slot))).toEqual([leakedSlot, cluster.slot]);
   });
 });
