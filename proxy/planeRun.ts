@@ -26,6 +26,7 @@ import { sendFds } from '#proxy/native/fdpass.ts';
 import type { PlaneProcess } from './planeProcess.ts';
 import { privilegeFaults } from './privilege.ts';
 import { Questions } from './questions.ts';
+import { SocketRetries, type PoolLow } from './socketRetries.ts';
 
 export type PlaneLog = (
   level: 'info' | 'warn' | 'error',
@@ -51,12 +52,7 @@ const END_WITHIN_MS = 2000;
 /** Both far above what an honest data plane asks: some 25,000 connections a second, 100 events. */
 const MESSAGES_PER_SECOND = 10_000;
 const SOCKETS_PER_SECOND = 100_000;
-/** Then a worker learns that there are none, and asks again without haste. */
-const SOCKETS_WITHIN_MS = 4000;
-const SOCKETS_AGAIN_MS = 200;
 const LAST_WORDS_BYTES = 4096;
-
-type PoolLow = Extract<DataMessage, { type: 'poolLow' }>;
 
 export interface RunReports {
   running(run: PlaneRun): void;
@@ -81,6 +77,7 @@ export class PlaneRun {
   readonly #messages: Meter;
   readonly #sockets: Meter;
   readonly #poolWarnings: Meter;
+  readonly #retries: SocketRetries;
   readonly #questions: Questions;
   #ticket = 0;
   #lastWords = '';
@@ -98,6 +95,11 @@ export class PlaneRun {
     this.#sockets = new Meter(SOCKETS_PER_SECOND, clock);
     this.#poolWarnings = new Meter(1, clock);
     this.#questions = new Questions(clock);
+    this.#retries = new SocketRetries(clock, {
+      tried: (asked) => this.#fillPool(asked),
+      refused: ({ worker, podUid, family }) =>
+        this.send({ type: 'sockets', ticket: 0, worker, podUid, family, count: 0 }),
+    });
     this.#channel = new Channel(process.channel, {
       maxFrameBytes: MAX_DATA_FRAME_BYTES,
       maxQueuedBytes: 2 * MAX_CONTROL_FRAME_BYTES,
@@ -160,6 +162,7 @@ export class PlaneRun {
     this.#cancelHello();
     this.#cancelEnd();
     this.#questions.close();
+    this.#retries.close();
     this.#channel.close();
     closeFd(this.#process.fdSocket);
     const words = this.#lastWords.trim();
@@ -203,7 +206,8 @@ export class PlaneRun {
         this.ackedVersion = message.version;
         return;
       case 'poolLow':
-        this.#fillPool(message);
+        if (this.#sockets.take(message.want)) this.#retries.ask(message);
+        else this.kill(`asked for more than ${SOCKETS_PER_SECOND} sockets in a second`);
         return;
       case 'event':
         this.#options.onEvent(message.event, message.dropped);
@@ -252,26 +256,20 @@ export class PlaneRun {
     this.#reports.workerLost(this);
   }
 
-  #fillPool(asked: PoolLow): void {
-    if (this.#sockets.take(asked.want)) {
-      this.#makeWithin(asked, this.#options.clock.monoMs() + SOCKETS_WITHIN_MS);
-    } else this.kill(`asked for more than ${SOCKETS_PER_SECOND} sockets in a second`);
-  }
-
-  /** Tries until then: after another control plane a pod may be about to be captured. */
-  #makeWithin(asked: PoolLow, untilMs: number): void {
-    const { clock } = this.#options;
-    if (this.#over) return;
-    const { worker, podUid, family, want } = asked;
+  /** False where the pod has no sockets, or none now. */
+  #fillPool({ worker, podUid, family, want }: PoolLow): boolean {
     const fds = this.#makeSockets(podUid, family, want);
-    const sockets = { type: 'sockets', worker, podUid, family, count: fds.length } as const;
-    if (fds.length > 0) {
-      this.#sendFds(fds, (ticket) => ({ ...sockets, ticket }));
-      fds.forEach(closeFd);
-      return;
-    }
-    if (clock.monoMs() > untilMs) this.send({ ...sockets, ticket: 0 });
-    else clock.after(SOCKETS_AGAIN_MS, () => this.#makeWithin(asked, untilMs));
+    if (fds.length === 0) return false;
+    this.#sendFds(fds, (ticket) => ({
+      type: 'sockets',
+      ticket,
+      worker,
+      podUid,
+      family,
+      count: fds.length,
+    }));
+    fds.forEach(closeFd);
+    return true;
   }
 
   #makeSockets(podUid: string, family: Family, count: number): readonly number[] {
