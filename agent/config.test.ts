@@ -206,6 +206,12 @@ describe('loadConfig()', () => {
     ['the root user for the data plane', { lanes: { ...minimal.lanes, uid: 0 } }, /from 1 to/],
     ['a host name as lane address', { lanes: { address: 'node-a' } }, /IP address/],
     ['a lane address with a zone', { lanes: { address: 'fe80::1%eth0' } }, /IP address/],
+    ['a lane address of nobody else', { lanes: { address: '127.0.0.1' } }, /IP address/],
+    [
+      'an address in a network of pods',
+      { lanes: { ...minimal.lanes, podNetworks: ['10.0.0.1/8'] } },
+      /network alone: 10\.0\.0\.0\/8/,
+    ],
     ['a missing owner file', { owners: ['none.pub'] }, /owners\.0 is not usable: .*ENOENT/],
     ['one owner twice', { owners: ['owner.pub', './owner.pub'] }, /same key/],
     ['an owner’s secret key', { owners: ['owner.key'] }, /owners\.0 is not usable/],
@@ -299,14 +305,22 @@ describe('effectiveConfig()', () => {
 });
 
 describe('configWarnings()', () => {
+  const bounded = { ...minimal, lanes: { ...minimal.lanes, podNetworks: ['198.19.0.0/16'] } };
+
+  it('configWarnings() misses the networks of pods', async () => {
+    expect(configWarnings(await load(minimal))).toEqual([
+      expect.stringMatching(/^lanes\.podNetworks is empty/),
+    ]);
+  });
+
   it('configWarnings() names each setting that is weaker than its default, and no other', async () => {
     const weak = {
-      ...minimal,
+      ...bounded,
       epochs: { periodMs: 1000 },
       policy: { mode: 'observe' },
       tpm: { tcti: 'swtpm:path=/run/x/tpm.sock' },
     };
-    expect(configWarnings(await load(minimal))).toEqual([]);
+    expect(configWarnings(await load(bounded))).toEqual([]);
     expect(configWarnings(await load(weak)).map((text) => text.split(' ')[0])).toEqual([
       'epochs.periodMs',
       'policy.mode',
@@ -317,7 +331,7 @@ describe('configWarnings()', () => {
 
   it('configWarnings() names exceptions from what is not refused', async () => {
     const except = [{ network: '10.0.0.0/8', ports: [80] }];
-    const lanes = { ...minimal.lanes, inboundExcept: except, udpExcept: except };
+    const lanes = { ...bounded.lanes, inboundExcept: except, udpExcept: except };
     expect(configWarnings(await load({ ...minimal, lanes }))).toEqual([
       'lanes.udpExcept changes nothing: lanes.udp is leave',
     ]);
@@ -326,7 +340,7 @@ describe('configWarnings()', () => {
   it('configWarnings() misses a way to DNS where UDP is refused', async () => {
     const warningsFor = async (...udpExcept: object[]): Promise<string[]> =>
       configWarnings(
-        await load({ ...minimal, lanes: { ...minimal.lanes, udp: 'refuse', udpExcept } }),
+        await load({ ...minimal, lanes: { ...bounded.lanes, udp: 'refuse', udpExcept } }),
       );
     const network = '10.96.0.10';
     expect(await warningsFor({ network, ports: [123] })).toEqual([

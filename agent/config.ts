@@ -96,6 +96,11 @@ export function configWarnings(config: Config): string[] {
       'policy.mode is observe: connections that no rule allows are carried all the same',
     );
   }
+  if (config.lanes.podNetworks.length === 0) {
+    warnings.push(
+      'lanes.podNetworks is empty: an attested node can announce pods at addresses of anybody',
+    );
+  }
   warnings.push(...idleExceptions(config));
   const { udp, udpExcept } = config.lanes;
   if (

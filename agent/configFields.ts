@@ -2,8 +2,8 @@
 // problem reads "is 500; must be ...". No defaults and no section is decided here.
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { podAddress } from '#proxy/podAddress.ts';
 import { networkOf } from '#proxy/range.ts';
-import { canonicalAddress } from '#proxy/see/address.ts';
 
 /** A group of settings; a key that it does not have is a problem. */
 export const section = <S extends z.core.$ZodLooseShape>(shape: S) =>
@@ -61,11 +61,7 @@ export function ranges(what: string) {
   const error = `must be a list of at most ${MAX_RANGES} {network, ports}: ${what}`;
   const range = z.strictObject(
     {
-      network: z.string({ error: NETWORK }).superRefine((text, context) => {
-        const network = networkOf(text);
-        const message = network === undefined ? NETWORK : `must be the network alone: ${network}`;
-        if (network !== text.toLowerCase()) context.addIssue({ code: 'custom', message });
-      }),
+      network: network(),
       ports: z
         .array(port(), { error: 'must be a list of ports' })
         .max(MAX_PORTS, { error: `must have at most ${MAX_PORTS} ports` })
@@ -76,13 +72,26 @@ export function ranges(what: string) {
   return z.array(range, { error }).max(MAX_RANGES, { error }).default([]);
 }
 
+/** Networks; `what` says of which. */
+export function networks(what: string) {
+  const error = `must be a list of at most ${MAX_RANGES} networks: ${what}`;
+  return z.array(network(), { error }).max(MAX_RANGES, { error }).default([]);
+}
+
+const network = () =>
+  z.string({ error: NETWORK }).superRefine((text, context) => {
+    const found = networkOf(text);
+    const message = found === undefined ? NETWORK : `must be the network alone: ${found}`;
+    if (found !== text.toLowerCase()) context.addIssue({ code: 'custom', message });
+  });
+
 const NETWORK = 'must be an IP address, or a network such as 10.0.0.0/8 or 2001:db8::/32';
 
-/** An IPv4 or IPv6 address without a zone, in its one form. */
-export const ipAddress = (error: string): z.ZodType<string, string> =>
+/** The address of one host, as other nodes believe it (epochs/directory.ts), in its one form. */
+export const hostAddress = (error: string): z.ZodType<string, string> =>
   z
     .string({ error })
-    .transform((text) => canonicalAddress(text) ?? '')
+    .transform((text) => podAddress(text) ?? '')
     .refine((text) => text !== '', { error });
 
 /** `192.0.2.1:8055` or `[2001:db8::1]:8055`. */

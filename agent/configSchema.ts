@@ -7,9 +7,10 @@ import { nodeName } from '#agent/base/schema.ts';
 import { USUAL_LIMITS } from '#proxy/snapshot.ts';
 import {
   busUrl,
-  ipAddress,
+  hostAddress,
   listenAddress,
   matching,
+  networks,
   oneOf,
   owner,
   path,
@@ -76,10 +77,11 @@ const limits = section({
 });
 
 const lanes = section({
-  address: ipAddress('must be the IP address at which other nodes reach this one'),
+  address: hostAddress('must be the IP address at which other nodes reach this one'),
   port: port().default(15_008),
   workers: whole('', 1, 256).default(() => Math.min(256, availableParallelism())),
   uid: whole('', 1, 0xfffffffe).default(15_008),
+  podNetworks: networks('in which pods have their addresses, on every node'),
   inbound: oneOf('refuse', 'plain').optional(),
   inboundExcept: ranges('sources whose plaintext a pod takes on these ports'),
   unmeshed: oneOf('refuse', 'plain').optional(),

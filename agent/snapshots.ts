@@ -11,10 +11,11 @@ import type { PeerBook, PeerState } from '#agent/epochs/peers.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { CompiledPolicy } from '#proxy/policy.ts';
-import { resolved } from '#agent/inventory/services.ts';
+import { resolved, type EndpointPod } from '#agent/inventory/services.ts';
 import type { LocalPod, Peer, SelfState, Snapshot } from '#proxy/snapshot.ts';
 import { Acquaintance, type AcquaintanceOptions } from './acquaintance.ts';
 import type { Aliases } from './aliases.ts';
+import { Bounds } from './bounds.ts';
 import type { Captures } from './captures.ts';
 import type { Config } from './config.ts';
 import { remotesOf, unattestedOf } from './remotePods.ts';
@@ -29,7 +30,7 @@ export interface SnapshotSources {
   readonly peers: PeerBook;
   readonly aliases: Aliases;
   readonly captures: Captures;
-  readonly inventory: Pick<Inventory, 'services'>;
+  readonly inventory: Pick<Inventory, 'pods' | 'services'>;
   readonly policy: () => CompiledPolicy;
 }
 
@@ -98,8 +99,8 @@ function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slo
   const own = from.own.listed;
   const state = selfState(from);
   const inEffect = keeper.inEffect(nowMs);
-  const remotes = peers.all().flatMap(remotesOf);
-  const captured = from.captures.pods().flatMap((pod) => (pod.captured ? [pod.spec] : []));
+  const bounds = new Bounds(from);
+  const remotes = peers.all().flatMap((peer) => remotesOf(peer, bounds));
   const stale = plane.stale
     ? 'no record came for longer than epochs.maxStalenessSeconds'
     : undefined;
@@ -114,10 +115,17 @@ function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slo
     unmeshed: config.lanes.unmeshed,
     limits: { ...config.lanes.limits, halfClosedMs: config.lanes.halfClosedSeconds * 1000 },
     unmeshedExcept: config.lanes.unmeshedExcept,
-    unattested: peers.all().flatMap(unattestedOf),
-    services: resolved(from.inventory.services(), [...captured, ...remotes]),
+    unattested: peers.all().flatMap((peer) => unattestedOf(peer, bounds)),
+    services: resolved(from.inventory.services(), [...endpointsHere(from), ...remotes]),
   };
 }
+
+/** Pods of this node that a service can lead to: those that are captured. */
+export const endpointsHere = ({
+  captures,
+  config: { node },
+}: Pick<SnapshotSources, 'captures' | 'config'>): EndpointPod[] =>
+  captures.pods().flatMap(({ captured, spec }) => (captured ? [{ ...spec, node }] : []));
 
 function selfState({ config, plane, attestor, own }: SnapshotSources): SelfState {
   const { domain, cluster, node } = config;

@@ -6,7 +6,7 @@ import type { Clock } from '#agent/base/clock.ts';
 import type { TidelockError } from '#agent/base/errors.ts';
 import type { Status } from '#agent/api/status.ts';
 import type { Bus } from '#agent/epochs/bus.ts';
-import { contested } from '#agent/epochs/directory.ts';
+import { contestedAddresses, contestedUids } from '#agent/epochs/directory.ts';
 import type { Conductor } from '#agent/epochs/conductor.ts';
 import type { Lease } from '#agent/epochs/lease.ts';
 import type { RecordFollower } from '#agent/epochs/follower.ts';
@@ -17,13 +17,14 @@ import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import { REFUSALS, type CounterTotals } from '#proxy/counters.ts';
 import type { DataPlaneStatus } from '#proxy/plane.ts';
 import { bypassText, type Probes } from '#probes/probes.ts';
+import { Bounds } from './bounds.ts';
 import type { PodState } from './captures.ts';
 import type { Host } from './host.ts';
 import type { EventRing } from './log.ts';
 import { countsOf, outsideOf } from './outsideView.ts';
 import { remotesOf } from './remotePods.ts';
 import { servicesOf } from './servicesView.ts';
-import type { SnapshotSources } from './snapshots.ts';
+import { endpointsHere, type SnapshotSources } from './snapshots.ts';
 import { VERSION } from './version.ts';
 
 export interface StatusSources extends SnapshotSources {
@@ -48,6 +49,7 @@ export function statusOf(from: StatusSources): Status {
   const dataPlane = from.dataPlane();
   const own = asymmetricCounts();
   const totals = from.counters();
+  const bounds = new Bounds(from);
   return {
     agent: {
       version: VERSION,
@@ -67,7 +69,7 @@ export function statusOf(from: StatusSources): Status {
       tokens: own.tokens + dataPlane.asymmetric.tokens,
     },
     pods: captures.pods().map((pod) => podOf(captures, pod)),
-    services: servicesOf(from.inventory.services(), endpointPods(from)),
+    services: servicesOf(from.inventory.services(), endpointPods(from, bounds)),
     dataPlane: {
       ...(dataPlane.pid > 0 ? { pid: dataPlane.pid } : {}),
       uid: dataPlane.uid,
@@ -83,16 +85,17 @@ export function statusOf(from: StatusSources): Status {
     warnings: [
       ...problemsOf(from),
       ...crewOf(dataPlane),
-      ...conflictsOf(from),
+      ...bounds.findings(from.peers.all()),
+      ...conflictsOf(from, bounds),
       ...hiddenClientsOf(from),
     ],
   };
 }
 
 /** Pods that a service could lead to now. */
-const endpointPods = ({ captures, peers }: StatusSources): EndpointPod[] => [
-  ...captures.pods().flatMap(({ captured, spec }) => (captured ? [spec] : [])),
-  ...peers.all().flatMap(remotesOf),
+const endpointPods = (from: StatusSources, bounds: Bounds): EndpointPod[] => [
+  ...endpointsHere(from),
+  ...from.peers.all().flatMap((peer) => remotesOf(peer, bounds)),
 ];
 
 function podOf(
@@ -145,14 +148,21 @@ function crewOf({ state, working, workers }: DataPlaneStatus): string[] {
   ];
 }
 
-/** An address that two nodes claim is a finding, and refused as a destination (PROTOCOL 3.6). */
-function conflictsOf({ peers, captures, config }: StatusSources): string[] {
-  const own = { node: config.node, pods: captures.announced() };
-  const others = peers.all().flatMap(({ directory }) => (directory ? [directory] : []));
-  return [...contested([own, ...others])].map(
-    ([ip, nodes]) =>
-      `${ip} is claimed by ${nodes.join(' and ')} and refused as a destination. Two pods have one address, or a node announces what is not its own.`,
-  );
+/** What two other nodes claim is a finding, and led to by neither (PROTOCOL 3.6). */
+function conflictsOf({ peers }: StatusSources, bounds: Bounds): string[] {
+  const claims = peers
+    .all()
+    .map(({ node, directory }) => ({ node, pods: bounds.believed(directory?.pods ?? []) }));
+  return [
+    ...[...contestedAddresses(claims)].map(
+      ([ip, nodes]) =>
+        `${ip} is claimed by ${nodes.join(' and ')} and refused as a destination. Two pods have one address, or a node announces what is not its own.`,
+    ),
+    ...[...contestedUids(claims)].map(
+      ([uid, nodes]) =>
+        `Pod uid ${uid} is claimed by ${nodes.join(' and ')}: no service leads to it by that. A node announces what is not its own.`,
+    ),
+  ];
 }
 
 /** Programs that are to see their clients and cannot. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { NodeName, Sid, SpiffeId } from '#agent/base/brands.ts';
 import { generateSigningKey } from '#agent/base/asymmetric.ts';
-import { contested, openDirectory, signDirectory } from './directory.ts';
+import { contestedAddresses, contestedUids, openDirectory, signDirectory } from './directory.ts';
 
 const node = (name: string, ...ips: string[]) => ({
   node: name as NodeName,
@@ -13,8 +13,8 @@ const node = (name: string, ...ips: string[]) => ({
   })),
 });
 
-test('contested() names every address that two nodes claim, and no other', () => {
-  const found = contested([
+test('contestedAddresses() names every address that two nodes claim, and no other', () => {
+  const found = contestedAddresses([
     node('a', '198.19.1.1', '198.19.1.2'),
     node('b', '198.19.1.2'),
     node('c', '198.19.1.3', '198.19.1.3'),
@@ -22,9 +22,16 @@ test('contested() names every address that two nodes claim, and no other', () =>
   expect([...found]).toEqual([['198.19.1.2', ['a', 'b']]]);
 });
 
-test('contested() knows an address in whatever form it is written', () => {
-  const found = contested([node('a', 'fd00::5'), node('b', 'FD00:0::5')]);
+test('contestedAddresses() knows an address in whatever form it is written', () => {
+  const found = contestedAddresses([node('a', 'fd00::5'), node('b', 'FD00:0::5')]);
   expect([...found]).toEqual([['fd00::5', ['a', 'b']]]);
+});
+
+test('contestedUids() names every uid that two nodes claim, and no other', () => {
+  const { pods } = node('a', '198.19.1.1');
+  const found = contestedUids([node('a', '198.19.1.1'), { node: 'b' as NodeName, pods }]);
+  expect([...found]).toEqual([['a-198.19.1.1', ['a', 'b']]]);
+  expect([...contestedUids([node('a', '198.19.1.1'), node('b', '198.19.1.1')])]).toEqual([]);
 });
 
 const key = generateSigningKey();

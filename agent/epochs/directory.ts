@@ -53,15 +53,27 @@ export const openDirectory = (document: unknown, signer: SigningPublic): Directo
     hint: 'The peer runs an incompatible version; upgrade agents one minor version at a time.',
   });
 
+type Claims = Pick<Directory, 'node' | 'pods'>;
+
 /** Addresses that more than one node claims: a finding, and refused as destinations. */
-export function contested(
-  directories: readonly Pick<Directory, 'node' | 'pods'>[],
+export const contestedAddresses = (
+  directories: readonly Claims[],
+): ReadonlyMap<string, readonly NodeName[]> =>
+  contested(directories, ({ ips }) => ips.map((ip) => canonicalAddress(ip) ?? ip));
+
+/** Uids of pods that more than one node claims: a finding, and no endpoints. */
+export const contestedUids = (
+  directories: readonly Claims[],
+): ReadonlyMap<string, readonly NodeName[]> => contested(directories, ({ uid }) => [uid]);
+
+function contested(
+  directories: readonly Claims[],
+  claimed: (pod: Directory['pods'][number]) => readonly string[],
 ): ReadonlyMap<string, readonly NodeName[]> {
   const claims = new Map<string, NodeName[]>();
-  for (const directory of directories) {
-    const ips = directory.pods.flatMap((pod) => pod.ips.map((ip) => canonicalAddress(ip) ?? ip));
-    for (const ip of new Set(ips)) {
-      claims.set(ip, [...(claims.get(ip) ?? []), directory.node]);
+  for (const { node, pods } of directories) {
+    for (const claim of new Set(pods.flatMap(claimed))) {
+      claims.set(claim, [...(claims.get(claim) ?? []), node]);
     }
   }
   return new Map([...claims].filter(([, nodes]) => nodes.length > 1));

@@ -122,7 +122,7 @@ describe('readInventory()', () => {
     [
       'an endpoint that is two things',
       { pods: [], services: [{ ...db, endpoints: [{ uid: 'a', address: '10.0.0.1' }] }] },
-      /one of \{address\}, \{uid\} and \{spiffe\}/,
+      /one of \{address\}, \{uid\} and \{spiffe, nodes\}/,
     ],
     [
       'a port of a service that is none',

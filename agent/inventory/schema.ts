@@ -2,7 +2,7 @@
 // claim what another has: a uid, an address, or the name of a service.
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { spiffeId } from '#agent/base/schema.ts';
+import { nodeName, spiffeId } from '#agent/base/schema.ts';
 import { podAddress } from '#proxy/podAddress.ts';
 
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
@@ -13,6 +13,7 @@ const MAX_SERVICES = 1_024;
 const MAX_ADDRESSES = 16;
 const MAX_PORTS = 64;
 const MAX_ENDPOINTS = 256;
+const MAX_NODES = 1_024;
 
 const named = (what: string): z.ZodString => {
   const error = `must be the ${what}, a DNS name in lower case`;
@@ -67,9 +68,9 @@ const endpoint = z.union(
   [
     z.strictObject({ address, ready }),
     z.strictObject({ uid: z.string().regex(UID), ready }),
-    z.strictObject({ spiffe: spiffeId, ready }),
+    z.strictObject({ spiffe: spiffeId, nodes: z.array(nodeName).min(1).max(MAX_NODES), ready }),
   ],
-  { error: 'must be one of {address}, {uid} and {spiffe}, each with ready or without' },
+  { error: 'must be one of {address}, {uid} and {spiffe, nodes}, each with ready or without' },
 );
 
 const service = z.strictObject({

@@ -1,6 +1,6 @@
 // What a service is: addresses of nobody that lead to pods, wherever the knowledge comes from. It finds
 // the endpoints among the pods that are known; which one a connection takes is proxy/services.ts.
-import type { SpiffeId } from '#agent/base/brands.ts';
+import type { NodeName, SpiffeId } from '#agent/base/brands.ts';
 import type { Service } from '#proxy/snapshot.ts';
 
 export interface ServiceSpec {
@@ -18,11 +18,13 @@ export interface ServiceSpec {
 export type ServiceEndpoint = { readonly ready: boolean } & (
   | { readonly address: string }
   | { readonly uid: string }
-  | { readonly spiffe: SpiffeId }
+  /** Of pods with this identity those on these nodes: any attested node can announce some. */
+  | { readonly spiffe: SpiffeId; readonly nodes: readonly NodeName[] }
 );
 
 /** A pod of this node or of another, as far as it can be an endpoint. */
 export interface EndpointPod {
+  readonly node: NodeName;
   readonly uid: string;
   readonly spiffeId: SpiffeId;
   readonly ips: readonly string[];
@@ -66,13 +68,20 @@ function addressesOf({ endpoints }: ServiceSpec, pods: readonly EndpointPod[]): 
     .filter(({ ready }) => ready)
     .flatMap((endpoint) => {
       if ('address' in endpoint) return [endpoint.address];
-      const meant = pods.filter((pod) =>
-        'uid' in endpoint ? pod.uid === endpoint.uid : pod.spiffeId === endpoint.spiffe,
-      );
+      const meant =
+        'uid' in endpoint
+          ? theOnly(pods.filter(({ uid }) => uid === endpoint.uid))
+          : pods.filter(
+              ({ node, spiffeId }) => spiffeId === endpoint.spiffe && endpoint.nodes.includes(node),
+            );
       return meant.flatMap(({ ips }) => ips);
     });
   return [...new Set(found)];
 }
+
+/** Nobody proves which of two nodes a uid is on. */
+const theOnly = (pods: readonly EndpointPod[]): readonly EndpointPod[] =>
+  new Set(pods.map(({ node }) => node)).size > 1 ? [] : pods;
 
 const isV6 = (ip: string): boolean => ip.includes(':');
 const isV4 = (ip: string): boolean => !isV6(ip);

@@ -68,7 +68,13 @@ function sources(change: Partial<WhySources> = {}): WhySources {
     config: {
       node: 'node-a' as NodeName,
       epochs: { periodMs: PERIOD_MS, maxStalenessSeconds: 60, onStale: 'closed' },
-      lanes: { ...BY_DEFAULT, unmeshed: 'refuse', unmeshedExcept: [] },
+      lanes: {
+        ...BY_DEFAULT,
+        address: '198.18.0.11',
+        podNetworks: [],
+        unmeshed: 'refuse',
+        unmeshedExcept: [],
+      },
       policy: { mode: 'enforce' },
     },
     plane: { admitted: true, stale: false, seen: { slots: 1, chains: 1, algorithms: [1] } },
@@ -83,7 +89,7 @@ function sources(change: Partial<WhySources> = {}): WhySources {
     events: { events: () => [] },
     maxStalenessMs: 60_000,
     renewMs: 60_000,
-    inventory: { problem: () => undefined, services: () => [store] },
+    inventory: { problem: () => undefined, pods: () => [], services: () => [store] },
     captures: {
       pods: () => [
         {

@@ -4,6 +4,7 @@ import { asTidelockError, type TidelockError } from '#agent/base/errors.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import type { Why } from '#agent/api/why.ts';
 import type { Query } from '#agent/api/control.ts';
+import { Bounds, type BoundsSources } from '#agent/bounds.ts';
 import type { Captures } from '#agent/captures.ts';
 import type { Config } from '#agent/config.ts';
 import type { Attestor } from '#agent/epochs/attestor.ts';
@@ -34,10 +35,12 @@ import { endpointsOf, type ServiceWorld } from './service.ts';
 /** What is read, and no more. */
 export interface WhySources extends EpochsSources {
   readonly config: EpochsSources['config'] & {
-    readonly lanes: Plaintext & Pick<Config['lanes'], 'unmeshed' | 'unmeshedExcept'>;
+    readonly lanes: Plaintext &
+      Pick<Config['lanes'], 'unmeshed'> &
+      BoundsSources['config']['lanes'];
     readonly policy: Pick<Config['policy'], 'mode'>;
   };
-  readonly inventory: Pick<Inventory, 'problem' | 'services'>;
+  readonly inventory: Pick<Inventory, 'problem' | 'pods' | 'services'>;
   readonly captures: Pick<Captures, 'pods' | 'rules' | 'counts' | 'refusedSources'>;
   readonly attestor: Pick<Attestor, 'state'>;
   readonly policy: () => CompiledPolicy;
@@ -64,7 +67,7 @@ async function gather(from: WhySources, question: Question): Promise<WhyFacts> {
   const peers = peersOf(from);
   const services = inventory.services();
   const { unmeshed, unmeshedExcept } = config.lanes;
-  const world = { pods, peers, services, unmeshed, unmeshedExcept };
+  const world = { node: config.node, pods, peers, services, unmeshed, unmeshedExcept };
   const source = locate(world, question.pod);
   const target = question.to && locate(world, question.to.name);
   const asked = source.kind === 'nobody' ? target : source;
@@ -79,7 +82,6 @@ async function gather(from: WhySources, question: Question): Promise<WhyFacts> {
   const { state } = attestor;
   const { state: epochState, text } = epochsOf(from);
   return {
-    node: config.node,
     nowMs: clock.wallMs(),
     inventoryProblem: problemOf(inventory.problem()),
     ...world,
@@ -118,7 +120,9 @@ const podOf = ({
   sourceProblem,
 });
 
-function peersOf({ peers, own, keeper, slots, clock }: WhySources): PeerFacts[] {
+function peersOf(from: WhySources): PeerFacts[] {
+  const { peers, own, keeper, slots, clock } = from;
+  const bounds = new Bounds(from);
   const nowMs = slots.timeMs();
   const inEffect = keeper.inEffect(nowMs);
   return peers.all().map((peer): PeerFacts => {
@@ -129,7 +133,7 @@ function peersOf({ peers, own, keeper, slots, clock }: WhySources): PeerFacts[] 
       accepted: acceptedOf(peer, clock.wallMs()),
       refused: peer.refused,
       lane: peer.directory?.lane,
-      pods: (peer.directory?.pods ?? []).map(({ uid, spiffeId, ips }) => ({
+      pods: bounds.believed(peer.directory?.pods ?? []).map(({ uid, spiffeId, ips }) => ({
         uid,
         spiffeId,
         ips: ips.map(canonical),

@@ -1,11 +1,13 @@
 // A service as a destination: which of its endpoints could be reached now, and by which one a question is
 // followed. It judges readiness as the data plane does (proxy/routes.ts); policy comes after.
+import type { NodeName } from '#agent/base/brands.ts';
 import { resolved, serviceName, type ServiceSpec } from '#agent/inventory/services.ts';
 import { Ranges, type Range } from '#proxy/range.ts';
 import type { Endpoint } from '#proxy/see/address.ts';
 import type { PeerFacts, PodFacts, RemoteFacts } from './facts.ts';
 
 export interface ServiceWorld {
+  readonly node: NodeName;
   readonly pods: readonly PodFacts[];
   readonly peers: readonly PeerFacts[];
   readonly unmeshed: 'refuse' | 'plain';
@@ -38,7 +40,9 @@ export function endpointsOf(
   port: number | undefined,
 ): ServiceAnswer {
   const name = serviceName(service);
-  const pods = [...world.pods, ...world.peers.flatMap((peer) => peer.pods)];
+  const pods = [{ node: world.node, pods: world.pods }, ...world.peers].flatMap(
+    ({ node, pods: its }) => its.map((pod) => ({ ...pod, node })),
+  );
   const ports = resolved([service], pods)
     .flatMap((each) => each.ports)
     .filter((each) => port === undefined || each.port === port);
