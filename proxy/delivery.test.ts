@@ -76,6 +76,13 @@ describe('deliver()', () => {
     expect(await peerOf(client)).toMatch(/^127\.0\.0\.78 (?!40078$)/);
   });
 
+  it('deliver() keeps the port of a client from no program that listens as most do, by SO_REUSEADDR', async () => {
+    expect(await peerOf({ address: '127.0.0.80', port: 40_080 })).toBe('127.0.0.80 40080');
+    const program = createServer().listen(40_080, '0.0.0.0');
+    await once(program, 'listening');
+    program.close();
+  });
+
   it('deliver() connects from the pod itself by a socket that may speak from nowhere else', async () => {
     expect(await peerOf({ address: '203.0.113.9', port: 40_079 })).toMatch(/^127\.0\.0\.1 /);
     expect(await peerOf({ address: '2001:db8::9', port: 40_079 })).toMatch(/^127\.0\.0\.1 /);
