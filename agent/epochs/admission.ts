@@ -20,18 +20,18 @@ import {
   type JoinRequest,
 } from './join.ts';
 import type { ChainKeeper } from './keeper.ts';
-import { entryHash, entryOf, type RosterEntry, type RosterIndex } from './roster.ts';
+import { entryHash, entryOf, fitsIndex, type RosterEntry, type RosterIndex } from './roster.ts';
 import type { RosterSource } from './rosterSource.ts';
 import { sealFor, type UsedSeals } from './sealed.ts';
 import type { OwnStatement, Statement } from './statement.ts';
 import type { Subjects } from './subjects.ts';
 
 export interface AdmissionOptions {
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'respond'>;
   readonly subjects: Subjects;
-  readonly examiner: Examiner;
+  readonly examiner: Pick<Examiner, 'examine' | 'examineAgain'>;
   readonly keeper: ChainKeeper;
-  readonly source: RosterSource;
+  readonly source: Pick<RosterSource, 'load'>;
   readonly usedSeals: UsedSeals;
   readonly clock: Clock;
   readonly log: Log;
@@ -141,9 +141,13 @@ export class AdmissionDesk {
       if (isAuthentic(appraisal) && this.#members.delete(request.node)) {
         this.#leaving.set(request.node, why);
       }
-      const log = this.#refusals;
-      log.warn('node.refused', { node: request.node, text: `${request.node} refused: ${why}` });
-      return refuse(why);
+      return this.#turnAway(request.node, why);
+    }
+    // A record without its roster reaches nobody: one node too many would stop the rotation of all.
+    const self = this.#o.self()?.statement.node ?? request.node;
+    if (!fitsIndex(new Set([...this.#members.keys(), self, request.node]))) {
+      const why = 'the roster is full: with one node more its index would exceed 1 MiB';
+      return this.#turnAway(request.node, why);
     }
     this.#enter(statement, examined);
     this.#o.log.info('node.admitted', {
@@ -151,6 +155,12 @@ export class AdmissionDesk {
       text: `${request.node} admitted: ${appraisal.verdict}`,
     });
     return request.needsChains ? this.#answerWithChains(request) : { v: 1, ok: true, reason: '' };
+  }
+
+  #turnAway(node: NodeName, why: string): Json {
+    const log = this.#refusals;
+    log.warn('node.refused', { node, text: `${node} refused: ${why}` });
+    return refuse(why);
   }
 
   #resync(request: JoinRequest, statement: Statement): Promise<Json> | Json {

@@ -1,7 +1,7 @@
 // The roster (PROTOCOL 3.3): who is admitted. An entry counts only under the RFC 6962 digest that a
 // signed record carries; index and entries travel by content, so the bus need not be trusted.
 import { z } from 'zod';
-import type { Sid } from '#agent/base/brands.ts';
+import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { b64url, hex, sha256 } from '#agent/base/bytes.ts';
 import { jcs } from '#agent/base/jcs.ts';
 import { b64TextMax, nodeName, sid } from '#agent/base/schema.ts';
@@ -70,6 +70,18 @@ export function rosterDigest(index: RosterIndex): string {
 
 export const sorted = (index: RosterIndex): RosterIndex =>
   index.toSorted((a, b) => (a.node < b.node ? -1 : a.node > b.node ? 1 : 0));
+
+/** An index is one message on the bus, headers included (PROTOCOL 3.3): about 7,000 nodes. */
+const MAX_INDEX_BYTES = (1 << 20) - 4096;
+/** Of a row's JCS, its node name not counted, and the comma that follows. */
+const ROW_BYTES = 128;
+
+/** Whether an index of these nodes is short enough for the bus. */
+export function fitsIndex(nodes: ReadonlySet<NodeName>): boolean {
+  let bytes = '[]'.length;
+  for (const node of nodes) bytes += ROW_BYTES + node.length;
+  return bytes <= MAX_INDEX_BYTES;
+}
 
 /** The index in `value` if it hashes to `digest` and names each node once. */
 export function readIndex(value: unknown, digest: string): RosterIndex | undefined {
