@@ -7,6 +7,7 @@ import { run } from '#agent/base/run.ts';
 import type { Inventory, LocalPodSpec } from '#agent/inventory/inventory.ts';
 import { roleKey } from '#proxy/control.ts';
 import { BY_DEFAULT } from '#proxy/redirect/plaintext.fixture.ts';
+import { NO_COUNTS, RuleCounters } from '#proxy/redirect/ruleCounters.ts';
 import { Captures } from './captures.ts';
 import { createLog } from './log.ts';
 
@@ -92,6 +93,7 @@ describe('Captures', () => {
   afterEach(async () => {
     await captures.close();
     await captures.forget();
+    await Promise.all(seen);
     for (const name of NAMES) await run(['ip', 'netns', 'delete', name]);
   });
 
@@ -118,6 +120,23 @@ describe('Captures', () => {
       NAMES.map(() => ({ captured: true, sourceProblem: undefined })),
     );
     expect(await rulesIn(NAMES[0])).toBe('redirect and clients');
+  });
+
+  test('allCounts() keeps the last counts of a pod that hides them, and reads those of the others', async () => {
+    await start();
+    const said = (plainIn: number) => ({ ...NO_COUNTS, plainIn });
+    const read = vi.spyOn(RuleCounters.prototype, 'read');
+    try {
+      read.mockReturnValueOnce(said(1)).mockReturnValueOnce(said(2));
+      expect(captures.allCounts()).toEqual(said(3));
+      const hide = (): never => {
+        throw new RangeError('netlink: error 13');
+      };
+      read.mockImplementationOnce(hide).mockReturnValueOnce(said(5));
+      expect(captures.allCounts()).toEqual(said(6));
+    } finally {
+      read.mockRestore();
+    }
   });
 
   test('a pod that leaves the inventory is freed at once, and of what live lanes need when they are cut', async () => {

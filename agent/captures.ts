@@ -43,6 +43,8 @@ interface Entry {
   spec: LocalPodSpec;
   captured: CapturedPod | undefined;
   error: TidelockError | undefined;
+  /** What its rules had counted when last they could be read. */
+  counted: RuleCounts;
 }
 
 const RETRY_MS = 2000;
@@ -97,10 +99,9 @@ export class Captures {
     return this.#entries.get(uid)?.captured?.counts();
   }
 
-  /** The same of all pods together, those that were released included. Errors: SYSCALL_FAILED. */
+  /** The same of all pods together, those that were released included. */
   allCounts(): RuleCounts {
-    const counted = [...this.#entries.values()].flatMap(({ captured }) => captured?.counts() ?? []);
-    return counted.reduce(addCounts, this.#released);
+    return [...this.#entries.values()].map(lastCounts).reduce(addCounts, this.#released);
   }
 
   /** Whose plaintext to a pod was refused lately; none when it is not captured. Errors: REDIRECT_FAILED. */
@@ -156,7 +157,12 @@ export class Captures {
       await this.forget(); // before another pod is captured in the same place
     }
     for (const spec of wanted.values()) {
-      const entry = this.#entries.get(spec.uid) ?? { spec, captured: undefined, error: undefined };
+      const entry = this.#entries.get(spec.uid) ?? {
+        spec,
+        captured: undefined,
+        error: undefined,
+        counted: NO_COUNTS,
+      };
       this.#entries.set(spec.uid, entry);
       if (entry.captured === undefined && !this.#closing.signal.aborted) await this.#capture(entry);
     }
@@ -214,10 +220,8 @@ export class Captures {
     this.#entries.delete(uid);
     const { captured } = entry;
     if (!captured) return;
+    this.#released = addCounts(this.#released, lastCounts(entry));
     entry.captured = undefined;
-    await this.#undo(captured, async () => {
-      this.#released = addCounts(this.#released, captured.counts());
-    });
     for (const { family } of captured.listeners) unlisten(roleOf(uid, family));
     this.#leaving.push(captured);
     await this.#undo(captured, () => captured.release());
@@ -251,6 +255,16 @@ export class Captures {
     }
     this.#entries.clear();
   }
+}
+
+/** Who is root in a pod can keep its counters from being read; those of the others are read all the same. */
+function lastCounts(entry: Entry): RuleCounts {
+  try {
+    entry.counted = entry.captured?.counts() ?? entry.counted;
+  } catch {
+    // Of the pod itself `status` then shows none, and `why` says more.
+  }
+  return entry.counted;
 }
 
 const roleOf = (podUid: string, family: Family): ListenerRole => ({ kind: 'pod', podUid, family });

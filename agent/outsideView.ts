@@ -19,23 +19,19 @@ export function outsideOf(
   { config: { lanes }, captures }: OutsideSources,
   { plainOut }: Pick<CounterTotals, 'plainOut'>,
 ): Status['outside'] {
-  const counts = ifReadable(() => captures.allCounts());
   return {
     inbound: settingText(lanes.inbound, lanes.inboundExcept),
     unmeshed: settingText(lanes.unmeshed, lanes.unmeshedExcept),
     udp: settingText(lanes.udp, lanes.udpExcept),
     plainOut,
-    ...(counts && { counts }),
+    counts: captures.allCounts(),
   };
 }
 
 /** Of one pod; undefined: not captured, or its rules cannot be read, of which `why` says more. */
-export const countsOf = (captures: Pick<Captures, 'counts'>, uid: string): RuleCounts | undefined =>
-  ifReadable(() => captures.counts(uid));
-
-function ifReadable<T>(read: () => T): T | undefined {
+export function countsOf(captures: Pick<Captures, 'counts'>, uid: string): RuleCounts | undefined {
   try {
-    return read();
+    return captures.counts(uid);
   } catch {
     return undefined;
   }

@@ -1,9 +1,14 @@
 // Netlink sockets (netlink(7)) for questions that the kernel answers within the calls: one request, or a
 // dump. A socket asks the network namespace in which it was made, wherever the thread is by then.
+import { randomInt } from 'node:crypto';
+import { closeFd } from './fd.ts';
 import { checked, libc } from './libc.ts';
 
 const socket: (domain: number, type: number, protocol: number) => number = libc.func(
   'int socket(int domain, int type, int protocol)',
+);
+const connect: (fd: number, address: Uint8Array, length: number) => number = libc.func(
+  'int connect(int fd, const void *address, uint32_t length)',
 );
 const send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = libc.func(
   'int64_t send(int fd, const void *bytes, size_t length, int flags)',
@@ -31,16 +36,34 @@ const PART_BYTES = 64 << 10;
 
 const part = Buffer.alloc(PART_BYTES);
 
+/** struct sockaddr_nl of the kernel: family 2, padding 2, port 4, groups 4. */
+const KERNEL = Buffer.of(AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+
+/** Of the newest request: an answer to another is none. Nobody is to know it beforehand. */
+let sequence = randomInt(2 ** 32);
+
 /** One message of a dump. */
 export interface NetlinkMessage {
   readonly type: number;
+  readonly sequence: number;
   /** What follows the header. */
   readonly body: Buffer;
 }
 
-/** A socket of the thread's network namespace; the caller closes it. Errors: SYSCALL_FAILED. */
-export const netlinkSocket = (protocol: keyof typeof PROTOCOLS): number =>
-  checked('socket', socket(AF_NETLINK, SOCK_RAW | SOCK_FLAGS, PROTOCOLS[protocol]));
+/**
+ * A socket of the thread's network namespace; the caller closes it. Connected to the kernel it takes nothing
+ * from programs there, of which some may send (CAP_NET_ADMIN). Errors: SYSCALL_FAILED.
+ */
+export function netlinkSocket(protocol: keyof typeof PROTOCOLS): number {
+  const fd = checked('socket', socket(AF_NETLINK, SOCK_RAW | SOCK_FLAGS, PROTOCOLS[protocol]));
+  try {
+    checked('connect', connect(fd, KERNEL, KERNEL.length));
+    return fd;
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
+}
 
 /** All that the kernel says to a dump request of `type` with `body`. Errors: SYSCALL_FAILED, RangeError. */
 export function dump(fd: number, type: number, body: Buffer): NetlinkMessage[] {
@@ -66,11 +89,12 @@ export function request(
   body: Buffer,
 ): NetlinkMessage | { readonly errno: number } {
   ask(fd, type, NLM_F_REQUEST | flags, body);
-  const [answer] = listen(fd);
-  if (answer === undefined || answer.type === NLMSG_ERROR) {
-    return { errno: answer === undefined ? 0 : errnoIn(answer) };
+  for (;;) {
+    const [answer] = listen(fd);
+    if (answer !== undefined) {
+      return answer.type === NLMSG_ERROR ? { errno: errnoIn(answer) } : answer;
+    }
   }
-  return answer;
 }
 
 function ask(fd: number, type: number, flags: number, body: Buffer): void {
@@ -78,13 +102,17 @@ function ask(fd: number, type: number, flags: number, body: Buffer): void {
   message.writeUInt32LE(message.length, 0);
   message.writeUInt16LE(type, 4);
   message.writeUInt16LE(flags, 6);
+  sequence = (sequence + 1) % 2 ** 32;
+  message.writeUInt32LE(sequence, 8);
   message.set(body, HEADER_BYTES);
   checked('send', send(fd, message, message.length, 0));
 }
 
+/** Of what came next the answers to the newest request. Errors: SYSCALL_FAILED, also when nothing came. */
 function listen(fd: number): NetlinkMessage[] {
   const length = checked('recv', recv(fd, part, part.length, 0));
-  return messagesIn(Buffer.from(part.subarray(0, length))); // it is read into again
+  const messages = messagesIn(Buffer.from(part.subarray(0, length))); // it is read into again
+  return messages.filter((message) => message.sequence === sequence);
 }
 
 /** Of struct nlmsgerr. */
@@ -95,7 +123,8 @@ function messagesIn(bytes: Buffer): NetlinkMessage[] {
   for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
     const length = Math.max(HEADER_BYTES, bytes.readUInt32LE(at));
     const body = bytes.subarray(at + HEADER_BYTES, at + length);
-    messages.push({ type: bytes.readUInt16LE(at + 4), body });
+    const type = bytes.readUInt16LE(at + 4);
+    messages.push({ type, sequence: bytes.readUInt32LE(at + 8), body });
     at += padded(length);
   }
   return messages;
