@@ -13,6 +13,7 @@ import { Leg, type LegOwner } from './leg.ts';
 import { runDataPlane } from './main.ts';
 import { encodeSockaddr } from '#proxy/native/sockaddr.ts';
 import { checked, errnoOf, libc } from '#proxy/native/libc.ts';
+import { Quota } from './quota.ts';
 import { Reactor } from './reactor.ts';
 import { ReplaySet } from './replay.ts';
 
@@ -26,6 +27,8 @@ export interface ProbeAnswer {
   readonly nativeRoot: string;
   readonly nativeFork: string;
   readonly chainKey: string;
+  /** How many workers are counted, each as a lane of one peer. */
+  readonly counted: number;
   /** Sockets received for the pod so far. */
   readonly sockets: number;
   readonly verified: readonly boolean[];
@@ -90,6 +93,7 @@ class ProbeWorker {
         this.#reactor = new Reactor(new Ledger(this.#init.ledger, this.#index));
         this.#reactor.pump();
         Counters.map(this.#init.countersFd).row(this.#index).add('lanesOpenedIn');
+        new Quota(this.#init.quotas.peers, this.#index, this.#reactor.clock).count(0, 1);
         return;
       case 'snapshot': {
         const { version, chains } = snapshotOf(message.frame);
@@ -193,6 +197,7 @@ class ProbeWorker {
       nativeRoot: outcome(() => checked('setuid', setuid(0))),
       nativeFork: outcome(() => checked('fork', fork()) === 0 && exit(0)),
       chainKey: this.#chainKey,
+      counted: new Int32Array(this.#init.quotas.peers.live).reduce((all, lanes) => all + lanes, 0),
       sockets: this.#sockets,
       verified: this.#verified,
     };
