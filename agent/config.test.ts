@@ -149,7 +149,10 @@ describe('loadConfig()', () => {
   });
 
   it('loadConfig() bounds the number of exceptions', async () => {
-    const lanes = { ...minimal.lanes, udpExcept: Array(65).fill({ network: '::/0' }) };
+    const lanes = {
+      ...minimal.lanes,
+      udpExcept: Array.from({ length: 65 }, () => ({ network: '::/0' })),
+    };
     expect((await problemsOf({ ...minimal, lanes }))[0]).toMatch(/at most 64 \{network, ports\}/);
   });
 

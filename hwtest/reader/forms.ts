@@ -55,8 +55,12 @@ export const bytesOf = (min: number, max = min): Form =>
     return isCanonical && length >= min && length <= max;
   });
 
-/** An address of IPv4 or IPv6. */
-export const address: Form = textThat((value) => isIP(value) !== 0);
+/** An address of one host (3.6): a URL writes IPv6 in its one form. */
+export const address: Form = textThat((value) =>
+  isIP(value) === 6
+    ? !/^\[(::1?|::ffff:.*|fe[89ab].*|ff.*)\]$/.test(new URL(`http://[${value}]`).hostname)
+    : isIP(value) === 4 && !/^(0|127|169\.254|22[4-9]|23\d|255\.255\.255\.255)(\.|$)/.test(value),
+);
 
 /** One form or the other. */
 export const either =
