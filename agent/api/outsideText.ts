@@ -3,7 +3,7 @@ import { pairs, table } from './columns.ts';
 import type { Status } from './status.ts';
 
 /** Settings with what they let pass, then the pods of which something is to be told. */
-export function outsideLines({ outside, pods }: Status): string[] {
+export function outsideLines({ outside, pods, lanes }: Status): string[] {
   const { inbound, unmeshed, udp, plainOut, counts } = outside;
   return [
     '',
@@ -14,7 +14,10 @@ export function outsideLines({ outside, pods }: Status): string[] {
           ? `${inbound}; ${counts.plainIn} connections let in, ${counts.refusedIn} packets refused`
           : inbound,
       ],
-      ['Plain out', `${unmeshed}; ${plainOut} connections to where no agent is`],
+      [
+        'Plain out',
+        `${unmeshed}; ${plainOut} connections let out, ${lanes.refused['no-agent'] ?? 0} refused`,
+      ],
       [
         'UDP',
         counts

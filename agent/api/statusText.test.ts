@@ -200,7 +200,7 @@ describe('statusText()', () => {
     /^ {2}shop\/web-0 .* on$/,
     /^ {2}shop\/db-0 .* on, clients not shown$/,
     /^Plain in +refuse but for 10\.0\.0\.0\/24 port 8080; 2 connections let in, 3 packets refused$/,
-    /^Plain out +refuse; 0 connections to where no agent is$/,
+    /^Plain out +refuse; 0 connections let out, 0 refused$/,
     /^UDP +leave; 20 packets out, 10 in, 4 refused$/,
     /^ {2}shop\/web-0 +2 +3 +20 +10 +4 +1$/,
     /^ {2}shop\/db +10\.96\.0\.10 +5432 +ClientIP +198\.19\.2\.10:15432$/,

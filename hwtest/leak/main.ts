@@ -15,7 +15,7 @@ const ROWS = 10;
 
 /** `npm run leak`. */
 const leak = defineVerb({
-  name: 'leak',
+  name: '',
   flags: {
     connections: { type: 'string', value: 'N', help: `how many are made, ${CONNECTIONS}` },
   },
@@ -40,7 +40,7 @@ function countOf(text = String(CONNECTIONS)): number {
   const count = Number(text);
   if (Number.isSafeInteger(count) && count > 0 && count <= MAX_CONNECTIONS) return count;
   const range = `a whole number from 1 to ${MAX_CONNECTIONS}`;
-  throw usage('leak', `--connections is ${JSON.stringify(text)} and must be ${range}`, PROGRAM);
+  throw usage('', `--connections is ${JSON.stringify(text)} and must be ${range}`, PROGRAM);
 }
 
 process.exitCode = await runOneVerb(leak, process.argv.slice(2), processTerminal(), PROGRAM);

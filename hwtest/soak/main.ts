@@ -15,7 +15,7 @@ const MAX_SECONDS = 604_800;
 
 /** `npm run soak`. */
 const soak = defineVerb({
-  name: 'soak',
+  name: '',
   flags: {
     for: { type: 'string', value: 'SECONDS', help: `how long programs talk, ${SECONDS}` },
   },
@@ -38,7 +38,7 @@ function secondsOf(text = String(SECONDS)): number {
   const seconds = Number(text);
   if (seconds >= MIN_SECONDS && seconds <= MAX_SECONDS) return seconds;
   const range = `${MIN_SECONDS} to ${MAX_SECONDS} seconds`;
-  throw usage('soak', `--for is ${JSON.stringify(text)} and must be ${range}`, PROGRAM);
+  throw usage('', `--for is ${JSON.stringify(text)} and must be ${range}`, PROGRAM);
 }
 
 process.exitCode = await runOneVerb(soak, process.argv.slice(2), processTerminal(), PROGRAM);
