@@ -102,7 +102,7 @@ describe('tidelock config check', () => {
     owners: ['owner/owner.pub'],
     bus: { servers: ['nats://198.18.0.2:4222'] },
     attestation: { ekRoots: '.', policyFile: 'owner/attestation-policy.json' },
-    lanes: { address: '198.18.0.11' },
+    lanes: { address: '198.18.0.11', podNetworks: ['198.19.0.0/16'] },
     inventory: { file: 'inventory.yaml' },
     policy: { files: ['policy.yaml'] },
   };
