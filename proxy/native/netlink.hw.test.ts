@@ -28,6 +28,7 @@ const RTM_GETROUTE = 26;
 const NFGENMSG = Buffer.of(1, 0, 0, 0);
 
 let netns: string;
+const run = (program: string, ...args: readonly string[]): Buffer => execFileSync(program, args);
 const fds: number[] = [];
 const inside = <T>(act: () => T): T => withNetnsAt(`/run/netns/${netns}`, act);
 const opened = (protocol: 'route' | 'netfilter'): number => {
@@ -37,11 +38,11 @@ const opened = (protocol: 'route' | 'netfilter'): number => {
 };
 beforeEach(() => {
   netns = `tl-nl-${randomBytes(4).toString('hex')}`;
-  execFileSync('ip', ['netns', 'add', netns]);
+  run('ip', 'netns', 'add', netns);
 });
 afterEach(() => {
   for (const fd of fds.splice(0)) closeFd(fd);
-  execFileSync('ip', ['netns', 'delete', netns]);
+  run('ip', 'netns', 'delete', netns);
 });
 
 function message(type: number, flags: number, body: Buffer): Buffer {
