@@ -9,8 +9,8 @@ const COUNTS = {
 };
 const rowsTo = (change: Partial<typeof COUNTS>) => [
   { connections: 0, counts: COUNTS },
-  { connections: 50, counts: { ...COUNTS, 'rig: processes': 99 } },
-  { connections: 100, counts: { ...COUNTS, ...change } },
+  { connections: 25, counts: { ...COUNTS, 'rig: processes': 99 } },
+  ...[50, 75, 100].map((connections) => ({ connections, counts: { ...COUNTS, ...change } })),
 ];
 const grown = (change: Partial<typeof COUNTS>) => growthOf(rowsTo(change)).map(({ name }) => name);
 
@@ -21,6 +21,12 @@ it('growthOf() compares the last row with the first, with room for pools and hea
   expect(grown({ 'node-a data plane: RSS MiB': 290 })).toEqual(['node-a data plane: RSS MiB']);
   expect(grown({ 'node-a data plane: anon': 13 })).toEqual(['node-a data plane: anon']);
   expect(grown({ 'rig: processes': 10 })).toEqual(['rig: processes']);
+});
+
+it('growthOf() takes no heap before it is collected for a leak', () => {
+  const rows = rowsTo({ 'node-a data plane: RSS MiB': 290 });
+  expect(growthOf(rows).map(({ after }) => after)).toEqual([290]);
+  expect(growthOf(rows.with(-2, { connections: 75, counts: COUNTS }))).toEqual([]);
 });
 
 it('leakText() says what grew, and what is allowed', () => {
@@ -36,6 +42,6 @@ it('leakText() says what grew, and what is allowed', () => {
     grew: growthOf(rows),
     ok: false,
   });
-  expect(text).toMatch(/^rig: processes +9 +99 +10$/m);
+  expect(text).toMatch(/^rig: processes +9 +99 +10 +10 +10$/m);
   expect(text).toContain('GREW: rig: processes from 9 to 10, allowed are 9');
 });

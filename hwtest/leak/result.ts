@@ -40,10 +40,17 @@ function allowedFor(name: string, before: number): number {
   return name.endsWith(': tcp') ? before + POOL_SOCKETS : before;
 }
 
-/** Which counts of the last row are above what the first one allows. */
+/** Memory of a collected heap goes up and down: what of it remains is the least of so many last rows. */
+const LAST_ROWS = 3;
+
+/** Which counts of the last row are above what the first one allows; memory: of the last three. */
 export function growthOf(rows: readonly LeakRow[]): readonly Growth[] {
   const [first, last] = [rows[0]?.counts ?? {}, rows.at(-1)?.counts ?? {}];
-  return Object.entries(last).flatMap(([name, after]) => {
+  const latest = rows.slice(1).slice(-LAST_ROWS);
+  const least = (name: string): number =>
+    Math.min(...latest.map(({ counts }) => counts[name] ?? Infinity));
+  return Object.entries(last).flatMap(([name, now]) => {
+    const after = name.endsWith(' MiB') && latest.length > 0 ? least(name) : now;
     const before = first[name] ?? 0;
     const allowed = allowedFor(name, before);
     return after > allowed ? [{ name, before, after, allowed }] : [];
