@@ -20,6 +20,8 @@ import { CIPHER_VARIANTS, LANES, ROTATION_VARIANTS, lanesOfCheckout } from './va
 export interface CoursePlan {
   readonly runs: number;
   readonly effort: Effort;
+  /** Its page gives no verdict. */
+  readonly quick: boolean;
   /** Slots under load, all runs together. */
   readonly rotations: number;
   /** Names of subjects and of measurements; none: all. */
@@ -82,6 +84,7 @@ class Course {
     await this.#measureMemory();
     for (const stage of this.#stages()) await this.#runStage(stage);
     return benchResult({
+      quick: this.#plan.quick,
       machine,
       subjects: this.#subjects,
       samples: this.#samples,

@@ -61,6 +61,7 @@ export const lanes = defineVerb({
       runs: numberOf('--runs', flags.runs, flags.quick ? 1 : RUNS, MAX_RUNS),
       rotations: numberOf('--rotations', flags.rotations, ROTATIONS, MAX_ROTATIONS),
       effort: flags.quick ? QUICK : FULL,
+      quick: flags.quick,
       only: namesOf('--only', flags.only, MEASUREMENT_NAMES),
       subjects: namesOf('--subjects', flags.subjects, SUBJECT_NAMES),
       against: flags.against,

@@ -42,7 +42,7 @@ const samples = (figure: FigureName, ...runs: readonly (readonly number[])[]): S
     })),
   );
 const resultOf = (...found: readonly Sample[]) =>
-  benchResult({ machine, subjects, samples: found, failures: [] });
+  benchResult({ quick: false, machine, subjects, samples: found, failures: [] });
 
 describe('medianOf()', () => {
   it('has as many values below it as above it', () => {
@@ -155,6 +155,7 @@ describe('benchResult()', () => {
 
 describe('benchPage()', () => {
   const result = benchResult({
+    quick: false,
     machine,
     subjects,
     samples: samples('connections', [33_000, 8000, 1000, 1600, 9000, 7900]),
@@ -163,8 +164,8 @@ describe('benchPage()', () => {
   const page = benchPage(result, 'lanes.svg');
 
   it('shows the verdict, every run and what failed', () => {
-    expect(page).toContain('| new connections | 5 |  | 3, met | 5, met | label of fast |');
-    expect(page).toContain('| bulk, 1 flow | not measured |  | 1.25 | 1.4 |  |');
+    expect(page).toContain('| new connections | 5 |  | more | 3, met | 5, met | label of fast |');
+    expect(page).toContain('| bulk, 1 flow | not measured |  | more | 1.25 | 1.4 |  |');
     expect(page).toContain('| new connections | tidelock | 8,000 |');
     expect(page).toContain('run 1, slow, bulk: it broke');
     expect(page).toContain('(lanes.svg)');
@@ -175,9 +176,23 @@ describe('benchPage()', () => {
       resultOf(...samples('bulk1', [80, 6, 2, 5, 9, 3], [80, 6, 2, 5, 9, 3])),
     );
     expect(missed).toContain(
-      '| bulk, 1 flow | 1.2 | 1.2 to 1.2 | 1.25, **missed by 0.05** | 1.4, **missed by 0.2** | label of fast |',
+      '| bulk, 1 flow | 1.2 | 1.2 to 1.2 | more | 1.25, **missed by 0.05** | 1.4, **missed by 0.2** | label of fast |',
     );
     expect(missed).toContain('| bulk, 1 flow, Gbit/s | 6.0 | 3.0, × 0.50 |');
+  });
+
+  it('gives a bound in the unit of its figure', () => {
+    const heavy = resultOf(...samples('perLane', [0, 22, 1, 1], [0, 26, 1, 1]));
+    expect(benchPage(heavy)).toContain(
+      '| 24 KiB | 22 to 26 KiB | less | 20 KiB, **missed by 4 KiB** | 12 KiB, **missed by 12 KiB** |',
+    );
+  });
+
+  it('gives no verdict of a quick run', () => {
+    const quick = benchPage({ ...result, quick: true });
+    expect(quick).toContain('Quick run: no verdict.');
+    expect(quick).not.toMatch(/floor|goal/i);
+    expect(quick).toContain('| new connections | tidelock | 8,000 |');
   });
 
   it('has rows of one width in every table', () => {
@@ -207,6 +222,7 @@ describe('benchChart()', () => {
 
   it('is well-formed whatever a subject is called', () => {
     const odd = benchResult({
+      quick: false,
       machine,
       subjects: [subject('<&>', 'mtls')],
       samples: [{ run: 1, subject: '<&>', figure: 'bulk1', value: 1 }],

@@ -37,6 +37,8 @@ export type Summary = Readonly<Record<string, Partial<Readonly<Record<FigureName
 export interface BenchResult {
   readonly kind: 'BenchResult';
   readonly bench: 'lanes';
+  /** Short measurements: whether it works, not how fast. */
+  readonly quick: boolean;
   readonly machine: Machine;
   readonly subjects: readonly SubjectInfo[];
   readonly verdicts: Readonly<Record<VerdictName, Verdict>>;
@@ -58,12 +60,13 @@ const ORDER: readonly SubjectInfo['kind'][] = [
 
 /** Errors: none; a subject without samples has an empty summary. */
 export function benchResult(found: {
+  readonly quick: boolean;
   readonly machine: Machine;
   readonly subjects: readonly SubjectInfo[];
   readonly samples: readonly Sample[];
   readonly failures: readonly Failure[];
 }): BenchResult {
-  const { machine, failures } = found;
+  const { quick, machine, failures } = found;
   const subjects = found.subjects
     .map(({ name, label, kind }) => ({ name, label, kind }))
     .sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
@@ -72,6 +75,7 @@ export function benchResult(found: {
   return {
     kind: 'BenchResult',
     bench: 'lanes',
+    quick,
     machine,
     subjects,
     verdicts: verdictsOf({ subjects, summary, samples }),

@@ -18,7 +18,7 @@ export function benchPage(result: BenchResult, chart?: string): string {
     'smallest and largest run in parentheses.',
     '',
     ...(chart === undefined ? [] : [`![Figures of each proxy](${chart})`, '']),
-    ...verdicts(result),
+    ...(result.quick ? NO_VERDICT : verdicts(result)),
     '## Medians',
     '',
     ...medians(result, others),
@@ -40,6 +40,9 @@ export function benchPage(result: BenchResult, chart?: string): string {
   ].join('\n');
 }
 
+/** One run of short measurements says whether it works, not how fast. */
+const NO_VERDICT = ['Quick run: no verdict.', ''] as const;
+
 function verdicts(result: BenchResult): string[] {
   const all = VERDICT_NAMES.map((name) => result.verdicts[name]);
   return [
@@ -49,12 +52,13 @@ function verdicts(result: BenchResult): string[] {
     `that keep a key for 30 s; those that failed are of all runs together, ${rotationsOf(result)} rotations.`,
     '',
     ...table(
-      ['figure', 'value', 'single runs', 'floor', 'goal', 'best of the others'],
+      ['figure', 'value', 'single runs', 'better', 'floor', 'goal', 'best of the others'],
       all
         .filter(({ floor }) => floor !== null)
         .map((verdict) => [
           verdict.label,
           ...valueCells(verdict),
+          betterText(verdict),
           boundText(verdict, verdict.floor, verdict.meetsFloor),
           boundText(verdict, verdict.goal, verdict.meetsGoal),
           labelOf(result, verdict.against),
@@ -70,7 +74,7 @@ function verdicts(result: BenchResult): string[] {
         .map((verdict) => [
           verdict.label,
           ...valueCells(verdict),
-          verdict.better === 'high' ? 'more' : 'less',
+          betterText(verdict),
           labelOf(result, verdict.against),
         ]),
     ),
@@ -176,23 +180,26 @@ const failures = ({ failures }: BenchResult): string[] =>
 /** The value, and the smallest and largest of single runs. */
 function valueCells({ value, unit, runs }: Verdict): [string, string] {
   if (value === null) return ['not measured', ''];
-  const spread =
-    runs.length < 2 ? '' : `${short(Math.min(...runs))} to ${short(Math.max(...runs))}`;
-  return [`${short(value)}${unit && ` ${unit}`}`, spread];
+  const [least, most] = [Math.min(...runs), Math.max(...runs)];
+  const spread = runs.length < 2 ? '' : `${short(least)} to ${withUnit(most, unit)}`;
+  return [withUnit(value, unit), spread];
 }
 
 /** A bound, and whether or by how much it is missed. */
-function boundText({ value }: Verdict, bound: number | null, isMet: boolean | null): string {
+function boundText({ value, unit }: Verdict, bound: number | null, isMet: boolean | null): string {
   if (bound === null) return '';
-  if (value === null || isMet === null) return short(bound);
-  return isMet
-    ? `${short(bound)}, met`
-    : `${short(bound)}, **missed by ${short(Math.max(LEAST, Math.abs(value - bound)))}**`;
+  const text = withUnit(bound, unit);
+  if (value === null || isMet === null) return text;
+  if (isMet) return `${text}, met`;
+  return `${text}, **missed by ${withUnit(Math.max(LEAST, Math.abs(value - bound)), unit)}**`;
 }
+
+const betterText = ({ better }: Verdict): string => (better === 'high' ? 'more' : 'less');
 
 /** What two digits can say. */
 const LEAST = 0.01;
 const short = (value: number): string => String(Math.round(value * 100) / 100);
+const withUnit = (value: number, unit: string): string => `${short(value)}${unit && ` ${unit}`}`;
 
 const titleOf = (figure: FigureName): string => {
   const { label, unit } = FIGURES[figure];
