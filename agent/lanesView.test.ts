@@ -106,9 +106,17 @@ describe('answerLanes()', () => {
 
   it.each([
     [{ pod: 'shop/wbe-0' }, 'shop/wbe-0 is no pod of node-a; did you mean shop/web-0?'],
-    [{ peer: 'node-x' }, expect.stringMatching(/^node-x is no peer of node-a/)],
-  ])('answerLanes() notes a filter that can match nothing: %j', async (query, note) => {
-    expect(await answerLanes(sources(all), query)).toMatchObject({ lanes: [], note });
+    [{ peer: 'node-x' }, 'node-x is no peer of node-a'],
+  ])('answerLanes() refuses a filter that can match nothing: %j', async (query, why) => {
+    await expect(answerLanes(sources(all), query)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining(`Cannot list lanes: ${why}`),
+    });
+  });
+
+  it('answerLanes() notes a pod that has left the inventory, and lists what still lives of it', async () => {
+    const answer = await answerLanes(sources(all), { pod: 'uid-gone' });
+    expect(answer).toMatchObject({ lanes: [{ id: '1.5' }], note: 'uid-gone is no pod of node-a' });
   });
 });
 

@@ -3,6 +3,7 @@
 import type { Query } from '#agent/api/control.ts';
 import type { Lanes } from '#agent/api/lanes.ts';
 import type { Clock } from '#agent/base/clock.ts';
+import { TidelockError } from '#agent/base/errors.ts';
 import { didYouMean } from '#agent/yaml/suggest.ts';
 import { REFUSALS, type CounterTotals } from '#proxy/counters.ts';
 import type { LaneInfo } from '#proxy/facts.ts';
@@ -23,7 +24,10 @@ export interface LanesSources {
 /** Live connections in one answer. */
 export const MAX_LANES = 1_000;
 
-/** Answers `GET /lanes?pod=...&peer=...`, `pod` being `namespace/name` or a uid. */
+/**
+ * Answers `GET /lanes?pod=...&peer=...`, `pod` being `namespace/name` or a uid.
+ * Errors: USAGE for a pod or peer that this node does not know and of which no lane lives.
+ */
 export async function answerLanes(from: LanesSources, { pod, peer }: Query): Promise<Lanes> {
   const { config, clock, lanes, counters } = from;
   const list = await lanes(MAX_LANES);
@@ -31,15 +35,17 @@ export async function answerLanes(from: LanesSources, { pod, peer }: Query): Pro
     from.captures.pods().map(({ spec }) => [spec.uid, `${spec.namespace}/${spec.name}`]),
   );
   const nowMs = clock.wallMs();
-  const note = list ? oddity(from, names, pod, peer) : 'the data plane does not answer';
+  const wanted = (list?.lanes ?? [])
+    .filter(({ podUid = '' }) => pod === undefined || pod === podUid || pod === names.get(podUid))
+    .filter((lane) => peer === undefined || lane.peer === peer);
+  const odd = oddity(from, names, pod, peer);
+  if (list && wanted.length === 0 && odd !== undefined) throw nothingCalled(odd);
+  const note = list ? odd : 'the data plane does not answer';
   return {
     node: config.node,
     filter: { ...(pod === undefined ? {} : { pod }), ...(peer === undefined ? {} : { peer }) },
     ...(note === undefined ? {} : { note }),
-    lanes: (list?.lanes ?? [])
-      .filter(({ podUid = '' }) => pod === undefined || pod === podUid || pod === names.get(podUid))
-      .filter((lane) => peer === undefined || lane.peer === peer)
-      .map((lane) => laneOf(lane, names, nowMs)),
+    lanes: wanted.map((lane) => laneOf(lane, names, nowMs)),
     omitted: list?.omitted ?? 0,
     silentWorkers: list?.silent ?? 0,
     draining: list?.draining ?? 0,
@@ -78,6 +84,13 @@ function oddity(
   }
   return undefined;
 }
+
+const nothingCalled = (odd: string): TidelockError =>
+  new TidelockError('USAGE', {
+    op: 'lanes.list',
+    message: `Cannot list lanes: ${odd}`,
+    hint: 'tidelock status lists the pods and the peers of this node.',
+  });
 
 const totalsOf = (totals: CounterTotals): Pick<Lanes, 'totals' | 'refused'> => ({
   totals: {

@@ -120,7 +120,7 @@ function podOf(
 const problemsOf = ({ problems }: StatusSources): string[] =>
   problems()
     .filter((problem) => problem !== undefined)
-    .map(({ message, hint }) => `${message}. ${hint}`);
+    .map(({ message, hint }) => `${message}${message.includes('\n') ? '\n' : '. '}${hint}`);
 
 function probesOf(probes: StatusSources['probes']): Status['probes'] {
   const { elsewhere: _ofNobody, ...status } = probes.status();

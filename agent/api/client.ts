@@ -5,12 +5,15 @@ import { messageOf, TidelockError } from '#agent/base/errors.ts';
 
 const TIMEOUT_MS = 5_000;
 const MAX_ANSWER_BYTES = 8 << 20;
+/** RFC 9110 15.5.1; control.ts answers USAGE so. */
+const BAD_REQUEST = 400;
 
 const errorAnswer = z.object({ error: z.object({ message: z.string(), hint: z.string() }) });
 
 /**
  * The document at `path` of the agent behind `socket`.
- * Errors: AGENT_UNREACHABLE (nobody there, no answer in 5 s, not allowed), AGENT_ANSWER_INVALID.
+ * Errors: AGENT_UNREACHABLE (nobody there, no answer in 5 s, not allowed), AGENT_ANSWER_INVALID, USAGE (what
+ * the agent was asked for is at fault).
  */
 export async function askAgent(socket: string, path: string): Promise<unknown> {
   const { code, body } = await get(socket, path);
@@ -22,7 +25,12 @@ export async function askAgent(socket: string, path: string): Promise<unknown> {
   }
   if (code === 200) return document;
   const told = errorAnswer.safeParse(document);
-  if (told.success) throw invalid(socket, told.data.error.message, told.data.error.hint);
+  if (told.success) {
+    const { message, hint } = told.data.error;
+    throw code === BAD_REQUEST
+      ? new TidelockError('USAGE', { op: 'agent.ask', message, hint })
+      : invalid(socket, message, hint);
+  }
   throw invalid(socket, `its HTTP status is ${code}`, OTHER_VERSION);
 }
 

@@ -158,6 +158,16 @@ describe('serveControl()', () => {
 });
 
 describe('askAgent()', () => {
+  it('askAgent() passes on that the question is at fault, as the agent says it', async () => {
+    const said = { message: 'Cannot list lanes: no such pod', hint: 'Look.' };
+    await serve({
+      'GET /lanes': () => {
+        throw new TidelockError('USAGE', { op: 'x', ...said });
+      },
+    });
+    await expect(askAgent(path, '/lanes?pod=x')).rejects.toMatchObject({ code: 'USAGE', ...said });
+  });
+
   it.each([
     ['no HTTP', 'hello\r\n\r\n', 'AGENT_UNREACHABLE'],
     ['no JSON', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{]', 'AGENT_ANSWER_INVALID'],

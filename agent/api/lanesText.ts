@@ -37,7 +37,7 @@ export function lanesText(answer: Lanes): string {
     ...pairs([
       [
         'In all',
-        `${totals.active} active; opened ${totals.openedOut} out, ${totals.openedIn} in, ${totals.sameNode} on this node, ${totals.plainOut} without an agent`,
+        `opened ${totals.openedOut} out, ${totals.openedIn} in, ${totals.sameNode} on this node, ${totals.plainOut} without an agent`,
       ],
       ['Bytes', `${bytes(totals.bytesOut)} out, ${bytes(totals.bytesIn)} in`],
       ['Key updates', String(totals.keyUpdates)],

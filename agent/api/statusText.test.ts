@@ -175,7 +175,7 @@ const status: Status = {
     ],
   },
   events: [{ at: 1_700_000_000_000, level: 'warn', code: 'X', text: 'one\ntwo \u001b[31mred' }],
-  warnings: ['clock is 20 s off'],
+  warnings: ['clock is 20 s off', 'Cannot use it: 2 problems\n  a: one\n  b: two\nCorrect it.'],
 };
 
 describe('statusText()', () => {
@@ -208,6 +208,9 @@ describe('statusText()', () => {
     /^Data plane +running, pid 8, uid 15008, 2 workers and 0 spares, 1 ENDED, 3 \+ 0 connections, 0 restarts$/,
     /^Its use +60 of 20000 descriptors, 3\.0 MiB$/,
     /^Warning +clock is 20 s off$/,
+    /^Warning +Cannot use it: 2 problems$/,
+    /^ +b: two$/,
+    /^ +Correct it\.$/,
   ])('statusText() has a line %s', (pattern) => {
     expect(lines).toContainEqual(expect.stringMatching(pattern));
   });

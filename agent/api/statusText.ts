@@ -32,7 +32,7 @@ export function statusText(status: Status): string {
     ...probeLines(status),
     ...status.warnings.flatMap((warning, i) => [
       ...(i === 0 ? [''] : []),
-      `Warning  ${oneLine(warning)}`,
+      ...warningLines(warning),
     ]),
     ...table(
       'Events',
@@ -44,6 +44,10 @@ export function statusText(status: Status): string {
     '',
   ].join('\n');
 }
+
+/** One line for each problem of a list. */
+const warningLines = (warning: string): string[] =>
+  warning.split('\n').map((line, i) => `${i === 0 ? 'Warning  ' : '         '}${oneLine(line)}`);
 
 function redirectOf({ error, captured, sourceProblem }: Status['pods'][number]): string {
   if (error !== undefined) return error;
