@@ -20,7 +20,7 @@ const leak = defineVerb({
     connections: { type: 'string', value: 'N', help: `how many are made, ${CONNECTIONS}` },
   },
   about:
-    'Makes a million connections between pods of two nodes on this machine, and counts descriptors, memory, namespaces, rules and processes before, ten times meanwhile, and after. Ends with 3 where something grew beyond what hwtest/leak/result.ts allows, or a connection failed. Needs root.',
+    'Makes a million connections between pods of two nodes on this machine, and counts descriptors, memory, namespaces, rules and processes before, ten times meanwhile, and after. Ends with 3 where something grew beyond what is allowed, a connection failed, or so few were made that nothing can be said. Needs root.',
   example: 'npm run -s leak -- --connections 1000000 -o json',
   run: async (invocation) => {
     const { flags, terminal } = invocation;

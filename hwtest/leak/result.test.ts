@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { growthOf, leakText } from './result.ts';
+import { growthOf, isLongEnough, leakText } from './result.ts';
 
 const COUNTS = {
   'node-a data plane: tcp': 40,
@@ -42,6 +42,27 @@ it('leakText() says what grew, and what is allowed', () => {
     grew: growthOf(rows),
     ok: false,
   });
-  expect(text).toMatch(/^rig: processes +9 +99 +10 +10 +10$/m);
+  expect(text).toMatch(/^rig: processes +9 +99 +10 +10 +10 +9$/m);
+  expect(text).toMatch(/^node-a data plane: tcp +40 .* 640$/m);
   expect(text).toContain('GREW: rig: processes from 9 to 10, allowed are 9');
+});
+
+it.each([
+  [9_999, false, 'Too short to judge: make 10000 connections at least.'],
+  [10_000, false, 'Stopped before all connections were made.'],
+  [10_000, true, 'Nothing leaks.'],
+])('leakText() of %i connections, ok %s, ends with: %s', (connections, ok, verdict) => {
+  expect(isLongEnough(connections)).toBe(connections === 10_000);
+  const text = leakText({
+    apiVersion: 'tidelock/v1',
+    kind: 'Leak',
+    connections,
+    opened: connections,
+    failed: 0,
+    seconds: 2,
+    rows: rowsTo({}),
+    grew: [],
+    ok,
+  });
+  expect(text.trimEnd().split('\n').at(-1)).toBe(verdict);
 });

@@ -34,6 +34,12 @@ const POOL_SOCKETS = 600;
 /** Of a heap that is collected when it is worth the while. */
 const MEMORY = { factor: 1.25, mib: 32 } as const;
 
+/** Fewer connections hide what is lost with one in a thousand. */
+const LEAST_CONNECTIONS = 10_000;
+
+/** Whether so many connections show a leak. */
+export const isLongEnough = (connections: number): boolean => connections >= LEAST_CONNECTIONS;
+
 /** What a count may have become. */
 function allowedFor(name: string, before: number): number {
   if (name.endsWith(' MiB')) return Math.round(before * MEMORY.factor + MEMORY.mib);
@@ -57,29 +63,26 @@ export function growthOf(rows: readonly LeakRow[]): readonly Growth[] {
   });
 }
 
-function verdictOf({ ok, grew, failed }: LeakResult): string {
+function verdictOf({ ok, grew, failed, connections }: LeakResult): string {
   if (ok) return 'Nothing leaks.';
   if (grew.length > 0 || failed > 0) return 'Something leaks, or connections failed.';
+  if (!isLongEnough(connections)) {
+    return `Too short to judge: make ${LEAST_CONNECTIONS} connections at least.`;
+  }
   return 'Stopped before all connections were made.';
 }
 
-const line = (name: string, cells: readonly number[]): string =>
+const line = (name: string, cells: readonly (number | string)[]): string =>
   `${name.padEnd(44)}${cells.map((cell) => String(cell).padStart(10)).join('')}`;
 
-/** For people: a column for each row. */
+/** For people: a column for each row, and one for what the last of them may be. */
 export function leakText(result: LeakResult): string {
   const { rows, grew, opened, failed, seconds } = result;
-  const names = Object.keys(rows[0]?.counts ?? {});
+  const first = Object.entries(rows[0]?.counts ?? {});
   return [
-    line(
-      'connections',
-      rows.map(({ connections }) => connections),
-    ),
-    ...names.map((name) =>
-      line(
-        name,
-        rows.map(({ counts }) => counts[name] ?? 0),
-      ),
+    line('connections', [...rows.map(({ connections }) => connections), 'allowed']),
+    ...first.map(([name, before]) =>
+      line(name, [...rows.map(({ counts }) => counts[name] ?? 0), allowedFor(name, before)]),
     ),
     '',
     `${opened} connections in ${Math.round(seconds)} s, ${failed} failed`,
