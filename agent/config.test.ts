@@ -10,7 +10,8 @@ import { b64url } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { configSchema } from './configSchema.ts';
 import { leavesOf } from './configSources.ts';
-import { configWarnings, effectiveConfig, loadConfig, type ConfigFlags } from './config.ts';
+import { effectiveConfig, judgeConfig, loadConfig, type ConfigFlags } from './config.ts';
+import { configWarnings } from './configWarnings.ts';
 import { writeOwner } from './owner.ts';
 
 const key = generateSigningKey();
@@ -241,6 +242,24 @@ describe('loadConfig()', () => {
     await expect(missing).rejects.toThrow(/none\.yaml: cannot be read/);
   });
 
+  it('loadConfig() lists what may stand where a key is like nothing known', async () => {
+    const lanes = { ...minimal.lanes, limits: { colour: 5 } };
+    expect((await problemsOf({ ...minimal, lanes }))[0]).toMatch(
+      /lanes\.limits\.colour is not known here; must be one of perPodLanes, /,
+    );
+  });
+
+  it('loadConfig() gives a file that cannot be read a hint of its own', async () => {
+    const load = (file: string) => loadConfig({ file: join(dir, file), env: {}, cwd: dir });
+    await writeFile(join(dir, 'broken.yaml'), 'a: [');
+    await expect(load('none.yaml')).rejects.toMatchObject({
+      hint: expect.stringContaining('--config FILE') as string,
+    });
+    await expect(load('broken.yaml')).rejects.toMatchObject({
+      hint: expect.stringMatching(/^Each line .* `tidelock config check`/) as string,
+    });
+  });
+
   it('loadConfig() never repeats a password that stood in a URL', async () => {
     const [problem] = await problemsOf({ ...minimal, bus: { servers: ['nats://u:hunter2@h:1'] } });
     expect(problem).toMatch(/without user and password/);
@@ -259,6 +278,21 @@ describe('loadConfig()', () => {
   it('loadConfig() passes over the environment that hwtest/ci/rig prints', async () => {
     const env = { TIDELOCK_RIG_ID: '1', TIDELOCK_RIG_NODE_A_ADDRESS: '198.18.0.11' };
     await expect(load(minimal, { env })).resolves.toBeDefined();
+  });
+});
+
+describe('judgeConfig()', () => {
+  it('judgeConfig() gives the sections that are right, and judges owners beside the wrong ones', async () => {
+    const file = join(dir, 'config.yaml');
+    const content = { ...minimal, owners: ['none.pub'], bus: { servers: [] } };
+    await writeFile(file, stringify(content));
+    const judged = await judgeConfig({ file, env: {}, cwd: dir });
+    if ('config' in judged) throw new Error('it was accepted');
+    expect(judged.refusal.message).toMatch(/owners\.0 is not usable/);
+    expect(judged.refusal.message).toMatch(/bus\.servers .*at least one server/);
+    expect(judged.refusal.hint).not.toContain('config check');
+    expect(judged.sections).toMatchObject({ inventory: { file: join(dir, 'inventory.yaml') } });
+    expect(judged.sections).not.toHaveProperty('bus');
   });
 });
 
@@ -337,6 +371,28 @@ describe('configWarnings()', () => {
     const lanes = { ...bounded.lanes, inboundExcept: except, udpExcept: except };
     expect(configWarnings(await load({ ...minimal, lanes }))).toEqual([
       'lanes.udpExcept changes nothing: lanes.udp is leave',
+    ]);
+  });
+
+  it('configWarnings() names exceptions for everybody, and wide ones without ports', async () => {
+    const wide = ['0.0.0.0/0', '::/0', '10.0.0.0/15', '2001:d00::/31'];
+    const ranges = [...wide, '10.0.0.0/16', '2001:db8::/32', '10.9.9.9'];
+    const inboundExcept = ranges.map((network) => ({ network }));
+    const unmeshedExcept = ranges.map((network) => ({ network, ports: [443] }));
+    const lanes = { ...bounded.lanes, inboundExcept, unmeshedExcept };
+    const warned = configWarnings(await load({ ...minimal, lanes }));
+    expect(warned.map((text) => text.split(': ')[0])).toEqual([
+      ...wide.map((network) => `lanes.inboundExcept has ${network}`),
+      'lanes.unmeshedExcept has 0.0.0.0/0 port 443',
+      'lanes.unmeshedExcept has ::/0 port 443',
+    ]);
+  });
+
+  it('configWarnings() names plaintext that enforcing does not stop', async () => {
+    const lanes = { ...bounded.lanes, inbound: 'plain', unmeshed: 'plain' };
+    expect(configWarnings(await load({ ...minimal, lanes }))).toEqual([
+      expect.stringMatching(/^lanes\.inbound is plain/),
+      expect.stringMatching(/^lanes\.unmeshed is plain/),
     ]);
   });
 

@@ -44,84 +44,85 @@ export interface ConfigSources {
   readonly cwd: string;
 }
 
-const HINT =
-  'Each line names the place, the setting and what it must be; `tidelock config check` repeats this check.';
 const OP = 'config.load';
+const REPEAT = '`tidelock config check` repeats this check.';
+
+/** Sections that are right by themselves, their paths absolute, whatever the others are. */
+export type SoundSections = Frozen<Partial<ParsedConfig>>;
+
+/** A configuration, or what is wrong with it and how much of it can be judged nevertheless. */
+type JudgedConfig =
+  | { readonly config: Config }
+  | { readonly refusal: TidelockError; readonly sections: SoundSections };
 
 /**
  * The configuration from all its sources.
  * Errors: CONFIG_INVALID with every problem, one a line: `place: path is VALUE; must be ...`.
  */
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
-  const refuse = (problems: readonly Problem[]): never => {
-    const what = `configuration ${sources.file}`;
-    throw problemsError('CONFIG_INVALID', { op: OP, what, hint: HINT }, problems);
-  };
+  const judged = await judgeConfig(sources);
+  if ('config' in judged) return judged.config;
+  const { code, op, message, hint } = judged.refusal;
+  throw new TidelockError(code, { op, message, hint: `${hint} ${REPEAT}` });
+}
+
+/** The same without throwing: `refusal` is a CONFIG_INVALID with every problem. */
+export async function judgeConfig(sources: ConfigSources): Promise<JudgedConfig> {
   const source = await readYaml(resolve(sources.cwd, sources.file), sources.file);
-  if ('problems' in source) return refuse(source.problems);
+  if ('problems' in source) {
+    const hint = source.isUnread ? FILE_HINT : FIELDS_HINT;
+    return { refusal: refusalOf(sources, source.problems, hint), sections: {} };
+  }
   if (source.documents.length > 1) {
-    return refuse([{ at: sources.file, path: '', text: 'has several documents; must be one' }]);
+    const problem = { at: sources.file, path: '', text: 'has several documents; must be one' };
+    return { refusal: refusalOf(sources, [problem]), sections: {} };
   }
   const document = source.documents[0] ?? emptyDocument(sources.file);
   const leaves = leavesOf(configSchema);
   const environment = fromEnvironment(sources.env, leaves, sources.cwd);
   const merged = merge(document, [...environment.overrides, ...fromFlags(sources)]);
   const parsed = configSchema.safeParse(merged.value);
-  const problems = [
-    ...environment.problems,
-    ...(parsed.success ? [] : problemsIn(parsed.error, configSchema, merged)),
-  ];
-  if (!parsed.success || problems.length > 0) return refuse(problems);
+  const sections = parsed.success ? parsed.data : soundSections(merged.value);
 
   const baseDir = dirname(resolve(sources.cwd, sources.file));
-  resolvePaths(parsed.data, leaves, baseDir);
-  const { owners, problems: ownerProblems } = await readOwners(parsed.data.owners, baseDir, (i) =>
-    merged.at(['owners', i]),
+  resolvePaths(sections, leaves, baseDir);
+  const { owners, problems: ownerProblems } = await readOwners(
+    sections.owners ?? [],
+    baseDir,
+    (i) => merged.at(['owners', i]),
   );
+  const problems = [...environment.problems, ...ownerProblems];
+  if (!parsed.success) {
+    problems.push(...problemsIn(parsed.error, configSchema, merged));
+    return { refusal: refusalOf(sources, problems), sections };
+  }
   const config: Config = { ...completed(parsed.data), owners };
-  const all = [...ownerProblems, ...socketProblems(config, merged.at(['api', 'controlSocket']))];
-  return all.length > 0 ? refuse(all) : deepFreeze(config);
+  problems.push(...socketProblems(config, merged.at(['api', 'controlSocket'])));
+  return problems.length > 0
+    ? { refusal: refusalOf(sources, problems), sections }
+    : { config: deepFreeze(config) };
 }
 
-/** What is allowed and still not advisable, one sentence each. */
-export function configWarnings(config: Config): string[] {
-  const warnings: string[] = [];
-  if (config.epochs.periodMs < 5_000) {
-    warnings.push(
-      `epochs.periodMs is ${config.epochs.periodMs}: under 5000 leaves little room for clock offsets and bus latency`,
-    );
-  }
-  if (config.policy.mode === 'observe') {
-    warnings.push(
-      'policy.mode is observe: connections that no rule allows are carried all the same',
-    );
-  }
-  if (config.lanes.podNetworks.length === 0) {
-    warnings.push(
-      'lanes.podNetworks is empty: an attested node can announce pods at addresses of anybody',
-    );
-  }
-  warnings.push(...idleExceptions(config));
-  const { udp, udpExcept } = config.lanes;
-  if (
-    udp === 'refuse' &&
-    !udpExcept.some(({ ports }) => ports.length === 0 || ports.includes(53))
-  ) {
-    warnings.push('lanes.udp is refuse and lanes.udpExcept names no port 53: pods cannot ask DNS');
-  }
-  if (config.tpm.tcti.startsWith('swtpm:')) {
-    warnings.push('tpm.tcti is a software TPM: whoever owns this machine owns it');
-  }
-  return warnings;
-}
+const FIELDS_HINT = 'Each line names the place, the setting and what it must be.';
+const FILE_HINT = 'Name a configuration that is there and can be read with --config FILE.';
 
-/** Exceptions are from a refusal: where nothing is refused they are probably a slip. */
-const idleExceptions = ({ lanes }: Config): string[] =>
-  (['inbound', 'unmeshed', 'udp'] as const).flatMap((setting) => {
-    const value = lanes[setting];
-    const isIdle = value !== 'refuse' && lanes[`${setting}Except`].length > 0;
-    return isIdle ? [`lanes.${setting}Except changes nothing: lanes.${setting} is ${value}`] : [];
+const refusalOf = (
+  { file }: ConfigSources,
+  problems: readonly Problem[],
+  hint = FIELDS_HINT,
+): TidelockError =>
+  problemsError('CONFIG_INVALID', { op: OP, what: `configuration ${file}`, hint }, problems);
+
+/** Of a configuration that is wrong as a whole, the sections that are not. */
+function soundSections(value: unknown): Partial<ParsedConfig> {
+  const given: object = typeof value === 'object' && value !== null ? value : {};
+  const settings = new Map<string, unknown>(Object.entries(given));
+  const sound = Object.entries(configSchema.shape).flatMap(([name, schema]) => {
+    const parsed = schema.safeParse(settings.get(name));
+    return parsed.success ? [[name, parsed.data] as const] : [];
   });
+  return Object.fromEntries(sound);
+}
 
 /** The configuration for a log or a screen: keys by their ids. It holds no secret, only names of files. */
 export function effectiveConfig(config: Config): { readonly [key: string]: Json } {
@@ -146,7 +147,11 @@ function fromFlags({ flags = {}, cwd }: ConfigSources): Override[] {
   ].filter((override) => override.value !== undefined);
 }
 
-function resolvePaths(config: ParsedConfig, leaves: readonly Leaf[], baseDir: string): void {
+function resolvePaths(
+  config: Partial<ParsedConfig>,
+  leaves: readonly Leaf[],
+  baseDir: string,
+): void {
   for (const leaf of leaves) {
     if (!leaf.isPath) continue;
     let section: Record<string, unknown> | undefined = config;

@@ -20,6 +20,10 @@ export interface OwnEnrolment {
   readonly enrolment: Enrolment;
 }
 
+/** What to do about a node that is not enrolled. */
+export const ENROL_REMEDY =
+  'Run tidelock enroll --owner owner.key on this node, once, in a state known to be good.';
+
 /**
  * The attestation policy of the configuration's cluster.
  * Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID; CONFIG_INVALID when it is for another cluster or
@@ -44,7 +48,7 @@ export async function readOwnEnrolment(config: Config): Promise<OwnEnrolment> {
   const document = await readDocument(file, {
     code: 'ATTESTATION_UNUSABLE',
     message: `Cannot attest ${node}: this node is not enrolled (${file} is not there)`,
-    hint: 'Run tidelock enroll --owner owner.key on this node, once.',
+    hint: ENROL_REMEDY,
   });
   const enrolment = inFile(file, () => readEnrolment(document, owners));
   const found = `${enrolment.node} of ${enrolment.cluster} in ${enrolment.domain}`;

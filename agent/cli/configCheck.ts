@@ -1,12 +1,15 @@
 // `tidelock config check`: everything that is wrong with a configuration and with the files it names,
-// at once, without starting anything.
-import { access, constants } from 'node:fs/promises';
+// at once, without starting anything. What cannot be used hides nothing that can be judged without it.
+import { access } from 'node:fs/promises';
 import { EXIT } from '#agent/base/codes.ts';
-import { messageOf, TidelockError } from '#agent/base/errors.ts';
-import { configWarnings, effectiveConfig, loadConfig, type Config } from '#agent/config.ts';
+import { TidelockError } from '#agent/base/errors.ts';
+import { effectiveConfig, judgeConfig, type Config, type SoundSections } from '#agent/config.ts';
+import { configWarnings } from '#agent/configWarnings.ts';
 import { readInventory } from '#agent/inventory/file.ts';
+import { serviceName } from '#agent/inventory/services.ts';
 import { readAttestationPolicy, readOwnEnrolment, readReference } from '#agent/ownerDocuments.ts';
 import { readPolicies } from '#agent/policy/files.ts';
+import { missingFiles } from './configFiles.ts';
 import { CONFIG_FLAGS, configSources } from './configFlags.ts';
 import { printResult } from './output.ts';
 import { defineVerb } from './verb.ts';
@@ -20,26 +23,56 @@ export const configCheck = defineVerb({
   example: 'tidelock config check --config /etc/tidelock/config.yaml',
   run: async (invocation) => {
     const sources = configSources(invocation.flags, invocation.terminal);
-    const config = await loadConfig(sources);
-    const warnings = [...configWarnings(config), ...(await unreadable(config))];
-    const failures = await failuresOf([
-      readInventory(config.inventory.file),
-      readPolicies(config.policy.files),
-      ifThere(config.attestation.policyFile, () => readOwnersPolicies(config)),
-      ifThere(config.attestation.enrolmentFile, () => readOwnEnrolment(config)),
+    const judged = await judgeConfig(sources);
+    const sections = 'config' in judged ? judged.config : judged.sections;
+    const { failures, warnings } = await judgeAll([
+      ...('config' in judged ? judgeWhole(judged.config) : []),
+      ...judgeFiles(sections),
     ]);
+    const missing = await missingFiles(sections);
+    const all = [...warnings, ...missing];
+    const lines = all.map((warning) => `warning: ${warning}`);
+    if (!('config' in judged)) throw together([judged.refusal, ...failures], lines);
     const [first, ...others] = failures;
-    if (first) throw withOthers(first, others);
-    const effective = effectiveConfig(config);
+    if (first) throw together([first, ...others], lines);
+    const isReady = missing.length === 0;
     printResult(
       invocation,
       'ConfigCheck',
-      { ok: true, warnings, config: effective },
-      [`${sources.file} is good`, ...warnings.map((warning) => `warning: ${warning}`)].join('\n'),
+      { ok: true, ready: isReady, warnings: all, config: effectiveConfig(judged.config) },
+      [`${sources.file} is good${isReady ? '' : ', but not ready to run'}`, ...lines].join('\n'),
     );
     return EXIT.ok;
   },
 });
+
+/** What one part deserves to be warned of; rejects with what is wrong with it. */
+type Judgement = Promise<readonly string[]>;
+
+/** What needs the whole configuration: its own warnings, and the documents that owners signed for it. */
+const judgeWhole = (config: Config): Judgement[] => {
+  const { policyFile, enrolmentFile } = config.attestation;
+  return [
+    Promise.resolve(configWarnings(config)),
+    ifThere(policyFile, () => readOwnersPolicies(config)),
+    ifThere(enrolmentFile, () => readOwnEnrolment(config)),
+  ];
+};
+
+/** What can be read as soon as it is known where it is. */
+const judgeFiles = ({
+  inventory,
+  policy,
+}: Pick<SoundSections, 'inventory' | 'policy'>): Judgement[] => [
+  ...(inventory ? [idleServices(inventory.file)] : []),
+  ...(policy ? [readPolicies(policy.files).then(() => [])] : []),
+];
+
+async function idleServices(file: string): Judgement {
+  const { services } = await readInventory(file);
+  const idle = services.filter(({ endpoints }) => endpoints.length === 0).map(serviceName);
+  return idle.map((name) => `${file}: ${name} has no endpoints, connections to it are reset`);
+}
 
 /** The attestation policy, and the reference policy that must fit it. */
 async function readOwnersPolicies(config: Config): Promise<void> {
@@ -50,49 +83,36 @@ async function readOwnersPolicies(config: Config): Promise<void> {
   }
 }
 
-/** Files that the agent will need; on a machine that is being prepared they may come later. */
-async function unreadable(config: Config): Promise<string[]> {
-  const { attestation, bus } = config;
-  const files = {
-    'attestation.ekRoots': attestation.ekRoots,
-    'attestation.policyFile': attestation.policyFile,
-    'attestation.enrolmentFile': attestation.enrolmentFile,
-    'attestation.referenceFile': attestation.referenceFile,
-    'bus.nkeySeedFile': bus.nkeySeedFile,
-    'bus.credentialsFile': bus.credentialsFile,
-    'bus.tls.caFile': bus.tls?.caFile,
-    'bus.tls.certFile': bus.tls?.certFile,
-    'bus.tls.keyFile': bus.tls?.keyFile,
-  };
-  const found = await Promise.all(
-    Object.entries(files).map(async ([setting, file]) => {
-      if (file === undefined) return [];
-      return access(file, constants.R_OK).then(
-        () => [],
-        (cause: unknown) => [`${setting}: ${messageOf(cause)}`],
-      );
-    }),
+/** On a machine that is being prepared a file may come later; `missingFiles` tells of it. */
+async function ifThere(file: string, read: () => Promise<unknown>): Judgement {
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
   );
-  return found.flat();
+  if (isThere) await read();
+  return [];
 }
 
-/** On a machine that is being prepared a file may come later; `unreadable` tells of it. */
-const ifThere = (file: string, read: () => Promise<unknown>): Promise<unknown> =>
-  access(file).then(read, () => undefined);
-
-async function failuresOf(checks: readonly Promise<unknown>[]): Promise<TidelockError[]> {
-  const results = await Promise.allSettled(checks);
-  return results.flatMap((result) => {
-    if (result.status === 'fulfilled') return [];
-    if (result.reason instanceof TidelockError) return [result.reason];
-    throw result.reason;
-  });
+async function judgeAll(judgements: readonly Judgement[]) {
+  const failures: TidelockError[] = [];
+  const warnings: string[] = [];
+  for (const result of await Promise.allSettled(judgements)) {
+    if (result.status === 'fulfilled') warnings.push(...result.value);
+    else if (result.reason instanceof TidelockError) failures.push(result.reason);
+    else throw result.reason;
+  }
+  return { failures, warnings };
 }
 
-/** One error is reported, so the messages of the others join the first one's. */
-const withOthers = (first: TidelockError, others: readonly TidelockError[]): TidelockError =>
-  new TidelockError(first.code, {
-    op: first.op,
-    message: [first, ...others].map((error) => error.message).join('\n'),
-    hint: first.hint,
+/** One error is reported, with the first one's code and what all of them say. */
+function together(
+  failures: readonly [TidelockError, ...TidelockError[]],
+  warnings: readonly string[],
+): TidelockError {
+  const [{ code, op }] = failures;
+  return new TidelockError(code, {
+    op,
+    message: [...failures.map(({ message }) => message), ...warnings].join('\n'),
+    hint: [...new Set(failures.map(({ hint }) => hint))].join(' '),
   });
+}

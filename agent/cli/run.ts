@@ -2,7 +2,8 @@
 // into its graceful end.
 import { systemClock } from '#agent/base/clock.ts';
 import { EXIT } from '#agent/base/codes.ts';
-import { configWarnings, effectiveConfig, loadConfig } from '#agent/config.ts';
+import { effectiveConfig, loadConfig } from '#agent/config.ts';
+import { configWarnings } from '#agent/configWarnings.ts';
 import { createLog, EventRing } from '#agent/log.ts';
 import { VERSION } from '#agent/version.ts';
 import { CONFIG_FLAGS, configSources } from './configFlags.ts';

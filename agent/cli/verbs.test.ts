@@ -120,7 +120,10 @@ describe('tidelock config check', () => {
     expect(JSON.parse(out)).toMatchObject({
       kind: 'ConfigCheck',
       ok: true,
-      warnings: [expect.stringMatching(/^attestation\.enrolmentFile: ENOENT/)],
+      ready: false,
+      warnings: [
+        expect.stringMatching(/^attestation\.enrolmentFile: ENOENT.* Run tidelock enroll /),
+      ],
       config: { domain: 'example.org' },
     });
   });
@@ -132,6 +135,40 @@ describe('tidelock config check', () => {
     expect(exit).toBe(2);
     expect(err).toContain('inventory.yaml:1:7: pods is 5');
     expect(err).toContain('policy.yaml:1:7: kind is "X"');
+  });
+
+  it('config check lets a broken section hide neither inventory nor missing files', async () => {
+    const attestation = { ...config.attestation, ekRoots: 'none' };
+    const broken = { ...config, attestation, bus: { servers: [] } };
+    await writeFile(join(dir, 'config.yaml'), JSON.stringify(broken));
+    await writeFile(join(dir, 'inventory.yaml'), 'pods: 5');
+    await writeFile(join(dir, 'policy.yaml'), 'kind: X');
+    const { exit, err } = await tidelock('config', 'check', '-c', 'config.yaml');
+    expect(exit).toBe(2);
+    for (const part of ['bus.servers is []', 'pods is 5', 'kind is "X"']) {
+      expect(err).toContain(part);
+    }
+    expect(err).toMatch(/^warning: attestation\.ekRoots: ENOENT.* tidelock roots add/m);
+    expect(err).not.toContain('config check');
+  });
+
+  it('config check lets a broken inventory hide no warning', async () => {
+    const lanes = { ...config.lanes, unmeshed: 'plain' };
+    await writeFile(join(dir, 'config.yaml'), JSON.stringify({ ...config, lanes }));
+    await writeFile(join(dir, 'inventory.yaml'), 'pods: 5');
+    const { err } = await tidelock('config', 'check', '-c', 'config.yaml');
+    expect(err).toMatch(/^warning: lanes\.unmeshed is plain/m);
+    expect(err).toMatch(/^warning: attestation\.enrolmentFile/m);
+  });
+
+  it('config check warns of a service without endpoints, and of a node that cannot attest', async () => {
+    const db = { namespace: 'shop', name: 'db', ips: ['10.96.0.10'], ports: [{ port: 80 }] };
+    const services = [{ ...db, endpoints: [] }];
+    await writeFile(join(dir, 'inventory.yaml'), JSON.stringify({ pods: [], services }));
+    const { exit, out } = await tidelock('config', 'check', '-c', 'config.yaml');
+    expect(exit).toBe(0);
+    expect(out).toMatch(/^config\.yaml is good, but not ready to run$/m);
+    expect(out).toMatch(/^warning: .*inventory\.yaml: shop\/db has no endpoints/m);
   });
 
   it('config check verifies the policy and names the file that an owner did not sign', async () => {

@@ -2,7 +2,8 @@
 // documents that owners sign.
 import { counted } from '#agent/base/counted.ts';
 import { EXIT } from '#agent/base/codes.ts';
-import { configWarnings } from '#agent/config.ts';
+import { configWarnings } from '#agent/configWarnings.ts';
+import { ENROL_REMEDY } from '#agent/ownerDocuments.ts';
 import { readPolicies } from '#agent/policy/files.ts';
 import { pass, warn, type Check } from './check.ts';
 
@@ -60,8 +61,7 @@ const enrolment: Check = {
       'attestation.enrolmentFile: both signatures under the configured owners, node, cluster.',
     neededFor: 'It binds this node’s name to its TPM; no peer believes a node without it.',
     usualCause: 'The node was not enrolled yet, or the file is another node’s or another owner’s.',
-    remedy:
-      'Run tidelock enroll --owner owner.key on this node, once, in a state known to be good.',
+    remedy: ENROL_REMEDY,
   },
   exit: EXIT.notVerified,
   needs: ['config'],

@@ -125,6 +125,21 @@ describe('readInventory()', () => {
       /one of \{address\}, \{uid\} and \{spiffe, nodes\}/,
     ],
     [
+      'an endpoint whose identity is none, at the identity',
+      { pods: [], services: [{ ...db, endpoints: [{ spiffe: 'foo', nodes: ['node-a'] }] }] },
+      /services\.0\.endpoints\.0\.spiffe is "foo"; must be a SPIFFE ID/,
+    ],
+    [
+      'an endpoint by identity on no node',
+      { pods: [], services: [{ ...db, endpoints: [{ spiffe: 'spiffe://example.org/a' }] }] },
+      /services\.0\.endpoints\.0\.nodes is missing; must be a list/,
+    ],
+    [
+      'an unknown key of an endpoint',
+      { pods: [], services: [{ ...db, endpoints: [{ uid: 'a', redy: true }] }] },
+      /services\.0\.endpoints\.0\.redy is not known here/,
+    ],
+    [
       'a port of a service that is none',
       { pods: [], services: [{ ...db, ports: [{ port: 0 }] }] },
       /services\.0\.ports\.0\.port .*from 1 to 65535/,

@@ -21,6 +21,7 @@ const named = (what: string): z.ZodString => {
 };
 
 const uidError = 'must be a unique id of letters, digits, dots and dashes, at most 128';
+const uid = z.string({ error: uidError }).regex(UID, { error: uidError });
 const pathError = 'must be an absolute path';
 const absolute = z.string({ error: pathError }).startsWith('/', { error: pathError }).max(4096);
 
@@ -32,7 +33,7 @@ const address = z
 
 const pod = z
   .strictObject({
-    uid: z.string({ error: uidError }).regex(UID, { error: uidError }),
+    uid,
     namespace: named('namespace'),
     name: named('name of the pod'),
     serviceAccount: named('service account'),
@@ -63,15 +64,38 @@ const servicePort = z
   .strictObject({ port, targetPort: port.optional() })
   .transform(({ port, targetPort = port }) => ({ port, targetPort }));
 
-const ready = z.boolean().default(true);
-const endpoint = z.union(
-  [
-    z.strictObject({ address, ready }),
-    z.strictObject({ uid: z.string().regex(UID), ready }),
-    z.strictObject({ spiffe: spiffeId, nodes: z.array(nodeName).min(1).max(MAX_NODES), ready }),
-  ],
-  { error: 'must be one of {address}, {uid} and {spiffe, nodes}, each with ready or without' },
-);
+const nodesError = `must be a list of 1 to ${MAX_NODES} names of nodes`;
+const nodes = z
+  .array(nodeName, { error: nodesError })
+  .min(1, { error: nodesError })
+  .max(MAX_NODES, { error: nodesError });
+
+const ready = z.boolean({ error: 'must be true or false' }).default(true);
+const ENDPOINTS = {
+  address: z.strictObject({ address, ready }),
+  uid: z.strictObject({ uid, ready }),
+  spiffe: z.strictObject({ spiffe: spiffeId, nodes, ready }),
+} as const;
+
+/** Judged as the form that its keys name, so that a problem is told of the key that has it. */
+const endpoint = z.unknown().transform((value, context) => {
+  const given: object = typeof value === 'object' && value !== null ? value : {};
+  const [form, second] = (['address', 'uid', 'spiffe'] as const).filter((key) => key in given);
+  if (form === undefined || second !== undefined) {
+    const message =
+      'must be one of {address}, {uid} and {spiffe, nodes}, each with ready or without';
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  }
+  const parsed = ENDPOINTS[form].safeParse(value);
+  if (parsed.success) return parsed.data;
+  for (const issue of parsed.error.issues) {
+    const told = { path: [...issue.path], message: issue.message };
+    if (issue.code !== 'unrecognized_keys') context.addIssue({ ...told, code: 'custom' });
+    else context.addIssue({ ...told, code: issue.code, keys: issue.keys });
+  }
+  return z.NEVER;
+});
 
 const service = z.strictObject({
   namespace: named('namespace'),

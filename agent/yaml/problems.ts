@@ -25,7 +25,11 @@ export function problemsIn(error: z.ZodError, schema: z.ZodType, origin: Origin)
       const known = keysAt(schema, issue.path);
       for (const key of issue.keys) {
         const path = [...issue.path, key];
-        add(path, origin.atKey(path), `is not known here${didYouMean(key, known)}`);
+        add(
+          path,
+          origin.atKey(path),
+          `is not known here${didYouMean(key, known) || allKnown(known)}`,
+        );
       }
     } else {
       const value = valueAt(origin.value, issue.path);
@@ -35,6 +39,10 @@ export function problemsIn(error: z.ZodError, schema: z.ZodType, origin: Origin)
   }
   return [...problems.values()];
 }
+
+/** For a key that is like none of those that may stand there. */
+const allKnown = (names: readonly string[]): string =>
+  names.length === 0 ? '' : `; must be one of ${names.join(', ')}`;
 
 /**
  * All problems as one error.
@@ -90,7 +98,7 @@ function childOf(schema: unknown, key: PropertyKey): unknown {
   return undefined;
 }
 
-/** The schema inside `optional`, `default`, `prefault` and `preprocess`. */
+/** The schema inside `optional`, `default`, `prefault`, `preprocess` and before `transform`. */
 export function bare(schema: unknown): unknown {
   if (
     schema instanceof z.ZodOptional ||
@@ -99,5 +107,6 @@ export function bare(schema: unknown): unknown {
   ) {
     return bare(schema.unwrap());
   }
-  return schema instanceof z.ZodPipe ? bare(schema.out) : schema;
+  if (!(schema instanceof z.ZodPipe)) return schema;
+  return bare(schema.out instanceof z.ZodTransform ? schema.in : schema.out);
 }

@@ -27,7 +27,10 @@ export interface YamlDocument {
 
 export type YamlSource =
   | { readonly documents: readonly YamlDocument[] }
-  | { readonly problems: readonly Problem[] };
+  | {
+      readonly problems: readonly Problem[];
+      /** There was nothing to judge. */ readonly isUnread?: true;
+    };
 
 const MAX_FILE_BYTES = 1 << 20;
 const MAX_ALIASES = 100;
@@ -38,7 +41,8 @@ export async function readYaml(file: string, name = file): Promise<YamlSource> {
   try {
     bytes = await readFile(file);
   } catch (cause) {
-    return { problems: [{ at: name, path: '', text: `cannot be read: ${messageOf(cause)}` }] };
+    const text = `cannot be read: ${messageOf(cause)}`;
+    return { problems: [{ at: name, path: '', text }], isUnread: true };
   }
   if (bytes.length > MAX_FILE_BYTES) {
     const text = `has ${bytes.length} bytes; at most ${MAX_FILE_BYTES} are read`;
