@@ -10,6 +10,7 @@ import { fail, pass, skip, warn, type Check, type Finding } from './check.ts';
 import { CHECKS } from './checks.ts';
 import { openContext, type Context } from './context.ts';
 import { examine, exitOf, type Result } from './doctor.ts';
+import { limitsBeyond } from './host.ts';
 import { whereWanted } from './tracing.ts';
 import { explanationText, resultsText } from './text.ts';
 
@@ -190,6 +191,18 @@ describe('CHECKS', () => {
         expect(text).toContain(part);
       }
     }
+  });
+});
+
+describe('limitsBeyond()', () => {
+  const limits = { perPodLanes: 100, perPeerLanes: 200 };
+
+  test.each([
+    [200, []],
+    [199, ['lanes.limits.perPeerLanes (200)']],
+    [99, ['lanes.limits.perPodLanes (100)', 'lanes.limits.perPeerLanes (200)']],
+  ])('limitsBeyond() names each cap above a room of %i', (room, named) => {
+    expect(limitsBeyond(limits, room)).toEqual(named);
   });
 });
 

@@ -3,6 +3,7 @@ import { access, constants, readFile, statfs } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import { dirname } from 'node:path';
 import { EXIT } from '#agent/base/codes.ts';
+import type { LaneLimits } from '#proxy/snapshot.ts';
 import { fail, pass, skip, warn, type Check } from './check.ts';
 
 /** capabilities(7), by bit, and what of the agent needs each. */
@@ -91,7 +92,7 @@ const descriptors: Check = {
   title: 'descriptor limit',
   explanation: {
     looksAt:
-      'The hard limit of open files of the running agent, or of this process if none runs, and how many its data plane has open.',
+      'The hard limit of open files of the running agent, or of this process if none runs, how many its data plane has open, and whether lanes.limits allow one pod or peer more lanes than there is room for.',
     neededFor: 'Each lane takes two descriptors of the data plane, each pod some dozens in stock.',
     usualCause: 'The default of the login or the service manager was never raised.',
     remedy: 'Set LimitNOFILE=1048576 in the unit, or ulimit -n in the shell that starts the agent.',
@@ -105,16 +106,35 @@ const descriptors: Check = {
     const limits = await readFile(`/proc/${pid}/limits`, 'utf8');
     const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1] ?? '0';
     if (hard === 'unlimited') return pass('no limit of open files');
-    const text = `at most ${hard} open files, room for about ${Math.floor(Number(hard) / 2)} lanes`;
+    const room = Math.floor(Number(hard) / 2);
+    const text = `at most ${hard} open files, room for about ${room} lanes`;
     if (Number(hard) < MIN_DESCRIPTORS) return fail(text, usualCause, remedy);
     const { openFds = 0, maxFds = Infinity } = status?.processes?.data ?? {};
     if (openFds > FULL_SHARE * maxFds) {
       const full = `${openFds} of ${maxFds} open files of the data plane are in use`;
       return warn(full, 'More connections live than the limit was made for.', remedy);
     }
-    return Number(hard) < GOOD_DESCRIPTORS ? warn(text, usualCause, remedy) : pass(text);
+    if (Number(hard) < GOOD_DESCRIPTORS) return warn(text, usualCause, remedy);
+    // The check goes on without a configuration, of which the check `config` says more.
+    const config = await context.config().catch(() => undefined);
+    const beyond = config ? limitsBeyond(config.lanes.limits, room) : [];
+    if (beyond.length === 0) return pass(text);
+    return warn(
+      `${text}, fewer than ${beyond.join(' and ')}`,
+      'The limit of open files is below what one pod or peer may take: it can leave none to the others.',
+      `${remedy} Or lower lanes.limits.`,
+    );
   },
 };
+
+/** Which caps of lanes are none where there is room for `room` lanes, by name and value. */
+export const limitsBeyond = (
+  limits: Pick<LaneLimits, 'perPodLanes' | 'perPeerLanes'>,
+  room: number,
+): string[] =>
+  (['perPodLanes', 'perPeerLanes'] as const).flatMap((name) =>
+    limits[name] > room ? [`lanes.limits.${name} (${limits[name]})`] : [],
+  );
 
 const CONNTRACK = '/proc/sys/net/netfilter';
 
