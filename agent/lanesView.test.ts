@@ -15,6 +15,7 @@ const lane = (change: Partial<LaneInfo>): LaneInfo => ({
   podUid: 'uid-web',
   from: 'spiffe://example.org/prod/shop/web',
   to: 'spiffe://example.org/prod/shop/db',
+  client: '198.19.1.10:40312',
   destination: '198.19.2.10:5432',
   peer: 'node-b',
   rule: 'shop/0',
@@ -138,9 +139,9 @@ describe('lanesText()', () => {
     /^Left out +7 more/,
     /^Unknown +1 worker did not answer/,
     /^Draining +2 of another build, whose connections are not listed/,
-    /^ {2}out +shop\/web-0 +prod\/shop\/db +198\.19\.2\.10:5432 +node-b +shop\/0 +65 s +2\.0 KiB +3 B +c{12} AES-256-GCM +12$/,
-    /^ {2}in +prod\/shop\/cart +shop\/web-0 /,
-    /^ {2}local +uid-gone +prod\/shop\/db .* - +12$/,
+    /^ {2}out +shop\/web-0 +198\.19\.1\.10:40312 +prod\/shop\/db +198\.19\.2\.10:5432 +node-b +shop\/0 +65 s +2\.0 KiB +3 B +c{12} AES-256-GCM +12$/,
+    /^ {2}in +prod\/shop\/cart +198\.19\.1\.10:40312 +shop\/web-0 /,
+    /^ {2}local +uid-gone +\S+ +prod\/shop\/db .* - +12$/,
     /^Refused +policy 4$/,
   ])('lanesText() has a line %s', async (pattern) => {
     const text = lanesText(await answerLanes(sources(all, 7), {}));

@@ -18,6 +18,7 @@ const GOOD: readonly DataMessage[] = [
       direction: 'in',
       peer: 'node-b',
       from: 'spiffe://example.org/c/ns/sa',
+      client: '198.19.2.10:40312',
       reason: 'policy',
       detail: 'default',
     },

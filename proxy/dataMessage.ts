@@ -19,6 +19,7 @@ const facts = {
   peer: nodeName.optional(),
   from: spiffeId.optional(),
   to: spiffeId.optional(),
+  client: short.optional(),
   destination: short.optional(),
   endpoint: short.optional(),
 };

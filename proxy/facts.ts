@@ -15,6 +15,8 @@ export interface Facts {
   /** SPIFFE IDs. */
   readonly from?: string | undefined;
   readonly to?: string | undefined;
+  /** The application that connects, as `address:port`; of a lane from another node as that node says. */
+  readonly client?: string | undefined;
   /** Original destination as `address:port`. */
   readonly destination?: string | undefined;
   /** Where that leads if it is the address of a service, as `address:port`. */

@@ -134,7 +134,8 @@ class Newcomer {
     this.#peerSeat = seat;
     this.#early = Buffer.from(early); // the shared buffer is read into again meanwhile
     const destination = `${block.destination.address}:${block.destination.port}`;
-    this.#facts = { direction: 'in', peer: start.peer.node, destination };
+    const client = `${block.client.address}:${block.client.port}`;
+    this.#facts = { direction: 'in', peer: start.peer.node, client, destination };
     wire.owner = {
       data: () => undefined,
       end: () => this.#giveUp(),

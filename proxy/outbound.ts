@@ -30,22 +30,24 @@ type Remote = Extract<Route, { kind: 'remote' }>;
 export function acceptPod(floor: Floor, podUid: string, family: Family, accepted: Accepted): void {
   const named = floor.originalDestination(accepted.fd, family);
   const address = named && canonicalAddress(named.address);
+  const client = placeOf(accepted.from);
   if (!named || !address) {
     floor.reactor.close(accepted.fd); // the pod connected to the listener itself
-    refused(floor, 'not-redirected', { direction: 'out', podUid }, 'a connection to the listener');
+    const facts: Facts = { direction: 'out', podUid, client };
+    refused(floor, 'not-redirected', facts, 'a connection to the listener');
     return;
   }
   const asked = { address, port: named.port };
+  const facts: Facts = { direction: 'out', podUid, client, destination: placeOf(asked) };
   const { podQuota } = floor;
   const seat = podQuota.seatOf(podUid);
   if (!podQuota.takeOpening(seat) || podQuota.isFull(seat)) {
-    const facts = { direction: 'out', podUid, destination: placeOf(asked) } as const;
     turnAway(floor, accepted, 'pod-limit', facts, podQuota.text);
     return;
   }
   const route = floor.routes().outbound(podUid, asked);
   const destination = route.kind === 'refused' ? asked : route.destination;
-  const caller = new Caller(floor, podUid, seat, { asked, destination }, accepted);
+  const caller = new Caller(floor, facts, seat, { asked, destination }, accepted);
   switch (route.kind) {
     case 'refused':
       caller.refuse(route.reason, route.detail, route);
@@ -93,7 +95,7 @@ class Caller {
 
   constructor(
     floor: Floor,
-    podUid: string,
+    facts: Facts,
     seat: number,
     { asked, destination }: { readonly asked: Endpoint; readonly destination: Endpoint },
     accepted: Accepted,
@@ -101,7 +103,6 @@ class Caller {
     this.#floor = floor;
     this.#seat = seat;
     this.#destination = destination;
-    const facts = { direction: 'out', podUid, destination: placeOf(asked) } as const;
     this.#facts = asked === destination ? facts : { ...facts, endpoint: placeOf(destination) };
     this.#from = accepted.from;
     floor.opening(1);

@@ -16,18 +16,19 @@ const leadingTo = (...endpoints: Endpoint[]): Service => ({
 });
 
 describe('a connection to a service', () => {
-  it('comes out at an endpoint on another node, and both ends tell which', async () => {
+  it('comes out at an endpoint on another node, and both ends tell which, and who called', async () => {
     const two = await world();
     const endpoint = await two.serve((socket) => socket.pipe(socket));
     two.tell({ outside: { services: [leadingTo(endpoint)] } });
     const app = await two.a.connect(SERVICE);
+    const client = `${app.localAddress}:${app.localPort}`;
     app.end('to whom it may concern');
     expect(String(await readAll(app))).toBe('to whom it may concern');
     await idle(two);
     expect(two.a.events).toMatchObject([
-      { kind: 'closed', destination: textOf(SERVICE), endpoint: textOf(endpoint) },
+      { kind: 'closed', client, destination: textOf(SERVICE), endpoint: textOf(endpoint) },
     ]);
-    expect(two.b.events).toMatchObject([{ kind: 'closed', destination: textOf(endpoint) }]);
+    expect(two.b.events).toMatchObject([{ kind: 'closed', client, destination: textOf(endpoint) }]);
     expect(two.b.events[0]).not.toHaveProperty('endpoint');
   });
 
@@ -36,7 +37,12 @@ describe('a connection to a service', () => {
     two.tell({ outside: { services: [leadingTo({ address: '192.0.2.1', port: 80 })] } });
     expect(await readAll(await two.a.connect(SERVICE))).toBe('ECONNRESET');
     expect(two.a.events).toMatchObject([
-      { kind: 'refused', reason: 'no-endpoint', destination: textOf(SERVICE) },
+      {
+        kind: 'refused',
+        reason: 'no-endpoint',
+        client: expect.stringMatching(/^[^:]+:\d+$/),
+        destination: textOf(SERVICE),
+      },
     ]);
     expect(two.a.count('refused.no-endpoint')).toBe(1);
   });

@@ -15,6 +15,8 @@ const lane = z.object({
   /** SPIFFE IDs. */
   from: text.optional(),
   to: text.optional(),
+  /** The program that connects, `address:port`; of a lane from another node as that node says. */
+  client: text.optional(),
   /** As the program asked for it, `address:port`. */
   destination: text.optional(),
   /** Where that leads if it is the address of a service. */

@@ -30,7 +30,20 @@ export function lanesText(answer: Lanes): string {
     ]),
     ...table(
       'Live',
-      ['way', 'from', 'to', 'destination', 'peer', 'rule', 'age', 'out', 'in', 'chain', 'updates'],
+      [
+        'way',
+        'from',
+        'client',
+        'to',
+        'destination',
+        'peer',
+        'rule',
+        'age',
+        'out',
+        'in',
+        'chain',
+        'updates',
+      ],
       lanes.map(row),
     ),
     '',
@@ -48,11 +61,12 @@ export function lanesText(answer: Lanes): string {
 }
 
 function row(lane: Lanes['lanes'][number]): Row {
-  const { direction, pod, destination, endpoint, peer, rule, chain, aead } = lane;
+  const { direction, pod, client, destination, endpoint, peer, rule, chain, aead } = lane;
   const near = pod ?? '-';
   return [
     direction,
     direction === 'in' ? account(lane.from) : near,
+    client ?? '-',
     direction === 'in' ? near : account(lane.to),
     [destination ?? '-', ...(endpoint === undefined ? [] : [endpoint])].join(' > '),
     peer ?? '-',
