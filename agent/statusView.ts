@@ -19,6 +19,7 @@ import type { DataPlaneStatus } from '#proxy/plane.ts';
 import { bypassText, type Probes } from '#probes/probes.ts';
 import { Bounds } from './bounds.ts';
 import type { PodState } from './captures.ts';
+import type { Config } from './config.ts';
 import type { Host } from './host.ts';
 import type { EventRing } from './log.ts';
 import { countsOf, outsideOf } from './outsideView.ts';
@@ -61,7 +62,7 @@ export function statusOf(from: StatusSources): Status {
     node: nodeOf(from),
     epochs: epochsOf(from),
     peers: from.peers.all().map((peer) => peerOf(from, peer)),
-    lanes: lanesOf(totals),
+    lanes: lanesOf(from.config.lanes, totals),
     outside: outsideOf(from, totals),
     asymmetric: {
       total: own.total + dataPlane.asymmetric.total,
@@ -259,7 +260,10 @@ function peerOf(
   };
 }
 
-const lanesOf = (totals: CounterTotals): Status['lanes'] => ({
+const lanesOf = (
+  { sourceAddress, onStop, halfClosedSeconds, limits }: Config['lanes'],
+  totals: CounterTotals,
+): Status['lanes'] => ({
   active: totals.active,
   openedOut: totals.lanesOpenedOut,
   openedIn: totals.lanesOpenedIn,
@@ -275,4 +279,8 @@ const lanesOf = (totals: CounterTotals): Status['lanes'] => ({
   keyUpdates: totals.keyUpdates,
   strangers: totals.strangers,
   replayed: totals['refused.replayed'],
+  sourceAddress,
+  onStop,
+  halfClosedSeconds,
+  limits: { ...limits },
 });

@@ -84,6 +84,16 @@ const lanes = z.object({
   keyUpdates: count,
   strangers: count,
   replayed: count,
+  /** As the configuration has them. */
+  sourceAddress: z.enum(['preserve', 'pod']),
+  onStop: z.enum(['closed', 'open']),
+  halfClosedSeconds: count,
+  limits: z.object({
+    perPodLanes: count,
+    perPodOpeningsPerSecond: count,
+    perPeerLanes: count,
+    perPeerOpeningsPerSecond: count,
+  }),
 });
 
 /** What a pod's rules have counted since they were loaded; packets where nothing else is said. */

@@ -220,8 +220,16 @@ function laneLines({ lanes }: Status): string[] {
       ['Key updates', String(lanes.keyUpdates)],
       ['Refused', refused.map(([reason, n]) => `${reason} ${n}`).join(', ') || 'none'],
       ['Strangers', `${lanes.strangers}, replays ${lanes.replayed}`],
+      ['Limits', limitsText(lanes)],
+      [
+        'Settings',
+        `sourceAddress ${lanes.sourceAddress}, onStop ${lanes.onStop}, halfClosedSeconds ${lanes.halfClosedSeconds}`,
+      ],
     ]),
   ];
 }
+
+const limitsText = ({ limits }: Status['lanes']): string =>
+  `a pod ${limits.perPodLanes} lanes, ${limits.perPodOpeningsPerSecond} openings a second; a peer ${limits.perPeerLanes}, ${limits.perPeerOpeningsPerSecond}`;
 
 const signed = (n: number): string => (n > 0 ? `+${n}` : String(n));

@@ -55,6 +55,15 @@ export function statusFixture(change: Partial<Status> = {}): Status {
       keyUpdates: 0,
       strangers: 0,
       replayed: 0,
+      sourceAddress: 'preserve',
+      onStop: 'closed',
+      halfClosedSeconds: 3_600,
+      limits: {
+        perPodLanes: 16_000,
+        perPodOpeningsPerSecond: 20_000,
+        perPeerLanes: 32_000,
+        perPeerOpeningsPerSecond: 20_000,
+      },
     },
     outside: {
       inbound: 'refuse',

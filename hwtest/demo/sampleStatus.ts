@@ -48,6 +48,15 @@ export const sampleStatus = (name: string, over: Partial<Status> = {}): Status =
     keyUpdates: 6,
     strangers: 0,
     replayed: 0,
+    sourceAddress: 'preserve',
+    onStop: 'closed',
+    halfClosedSeconds: 3_600,
+    limits: {
+      perPodLanes: 16_000,
+      perPodOpeningsPerSecond: 20_000,
+      perPeerLanes: 32_000,
+      perPeerOpeningsPerSecond: 20_000,
+    },
   },
   outside: {
     inbound: 'refuse',
