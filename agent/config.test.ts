@@ -11,7 +11,7 @@ import { TidelockError } from '#agent/base/errors.ts';
 import { configSchema } from './configSchema.ts';
 import { leavesOf } from './configSources.ts';
 import { effectiveConfig, judgeConfig, loadConfig, type ConfigFlags } from './config.ts';
-import { configWarnings } from './configWarnings.ts';
+import { minimal } from './config.fixture.ts';
 import { writeOwner } from './owner.ts';
 
 const key = generateSigningKey();
@@ -21,16 +21,6 @@ beforeAll(async () => {
   await writeOwner(join(dir, 'owner.key'), join(dir, 'owner.pub'), key);
 });
 afterAll(() => rm(dir, { recursive: true }));
-
-const minimal = {
-  domain: 'example.org',
-  cluster: 'demo',
-  owners: ['owner.pub'],
-  bus: { servers: ['nats://198.18.0.2:4222'] },
-  attestation: { ekRoots: 'roots', policyFile: 'attestation-policy.json' },
-  lanes: { address: '198.18.0.11' },
-  inventory: { file: 'inventory.yaml' },
-};
 
 interface Given {
   readonly env?: Record<string, string>;
@@ -338,74 +328,5 @@ describe('effectiveConfig()', () => {
     const shown = effectiveConfig(await load(minimal));
     expect(shown['owners']).toEqual([key.keyId]);
     expect(JSON.parse(JSON.stringify(shown))).toEqual(shown);
-  });
-});
-
-describe('configWarnings()', () => {
-  const bounded = { ...minimal, lanes: { ...minimal.lanes, podNetworks: ['198.19.0.0/16'] } };
-
-  it('configWarnings() misses the networks of pods', async () => {
-    expect(configWarnings(await load(minimal))).toEqual([
-      expect.stringMatching(/^lanes\.podNetworks is empty/),
-    ]);
-  });
-
-  it('configWarnings() names each setting that is weaker than its default, and no other', async () => {
-    const weak = {
-      ...bounded,
-      epochs: { periodMs: 1000 },
-      policy: { mode: 'observe' },
-      tpm: { tcti: 'swtpm:path=/run/x/tpm.sock' },
-    };
-    expect(configWarnings(await load(bounded))).toEqual([]);
-    expect(configWarnings(await load(weak)).map((text) => text.split(' ')[0])).toEqual([
-      'epochs.periodMs',
-      'policy.mode',
-      'tpm.tcti',
-    ]);
-    expect((await load(weak)).lanes).toMatchObject({ inbound: 'plain', unmeshed: 'plain' });
-  });
-
-  it('configWarnings() names exceptions from what is not refused', async () => {
-    const except = [{ network: '10.0.0.0/8', ports: [80] }];
-    const lanes = { ...bounded.lanes, inboundExcept: except, udpExcept: except };
-    expect(configWarnings(await load({ ...minimal, lanes }))).toEqual([
-      'lanes.udpExcept changes nothing: lanes.udp is leave',
-    ]);
-  });
-
-  it('configWarnings() names exceptions for everybody, and wide ones without ports', async () => {
-    const wide = ['0.0.0.0/0', '::/0', '10.0.0.0/15', '2001:d00::/31'];
-    const ranges = [...wide, '10.0.0.0/16', '2001:db8::/32', '10.9.9.9'];
-    const inboundExcept = ranges.map((network) => ({ network }));
-    const unmeshedExcept = ranges.map((network) => ({ network, ports: [443] }));
-    const lanes = { ...bounded.lanes, inboundExcept, unmeshedExcept };
-    const warned = configWarnings(await load({ ...minimal, lanes }));
-    expect(warned.map((text) => text.split(': ')[0])).toEqual([
-      ...wide.map((network) => `lanes.inboundExcept has ${network}`),
-      'lanes.unmeshedExcept has 0.0.0.0/0 port 443',
-      'lanes.unmeshedExcept has ::/0 port 443',
-    ]);
-  });
-
-  it('configWarnings() names plaintext that enforcing does not stop', async () => {
-    const lanes = { ...bounded.lanes, inbound: 'plain', unmeshed: 'plain' };
-    expect(configWarnings(await load({ ...minimal, lanes }))).toEqual([
-      expect.stringMatching(/^lanes\.inbound is plain/),
-      expect.stringMatching(/^lanes\.unmeshed is plain/),
-    ]);
-  });
-
-  it('configWarnings() misses a way to DNS where UDP is refused', async () => {
-    const warningsFor = async (...udpExcept: object[]): Promise<string[]> =>
-      configWarnings(
-        await load({ ...minimal, lanes: { ...bounded.lanes, udp: 'refuse', udpExcept } }),
-      );
-    const network = '10.96.0.10';
-    expect(await warningsFor({ network, ports: [123] })).toEqual([
-      expect.stringMatching(/pods cannot ask DNS$/),
-    ]);
-    expect(await warningsFor({ network, ports: [123] }, { network, ports: [53] })).toEqual([]);
-    expect(await warningsFor({ network })).toEqual([]);
   });
 });
