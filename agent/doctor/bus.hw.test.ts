@@ -79,7 +79,7 @@ async function found(
     owners: ['owner.pub'],
     bus: { servers: urls, nkeySeedFile: 'user.nk' },
     attestation: { ekRoots: '.', policyFile: 'none.json' },
-    lanes: { address: '127.0.0.1' },
+    lanes: { address: '192.0.2.1' },
     inventory: { file: 'none.yaml' },
   };
   await writeFile(join(dir, 'config.json'), JSON.stringify(config));
