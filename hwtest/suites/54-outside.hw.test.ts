@@ -20,7 +20,7 @@ const SERVICE = '10.96.0.10';
 const STICKY = '10.96.0.11';
 
 /** What curl says of a reset, which may come before or after it knows that it is connected. */
-const REFUSED = /reset|refused|couldn't connect/i;
+const REFUSED = /reset|refused|could(n't| not) connect/i;
 
 let both: TwoNodes;
 beforeAll(async () => {
