@@ -1,12 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '#agent/base/run.ts';
-import { execIn } from '#hwtest/rig/program.ts';
 import { roundTrip, type Effort } from './measure.ts';
 import { withoutOffloads } from './offloads.ts';
 import { installPeers } from './packages.ts';
 import { PLAIN_SUBJECTS, makePlainBed, type PlainBed } from './plainBed.ts';
 import type { Subject } from './subject.ts';
+import { wg } from './wireguard.ts';
 
 const EFFORT: Effort = {
   bulkSeconds: 1,
@@ -49,10 +49,8 @@ describe('makePlainBed()', () => {
 describe('startWireguard()', () => {
   /** Bytes that node-a received and sent through its tunnel. */
   async function transfer(): Promise<readonly number[]> {
-    const [pid] = subject('wireguard').pids;
-    const { place } = bed.rig.node('node-a');
-    const inside = ['nsenter', `--mount=/proc/${pid}/ns/mnt`, '--'] as const;
-    const { stdout } = await execIn(place, [...inside, 'wg', 'show', 'wg0', 'transfer']);
+    const [pid = 0] = subject('wireguard').pids;
+    const { stdout } = await wg(bed.rig.node('node-a'), pid, 'show', 'wg0', 'transfer');
     return stdout.toString().trim().split('\t').slice(1).map(Number);
   }
 

@@ -1,7 +1,7 @@
 // WireGuard in user space between the nodes of a rig, as a CNI would use it: what the pods of one pair
 // send each other goes through the tunnel, and nothing else does.
 import { writeFileSync } from 'node:fs';
-import { run } from '#agent/base/run.ts';
+import { run, type RunResult } from '#agent/base/run.ts';
 import { execIn, spawnIn, waitFor, type Program } from '#hwtest/rig/program.ts';
 import { ip } from '#hwtest/rig/netns.ts';
 import type { Rig, RigNode, RigPod } from '#hwtest/rig/rig.ts';
@@ -67,9 +67,27 @@ async function startEnd(own: End, other: End): Promise<number> {
   return program.pid;
 }
 
+/**
+ * Runs wg(8) where the process `pid` sees its control socket: by its root as well, since that of the mount
+ * namespace is another one in a chroot.
+ */
+export const wg = (
+  { place }: RigNode,
+  pid: number,
+  ...args: readonly string[]
+): Promise<RunResult> =>
+  execIn(place, [
+    'nsenter',
+    `--mount=/proc/${pid}/ns/mnt`,
+    `--root=/proc/${pid}/root`,
+    '--',
+    'wg',
+    ...args,
+  ]);
+
 /** False while there is no socket yet. */
-const configure = ({ place }: RigNode, { pid }: Program, file: string): Promise<boolean> =>
-  execIn(place, ['nsenter', `--mount=/proc/${pid}/ns/mnt`, '--', 'wg', 'setconf', INTERFACE, file])
+const configure = (node: RigNode, { pid }: Program, file: string): Promise<boolean> =>
+  wg(node, pid, 'setconf', INTERFACE, file)
     .then(() => true)
     .catch(() => false);
 

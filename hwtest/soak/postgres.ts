@@ -1,5 +1,5 @@
-// PostgreSQL and pgbench as programs of a rig. The server refuses to run as root: it runs as nobody, by
-// a user namespace in which root is called so, since the directories of a rig are root's alone.
+// PostgreSQL and pgbench as programs of a rig. The server refuses to run as root: it runs as nobody, with the
+// right to pass directories of others, since those of a rig are root's alone.
 import { appendFileSync, closeSync, existsSync, openSync, readdirSync, readSync } from 'node:fs';
 import { TidelockError } from '#agent/base/errors.ts';
 import { spawnIn, execIn, waitListening, type Argv, type Program } from '#hwtest/rig/program.ts';
@@ -13,13 +13,20 @@ const VERSIONS = '/usr/lib/postgresql';
 const USER = 'soak';
 const DATABASE = 'postgres';
 const NOBODY = 65_534;
-/** With the System V memory of its own that the server leaves behind when it is killed. */
+/**
+ * With the System V memory of its own that the server leaves behind when it is killed. No user namespace: a
+ * chroot can have none (unshare(2), EPERM).
+ */
 const AS_NOBODY = [
   'unshare',
-  '--user',
   '--ipc',
-  `--map-user=${NOBODY}`,
-  `--map-group=${NOBODY}`,
+  '--',
+  'setpriv',
+  `--reuid=${NOBODY}`,
+  `--regid=${NOBODY}`,
+  '--clear-groups',
+  '--inh-caps=+dac_override',
+  '--ambient-caps=+dac_override',
   '--',
 ] as const satisfies Argv;
 const CONNECTIONS = 4;
