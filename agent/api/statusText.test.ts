@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { statusSchema, type Status } from './status.ts';
 import { statusText } from './statusText.ts';
+import { LANE_SETTINGS, OUTSIDE, RULE_COUNTS } from './status.fixture.ts';
 import { bytes, duration } from './units.ts';
 
 const SID = 'aa'.repeat(16);
@@ -85,30 +86,9 @@ const status: Status = {
     keyUpdates: 4,
     strangers: 1,
     replayed: 0,
-    sourceAddress: 'preserve',
-    onStop: 'closed',
-    halfClosedSeconds: 3_600,
-    limits: {
-      perPodLanes: 16_000,
-      perPodOpeningsPerSecond: 20_000,
-      perPeerLanes: 32_000,
-      perPeerOpeningsPerSecond: 20_000,
-    },
+    ...LANE_SETTINGS,
   },
-  outside: {
-    inbound: 'refuse but for 10.0.0.0/24 port 8080',
-    unmeshed: 'refuse',
-    udp: 'leave',
-    plainOut: 0,
-    counts: {
-      refusedIn: 3,
-      plainIn: 2,
-      droppedOut: 1,
-      udpOut: 20,
-      udpIn: 10,
-      udpRefused: 4,
-    },
-  },
+  outside: { ...OUTSIDE, inbound: 'refuse but for 10.0.0.0/24 port 8080' },
   asymmetric: { total: 9, statements: 6, tokens: 3 },
   pods: [
     {
@@ -118,14 +98,7 @@ const status: Status = {
       spiffeId: 'spiffe://example.org/demo/shop/web',
       ips: ['198.19.1.10'],
       captured: true,
-      outside: {
-        refusedIn: 3,
-        plainIn: 2,
-        droppedOut: 1,
-        udpOut: 20,
-        udpIn: 10,
-        udpRefused: 4,
-      },
+      outside: RULE_COUNTS,
     },
     {
       uid: 'v',

@@ -1,5 +1,6 @@
 // For tests: the status of a node that is well, with names that must not get out of the health address.
 import { statusSchema, type Status } from '#agent/api/status.ts';
+import { LANE_SETTINGS, OUTSIDE } from '#agent/api/status.fixture.ts';
 
 const identity = 'spiffe://example.org/demo/default/secret-pod';
 
@@ -55,30 +56,9 @@ export function statusFixture(change: Partial<Status> = {}): Status {
       keyUpdates: 0,
       strangers: 0,
       replayed: 0,
-      sourceAddress: 'preserve',
-      onStop: 'closed',
-      halfClosedSeconds: 3_600,
-      limits: {
-        perPodLanes: 16_000,
-        perPodOpeningsPerSecond: 20_000,
-        perPeerLanes: 32_000,
-        perPeerOpeningsPerSecond: 20_000,
-      },
+      ...LANE_SETTINGS,
     },
-    outside: {
-      inbound: 'refuse',
-      unmeshed: 'refuse',
-      udp: 'leave',
-      plainOut: 0,
-      counts: {
-        refusedIn: 3,
-        plainIn: 2,
-        droppedOut: 1,
-        udpOut: 20,
-        udpIn: 10,
-        udpRefused: 4,
-      },
-    },
+    outside: OUTSIDE,
     asymmetric: { total: 10, statements: 4, tokens: 5 },
     pods: [
       {

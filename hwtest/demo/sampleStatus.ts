@@ -1,5 +1,6 @@
 // A status as an agent would give it, for the tests of what reads one.
 import type { Status } from '#agent/api/status.ts';
+import { LANE_SETTINGS, OUTSIDE } from '#agent/api/status.fixture.ts';
 
 /** A healthy node; `over` replaces whole sections. */
 export const sampleStatus = (name: string, over: Partial<Status> = {}): Status => ({
@@ -48,30 +49,9 @@ export const sampleStatus = (name: string, over: Partial<Status> = {}): Status =
     keyUpdates: 6,
     strangers: 0,
     replayed: 0,
-    sourceAddress: 'preserve',
-    onStop: 'closed',
-    halfClosedSeconds: 3_600,
-    limits: {
-      perPodLanes: 16_000,
-      perPodOpeningsPerSecond: 20_000,
-      perPeerLanes: 32_000,
-      perPeerOpeningsPerSecond: 20_000,
-    },
+    ...LANE_SETTINGS,
   },
-  outside: {
-    inbound: 'refuse',
-    unmeshed: 'refuse',
-    udp: 'leave',
-    plainOut: 0,
-    counts: {
-      refusedIn: 3,
-      plainIn: 2,
-      droppedOut: 1,
-      udpOut: 20,
-      udpIn: 10,
-      udpRefused: 4,
-    },
-  },
+  outside: OUTSIDE,
   asymmetric: { total: 20, statements: 15, tokens: 5 },
   pods: [],
   services: [],

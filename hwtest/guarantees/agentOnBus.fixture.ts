@@ -221,7 +221,7 @@ export function startAgentOnBus(
     own,
     slots,
     isTold: () => true,
-    directory: () => ({ lane: { address: '127.0.0.1', port: lanePort() }, pods: [] }),
+    directory: () => ({ lane: { address: '192.0.2.1', port: lanePort() }, pods: [] }),
   });
   const plane: EpochPlane = new EpochPlane({
     ...ends,
