@@ -104,6 +104,43 @@ describe('a lane carries', () => {
     app.destroy();
   });
 
+  /** An open lane, echoing, whose node a has turned to a chain that node b has not been told of. */
+  async function ahead() {
+    const two = await world();
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const app = await two.a.connect(destination);
+    app.write('one');
+    expect(String((await once(app, 'data'))[0])).toBe('one');
+    two.tell({ chains: [testChain(10_000, 1, 2), ...two.view.chains] }, two.a);
+    two.clock.skip(10_000);
+    const said = readAll(app);
+    app.write('two');
+    await until(() => expect(two.a.count('keyUpdates')).toBe(1));
+    for (let turn = 0; turn < 5; turn += 1) two.b.turn();
+    expect(two.b.count('bytesIn')).toBe(3);
+    return { two, app, said };
+  }
+
+  it('what was sealed under keys that the other end gets only later', async () => {
+    const { two, app, said } = await ahead();
+    app.write(', three');
+    two.tell();
+    await until(() => expect(two.b.count('bytesIn')).toBe('onetwo, three'.length));
+    app.end('.');
+    expect(String(await said)).toBe('two, three.');
+    await idle(two);
+    expect(two.a.events).toMatchObject([{ kind: 'closed', reason: 'clean' }]);
+  });
+
+  it('nothing under keys that the other end never gets, and is cut', async () => {
+    const { two, said } = await ahead();
+    two.clock.skip(2000);
+    expect(await said).toBe('ECONNRESET');
+    await idle(two);
+    expect(two.b.count('bytesIn')).toBe(3);
+    expect(two.b.events).toMatchObject([{ kind: 'closed', reason: 'keys', detail: 'update' }]);
+  });
+
   it('an idle lane over slots, a new generation and new statements of both ends', async () => {
     const two = await world();
     const destination = await two.serve((socket) => socket.pipe(socket));

@@ -20,6 +20,8 @@ import type { Standing } from './routes.ts';
 
 /** How long a side that has said all waits for the other to close. */
 const LINGER_MS = 5000;
+/** How long keys are waited for that the other end names before they are here. */
+const AWAIT_KEYS_MS = 2000;
 const NOTHING = Buffer.alloc(0);
 
 /** How a lane ended: by both FINs, or the first thing that cut it short. */
@@ -80,6 +82,9 @@ export class Lane extends Conversation {
   #detail = '';
   #cancelLinger: (() => void) | undefined;
   #isReading = false;
+  /** What came behind a KEYUPDATE whose keys are not here yet. */
+  #behind = NOTHING;
+  #cancelAwait: (() => void) | undefined;
   /** All is said and written: the wire may carry the next lane. */
   #isFree = false;
   /** False once `free` has it. */
@@ -149,6 +154,7 @@ export class Lane extends Conversation {
     this.#keepAlive();
     if (this.#ending) return;
     this.#parts.sender.update(this.#put);
+    this.#readOn();
   }
 
   cut(why: CutReason): void {
@@ -173,7 +179,7 @@ export class Lane extends Conversation {
       data: (bytes) => this.send(bytes),
       end: () => this.#finish(),
       drained: () => {
-        if (this.#hasWire) this.#parts.wire.resume();
+        if (this.#hasWire && !this.#cancelAwait) this.#parts.wire.resume();
       },
       closed: (failed) => {
         if (failed || !this.#finSent) this.#abort('application-reset', 'application', '');
@@ -216,6 +222,10 @@ export class Lane extends Conversation {
     const failure = this.#receiver.push(bytes, (frame) => this.#take(frame));
     this.#isReading = false;
     if (failure === undefined) {
+      if (this.#receiver.isWaiting) {
+        this.#awaitKeys(bytes.subarray(bytes.length - this.#receiver.unread));
+        return;
+      }
       if (this.#isFree) {
         this.#freeWire(bytes.subarray(bytes.length - this.#receiver.unread));
         return;
@@ -231,6 +241,27 @@ export class Lane extends Conversation {
       return;
     }
     this.#abort(failure === 'update' ? 'keys' : 'protocol', 'protocol', failure);
+  }
+
+  /** Reads no more until the keys are here that the other end has turned to, or it is too late. */
+  #awaitKeys(behind: Buffer): void {
+    const { wire, clock } = this.#parts;
+    wire.pause();
+    this.#behind = Buffer.from(behind); // the shared buffer is read into again meanwhile
+    this.#cancelAwait = clock.after(AWAIT_KEYS_MS, () => this.#abort('keys', 'protocol', 'update'));
+  }
+
+  /** Goes on where #awaitKeys() stopped, if the keys have come. */
+  #readOn(): void {
+    if (!this.#cancelAwait || !this.#receiver?.resume()) return;
+    this.#cancelAwait();
+    this.#cancelAwait = undefined;
+    const behind = this.#behind;
+    this.#behind = NOTHING;
+    this.hear(behind);
+    if (this.#hasWire && !this.#ending && !this.#cancelAwait && !this.#parts.app.isFull) {
+      this.#parts.wire.resume();
+    }
   }
 
   #take({ type, data }: Frame): void {
@@ -338,6 +369,7 @@ export class Lane extends Conversation {
     const { app, wire, sender, done } = this.#parts;
     if (!app.isClosed || (this.#hasWire && !wire.isClosed)) return;
     this.#cancelLinger?.();
+    this.#cancelAwait?.();
     sender.close();
     this.#receiver?.close();
     done(this.#ending ?? 'truncated', this.#detail);

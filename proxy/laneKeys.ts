@@ -172,6 +172,12 @@ export class LaneSender {
 /** Why a lane cannot be read on; `update`: a KEYUPDATE that is out of place or names unknown keys. */
 export type ReadFailure = FrameFailure | 'update';
 
+/** A KEYUPDATE that names keys. */
+type StatedUpdate = Extract<KeyUpdate, { kind: 1 }>;
+
+/** What became of a KEYUPDATE; `unknown`: it names a chain or statements that are not here yet. */
+type Follow = 'followed' | 'unknown' | 'wrong';
+
 /** A sender updates within a slot only when a key is used up. */
 const MAX_REPEATS = 4;
 
@@ -188,6 +194,8 @@ export class LaneReceiver {
   #ownSid: Sid;
   #peerSid: Sid;
   #failure: ReadFailure | undefined;
+  /** Named keys that are not here yet. */
+  #awaited: StatedUpdate | undefined;
   /** What the last KEYUPDATE of kind 1 named, and how often in a row. */
   #lastChain: ChainId | undefined;
   #lastSlot: Slot | undefined;
@@ -234,11 +242,27 @@ export class LaneReceiver {
         return;
       }
       const update = decodeKeyUpdate(frame.data);
-      if (update && this.#follow(update)) return;
-      this.#failure = 'update';
+      const follow = update ? this.#take(update) : 'wrong';
+      if (follow === 'followed') return;
+      if (follow === 'wrong') this.#failure = 'update';
       this.#opener.stop();
     });
     return failure ?? this.#failure;
+  }
+
+  /**
+   * True after push() met a KEYUPDATE whose keys are not here yet: those of a chain may come with the next
+   * snapshot. Nothing is read before resume() says that they have.
+   */
+  get isWaiting(): boolean {
+    return this.#awaited !== undefined;
+  }
+
+  /** Follows the KEYUPDATE that waits; true: what was `unread` can be pushed again. */
+  resume(): boolean {
+    if (!this.#awaited || this.#follow(this.#awaited) !== 'followed') return false;
+    this.#awaited = undefined;
+    return true;
   }
 
   /** How many bytes at the end of the last chunk were not looked at, because stop() was called. */
@@ -258,33 +282,44 @@ export class LaneReceiver {
     if (this.#afterEarly) wipe(this.#afterEarly);
   }
 
-  #follow(update: KeyUpdate): boolean {
+  #take(update: KeyUpdate): Follow {
     if (update.kind === 0) {
-      if (!this.#afterEarly) return false;
+      if (!this.#afterEarly) return 'wrong';
       this.#replace(this.#afterEarly, this.#aead);
       this.#afterEarly = undefined;
-      return true;
+      return 'followed';
     }
-    if (this.#afterEarly) return false;
+    if (this.#afterEarly || this.#isRepeated(update)) return 'wrong';
+    const follow = this.#follow(update);
+    if (follow === 'unknown') this.#awaited = update;
+    return follow;
+  }
+
+  #follow(update: StatedUpdate): Follow {
     // The sender's own statement is this end's peer, and the other way round.
     const [ownSid, peerSid] = [update.peerSid, update.ownSid];
-    const isSame = ownSid === this.#ownSid && peerSid === this.#peerSid;
-    if (this.#isRepeated(update.chainId, update.slot, isSame)) return false;
-    const pair = isSame ? this.#pair : this.#ring.pair(ownSid, peerSid);
+    const pair = this.#isSame(update) ? this.#pair : this.#ring.pair(ownSid, peerSid);
     const chain = this.#ring.chain(update.chainId);
-    const updateKey = chain?.window.updateKey(update.slot);
-    if (!pair || !chain || !updateKey) return false;
+    if (!pair || !chain) return 'unknown';
+    const updateKey = chain.window.updateKey(update.slot);
+    if (!updateKey) return 'wrong';
     const next = nextSecret(updateKey, this.#secret, pair);
     this.#pair.set(pair);
     this.#ownSid = ownSid;
     this.#peerSid = peerSid;
     this.#replace(next, chain.aead);
-    return true;
+    return 'followed';
+  }
+
+  #isSame({ ownSid, peerSid }: StatedUpdate): boolean {
+    return peerSid === this.#ownSid && ownSid === this.#peerSid;
   }
 
   /** Whether the same keys were named too often in a row: each costs a derivation, and none is needed. */
-  #isRepeated(chainId: ChainId, slot: Slot, isSame: boolean): boolean {
-    const isAnother = !isSame || chainId !== this.#lastChain || slot !== this.#lastSlot;
+  #isRepeated(update: StatedUpdate): boolean {
+    const { chainId, slot } = update;
+    const isAnother =
+      !this.#isSame(update) || chainId !== this.#lastChain || slot !== this.#lastSlot;
     this.#lastChain = chainId;
     this.#lastSlot = slot;
     this.#repeats = isAnother ? 0 : this.#repeats + 1;

@@ -14,7 +14,9 @@ import {
 } from './laneOpening.ts';
 import { LaneReceiver, LaneSender } from './laneKeys.ts';
 import { Routes, tokenFor } from './routes.ts';
-import { TwoNodes } from './twoNodes.fixture.ts';
+import { testChain } from './chain.fixture.ts';
+import type { Snapshot } from './snapshot.ts';
+import { TwoNodes, type TestNode } from './twoNodes.fixture.ts';
 
 const two = new TwoNodes();
 afterAll(() => two.close());
@@ -219,7 +221,7 @@ describe('LaneSender and LaneReceiver', () => {
     expect(written((write) => sender.update(write)).length).toBe(0);
   });
 
-  it('push() refuses kind 1 before kind 0, kind 0 twice, and a chain or slot it does not hold', () => {
+  it('push() refuses kind 1 before kind 0 and kind 0 twice', () => {
     const send = (isBegun: boolean, body: Buffer) => {
       const { sender, receiver, c2s } = lane();
       const wire = written((write) => {
@@ -231,7 +233,34 @@ describe('LaneSender and LaneReceiver', () => {
     const zero = Buffer.alloc(57);
     const one = Buffer.concat([Buffer.from([1]), Buffer.alloc(56)]);
     expect(send(false, one)).toBe('update');
-    for (const body of [zero, one, zero.subarray(1)]) expect(send(true, body)).toBe('update');
+    for (const body of [zero, zero.subarray(1)]) expect(send(true, body)).toBe('update');
+  });
+
+  it('push() waits at an update to a chain that is not here, until it is', () => {
+    const { near, far, sender, receiver, c2s } = lane();
+    const before = two.view.chains;
+    const chains = [testChain(periodMs, 1, 2), ...before];
+    const snapshotOf = (own: TestNode, other: TestNode): Snapshot => {
+      two.view = { ...two.view, chains };
+      const snapshot = two.snapshot(own, other);
+      two.view = { ...two.view, chains: before };
+      return snapshot;
+    };
+    const wire = written((write) => {
+      sender.begin(c2s);
+      sender.seal(FRAME.data, Buffer.from('before'), write);
+      near.replace(snapshotOf(two.a, two.b), nowMs);
+      near.tick(nowMs + periodMs);
+      sender.seal(FRAME.data, Buffer.from('after'), write);
+    });
+    noted.length = 0;
+    expect(receiver.push(wire, note)).toBeUndefined();
+    expect([receiver.isWaiting, noted]).toEqual([true, ['before']]);
+    expect(receiver.resume()).toBe(false);
+    far.replace(snapshotOf(two.b, two.a), nowMs + periodMs);
+    expect(receiver.resume()).toBe(true);
+    expect(receiver.push(wire.subarray(wire.length - receiver.unread), note)).toBeUndefined();
+    expect([receiver.isWaiting, noted]).toEqual([false, ['before', 'after']]);
   });
 
   it('push() follows an update that lay unread for longer than its chain key was held', () => {
