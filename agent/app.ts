@@ -37,7 +37,6 @@ import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { closeListener } from '#proxy/native/listening.ts';
-import { setUndumpable } from '#proxy/native/process.ts';
 import { startProbes } from '#probes/probes.ts';
 import { Aliases } from './aliases.ts';
 import { Captures } from './captures.ts';
@@ -48,7 +47,7 @@ import { hostOf } from './host.ts';
 import { openLaneListener } from './laneListener.ts';
 import type { EventRing, Log } from './log.ts';
 import { readAttestationPolicy, readOwnEnrolment, readReference } from './ownerDocuments.ts';
-import { requireRoot, termsOf } from './prerequisites.ts';
+import { prepareProcess, termsOf } from './prerequisites.ts';
 import { LaneEvents } from './laneEvents.ts';
 import { Snapshots, type SnapshotSources } from './snapshots.ts';
 import { probedInbound, probedPods } from './probedPods.ts';
@@ -79,8 +78,7 @@ export async function runAgent(
   config: Config,
   { clock, log, events, signal }: AgentDeps,
 ): Promise<void> {
-  requireRoot();
-  setUndumpable(); // a core of this process would hold every key
+  prepareProcess();
   await using stack = new AsyncDisposableStack();
   const startedAtMs = clock.wallMs();
   const { domain, cluster, node, owners } = config;

@@ -46,6 +46,8 @@ export interface SnapshotsOptions {
 
 /** Several changes within this time make one snapshot. */
 const SETTLE_MS = 10;
+/** From one to the next: a slot begins with half a dozen changes, and each snapshot holds up every worker. */
+const APART_MS = 100;
 
 /** Publishes a new snapshot soon after something changed, and wipes the chain keys of the one before. */
 export class Snapshots {
@@ -53,6 +55,8 @@ export class Snapshots {
   readonly #acquaintance: Acquaintance;
   #last: Snapshot | undefined;
   #pending = false;
+  /** Monotonic; of the last one. */
+  #madeAtMs = -Infinity;
 
   constructor(options: SnapshotsOptions) {
     this.#o = options;
@@ -68,9 +72,13 @@ export class Snapshots {
   changed(): void {
     if (this.#pending) return;
     this.#pending = true;
-    this.#o.clock.after(SETTLE_MS, () => {
+    const { clock, signal } = this.#o;
+    const inMs = Math.max(SETTLE_MS, this.#madeAtMs + APART_MS - clock.monoMs());
+    clock.after(inMs, () => {
       this.#pending = false;
-      if (!this.#o.signal.aborted) this.#publish();
+      if (signal.aborted) return;
+      this.#publish();
+      this.#madeAtMs = clock.monoMs();
     });
   }
 

@@ -113,6 +113,29 @@ describe('KeyRing', () => {
     expect(chainOf(right)).toBe(newer.id);
   });
 
+  it.each(['by a lane', 'by the control plane'])(
+    'sending() takes a chain that has begun elsewhere a moment before the slot has here, shown %s',
+    (how) => {
+      const view = two.snapshot(a, b);
+      const newer = testChain(PERIOD);
+      const next = { ...newer, epoch: 2, atSlot: at(1), slot: at(1), key: chainKey(newer, at(1)) };
+      const isTold = how === 'by the control plane';
+      const peers = view.peers.map((peer) => ({
+        ...peer,
+        send: { chainId: isTold ? newer.id : chain.id, ownSid: a.sid, peerSid: b.sid },
+      }));
+      const ring = ringOf({ ...view, chains: [next, ...view.chains], peers });
+      if (!isTold) ring.confirm({ node: b.name, sid: b.sid }, newer.id);
+      expect(ring.sending(b.name)).toMatchObject({ chain: { id: newer.id }, slot: at(1) });
+      ring.tick(nowMs + PERIOD);
+      expect(ring.sending(b.name)).toMatchObject({ chain: { id: newer.id }, slot: at(1) });
+      const later = { ...next, atSlot: at(2), slot: at(2), key: chainKey(newer, at(2)) };
+      const early = ringOf({ ...view, chains: [later, ...view.chains], peers });
+      if (!isTold) early.confirm({ node: b.name, sid: b.sid }, newer.id);
+      expect(early.sending(b.name)).toHaveProperty('refused');
+    },
+  );
+
   it('confirmation() names the newest chain in effect with a check that the peer accepts', () => {
     const shown = ringOf().confirmation(b.sid);
     expect(shown?.chainId).toBe(chain.id);

@@ -41,6 +41,15 @@ interface Choice {
   readonly turn: number;
 }
 
+/**
+ * The present slot, or the next where the chain begins with it: by the clock of whoever chose it, or of the
+ * peer that has shown it, that one has begun, and an end accepts slots ahead by one. Undefined: it is none yet.
+ */
+function sendingSlot({ atSlot, window: { now } }: RingChain): Slot | undefined {
+  if (now >= atSlot) return now;
+  return now + 1 === atSlot ? atSlot : undefined;
+}
+
 const pairKey = (ownSid: Sid, peerSid: Sid): string => `${ownSid}/${peerSid}`;
 
 export class KeyRing {
@@ -188,7 +197,7 @@ export class KeyRing {
     const { chainId, ownSid, peerSid } = peer.send;
     const shown = this.#confirmed.get(peerSid);
     const chain = this.#chains.get(shown && this.#isNewer(shown, chainId) ? shown : chainId);
-    const slot = chain?.window.now;
+    const slot = chain && sendingSlot(chain);
     const key = slot === undefined ? undefined : chain?.window.keyAt(slot);
     const updateKey = slot === undefined ? undefined : chain?.window.updateKey(slot);
     const pair = this.pair(ownSid, peerSid);

@@ -14,6 +14,7 @@ const CAPABILITIES: Readonly<Record<number, readonly [name: string, need: string
   12: ['CAP_NET_ADMIN', 'nftables in pods'],
   19: ['CAP_SYS_PTRACE', 'network namespaces of pods by their processes'],
   21: ['CAP_SYS_ADMIN', 'setns into pods'],
+  23: ['CAP_SYS_NICE', 'the data plane runs before the control plane'],
   38: ['CAP_PERFMON', 'probes'],
   39: ['CAP_BPF', 'probes'],
 };
