@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Channel, decodeFrame, encodeFrame, FrameReader } from './channel.ts';
+import { Channel, decodeFrame, encodeFrame, FrameReader, isSnapshotFrame } from './channel.ts';
 import { socketPair } from '#proxy/native/socket.ts';
 
 const bytes = fc.uint8Array({ maxLength: 200 });
@@ -32,6 +32,15 @@ describe('encodeFrame() and decodeFrame()', () => {
         expect(plain(decoded)).toEqual(JSON.parse(JSON.stringify(plain(original))));
       }),
     );
+  });
+
+  test('isSnapshotFrame() knows a snapshot by its beginning, and nothing else', () => {
+    const snapshot = { version: 1 };
+    expect(isSnapshotFrame(encodeFrame({ type: 'snapshot', snapshot }))).toBe(true);
+    for (const other of [{ type: 'snapshots' }, { snapshot, type: 'hello' }, {}]) {
+      expect(isSnapshotFrame(encodeFrame(other))).toBe(false);
+    }
+    expect(isSnapshotFrame(Buffer.alloc(0))).toBe(false);
   });
 
   test('decodeFrame() puts every byte string inside the frame, so that one fill wipes all', () => {

@@ -50,6 +50,12 @@ export function decodeFrame(frame: Uint8Array): unknown {
   }
 }
 
+const SNAPSHOT_BEGINS = '{"type":"snapshot"';
+
+/** Whether a frame of encodeFrame() is a `snapshot`, for who only passes it on: most are large. */
+export const isSnapshotFrame = (frame: Buffer): boolean =>
+  frame.toString('latin1', PREFIX_BYTES, PREFIX_BYTES + SNAPSHOT_BEGINS.length) === SNAPSHOT_BEGINS;
+
 /** The snapshot in a `snapshot` frame; only for frames of the control plane, which is trusted. */
 export const snapshotOf = (frame: Uint8Array): Snapshot =>
   (decodeFrame(frame) as { readonly snapshot: Snapshot }).snapshot;

@@ -77,8 +77,8 @@ describe('deliver()', () => {
   });
 
   it('deliver() keeps the port of a client from no program that listens as most do, by SO_REUSEADDR', async () => {
-    expect(await peerOf({ address: '127.0.0.80', port: 40_080 })).toBe('127.0.0.80 40080');
-    const program = createServer().listen(40_080, '0.0.0.0');
+    expect(await peerOf({ address: '127.0.0.80', port: 20_080 })).toBe('127.0.0.80 20080');
+    const program = createServer().listen(20_080, '0.0.0.0');
     await once(program, 'listening');
     program.close();
   });

@@ -78,6 +78,25 @@ describe('KeyRing', () => {
     expect(!('refused' in after) && after.kid.equals(kidAt(1))).toBe(true);
   });
 
+  it('tick() moves the newest chains on at once, tickLate() the others by and by', () => {
+    const view = two.snapshot(a, b);
+    const old = Array.from({ length: 60 }, () => testChain(PERIOD));
+    const chains = [...view.chains, ...old.map((each) => ({ ...view.chains[0]!, ...each }))];
+    const ring = ringOf({ ...view, chains });
+    while (ring.tickLate(nowMs));
+    ring.tick(nowMs + PERIOD);
+    const moved = (): number =>
+      chains.filter(({ id }) => ring.chain(id)?.window.now === at(1)).length;
+    const counts = [moved()];
+    for (let more = true; more; counts.push(moved())) more = ring.tickLate(nowMs + PERIOD);
+    expect(counts).toEqual([8, 32, 56, 61]);
+    const last = ring.chain(old[59]!.id)?.window;
+    expect(last?.keyAt(at(-1))).toBeUndefined();
+    expect(
+      ring.kid(kidOf(last?.keyAt(at(2)) ?? Buffer.alloc(32), endpoint(a.name, a.sid))),
+    ).toBeDefined();
+  });
+
   it('sending() passes on why nothing can be sent', () => {
     const view = two.snapshot(a, b);
     const [peer] = view.peers;

@@ -14,6 +14,9 @@ const RETAIN_MS = 1_800_000;
 /** A sender uses the newest confirmed chain: the update keys of older ones need not be retained. */
 const RETAINED_CHAINS = 8;
 
+/** Chains beyond those are ticked so many at a time: a cluster holds some hundreds for peers it does not hear. */
+const LATE_BATCH = 24;
+
 /** All that sealing towards a peer takes in the present slot. */
 export interface Sending {
   readonly chain: RingChain;
@@ -68,6 +71,8 @@ export class KeyRing {
   /** By own statement, of the present slot. */
   readonly #confirmations = new Map<Sid, Confirmation>();
   readonly #choices = new Map<NodeName, Choice>();
+  /** Chains that are still to be moved to the present slot. */
+  #late: RingChain[] = [];
   #ticks = 0;
   /** Rises whenever a slot begins. */
   #turns = 0;
@@ -101,22 +106,37 @@ export class KeyRing {
     for (const sid of this.#confirmed.keys()) if (!live.has(sid)) this.#confirmed.delete(sid);
     for (const node of this.#choices.keys()) if (!this.#peers.has(node)) this.#choices.delete(node);
     this.#renew(timeMs);
+    // What nobody can open a lane under before is named at once; the others have their names.
+    for (const chain of this.#late) if (!this.#kids.has(chain.id)) this.#advance(chain, timeMs);
   }
 
-  /** A slot begins: moves every window to slot time `timeMs` and renews what depends on it. */
+  /**
+   * A slot begins: moves the windows of the newest chains to slot time `timeMs` and renews what depends on
+   * them. Those of older ones follow by tickLate().
+   */
   tick(timeMs: number): void {
     this.#turns += 1;
     this.#renew(timeMs);
+  }
+
+  /** Moves some of the older chains on; true: there are more. Until then they accept one slot less ahead. */
+  tickLate(timeMs: number): boolean {
+    for (const chain of this.#late.splice(-LATE_BATCH)) this.#advance(chain, timeMs);
+    return this.#late.length > 0;
   }
 
   #renew(timeMs: number): void {
     this.#ticks += 1;
     for (const node of this.#sending.keys()) this.#forgetSending(node);
     this.#confirmations.clear();
-    for (const chain of this.#chains.values()) {
-      chain.window.advance(slotAt(timeMs, chain.periodMs));
-      if (this.#self) this.#kids.renew(chain, this.#self);
-    }
+    const chains = [...this.#chains.values()];
+    for (const chain of chains.slice(0, RETAINED_CHAINS)) this.#advance(chain, timeMs);
+    this.#late = chains.slice(RETAINED_CHAINS);
+  }
+
+  #advance(chain: RingChain, timeMs: number): void {
+    chain.window.advance(slotAt(timeMs, chain.periodMs));
+    if (this.#self) this.#kids.renew(chain, this.#self);
   }
 
   /** What an opening's first 8 bytes stand for; undefined: nothing that is acceptable now. */
@@ -186,6 +206,7 @@ export class KeyRing {
     for (const { window } of this.#chains.values()) window.close();
     for (const id of this.#chains.keys()) this.#kids.drop(id);
     this.#chains.clear();
+    this.#late = [];
     this.#pairs.clear();
     for (const node of this.#sending.keys()) this.#forgetSending(node);
   }

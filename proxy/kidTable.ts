@@ -47,6 +47,11 @@ export class KidTable {
     this.#held.set(chain.id, current);
   }
 
+  /** Whether a chain was ever named here. */
+  has(id: ChainId): boolean {
+    return this.#held.has(id);
+  }
+
   /** Forgets every name of a chain. */
   drop(id: ChainId): void {
     for (const kid of this.#held.get(id) ?? []) this.#forget(kid);

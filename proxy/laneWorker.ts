@@ -59,7 +59,7 @@ export interface LaneWorkerParts {
 
 /** What a SlotClock takes for a step before any chain says its period (PROTOCOL 4). */
 const USUAL_PERIOD_MS = 10_000;
-/** Key updates of idle lanes are spread over time: this many, then other work. */
+/** Key updates of idle lanes, and ticks of old chains, are spread over time: this many, then other work. */
 const REFRESH_BATCH = 64;
 const REFRESH_PAUSE_MS = 1;
 
@@ -87,6 +87,7 @@ export class LaneWorker {
   /** In use until the next snapshot. */
   #spent: Inheritance[] = [];
   #cancelTick: () => void = () => undefined;
+  #isTickingLate = false;
   #refreshing: Conversation[] = [];
   #isDraining = false;
   /** Connections that are not yet a conversation. */
@@ -252,6 +253,7 @@ export class LaneWorker {
       if (objection) conversation.cut(objection);
     }
     this.#strangers.reconsider();
+    this.#tickLate();
     this.#refreshAll();
     this.#armTick();
     this.#parts.post({ type: 'ack', version: snapshot.version });
@@ -352,8 +354,20 @@ export class LaneWorker {
     this.#cancelTick = this.#parts.clock.after(Math.ceil(untilMs), () => {
       this.#ring.tick(this.#slots.timeMs());
       this.#strangers.reconsider();
+      this.#tickLate();
       this.#refreshAll();
       this.#armTick();
+    });
+  }
+
+  /** Moves older chains on, a batch at a time so that no lane waits long for a turn. */
+  #tickLate(): void {
+    if (this.#isTickingLate || this.#isClosed) return;
+    if (!this.#ring.tickLate(this.#slots.timeMs())) return;
+    this.#isTickingLate = true;
+    this.#parts.clock.after(REFRESH_PAUSE_MS, () => {
+      this.#isTickingLate = false;
+      this.#tickLate();
     });
   }
 

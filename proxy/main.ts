@@ -8,7 +8,7 @@ import { asymmetricCounts } from '#agent/base/asymmetric.ts';
 import { systemClock } from '#agent/base/clock.ts';
 import { asTidelockError, TidelockError } from '#agent/base/errors.ts';
 import { USUAL, setProcessPriority } from '#agent/base/priority.ts';
-import { decodeFrame } from './channel.ts';
+import { decodeFrame, isSnapshotFrame } from './channel.ts';
 import {
   CONTROL_VERSION,
   PLANE_FDS,
@@ -92,8 +92,12 @@ class PlaneLife {
 
   #obey(link: ControlLink, frame: Buffer): void {
     try {
-      const message = decodeFrame(frame) as ControlMessage;
       const { crew } = this.#serving ?? {};
+      if (crew !== undefined && isSnapshotFrame(frame)) {
+        this.#pass(crew, frame);
+        return;
+      }
+      const message = decodeFrame(frame) as ControlMessage;
       if (message.type !== 'hello') {
         if (crew !== undefined) this.#carryOut(crew, link, message, frame);
         return;
@@ -204,8 +208,7 @@ class PlaneLife {
   ): void {
     switch (message.type) {
       case 'snapshot':
-        crew.snapshot(frame);
-        this.#awaitSnapshot();
+        this.#pass(crew, frame);
         return;
       case 'listener':
         this.#listen(crew, message.role, link.takeFds(message.ticket));
@@ -231,6 +234,11 @@ class PlaneLife {
       case 'drain':
         this.#drain(message.deadlineMs);
     }
+  }
+
+  #pass(crew: Crew, snapshot: Buffer): void {
+    crew.snapshot(snapshot);
+    this.#awaitSnapshot();
   }
 
   #listen(crew: Crew, role: ListenerRole, [fd]: readonly number[]): void {

@@ -51,13 +51,22 @@ describe('Polling', () => {
     expect(polling.isWorthwhile).toBe(false);
   });
 
-  it('leaves a processor that it shares alone for long, and then tries again', () => {
+  it('leaves a processor that it shares alone, longer each time until a poll serves somebody', () => {
     const polling = new Polling();
+    const sleepsUntilWorthwhile = (): number => {
+      polling.crowded();
+      let sleeps = 0;
+      for (; !polling.isWorthwhile; sleeps += 1) slept(polling, 0);
+      return sleeps;
+    };
     slept(polling, 0);
-    polling.crowded();
-    let sleeps = 0;
-    for (; !polling.isWorthwhile; sleeps += 1) slept(polling, 0);
-    expect(sleeps).toBe(1001);
+    const first = [sleepsUntilWorthwhile(), sleepsUntilWorthwhile(), sleepsUntilWorthwhile()];
+    expect(first).toEqual([21, 81, 321]);
+    for (let i = 0; i < 3; i += 1) expect(sleepsUntilWorthwhile()).toBe(1281);
+    polled(polling, true, false); // by a stranger
+    expect(sleepsUntilWorthwhile()).toBe(1281);
+    polled(polling, true);
+    expect(sleepsUntilWorthwhile()).toBe(21);
   });
 
   it('learns nothing from events that serve nobody, and gives up over them', () => {

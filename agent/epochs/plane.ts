@@ -1,5 +1,6 @@
 // The epoch plane of one agent: keeps its statement attested, its chains in step and its view of the
 // others current. It owns order and timing; what each message means is in the files beside it.
+import { createHash } from 'node:crypto';
 import { slotAt, type ChainId, type NodeName, type Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
@@ -53,6 +54,11 @@ export interface Seen {
   readonly algorithms: readonly number[];
 }
 
+/**
+ * What a node says in a slot it says at a moment of its own within this part of the slot, so that those of
+ * a cluster do not all speak, verify and seal at once.
+ */
+const SPEAKING_PART = 1 / 8;
 /** A node that is not listed after this many slots asks again. */
 const LISTED_WITHIN_SLOTS = 3;
 /** At most a few chains take effect in one slot. */
@@ -76,9 +82,13 @@ export class EpochPlane {
   readonly #algorithmsSeen = new Set<number>();
   #closed = false;
   #cancelTimer: () => void = () => undefined;
+  #cancelRound: () => void = () => undefined;
+  /** From the beginning of a slot until this node speaks. */
+  readonly #roundAfterMs: number;
 
   constructor(options: PlaneOptions) {
     this.#o = options;
+    this.#roundAfterMs = placeOf(options.node) * SPEAKING_PART * options.periodMs;
     this.#serial = new Serial(options.log);
     this.#refusals = limitedLog(options.log, options.clock);
   }
@@ -138,6 +148,7 @@ export class EpochPlane {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelTimer();
+    this.#cancelRound();
     await this.#serial.close();
     if (this.#o.conductor.leading) await this.#o.conductor.resign('this agent stops');
   }
@@ -150,7 +161,10 @@ export class EpochPlane {
     if (this.#closed) return;
     const { clock, slots, periodMs } = this.#o;
     this.#cancelTimer = clock.after(slots.untilNextMs(periodMs), () => {
-      this.#serial.add('slot', () => this.#onSlot());
+      this.#serial.add('slot', () => Promise.resolve(this.#onSlot()));
+      this.#cancelRound = clock.after(this.#roundAfterMs, () =>
+        this.#serial.add('round', () => this.#onRound()),
+      );
       this.#arm();
     });
   }
@@ -167,8 +181,9 @@ export class EpochPlane {
     await voice.speak();
   }
 
-  async #onSlot(): Promise<void> {
-    const { keeper, slots, conductor, follower, membership, voice, periodMs, onChange } = this.#o;
+  /** What has to be done at the beginning of a slot, and is soon done. */
+  #onSlot(): void {
+    const { keeper, slots, membership, onChange } = this.#o;
     const nowMs = slots.timeMs();
     this.#slotsSeen += 1;
     this.#watchClock();
@@ -178,7 +193,13 @@ export class EpochPlane {
       this.#algorithmsSeen.add(algorithm);
     }
     membership.expire();
-    onChange(); // the new slot reaches the data plane before anything slow is done
+    onChange();
+  }
+
+  /** The rest, once in a slot. */
+  async #onRound(): Promise<void> {
+    const { slots, conductor, follower, voice, periodMs, onChange } = this.#o;
+    const nowMs = slots.timeMs();
     await this.#step('presence', () => voice.speak());
     await this.#step('roster', async () => {
       if (!follower.ready) await follower.catchUp();
@@ -289,3 +310,7 @@ export class EpochPlane {
     this.#o.onChange();
   }
 }
+
+/** A number from 0 to 1, spread evenly over nodes and always the same for one. */
+const placeOf = (node: NodeName): number =>
+  createHash('sha256').update(node).digest().readUInt32BE(0) / 2 ** 32;

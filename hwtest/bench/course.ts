@@ -6,7 +6,7 @@ import { cleanLeftovers } from '#hwtest/rig/leftovers.ts';
 import type { FigureName, Values } from './figures.ts';
 import { startLanes, type LanesPlan } from './lanesBed.ts';
 import { machineOf } from './machine.ts';
-import { bulk, failure, newConnections, type Effort } from './measure.ts';
+import { bulk, failure, newConnections, roundTrip, type Effort } from './measure.ts';
 import { CIPHERS, COMPARED, MEMORY, ROTATION, type Measurement } from './measurements.ts';
 import { measureMemory } from './memory.ts';
 import { installPeers } from './packages.ts';
@@ -37,9 +37,9 @@ export interface CoursePlan {
 /** Threads of each proxy: as many as the machines that CI has. */
 const WORKERS = 2;
 /** Until a just-in-time compiler is done with code that each connection runs through once. */
-const COMPILED_ROUNDS = 6;
+const COMPILED_ROUNDS = 15;
 /** What steps take besides measuring, for the time left. */
-const SECONDS = { plain: 15, lanes: 25, memory: 18, warmUp: 2 };
+const SECONDS = { plain: 15, lanes: 25, memory: 18, warmUp: 3 };
 
 /** Everything that `--subjects` takes; variants of lanes come with `tidelock`. */
 export const SUBJECT_NAMES: readonly string[] = [...PLAIN_SUBJECTS, LANES.name];
@@ -160,6 +160,7 @@ class Course {
         // What fails here fails again where it is counted.
         await newConnections(subject, effort).catch(() => undefined);
         await bulk(subject, 1, effort).catch(() => undefined);
+        await roundTrip(subject, effort).catch(() => undefined);
       }
     }
   }
