@@ -15,8 +15,10 @@ export const LONG_PERIOD_MS = 30_000;
 /** Around the load, within a slot: what a slot begins with is over, and the load is before it ends. */
 const MARGIN_MS = 3000;
 const QUIET_MS = LONG_PERIOD_MS - 2 * MARGIN_MS;
-/** Until who stood still is in step again, and a slot with room for the load has begun. */
-const WAIT_SECONDS = 8;
+/** Who stood still while others were measured has so long to catch up with what it missed. */
+const SETTLE_MS = 2 * SHORT_PERIOD_MS;
+/** Until who stood still is in step again and settled, and a slot with room for the load has begun. */
+const WAIT_SECONDS = 14;
 
 const loadMs = (rotations: number): number => rotations * SHORT_PERIOD_MS;
 
@@ -32,6 +34,7 @@ export async function measureRotation(
 ): Promise<Values> {
   const others = present.filter(({ agents, rig }) => agents && rig !== subject.rig);
   await subject.agents?.inStep();
+  await pause(SETTLE_MS);
   const isSteady = subject.agents?.periodMs === LONG_PERIOD_MS;
   const forMs = isSteady ? Math.min(loadMs(rotations), QUIET_MS) : loadMs(rotations);
   if (isSteady) await pause(untilQuietMs(Date.now(), forMs));
