@@ -34,7 +34,7 @@ export async function measureRotation(
 ): Promise<Values> {
   const others = present.filter(({ agents, rig }) => agents && rig !== subject.rig);
   await subject.agents?.inStep();
-  await pause(SETTLE_MS);
+  if (others.length > 0) await pause(SETTLE_MS);
   const isSteady = subject.agents?.periodMs === LONG_PERIOD_MS;
   const forMs = isSteady ? Math.min(loadMs(rotations), QUIET_MS) : loadMs(rotations);
   if (isSteady) await pause(untilQuietMs(Date.now(), forMs));
