@@ -255,6 +255,7 @@ export async function runAgent(
     random: Math.random,
     renewMs,
     onChange: () => snapshots.changed(),
+    wentOn: () => snapshots.wentOn(),
   });
 
   // Data plane

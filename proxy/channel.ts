@@ -42,12 +42,25 @@ export function decodeFrame(frame: Uint8Array): unknown {
   const headerEnd = PREFIX_BYTES + view.readUInt32BE(0);
   const attachments = view.subarray(headerEnd);
   try {
-    return JSON.parse(view.toString('utf8', PREFIX_BYTES, headerEnd), (_key, value: unknown) =>
-      isReference(value) ? resolve(attachments, value[REFERENCE]) : value,
-    ) as unknown;
+    return resolved(JSON.parse(view.toString('utf8', PREFIX_BYTES, headerEnd)), attachments);
   } catch (cause) {
     throw cause instanceof TidelockError ? cause : malformed('its header is not JSON', cause);
   }
+}
+
+/** The value with its references replaced in place. A reviver takes four times as long for a snapshot. */
+function resolved(value: unknown, attachments: Buffer): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (isReference(value)) return resolve(attachments, value[REFERENCE]);
+  const holder = value as Record<string, unknown>; // of an array the keys are its indices
+  for (const key in holder) {
+    const before = holder[key];
+    if (typeof before !== 'object' || before === null) continue;
+    if (key === '__proto__') throw malformed('it has a key that no message has');
+    const after = resolved(before, attachments);
+    if (after !== before) holder[key] = after;
+  }
+  return value;
 }
 
 const SNAPSHOT_BEGINS = '{"type":"snapshot"';

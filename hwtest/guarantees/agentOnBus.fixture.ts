@@ -238,6 +238,7 @@ export function startAgentOnBus(
     random: Math.random,
     renewMs: RENEW_MS,
     onChange: changed,
+    wentOn: changed,
   });
   plane.start();
   return {
