@@ -255,7 +255,6 @@ export async function runAgent(
     random: Math.random,
     renewMs,
     onChange: () => snapshots.changed(),
-    wentOn: () => snapshots.wentOn(),
   });
 
   // Data plane

@@ -46,19 +46,15 @@ export interface SnapshotsOptions {
 
 /** Several changes within this time make one snapshot. */
 const SETTLE_MS = 10;
-/** From one snapshot to the next, at least: each holds up every worker for about a millisecond. */
+/** From one to the next: a slot begins with half a dozen changes, and each snapshot holds up every worker. */
 const APART_MS = 100;
-/** The same where nothing but the course of slots has changed, of which each node of a cluster tells in turn. */
-const ROUTINE_APART_MS = 500;
 
 /** Publishes a new snapshot soon after something changed, and wipes the chain keys of the one before. */
 export class Snapshots {
   readonly #o: SnapshotsOptions;
   readonly #acquaintance: Acquaintance;
   #last: Snapshot | undefined;
-  /** Monotonic; of the one that is to be made. */
-  #dueAtMs = Infinity;
-  #cancelDue: () => void = () => undefined;
+  #pending = false;
   /** Monotonic; of the last one. */
   #madeAtMs = -Infinity;
 
@@ -73,25 +69,13 @@ export class Snapshots {
     });
   }
 
-  /** Something is other than it was. */
   changed(): void {
-    this.#make(APART_MS);
-  }
-
-  /** Slots went on: keys, confirmations and tokens are new, and the ones before still good. */
-  wentOn(): void {
-    this.#make(ROUTINE_APART_MS);
-  }
-
-  #make(apartMs: number): void {
+    if (this.#pending) return;
+    this.#pending = true;
     const { clock, signal } = this.#o;
-    const nowMs = clock.monoMs();
-    const dueAtMs = Math.max(nowMs + SETTLE_MS, this.#madeAtMs + apartMs);
-    if (dueAtMs >= this.#dueAtMs) return;
-    this.#cancelDue();
-    this.#dueAtMs = dueAtMs;
-    this.#cancelDue = clock.after(dueAtMs - nowMs, () => {
-      this.#dueAtMs = Infinity;
+    const inMs = Math.max(SETTLE_MS, this.#madeAtMs + APART_MS - clock.monoMs());
+    clock.after(inMs, () => {
+      this.#pending = false;
       if (signal.aborted) return;
       this.#publish();
       this.#madeAtMs = clock.monoMs();

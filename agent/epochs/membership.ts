@@ -40,7 +40,6 @@ const SILENT_PERIODS = 3;
 export class Membership {
   readonly #o: MembershipOptions;
   readonly #refusals: Log;
-  #judgements = 0;
 
   constructor(options: MembershipOptions) {
     this.#o = options;
@@ -95,7 +94,6 @@ export class Membership {
     if ((peers.get(row.node)?.accepted.length ?? 0) === 0) {
       log.info('peer.accepted', { node: row.node, text: `${row.node} is ${appraisal.verdict}` });
     }
-    this.#judgements += 1;
     peers.accept(row.node, { statement, entry, appraisal, listedBy });
     await this.#readBack(row.node);
   }
@@ -121,11 +119,6 @@ export class Membership {
         this.#out(state.node, 'did not renew its attestation in time');
       }
     }
-  }
-
-  /** Rises whenever a node, or another statement of it, is trusted here, and when it no longer is. */
-  get judgements(): number {
-    return this.#judgements;
   }
 
   /** Takes a presence; false when it does not count. */
@@ -185,7 +178,6 @@ export class Membership {
   }
 
   #out(node: NodeName, why: string): void {
-    this.#judgements += 1;
     const { peers, log } = this.#o;
     const had = (peers.get(node)?.accepted.length ?? 0) > 0;
     peers.refuse(node, `${node} ${why}`);

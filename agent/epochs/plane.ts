@@ -44,8 +44,6 @@ export interface PlaneOptions {
   readonly maxStalenessMs: number;
   /** The snapshot of the data plane must be made anew. */
   readonly onChange: () => void;
-  /** It must be in this slot, since slots went on; nothing else has changed. */
-  readonly wentOn: () => void;
 }
 
 /** What was lived through since the start. */
@@ -111,7 +109,7 @@ export class EpochPlane {
   }
 
   start(): void {
-    const { bus, subjects, node, membership, conductor, onChange, wentOn } = this.#o;
+    const { bus, subjects, node, membership, conductor, onChange } = this.#o;
     const hear = (
       subject: string,
       what: keyof typeof MESSAGE_BYTES,
@@ -125,11 +123,9 @@ export class EpochPlane {
     });
     hear(subjects.sealed(node), 'sealed', (value) => this.#onSealed(value));
     hear(subjects.every.presence, 'presence', async (value) => {
-      const { judgements } = membership;
       if (!membership.hearPresence(value)) return;
       await conductor.onSealKey(this.#slot());
-      if (membership.judgements === judgements) wentOn();
-      else onChange();
+      onChange();
     });
     hear(subjects.every.workloads, 'workloads', async (value) => {
       if (membership.hearDirectory(value)) onChange();
@@ -187,7 +183,7 @@ export class EpochPlane {
 
   /** What has to be done at the beginning of a slot, and is soon done. */
   #onSlot(): void {
-    const { keeper, slots, membership, onChange, wentOn } = this.#o;
+    const { keeper, slots, membership, onChange } = this.#o;
     const nowMs = slots.timeMs();
     this.#slotsSeen += 1;
     this.#watchClock();
@@ -196,15 +192,13 @@ export class EpochPlane {
       this.#chainsSeen.add(id);
       this.#algorithmsSeen.add(algorithm);
     }
-    const { judgements } = membership;
     membership.expire();
-    if (membership.judgements === judgements) wentOn();
-    else onChange();
+    onChange();
   }
 
   /** The rest, once in a slot. */
   async #onRound(): Promise<void> {
-    const { slots, conductor, follower, voice, periodMs, wentOn } = this.#o;
+    const { slots, conductor, follower, voice, periodMs, onChange } = this.#o;
     const nowMs = slots.timeMs();
     await this.#step('presence', () => voice.speak());
     await this.#step('roster', async () => {
@@ -215,7 +209,7 @@ export class EpochPlane {
     await this.#step('attestation', () => this.#attest());
     await this.#step('resync', () => this.#resyncIfLost());
     this.#settle(nowMs);
-    wentOn();
+    onChange();
   }
 
   /** One part of a slot: what fails is reported and does not take the others with it. */
@@ -246,16 +240,12 @@ export class EpochPlane {
   }
 
   async #onRecord(): Promise<void> {
-    const { follower, own, membership, voice, onChange, wentOn } = this.#o;
+    const { follower, own, membership, voice, onChange } = this.#o;
     const { newest, roster, rosterCurrent } = follower;
     if (!newest || !rosterCurrent) return;
-    const { admitted: wasAdmitted } = this;
-    const { judgements } = membership;
     own.follow(roster, newest);
     await membership.follow();
-    const isSame = this.admitted === wasAdmitted && membership.judgements === judgements;
-    if (isSame && newest.kind === 'epoch') wentOn();
-    else onChange();
+    onChange();
     await voice.speak();
     if (this.admitted || this.#asked) return;
     this.#askAtMs = 0; // somebody conducts who could not be asked before: no need to wait for the slot

@@ -238,7 +238,6 @@ export function startAgentOnBus(
     random: Math.random,
     renewMs: RENEW_MS,
     onChange: changed,
-    wentOn: changed,
   });
   plane.start();
   return {
