@@ -13,7 +13,6 @@ import type { LiveChain, Peer, SelfState, Snapshot } from './snapshot.ts';
 const RETAIN_MS = 1_800_000;
 /** A sender uses the newest confirmed chain: the update keys of older ones need not be retained. */
 const RETAINED_CHAINS = 8;
-
 /** Chains beyond those are ticked so many at a time: a cluster holds some hundreds for peers it does not hear. */
 const LATE_BATCH = 24;
 

@@ -1,6 +1,6 @@
 // How much of the processors a process asks for beside others (nice(7)). The kernel counts by thread, so
 // all threads are asked for alike; what they start has what they have.
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 
 /** Beside processes of usual priority: a third of their time where there is not enough for all, all else. */
@@ -11,11 +11,15 @@ export const USUAL = 0;
  * Gives every thread of this process the nice value `nice`. False when that would be more than it has and
  * it lacks CAP_SYS_NICE: then it keeps what it has.
  */
-export function setProcessPriority(nice: number): boolean {
+export const setProcessPriority = (nice: number): boolean =>
+  readdirSync('/proc/self/task').every((tid) => isSet(Number(tid), nice));
+
+/** True also for a thread that has ended meanwhile. */
+function isSet(tid: number, nice: number): boolean {
   try {
-    for (const tid of readdirSync('/proc/self/task')) setPriority(Number(tid), nice);
+    setPriority(tid, nice);
     return true;
   } catch {
-    return false;
+    return !existsSync(`/proc/self/task/${tid}`);
   }
 }
