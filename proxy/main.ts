@@ -7,7 +7,6 @@ import type { Server } from 'node:net';
 import { asymmetricCounts } from '#agent/base/asymmetric.ts';
 import { systemClock } from '#agent/base/clock.ts';
 import { asTidelockError, TidelockError } from '#agent/base/errors.ts';
-import { USUAL, setProcessPriority } from '#agent/base/priority.ts';
 import { decodeFrame, isSnapshotFrame } from './channel.ts';
 import {
   CONTROL_VERSION,
@@ -44,7 +43,6 @@ interface Serving {
 
 /** Runs a data plane whose workers run `script`, on the descriptors of PLANE_FDS. */
 export function runDataPlane(script: URL): void {
-  setProcessPriority(USUAL); // the control plane that started it is behind
   const life = new PlaneLife(script);
   life.join(PLANE_FDS);
   // Whoever stops all processes of the agent stops the control plane too, and it says what to do.

@@ -4,8 +4,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { BEHIND, USUAL, setProcessPriority } from '#agent/base/priority.ts';
 import { encodeFrame } from './channel.ts';
 import { CONTROL_VERSION } from './control.ts';
 import { tcpSocket } from '#proxy/native/socket.ts';
@@ -86,6 +88,17 @@ describe('startDataPlane()', () => {
     expect(readFileSync(`/proc/${pid}/limits`, 'utf8')).toMatch(/^Max core file size +0 +0 /m);
     expect(readdirSync(`/proc/${pid}/task`).length).toBeGreaterThan(SETTINGS.workers);
     expect(privilegeFaults(process.pid, SETTINGS).length).toBeGreaterThan(0);
+  });
+
+  test('startDataPlane() runs every thread of its process before those of a control plane that is behind', async () => {
+    const own = getPriority();
+    setProcessPriority(BEHIND);
+    undo.push(() => setProcessPriority(own));
+    const { plane } = await start();
+    await running(plane);
+    const threads = readdirSync(`/proc/${plane.status().pid}/task`);
+    expect(new Set(threads.map((tid) => getPriority(Number(tid))))).toEqual(new Set([USUAL]));
+    expect(getPriority()).toBe(BEHIND);
   });
 
   test('startDataPlane() gives every worker the newest snapshot, keys included', async () => {

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
+import { USUAL, withPriority } from '#agent/base/priority.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { memoryId } from '#proxy/native/memfd.ts';
 import { forceSendBuffer, socketPair } from '#proxy/native/socket.ts';
@@ -63,11 +64,13 @@ export function spawnPlane(options: SpawnOptions): PlaneProcess {
     rmSync(record.door, { force: true }); // of the process before, which has ended or drains
     const door = bindUnix(record.door);
     theirs.push(door);
-    const child = spawn(options.nodePath, argumentsFor(options), {
-      cwd: folderOf(options),
-      env: {},
-      stdio: ['ignore', 'ignore', 'pipe', theirChannel, theirFds, replay.fd, counters.fd, door],
-    });
+    const child = withPriority(USUAL, () =>
+      spawn(options.nodePath, argumentsFor(options), {
+        cwd: folderOf(options),
+        env: {},
+        stdio: ['ignore', 'ignore', 'pipe', theirChannel, theirFds, replay.fd, counters.fd, door],
+      }),
+    );
     note(child, options);
     return {
       pid: child.pid ?? 0,

@@ -1,8 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { constants, getPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, test } from 'vitest';
-import { BEHIND, USUAL, setProcessPriority } from './priority.ts';
+import { BEHIND, USUAL, setProcessPriority, withPriority } from './priority.ts';
 
 const priorities = (): number[] =>
   readdirSync('/proc/self/task').map((tid) => getPriority(Number(tid)));
@@ -21,4 +22,16 @@ test('setProcessPriority() is for all threads, those made later too, and can be 
   expect(setProcessPriority(USUAL)).toBe(mayRaise);
   expect(new Set(priorities())).toEqual(new Set([mayRaise ? USUAL : BEHIND]));
   expect(BEHIND).toBeGreaterThan(constants.priority.PRIORITY_NORMAL);
+});
+
+test('withPriority() is for what is started, whether or not that succeeds, and for nothing else', () => {
+  const childs = (): string => execFileSync('nice', { encoding: 'utf8' }).trim();
+  expect(withPriority(BEHIND, childs)).toBe(String(BEHIND));
+  expect(() =>
+    withPriority(BEHIND, () => {
+      throw new RangeError('does not start');
+    }),
+  ).toThrow('does not start');
+  const after = process.getuid?.() === 0 ? before : BEHIND;
+  expect(priorities()).toEqual(priorities().map(() => after));
 });

@@ -118,9 +118,10 @@ async function startAgents(rig: Rig, stage: Stage): Promise<readonly RigAgent[]>
   return agents;
 }
 
-/** Attested, every pod captured, and a confirmed chain to every peer; or what of it is missing. */
-function carriesLanes({ node, pods, peers }: Status): true | string {
+/** Attested, every pod captured, a data plane, and a confirmed chain to every peer; or what of it is missing. */
+function carriesLanes({ node, pods, peers, dataPlane }: Status): true | string {
   if (node.verdict !== 'affirming') return `it is ${node.verdict}: ${node.reason}`;
+  if (dataPlane.state !== 'running') return `its data plane is ${dataPlane.state}`;
   const free = pods.find((pod) => !pod.captured);
   if (free !== undefined) return `pod ${free.name} is not captured: ${free.error ?? 'not yet'}`;
   if (peers.length < NODES.length - 1) return 'it knows no peer';
