@@ -6,8 +6,7 @@ import { PATIENCE_MS, hold, type Target } from './loadConnections.ts';
 import { receiveSome, sendSome, startConnecting } from './sockets.ts';
 import { createTicker, nowUs, ticksOf } from './ticker.ts';
 
-/** Round trips that are not counted: caches and congestion windows grow. */
-const WARM_UP = 300;
+/** What is not counted: caches and congestion windows grow, and the code of the load is compiled. */
 const WARM_UP_US = 300_000;
 const MESSAGE_BYTES = 1024;
 /** Connections that the requests of `paced` take turns on. */
@@ -28,7 +27,8 @@ export function roundTrips(target: Target, count: number): Answer {
   const timesUs: number[] = [];
   const [connection] = held;
   if (connection === undefined) return answer(failed, timesUs);
-  for (let i = -WARM_UP; i < count; i += 1) {
+  const countFromUs = nowUs() + WARM_UP_US;
+  while (timesUs.length < count) {
     const fromUs = nowUs();
     sendSome(connection, buffer, MESSAGE_BYTES);
     for (let got = 0; got < MESSAGE_BYTES;) {
@@ -37,7 +37,7 @@ export function roundTrips(target: Target, count: number): Answer {
       if (length === 0) return answer(1, timesUs);
       got += length ?? 0;
     }
-    if (i >= 0) timesUs.push(nowUs() - fromUs);
+    if (fromUs >= countFromUs) timesUs.push(nowUs() - fromUs);
   }
   return answer(0, timesUs);
 }
