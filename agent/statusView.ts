@@ -61,7 +61,7 @@ export function statusOf(from: StatusSources): Status {
     ...(from.host() ? { host: from.host() } : {}),
     node: nodeOf(from),
     epochs: epochsOf(from),
-    peers: from.peers.all().map((peer) => peerOf(from, peer)),
+    peers: from.peers.all().map((peer) => peerOf(from, peer, dataPlane)),
     lanes: lanesOf(from.config.lanes, totals),
     outside: outsideOf(from, totals),
     asymmetric: {
@@ -243,6 +243,7 @@ const SHOWN_CHAINS = 8;
 function peerOf(
   { own, peers, keeper, slots, clock }: StatusSources,
   peer: PeerState,
+  { reaches }: DataPlaneStatus,
 ): Status['peers'][number] {
   const nowMs = slots.timeMs();
   const [newest] = peer.accepted;
@@ -255,7 +256,11 @@ function peerOf(
     verdict: newest?.appraisal.verdict ?? 'none',
     reason: peer.refused ?? '',
     ...(newest ? { expiresInMs: newest.entry.expiresAt - clock.wallMs() } : {}),
-    ...('refused' in send ? { refused: send.refused } : { sendChain: send.chainId }),
+    ...('refused' in send
+      ? { refused: send.refused }
+      : reaches.has(peer.node)
+        ? { sendChain: send.chainId }
+        : { refused: 'the data plane does not use its keys yet' }),
     ...(peer.presence ? { clockOffsetMs: peer.presence.clockOffsetMs } : {}),
   };
 }

@@ -13,6 +13,7 @@ import { PlaneRun, type PlaneRunOptions } from './planeRun.ts';
 import type { Predecessor } from './predecessor.ts';
 import type { ProcessIdentity } from './processIdentity.ts';
 import { retire, RETIRE_WITHIN_MS, retiredBefore, type Retired } from './retirement.ts';
+import { Reach } from './reach.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface DataPlaneOptions extends PlaneRunOptions, SpawnOptions {
@@ -36,6 +37,8 @@ export interface DataPlaneStatus {
   readonly restarts: number;
   /** Version of the snapshot that every worker uses; -1 before the first. */
   readonly ackedVersion: number;
+  /** Peers that lanes can be opened to by that snapshot. */
+  readonly reaches: ReadonlySet<NodeName>;
   /** Asymmetric operations of data planes since the agent started. */
   readonly asymmetric: { readonly total: number; readonly tokens: number };
 }
@@ -89,6 +92,7 @@ class Supervisor implements DataPlane {
   readonly #options: DataPlaneOptions;
   readonly #listeners = new Map<string, { readonly role: ListenerRole; readonly fd: number }>();
   #snapshot: Snapshot | undefined;
+  readonly #reach = new Reach();
   #run: PlaneRun | undefined;
   /** The one that serves, where it is of another build: it serves until the cluster knows this control plane. */
   #foreign: ProcessIdentity | undefined;
@@ -234,6 +238,7 @@ class Supervisor implements DataPlane {
 
   publish(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
+    this.#reach.tell(snapshot, this.#acked);
     for (const run of [this.#run, this.#leaving]) if (run?.isRunning) this.#tell(run);
     const isKnown = snapshot.self.trusted && snapshot.chains.length > 0;
     if (this.#foreign && isKnown && this.#cancelNext === undefined) {
@@ -268,12 +273,17 @@ class Supervisor implements DataPlane {
       spares: run?.crew.spares ?? 0,
       lanesByWorker: this.#options.counters.byWorker('active', workers),
       restarts: this.#restarts,
-      ackedVersion: run?.ackedVersion ?? -1,
+      ackedVersion: this.#acked,
+      reaches: this.#reach.nodes(this.#acked),
       asymmetric: [run, this.#next, this.#leaving].reduce(
         (sum, each) => sumOf(sum, each?.asymmetric),
         this.#past,
       ),
     };
+  }
+
+  get #acked(): number {
+    return this.#run?.ackedVersion ?? -1;
   }
 
   async lanes(max: number): Promise<PlaneLanes | undefined> {
