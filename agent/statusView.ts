@@ -240,6 +240,9 @@ function epochsOf(from: StatusSources): Status['epochs'] {
 /** Older chains are kept for peers that lag; an operator wants the newest. */
 const SHOWN_CHAINS = 8;
 
+/** For a moment after it was chosen with what to open lanes. */
+const NOT_TOLD = { refused: 'the data plane does not use its keys yet' };
+
 function peerOf(
   { own, peers, keeper, slots, clock }: StatusSources,
   peer: PeerState,
@@ -247,7 +250,8 @@ function peerOf(
 ): Status['peers'][number] {
   const nowMs = slots.timeMs();
   const [newest] = peer.accepted;
-  const send = peers.choose(peer, own.listed, keeper.inEffect(nowMs), nowMs);
+  const chosen = peers.choose(peer, own.listed, keeper.inEffect(nowMs), nowMs);
+  const send = 'refused' in chosen || reaches.has(peer.node) ? chosen : NOT_TOLD;
   const lane = peer.directory?.lane;
   return {
     node: peer.node,
@@ -256,11 +260,7 @@ function peerOf(
     verdict: newest?.appraisal.verdict ?? 'none',
     reason: peer.refused ?? '',
     ...(newest ? { expiresInMs: newest.entry.expiresAt - clock.wallMs() } : {}),
-    ...('refused' in send
-      ? { refused: send.refused }
-      : reaches.has(peer.node)
-        ? { sendChain: send.chainId }
-        : { refused: 'the data plane does not use its keys yet' }),
+    ...('refused' in send ? { refused: send.refused } : { sendChain: send.chainId }),
     ...(peer.presence ? { clockOffsetMs: peer.presence.clockOffsetMs } : {}),
   };
 }

@@ -12,8 +12,8 @@ import { adoptPlane, spawnPlane, type PlaneProcess, type SpawnOptions } from './
 import { PlaneRun, type PlaneRunOptions } from './planeRun.ts';
 import type { Predecessor } from './predecessor.ts';
 import type { ProcessIdentity } from './processIdentity.ts';
-import { retire, RETIRE_WITHIN_MS, retiredBefore, type Retired } from './retirement.ts';
 import { Reach } from './reach.ts';
+import { retire, RETIRE_WITHIN_MS, retiredBefore, type Retired } from './retirement.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface DataPlaneOptions extends PlaneRunOptions, SpawnOptions {

@@ -50,10 +50,10 @@ export interface SpawnOptions {
 /** Descriptors that may wait unread count as so many bytes. */
 export const FD_QUEUE_BYTES = 8 << 20;
 /**
- * Of each thread's young generation: with the 1 MiB that V8 begins with, it is collected every thousand frames,
- * and those stops of 0.3 ms were the slowest hundredth of all round trips (docs/decisions/0010).
+ * A semi-space of each thread to begin with, MiB: V8's own 1 MiB is collected every thousand frames or so, and
+ * those stops of 0.3 ms were the slowest hundredth of all round trips (docs/decisions/0010).
  */
-const YOUNG_MB = 4;
+const SEMI_SPACE_MB = 4;
 const LOOK_EVERY_MS = 20;
 /** Its last words have come by then, or somebody else holds the pipe they came by. */
 const WORDS_WITHIN_MS = 500;
@@ -163,7 +163,7 @@ const argumentsFor = (options: SpawnOptions): string[] => [
   '--allow-net',
   '--allow-addons',
   '--allow-worker',
-  `--min-semi-space-size=${YOUNG_MB}`,
+  `--min-semi-space-size=${SEMI_SPACE_MB}`,
   `--allow-fs-read=${folderOf(options)}`,
   '--disable-warning=SecurityWarning', // that addons and network are allowed is decided here
   '--disable-warning=ExperimentalWarning',

@@ -3,7 +3,7 @@
 import type { NodeName } from '#agent/base/brands.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** Snapshots that may wait for their acknowledgement; of a data plane that is so far behind nothing is known. */
+/** Snapshots that may wait for their acknowledgement; of more the oldest is forgotten, but for the one in use. */
 const MAX_WAITING = 64;
 
 interface Told {
@@ -12,7 +12,7 @@ interface Told {
 }
 
 export class Reach {
-  /** Oldest first: the one in use, and those that no worker has acknowledged yet. */
+  /** Oldest first: the one in use, and those that not every worker has acknowledged yet. */
   #told: readonly Told[] = [];
 
   /** Notes a snapshot that is published while every worker uses the one of version `acked`. */

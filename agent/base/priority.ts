@@ -7,6 +7,7 @@ import { getPriority, setPriority } from 'node:os';
 export const BEHIND = 5;
 export const USUAL = 0;
 
+const THREADS = '/proc/self/task';
 /** To setpriority(2), on Linux. */
 const THIS_THREAD = 0;
 
@@ -15,15 +16,16 @@ const THIS_THREAD = 0;
  * it lacks CAP_SYS_NICE: then it keeps what it has.
  */
 export const setProcessPriority = (nice: number): boolean =>
-  readdirSync('/proc/self/task').every((tid) => isSet(Number(tid), nice));
+  readdirSync(THREADS).every(
+    (tid) => isSet(Number(tid), nice) || !existsSync(`${THREADS}/${tid}`), // it has ended meanwhile
+  );
 
-/** True also for a thread that has ended meanwhile. */
 function isSet(tid: number, nice: number): boolean {
   try {
     setPriority(tid, nice);
     return true;
   } catch {
-    return !existsSync(`/proc/self/task/${tid}`);
+    return false;
   }
 }
 
