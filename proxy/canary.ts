@@ -1,6 +1,7 @@
 // The canary: a lane that the agents of two nodes open to each other, to know that lanes work. It takes
 // the way of every lane (chain, pair secret, replay set, reply, frames both ways, half-close) but speaks
 // for no workload: no MAID, no policy, no pod. What it carries is echoed and reaches nothing else.
+import { Buffer } from 'node:buffer';
 import type { NodeName } from '#agent/base/brands.ts';
 import { equal } from '#agent/base/bytes.ts';
 import { canonicalAddress } from '#proxy/see/address.ts';

@@ -1,5 +1,6 @@
 // The byte form of control messages: a JSON header and binary attachments, so that secrets travel as
 // bytes that can be overwritten and never as text. Knows no message type and trusts no length.
+import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { TidelockError } from '#agent/base/errors.ts';
 import type { Snapshot } from './snapshot.ts';

@@ -1,5 +1,6 @@
 // A connection on the lane port, from accept to an open lane (PROTOCOL 6): cheapest test first, replay
 // before any byte is delivered, then MAID, destination and policy. Strangers get silence.
+import { Buffer } from 'node:buffer';
 import { slotAt } from '#agent/base/brands.ts';
 import { fromHex, wipe } from '#agent/base/bytes.ts';
 import { MODE, SALT_BYTES, type Denial } from '#proxy/see/opening.ts';

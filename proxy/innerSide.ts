@@ -1,5 +1,6 @@
 // A side of a lane that has no socket: what stands where the application's connection would be when an
 // agent itself speaks. What it is told comes a turn later, as it would from a socket.
+import { Buffer } from 'node:buffer';
 import type { LaneSide } from './lane.ts';
 import { NOBODY, type LegOwner } from './leg.ts';
 

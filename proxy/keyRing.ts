@@ -1,5 +1,6 @@
 // The live keys of one worker: chain windows, the lane names that may arrive, the pair secrets, and
 // what to send to a peer with right now. Follows snapshots and slots; who may talk is routes.ts.
+import { Buffer } from 'node:buffer';
 import { slotAt, type ChainId, type NodeName, type Sid, type Slot } from '#agent/base/brands.ts';
 import { equal, wipe, type Bytes } from '#agent/base/bytes.ts';
 import { endpoint, headerKeyOf, kidOf, presenceCheck } from '#proxy/chips/chain.ts';

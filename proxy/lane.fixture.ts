@@ -1,4 +1,5 @@
 // For tests of lanes: worlds that end with their test, and what an application sees of its connection.
+import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, expect, vi } from 'vitest';

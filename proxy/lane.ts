@@ -1,6 +1,7 @@
 // A lane that carries one TCP connection (tunnel mode, PROTOCOL 7 and 8): frames one way, the
 // application's bytes the other, half-close as FIN, reset as RESET, both ways held back together.
 // Opening it is outbound.ts and inbound.ts; its keys are laneKeys.ts.
+import { Buffer } from 'node:buffer';
 import type { Clock } from '#agent/base/clock.ts';
 import {
   FRAME,

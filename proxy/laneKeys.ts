@@ -1,5 +1,6 @@
 // The key schedule of an open lane (PROTOCOL 7): each end replaces the secret it sends under and
 // follows the other's KEYUPDATEs. Pure: frames go in and out as bytes, sockets are lane.ts.
+import { Buffer } from 'node:buffer';
 import type { ChainId, NodeName, Sid, Slot } from '#agent/base/brands.ts';
 import { wipe, type Bytes } from '#agent/base/bytes.ts';
 import type { AeadName } from '#proxy/chips/registry.ts';

@@ -1,5 +1,6 @@
 // Both halves of opening a lane (PROTOCOL 6) as bytes: what the client seals, how the server tells an
 // opening from noise, cheapest first, and the reply. Touches no socket and no replay set.
+import { Buffer } from 'node:buffer';
 import { truncate, wipe, type Bytes } from '#agent/base/bytes.ts';
 import { AEADS } from '#proxy/chips/registry.ts';
 import { TAG_BYTES } from '#proxy/see/aead.ts';

@@ -1,6 +1,7 @@
 // One TCP side of a relayed connection, from its descriptor to its close. Reads arrive in a buffer that
 // all legs of a thread share, so that reading allocates nothing; what is written in one turn leaves in
 // one system call. Knows no lane and no frame.
+import { Buffer } from 'node:buffer';
 import koffi from 'koffi';
 import type { Clock } from '#agent/base/clock.ts';
 import { EPOLL } from '#proxy/native/epoll.ts';

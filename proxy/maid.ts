@@ -1,6 +1,7 @@
 // MAID, a workload's machine alias (PROTOCOL 9): the token of one slot and the node's endorsement of
 // the key that signs it. A fixed binary layout has one form for one content, which JSON would need
 // rules for. Signs and verifies only through what it is given.
+import { Buffer } from 'node:buffer';
 import {
   isNodeName,
   isSpiffeId,

@@ -1,5 +1,6 @@
 // Whether a shown MAID is genuine (PROTOCOL 9), asked on every lane and verified once: answers are
 // kept by digest, so that the signatures verified depend on tokens and not on lanes (G1).
+import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { concat, field, type Bytes } from '#agent/base/bytes.ts';
 import { readMaid, type MaidToken, type SignatureCheck } from './maid.ts';

@@ -1,5 +1,6 @@
 // A connection of an own pod, from accept on its in-pod listener to an open lane, a relay within the
 // node, or a refusal. What the application has written by then goes along in the first flight.
+import { Buffer } from 'node:buffer';
 import { canonicalAddress, type Endpoint } from '#proxy/see/address.ts';
 import { SALT_BYTES } from '#proxy/see/opening.ts';
 import { closed, enter, leave, refused } from './carry.ts';

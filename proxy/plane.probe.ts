@@ -1,5 +1,6 @@
 // A data plane for plane.hw.test.ts whose workers carry no lanes: they answer each connection with
 // what they know and what they are able to do, then close it. As a worker this file is its own script.
+import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { isMainThread, parentPort, workerData, type MessagePort } from 'node:worker_threads';

@@ -1,5 +1,6 @@
 // Least privilege of the data plane: how it gives everything up, and how the control plane, which
 // does not take its word, reads from /proc that it has.
+import { Buffer } from 'node:buffer';
 import { randomFill } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { TidelockError } from '#agent/base/errors.ts';

@@ -1,5 +1,6 @@
 // Random bytes in small pieces, drawn from the kernel's generator many at a time: one call for 256 salts
 // instead of one each. Hands out no byte twice and keeps none that it has handed out.
+import { Buffer } from 'node:buffer';
 import { wipe } from '#agent/base/bytes.ts';
 
 const POOL_BYTES = 4096;

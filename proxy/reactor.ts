@@ -2,6 +2,7 @@
 // a turn. It stands in for Node's own loop, which spends on each connection several times what the
 // protocol does (docs/decisions/0007), and lets that one run whenever the main thread rings. No promise,
 // microtask or Node timer is served before that: nothing on the data path may wait for one.
+import { performance } from 'node:perf_hooks';
 import type { Clock } from '#agent/base/clock.ts';
 import { EPOLL, Epoll } from '#proxy/native/epoll.ts';
 import { closeFd } from '#proxy/native/fd.ts';

@@ -1,5 +1,6 @@
 // A process with two threads that all try the same openings against an inherited replay set, for
 // replay.test.ts. Each thread goes through the slots in order and through a slot from another place.
+import { Buffer } from 'node:buffer';
 import { parentPort, Worker, workerData, type MessagePort } from 'node:worker_threads';
 import { u64 } from '#agent/base/bytes.ts';
 import { ReplaySet, type Opening } from './replay.ts';

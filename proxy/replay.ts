@@ -3,6 +3,7 @@
 // whoever asks, and whoever is killed while asking. Tables stand by expiry, so that chains of
 // different periods share one set, and none is ever cleared: an entry counts only under the tag of
 // the bucket its table serves (docs/decisions/0002-replay-tables-by-expiry.md has the argument).
+import { Buffer } from 'node:buffer';
 import { hash, randomFillSync } from 'node:crypto';
 import { TidelockError } from '#agent/base/errors.ts';
 import { createMemfd, mapMemfd } from '#proxy/native/memfd.ts';

@@ -1,5 +1,6 @@
 // A client's wait for the reply to its opening (PROTOCOL 6): one slot, then the lane is given up; a
 // right reply takes it from early keys to its own (PROTOCOL 7, kind 0).
+import { Buffer } from 'node:buffer';
 import { wipe } from '#agent/base/bytes.ts';
 import { REPLY_BYTES } from '#proxy/see/opening.ts';
 import type { Refusal } from './counters.ts';

@@ -1,4 +1,5 @@
 // For tests: a clock that runs by itself and can be moved on, so that no test waits for a slot.
+import { performance } from 'node:perf_hooks';
 import type { Clock } from '#agent/base/clock.ts';
 
 /**

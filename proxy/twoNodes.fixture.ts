@@ -1,5 +1,6 @@
 // For tests: two nodes in one process over loopback sockets, each a real LaneWorker with real keys,
 // tokens, replay set and policy. Only the redirect is stood in for: a test names the destination.
+import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';

@@ -1,5 +1,6 @@
 // Every asymmetric operation of the product, counted. No other module may import one: that is how
 // G1 (no asymmetric operation per lane) can be read off a counter. A test checks the imports.
+import { Buffer } from 'node:buffer';
 import {
   createPrivateKey,
   createPublicKey,

@@ -1,4 +1,5 @@
 // Byte strings: framing for hash and KDF inputs, text forms, constant-time comparison, wiping.
+import { Buffer } from 'node:buffer';
 import { hash, timingSafeEqual } from 'node:crypto';
 
 export type Bytes = Uint8Array;

@@ -1,4 +1,5 @@
 // The one way to run another program: an argument vector, a time limit, an output cap, a typed exit.
+import { Buffer } from 'node:buffer';
 import { spawn } from 'node:child_process';
 import { TidelockError } from './errors.ts';
 

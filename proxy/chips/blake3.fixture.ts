@@ -1,5 +1,6 @@
 // A second implementation of BLAKE3's derive_key mode, written from its paper alone, for inputs of one chunk
 // and 32 bytes of output: the test of the registry compares @noble/hashes with it.
+import { Buffer } from 'node:buffer';
 
 const IV = [
   0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,

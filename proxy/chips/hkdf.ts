@@ -1,5 +1,6 @@
 // HKDF-SHA-256 (RFC 5869) over OpenSSL, one output block at most. The only KDF of chains and
 // lanes except the epoch step, whose algorithm is drawn per epoch (registry.ts).
+import { Buffer } from 'node:buffer';
 import { sha256, type Bytes } from '#agent/base/bytes.ts';
 import { sha256Into } from '#proxy/native/evp.ts';
 

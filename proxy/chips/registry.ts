@@ -7,6 +7,7 @@
 //   KMAC256        SP 800-185: key ikm, data field(salt) || field(info), customisation CONTEXT
 //   cSHAKE256      SP 800-185: data field(ikm) || field(salt) || field(info), N empty, S = CONTEXT
 //   TurboSHAKE256  RFC 9861: field(CONTEXT) || field(ikm) || field(salt) || field(info), D = 0x1f
+import { Buffer } from 'node:buffer';
 import { hkdfSync } from 'node:crypto';
 import { blake3 } from '@noble/hashes/blake3.js';
 import { cshake256, kmac256, turboshake256 } from '@noble/hashes/sha3-addons.js';

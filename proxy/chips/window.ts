@@ -1,5 +1,6 @@
 // One chain's acceptable slots t-1, t, t+1 (PROTOCOL 4): ticks forward, never back, and overwrites
 // what has passed. Holds secrets; whoever drops a window closes it.
+import { Buffer } from 'node:buffer';
 import { slotPlus, type Slot } from '#agent/base/brands.ts';
 import { wipe, type Bytes } from '#agent/base/bytes.ts';
 import { LABEL, tick } from './chain.ts';

@@ -1,5 +1,6 @@
 // epoll(7): which of many descriptors have something to do. Descriptors stay their owners', who close
 // them and thereby take them out.
+import { Buffer } from 'node:buffer';
 import { closeFd } from './fd.ts';
 import { checked, libc } from './libc.ts';
 

@@ -1,4 +1,5 @@
 // eventfd(2): one thread wakes another that waits in epoll_wait(2).
+import { Buffer } from 'node:buffer';
 import { checked, libc } from './libc.ts';
 
 const eventfd: (initial: number, flags: number) => number = libc.func(

@@ -1,6 +1,7 @@
 // AEADs, AES-CTR and SHA-256 of the OpenSSL that Node itself uses, called without Node's objects around
 // them: node:crypto makes one to be collected for each message, copies what it has encrypted, and takes
 // 4 to 8 times as long (docs/decisions/0008). Keys and lengths are checked here, because OpenSSL does not.
+import { Buffer } from 'node:buffer';
 import { libc } from './libc.ts';
 
 type Pointer = bigint | null;

@@ -1,6 +1,7 @@
 // File descriptors from process to process: SCM_RIGHTS (unix(7)) over a SEQPACKET socket, in bulk.
 // A message is a 4-byte ticket and its descriptors; what they are for is said elsewhere, under that
 // ticket.
+import { Buffer } from 'node:buffer';
 import koffi from 'koffi';
 import { closeFd } from './fd.ts';
 import { checked, libc, wouldBlock } from './libc.ts';

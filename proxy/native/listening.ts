@@ -1,5 +1,6 @@
 // What a listening socket is by the kernel's word and nobody else's: its address and the network
 // namespace it lives in; and how one is closed that another process holds as well.
+import { Buffer } from 'node:buffer';
 import { closeSync, fstatSync } from 'node:fs';
 import { closeFd } from './fd.ts';
 import { libc } from './libc.ts';

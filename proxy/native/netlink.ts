@@ -1,5 +1,6 @@
 // Netlink sockets (netlink(7)) for questions that the kernel answers within the calls: one request, or a
 // dump. A socket asks the network namespace in which it was made, wherever the thread is by then.
+import { Buffer } from 'node:buffer';
 import { randomInt } from 'node:crypto';
 import { closeFd } from './fd.ts';
 import { checked, libc } from './libc.ts';

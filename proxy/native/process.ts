@@ -1,5 +1,6 @@
 // What a process or thread can ask of the kernel about itself and Node does not offer: giving up privileges
 // for good by prctl(2) and capabilities(7), giving way by sched_yield(2).
+import { Buffer } from 'node:buffer';
 import { checked, libc } from './libc.ts';
 
 const prctl: (option: number, a: number, b: number, c: number, d: number) => number = libc.func(

@@ -1,5 +1,6 @@
 // Policy routing of the network namespace the thread is in (rtnetlink(7), linux/fib_rules.h): packets
 // that carry a mark are delivered on this host, whatever their destination.
+import { Buffer } from 'node:buffer';
 import koffi from 'koffi';
 import { concat } from '#agent/base/bytes.ts';
 import { TidelockError } from '#agent/base/errors.ts';

@@ -1,4 +1,5 @@
 // struct sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)) to and from text addresses.
+import { Buffer } from 'node:buffer';
 import { SocketAddress, isIPv4, isIPv6 } from 'node:net';
 
 export const AF_INET = 2;

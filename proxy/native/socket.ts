@@ -1,5 +1,6 @@
 // TCP sockets as bare descriptors, made in whatever network namespace the thread is in, and what
 // Node's net cannot ask of a socket. Everything here returns at once: sockets are non-blocking.
+import { Buffer } from 'node:buffer';
 import { closeFd } from './fd.ts';
 import { checked, libc } from './libc.ts';
 import { getsockopt, IPPROTO_TCP, setsockopt, SOL_SOCKET } from './sockopt.ts';

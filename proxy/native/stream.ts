@@ -1,5 +1,6 @@
 // A TCP connection as bare system calls on a non-blocking descriptor. What may fail in the course of
 // things is a value here: a wait is WOULD_BLOCK, whatever ends a connection is FAILED.
+import { Buffer } from 'node:buffer';
 import koffi from 'koffi';
 import { checked, libc, wouldBlock } from './libc.ts';
 import { getsockopt, IPPROTO_TCP, setsockopt, SO_LINGER, SOL_SOCKET } from './sockopt.ts';

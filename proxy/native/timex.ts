@@ -1,4 +1,5 @@
 // The kernel's own opinion of its clock, adjtimex(2), read only.
+import { Buffer } from 'node:buffer';
 import { checked, libc } from './libc.ts';
 
 const adjtimex: (state: Buffer) => number = libc.func('int adjtimex(void *state)');

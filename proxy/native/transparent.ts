@@ -1,5 +1,6 @@
 // Sockets that speak from an address of another host (IP_TRANSPARENT, ip(7)): made by a process with
 // CAP_NET_ADMIN, bound by whoever holds them. Where the answers go is the routing's business.
+import { Buffer } from 'node:buffer';
 import koffi from 'koffi';
 import { closeFd } from './fd.ts';
 import { checked, libc } from './libc.ts';

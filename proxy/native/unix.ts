@@ -1,5 +1,6 @@
 // Unix-domain sockets where Node's net is not enough (unix(7)): bound by one process to be listened on
 // by another, connected without an event loop, and who is at the other end.
+import { Buffer } from 'node:buffer';
 import { closeFd } from './fd.ts';
 import { checked, errnoOf, libc } from './libc.ts';
 

@@ -1,5 +1,6 @@
 // The counters of a pod's rules, read from the kernel by netlink: no program is started, so that they can
 // be looked at whenever somebody asks (linux/netfilter/nf_tables.h).
+import { Buffer } from 'node:buffer';
 import { concat } from '#agent/base/bytes.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { attribute, attributesIn, dump, netlinkSocket } from '#proxy/native/netlink.ts';

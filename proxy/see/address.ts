@@ -1,5 +1,6 @@
 // Addresses as the open block carries them: `family 1 | address 4 or 16 | port 2`. An IPv4 address
 // mapped into IPv6 is IPv4, so that one address has one form.
+import { Buffer } from 'node:buffer';
 import { isIPv4, isIPv6 } from 'node:net';
 import { concat, u16 } from '#agent/base/bytes.ts';
 import { addressBytes, addressText } from '#proxy/native/sockaddr.ts';

@@ -1,5 +1,6 @@
 // The AEADs of lanes: by which cipher each is, and how the nonces of a key follow one another. Knows no
 // frame and no key schedule.
+import { Buffer } from 'node:buffer';
 import type { AeadName } from '#proxy/chips/registry.ts';
 import { truncate, type Bytes } from '#agent/base/bytes.ts';
 import { cipherOf, openInto, sealInto, TAG_BYTES, type Cipher } from '#proxy/native/evp.ts';

@@ -1,5 +1,6 @@
 // What a frame is (PROTOCOL 7): types, limits, and the bodies of KEYUPDATE and RESET. Sealing and
 // opening are sealer.ts and opener.ts.
+import { Buffer } from 'node:buffer';
 import { isChainId, isSid, type ChainId, type Sid, type Slot } from '#agent/base/brands.ts';
 import { concat, fromHex, hex, u16, u64, type Bytes } from '#agent/base/bytes.ts';
 import { TAG_BYTES } from './aead.ts';

@@ -1,5 +1,6 @@
 // The length mask (PROTOCOL 7): successive 3-byte pieces of an AES-256-CTR stream from counter 0.
 // Made in growing blocks, so that a short lane pays for one small block and a long one for none.
+import { Buffer } from 'node:buffer';
 import type { Bytes } from '#agent/base/bytes.ts';
 import { cipherOf, streamInto } from '#proxy/native/evp.ts';
 import { LENGTH_BYTES } from './frames.ts';

@@ -1,5 +1,6 @@
 // Opening one direction of a lane (PROTOCOL 6 and 7), whatever pieces TCP delivers. Data of a frame
 // leave only after its tag; nothing a stranger sends makes it throw. Overwrites the keys it is given.
+import { Buffer } from 'node:buffer';
 import { wipe, type Bytes } from '#agent/base/bytes.ts';
 import type { AeadName } from '#proxy/chips/registry.ts';
 import { openInto } from '#proxy/native/evp.ts';

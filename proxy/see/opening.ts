@@ -1,5 +1,6 @@
 // The bytes that open a lane and the reply (PROTOCOL 6): layouts, sealing, and opening in stages so
 // that a receiver does the cheapest first. Decides nothing: who may open a lane is inbound.ts.
+import { Buffer } from 'node:buffer';
 import { isChainId, type ChainId, type Sid, type Slot } from '#agent/base/brands.ts';
 import { concat, field, fromHex, hex, truncate, u16, u64, type Bytes } from '#agent/base/bytes.ts';
 import { decodeEndpoint, encodeEndpoint, type Endpoint } from './address.ts';

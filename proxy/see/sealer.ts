@@ -1,5 +1,6 @@
 // Sealing one direction of a lane (PROTOCOL 6 and 7): frames, and the one message before them (open
 // block or reply) that takes counter 0. Owns the frame keys of its secret and overwrites them.
+import { Buffer } from 'node:buffer';
 import { concat, wipe, type Bytes } from '#agent/base/bytes.ts';
 import type { AeadName } from '#proxy/chips/registry.ts';
 import { sealInto } from '#proxy/native/evp.ts';
