@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { TidelockError } from '#agent/base/errors.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { ToldSnapshot } from './snapshot.ts';
 
 /** Frame: `headerLen 4 | attachmentsLen 4 | header (JSON) | attachments`, integers big-endian. */
 const PREFIX_BYTES = 8;
@@ -71,8 +71,8 @@ export const isSnapshotFrame = (frame: Buffer): boolean =>
   frame.toString('latin1', PREFIX_BYTES, PREFIX_BYTES + SNAPSHOT_BEGINS.length) === SNAPSHOT_BEGINS;
 
 /** The snapshot in a `snapshot` frame; only for frames of the control plane, which is trusted. */
-export const snapshotOf = (frame: Uint8Array): Snapshot =>
-  (decodeFrame(frame) as { readonly snapshot: Snapshot }).snapshot;
+export const snapshotOf = (frame: Uint8Array): ToldSnapshot =>
+  (decodeFrame(frame) as { readonly snapshot: ToldSnapshot }).snapshot;
 
 /** Cuts a byte stream into frames, each copied to memory of its own. */
 export class FrameReader {

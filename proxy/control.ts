@@ -4,7 +4,7 @@
 import type { NodeName } from '#agent/base/brands.ts';
 import type { LaneEvent, LaneInfo } from './facts.ts';
 import type { QuotaMemory } from './quota.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { ToldSnapshot } from './snapshot.ts';
 
 /**
  * Rises with what is said here, in snapshots (snapshot.ts) or in the record (planeRecord.ts). Each end
@@ -15,6 +15,9 @@ export const CONTROL_VERSION = 3;
 
 /** Whether the other end may be of this version. */
 export const understands = (version: number): boolean => Math.abs(version - CONTROL_VERSION) <= 1;
+
+/** From this version on a data plane knows chains by their id alone. */
+export const NAMES_CHAINS_VERSION = 3;
 
 /** Longest frame the data plane accepts: a snapshot of a large cluster, bytes. */
 export const MAX_CONTROL_FRAME_BYTES = 128 << 20;
@@ -52,7 +55,7 @@ export type ControlMessage =
       /** Without a snapshot for so long, drain and end. */
       readonly staleAfterMs: number;
     }
-  | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
+  | { readonly type: 'snapshot'; readonly snapshot: ToldSnapshot }
   /** One fd under `ticket` waits on the fd socket; it replaces the listener of the same role. */
   | { readonly type: 'listener'; readonly ticket: number; readonly role: ListenerRole }
   | { readonly type: 'unlisten'; readonly role: ListenerRole }

@@ -2,17 +2,24 @@
 // still address the statement of the first for a moment, update keys by chains that only the first
 // had, and confirm nothing to the second yet. It adds no peer, statement of a peer, or pod that the new
 // snapshot does not name.
-import type { NodeName, Slot } from '#agent/base/brands.ts';
+import type { ChainId, NodeName, Slot } from '#agent/base/brands.ts';
 import { wipe } from '#agent/base/bytes.ts';
 import { snapshotOf } from './channel.ts';
-import type { LiveChain, LocalPod, Peer, Snapshot } from './snapshot.ts';
+import {
+  chainIdOf,
+  wholeChains,
+  type LocalPod,
+  type Peer,
+  type Snapshot,
+  type ToldSnapshot,
+} from './snapshot.ts';
 
 /** By then every peer follows the new statement; no chain outlives a revocation longer (PROTOCOL 4). */
 const INHERITED_SLOTS = 3;
 
 export class Inheritance {
   readonly #frame: Uint8Array;
-  readonly #before: Snapshot;
+  readonly #before: ToldSnapshot;
   /** Peers to which the new control plane's statement was once spoken: from then on, only it says how. */
   readonly #settled = new Set<NodeName>();
 
@@ -28,17 +35,18 @@ export class Inheritance {
   }
 
   /** `next` with what still serves it; its bytes stay valid until close. */
-  addTo(next: Snapshot): Snapshot {
+  addTo(next: ToldSnapshot): ToldSnapshot {
     const before = this.#before;
     if (!next.self.trusted || before.self.node !== next.self.node) return next;
-    const isNew = new Set(next.chains.map(({ id }) => id));
-    const chains = [...next.chains, ...before.chains.filter(({ id }) => !isNew.has(id))];
+    const isNew = new Set(next.chains.map(chainIdOf));
+    const chains = [...next.chains, ...before.chains.filter((held) => !isNew.has(chainIdOf(held)))];
+    const ids = new Set(chains.map(chainIdOf));
     const peers = new Map(before.peers.map((peer) => [peer.node, peer]));
     const pods = new Map(before.pods.map((pod) => [pod.uid, pod]));
     // At the turn of a slot the next snapshot may be late.
     const hasTokens = Math.max(...slotsOf(before.pods)) > Math.min(...slotsOf(next.pods));
     const withPeer = (peer: Peer): Peer =>
-      this.#withPeer(peer, peers.get(peer.node), chains, hasTokens);
+      this.#withPeer(peer, peers.get(peer.node), ids, hasTokens);
     return {
       ...next,
       chains,
@@ -56,7 +64,7 @@ export class Inheritance {
   #withPeer(
     next: Peer,
     before: Peer | undefined,
-    chains: readonly LiveChain[],
+    chains: ReadonlySet<ChainId>,
     hasTokens: boolean,
   ): Peer {
     const canSpeak = !('refused' in next.send) && (next.send.isKnown === true || !hasTokens);
@@ -72,7 +80,7 @@ export class Inheritance {
       !this.#settled.has(next.node) &&
       !('refused' in send) &&
       isAccepted(send.peerSid) &&
-      chains.some(({ id }) => id === send.chainId) &&
+      chains.has(send.chainId) &&
       kept.some(({ ownSid, peerSid }) => ownSid === send.ownSid && peerSid === send.peerSid);
     return { ...next, pairs: [...next.pairs, ...kept], send: canSend ? send : next.send };
   }
@@ -85,8 +93,8 @@ const slotsOf = (pods: readonly LocalPod[]): readonly Slot[] =>
 export const settledAfterMs = (first: Snapshot): number =>
   (INHERITED_SLOTS + 1) * longestPeriodMs(first);
 
-const longestPeriodMs = ({ chains }: Snapshot): number =>
-  Math.max(0, ...chains.map(({ periodMs }) => periodMs));
+const longestPeriodMs = (snapshot: Pick<ToldSnapshot, 'chains'>): number =>
+  Math.max(0, ...wholeChains(snapshot).map(({ periodMs }) => periodMs));
 
 /** A pod that became another workload under the same uid has no use for the tokens of the first. */
 const withPod = (next: LocalPod, before: LocalPod | undefined): LocalPod =>

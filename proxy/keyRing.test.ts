@@ -53,6 +53,18 @@ describe('KeyRing', () => {
     expect(ring.kid(kidAt(0))).toBeUndefined();
   });
 
+  it('replace() keeps a chain that is only named, and has none that was never told whole', () => {
+    const ring = ringOf();
+    const named = { ...two.snapshot(b, a), chains: [chain.id] };
+    ring.replace(named, nowMs);
+    expect(ring.kid(kidAt(0))?.slot).toBe(at(0));
+    expect('refused' in ring.sending(a.name)).toBe(false);
+    const newcomer = new KeyRing();
+    newcomer.replace(named, nowMs);
+    expect(newcomer.kid(kidAt(0))).toBeUndefined();
+    expect(newcomer.sending(a.name)).toHaveProperty('refused');
+  });
+
   it('replace() forgets a chain that is gone and everything under it', () => {
     const ring = ringOf();
     ring.replace({ ...two.snapshot(b, a), chains: [] }, nowMs);

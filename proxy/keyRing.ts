@@ -8,7 +8,7 @@ import { laneContext, laneSecret, type LaneEnd } from '#proxy/see/keys.ts';
 import type { Confirmation } from '#proxy/see/opening.ts';
 import { ringChain, type RingChain } from './ringChain.ts';
 import { KidTable, type KidEntry } from './kidTable.ts';
-import type { LiveChain, Peer, SelfState, Snapshot } from './snapshot.ts';
+import { chainIdOf, type Peer, type SelfState, type ToldSnapshot } from './snapshot.ts';
 
 /** How long a KEYUPDATE may lie unread behind a slow application (PROTOCOL 7). */
 const RETAIN_MS = 1_800_000;
@@ -88,7 +88,7 @@ export class KeyRing {
   }
 
   /** Takes a snapshot over; its bytes must stay until the next one. `timeMs` is slot time. */
-  replace(snapshot: Pick<Snapshot, 'self' | 'chains' | 'peers'>, timeMs: number): void {
+  replace(snapshot: Pick<ToldSnapshot, 'self' | 'chains' | 'peers'>, timeMs: number): void {
     const sidsBefore = this.#self?.sids.join();
     this.#self = snapshot.self;
     this.#peers = new Map(snapshot.peers.map((peer) => [peer.node, peer]));
@@ -258,11 +258,11 @@ export class KeyRing {
     );
   }
 
-  #replaceChains(live: readonly LiveChain[], timeMs: number): void {
+  #replaceChains(told: ToldSnapshot['chains'], timeMs: number): void {
     const next = new Map<ChainId, RingChain>();
-    for (const chain of live) {
-      const held = this.#chains.get(chain.id) ?? ringChain(chain, timeMs);
-      if (held) next.set(chain.id, held);
+    for (const chain of told) {
+      const held = this.#chains.get(chainIdOf(chain)) ?? ringChain(chain, timeMs);
+      if (held) next.set(held.id, held);
     }
     for (const [id, { window }] of this.#chains) {
       if (next.has(id)) continue;

@@ -35,7 +35,7 @@ import type { ReplaySet } from './replay.ts';
 import type { Reactor } from './reactor.ts';
 import { Review } from './review.ts';
 import { Routes } from './routes.ts';
-import { NO_SNAPSHOT, USUAL_LIMITS, type LocalPod, type Snapshot } from './snapshot.ts';
+import { NO_SNAPSHOT, USUAL_LIMITS, wholeChains, type LocalPod, type ToldSnapshot } from './snapshot.ts';
 import { SocketPool } from './socketPool.ts';
 import { Strangers } from './strangers.ts';
 import { Wires } from './wires.ts';
@@ -226,7 +226,7 @@ export class LaneWorker {
     if (isAhead(snapshot, this.#slots.timeMs())) this.#slots.adopt();
     this.#ring.replace(snapshot, this.#slots.timeMs());
     // The ring has its own, which it ticks; these would stay as they are for as long as no snapshot comes.
-    for (const { key } of decoded.chains) wipe(key);
+    for (const { key } of wholeChains(decoded)) wipe(key);
     this.#routes = new Routes(snapshot);
     const { limits = USUAL_LIMITS, pods, peers } = snapshot;
     const uids = pods.map(({ uid }) => uid);
@@ -389,8 +389,8 @@ export class LaneWorker {
  * True when the control plane has erased what this thread takes for the present: its clock was set
  * forward after a suspend (SlotClock.adopt) and this one is to follow.
  */
-const isAhead = ({ chains }: Snapshot, timeMs: number): boolean =>
-  chains.some(({ slot, atSlot, periodMs }) => slot > atSlot && slot > slotAt(timeMs, periodMs));
+const isAhead = (snapshot: ToldSnapshot, timeMs: number): boolean =>
+  wholeChains(snapshot).some(({ slot, atSlot, periodMs }) => slot > atSlot && slot > slotAt(timeMs, periodMs));
 
 const isV6 = (ip: string): boolean => ip.includes(':');
 

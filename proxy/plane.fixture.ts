@@ -112,8 +112,8 @@ export async function ask(port: number): Promise<ProbeAnswer> {
   return JSON.parse(text) as ProbeAnswer;
 }
 
-/** One that says nothing but a key. */
-export const snapshot = (version: number, keyByte: number): Snapshot => ({
+/** One that says nothing but a key, of so many chains. */
+export const snapshot = (version: number, keyByte: number, chains = 1): Snapshot => ({
   version,
   self: {
     domain: 'example.org',
@@ -123,18 +123,16 @@ export const snapshot = (version: number, keyByte: number): Snapshot => ({
     trusted: true,
     reason: '',
   },
-  chains: [
-    {
-      id: '00'.repeat(16) as ChainId,
-      generation: 1,
-      epoch: 1,
-      periodMs: 5000,
-      algorithm: 1,
-      atSlot: 1 as Slot,
-      slot: 1 as Slot,
-      key: new Uint8Array(32).fill(keyByte),
-    },
-  ],
+  chains: Array.from({ length: chains }, (_, age) => ({
+    id: String(age).padStart(32, '0') as ChainId,
+    generation: 1,
+    epoch: chains - age,
+    periodMs: 5000,
+    algorithm: 1,
+    atSlot: 1 as Slot,
+    slot: 1 as Slot,
+    key: new Uint8Array(32).fill(keyByte),
+  })),
   peers: [],
   pods: [],
   remotes: [],

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { isMainThread, parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { hex } from '#agent/base/bytes.ts';
 import { snapshotOf } from './channel.ts';
+import { wholeChains } from './snapshot.ts';
 import { roleKey, type FromWorker, type ToWorker, type WorkerInit } from './control.ts';
 import { Acceptor } from './acceptor.ts';
 import { Counters } from './counters.ts';
@@ -28,6 +29,9 @@ export interface ProbeAnswer {
   readonly nativeRoot: string;
   readonly nativeFork: string;
   readonly chainKey: string;
+  /** Chains of the last snapshot, and those of them that were told whole. */
+  readonly chains: number;
+  readonly wholeChains: number;
   /** How many workers are counted, each as a lane of one peer. */
   readonly counted: number;
   /** Sockets received for the pod so far. */
@@ -76,6 +80,8 @@ class ProbeWorker {
   #isDraining = false;
   #index = -1;
   #chainKey = '';
+  #chains = 0;
+  #wholeChains = 0;
   #sockets = 0;
   readonly #verified: boolean[] = [];
 
@@ -97,10 +103,13 @@ class ProbeWorker {
         new Quota(this.#init.quotas.peers, this.#index, this.#reactor.clock).count(0, 1);
         return;
       case 'snapshot': {
-        const { version, chains } = snapshotOf(message.frame);
-        this.#chainKey = hex(chains[0]?.key ?? new Uint8Array(0));
+        const snapshot = snapshotOf(message.frame);
+        const whole = wholeChains(snapshot);
+        this.#chainKey = hex(whole[0]?.key ?? new Uint8Array(0));
+        this.#chains = snapshot.chains.length;
+        this.#wholeChains = whole.length;
         message.frame.fill(0);
-        this.#say({ type: 'ack', version });
+        this.#say({ type: 'ack', version: snapshot.version });
         return;
       }
       case 'listen': {
@@ -198,6 +207,8 @@ class ProbeWorker {
       nativeRoot: outcome(() => checked('setuid', setuid(0))),
       nativeFork: outcome(() => checked('fork', fork()) === 0 && exit(0)),
       chainKey: this.#chainKey,
+      chains: this.#chains,
+      wholeChains: this.#wholeChains,
       counted: new Int32Array(this.#init.quotas.peers.live).reduce((all, lanes) => all + lanes, 0),
       sockets: this.#sockets,
       verified: this.#verified,

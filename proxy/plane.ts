@@ -309,7 +309,7 @@ class Supervisor implements DataPlane {
   }
 
   #tell(run: PlaneRun): void {
-    if (this.#snapshot !== undefined) run.send({ type: 'snapshot', snapshot: this.#snapshot });
+    if (this.#snapshot !== undefined) run.sendSnapshot(this.#snapshot);
   }
 
   /** Snapshot before listeners: no connection is accepted by a worker that does not know its pod. */

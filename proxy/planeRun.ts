@@ -1,7 +1,7 @@
 // One process of the data plane as the control plane sees it, until its end: its descriptors, its
 // channel, and every check of what it says. It trusts nothing the process sends, and knows nothing of
 // the processes before or after.
-import type { NodeName } from '#agent/base/brands.ts';
+import type { ChainId, NodeName } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError, messageOf, TidelockError } from '#agent/base/errors.ts';
 import { Channel, decodeFrame } from './channel.ts';
@@ -9,6 +9,7 @@ import {
   CONTROL_VERSION,
   MAX_CONTROL_FRAME_BYTES,
   MAX_DATA_FRAME_BYTES,
+  NAMES_CHAINS_VERSION,
   type CanaryAnswer,
   type ControlMessage,
   type DataMessage,
@@ -26,6 +27,7 @@ import { sendFds } from '#proxy/native/fdpass.ts';
 import type { PlaneProcess } from './planeProcess.ts';
 import { privilegeFaults } from './privilege.ts';
 import { Questions } from './questions.ts';
+import { toldSnapshot, type Snapshot } from './snapshot.ts';
 import { SocketRetries, type PoolLow } from './socketRetries.ts';
 
 export type PlaneLog = (
@@ -79,6 +81,10 @@ export class PlaneRun {
   readonly #poolWarnings: Meter;
   readonly #retries: SocketRetries;
   readonly #questions: Questions;
+  /** Its CONTROL_VERSION, once it has said hello. */
+  #speaks = 0;
+  /** The chains of the last snapshot. */
+  #held: ReadonlySet<ChainId> = new Set();
   #ticket = 0;
   #lastWords = '';
   #endedBecause: string | undefined;
@@ -125,6 +131,12 @@ export class PlaneRun {
 
   send(message: ControlMessage): void {
     if (!this.#channel.send(message)) this.kill('does not read what it is sent');
+  }
+
+  sendSnapshot(snapshot: Snapshot): void {
+    const held = this.#speaks >= NAMES_CHAINS_VERSION ? this.#held : new Set<ChainId>();
+    this.send({ type: 'snapshot', snapshot: toldSnapshot(snapshot, held) });
+    this.#held = new Set(snapshot.chains.map(({ id }) => id));
   }
 
   sendListener(role: ListenerRole, fd: number): void {
@@ -237,6 +249,7 @@ export class PlaneRun {
     }
     this.#cancelHello();
     this.state = 'running';
+    this.#speaks = version;
     this.crew = { working: workers, spares };
     log('info', 'plane.running', { pid: this.pid, uid: settings.uid, workers: settings.workers });
     this.#reports.running(this);
@@ -245,6 +258,7 @@ export class PlaneRun {
   #workerLost({ worker, why, working, spares }: WorkerLost): void {
     const { log } = this.#options;
     this.crew = { working, spares };
+    this.#held = new Set(); // a spare that takes its place was told none
     log('error', 'plane.worker', {
       code: 'DATA_PLANE_FAILED',
       pid: this.pid,

@@ -15,10 +15,11 @@ export interface RingChain {
 }
 
 /**
- * The chain at slot time `timeMs`, its key copied; undefined: its algorithm is not known here, or its key
- * was overwritten, as in a snapshot that was used before.
+ * The chain at slot time `timeMs`, its key copied; undefined: it is only named, its algorithm is not known
+ * here, or its key was overwritten, as in a snapshot that was used before.
  */
-export function ringChain(live: LiveChain, timeMs: number): RingChain | undefined {
+export function ringChain(live: LiveChain | ChainId, timeMs: number): RingChain | undefined {
+  if (typeof live === 'string') return undefined;
   const algorithm = chipsAlgorithm(live.algorithm);
   if (algorithm === undefined || live.key.every((byte) => byte === 0)) return undefined;
   const { id, generation, periodMs, atSlot, slot, key } = live;

@@ -7,7 +7,7 @@ import type { Refusal } from './counters.ts';
 import { decide } from './policy.ts';
 import { Ranges } from './range.ts';
 import { Services } from './services.ts';
-import type { LocalPod, Peer, PeerStatement, PodToken, RemotePod, Snapshot } from './snapshot.ts';
+import type { LocalPod, Peer, PeerStatement, PodToken, RemotePod, ToldSnapshot } from './snapshot.ts';
 
 export interface Refused {
   readonly kind: 'refused';
@@ -59,9 +59,12 @@ export interface Standing {
   readonly peer?: NodeName;
 }
 
+/** A snapshot but for its chains, which are the key ring's. */
+type RoutedBy = Omit<ToldSnapshot, 'chains'>;
+
 /** One snapshot, indexed. */
 export class Routes {
-  readonly #snapshot: Snapshot;
+  readonly #snapshot: RoutedBy;
   readonly #podByUid: ReadonlyMap<string, LocalPod>;
   readonly #podByAddress = new Map<string, LocalPod>();
   readonly #remoteByAddress = new Map<string, RemotePod>();
@@ -77,7 +80,7 @@ export class Routes {
   readonly #services: Services;
 
   /** `random` decides between the endpoints of a service: from 0 to under 1. */
-  constructor(snapshot: Snapshot, random: () => number = Math.random) {
+  constructor(snapshot: RoutedBy, random: () => number = Math.random) {
     const { unattested = [], unmeshedExcept = [], services = [] } = snapshot;
     this.#snapshot = snapshot;
     this.#podByUid = new Map(snapshot.pods.map((pod) => [pod.uid, pod]));

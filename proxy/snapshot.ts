@@ -6,12 +6,13 @@ import type { Endpoint } from '#proxy/see/address.ts';
 import type { CompiledPolicy } from './policy.ts';
 import type { Range } from './range.ts';
 
-export interface Snapshot {
+/** `Chain`: in what form a chain stands in it; as it is made, every one whole. */
+export interface Snapshot<Chain = LiveChain> {
   /** Rises with each snapshot of one control plane. */
   readonly version: number;
   readonly self: SelfState;
   /** Every chain that may be received on, newest first in the order of PROTOCOL 4. */
-  readonly chains: readonly LiveChain[];
+  readonly chains: readonly Chain[];
   readonly peers: readonly Peer[];
   /** Pods of this node. */
   readonly pods: readonly LocalPod[];
@@ -29,6 +30,27 @@ export interface Snapshot {
   /** Absent: USUAL_LIMITS. */
   readonly limits?: LaneLimits;
 }
+
+/** As it is told to a data plane: of older chains that stood in the one before only the id. */
+export type ToldSnapshot = Snapshot<LiveChain | ChainId>;
+
+/** So many chains, the newest, stand whole in every snapshot: who begins with one can open and be opened to. */
+const ALWAYS_WHOLE = 8;
+
+/** `snapshot` for a data plane that was told those of `held` by the one before. */
+export const toldSnapshot = (snapshot: Snapshot, held: ReadonlySet<ChainId>): ToldSnapshot => ({
+  ...snapshot,
+  chains: snapshot.chains.map((chain, rank) =>
+    rank >= ALWAYS_WHOLE && held.has(chain.id) ? chain.id : chain,
+  ),
+});
+
+/** The chains of which there is more than the id. */
+export const wholeChains = ({ chains }: Pick<ToldSnapshot, 'chains'>): readonly LiveChain[] =>
+  chains.filter((chain) => typeof chain !== 'string');
+
+export const chainIdOf = (chain: LiveChain | ChainId): ChainId =>
+  typeof chain === 'string' ? chain : chain.id;
 
 /** What one pod or one peer of this node may have, so that none takes all there is. */
 export interface LaneLimits {

@@ -16,10 +16,8 @@ import {
 } from './plane.fixture.ts';
 import { CRASH_POD, HOLD_POD, type ProbeAnswer } from './plane.probe.ts';
 
-interface Held {
+interface Held extends Pick<ProbeAnswer, 'worker' | 'chainKey' | 'wholeChains'> {
   readonly socket: Socket;
-  readonly worker: number;
-  readonly chainKey: string;
 }
 
 /** What the log says of the n-th worker that was lost. */
@@ -59,15 +57,22 @@ async function endOf(port: number): Promise<string> {
   });
 }
 
+/** Names of all, and the newest whole: the others were told before. */
+const NAMED = { chains: 12, wholeChains: 8 };
+
 test('startDataPlane() has a spare take the place of a worker that died, and the others’ connections live', async () => {
   const { plane, log } = await start();
-  plane.publish(snapshot(7, 0x77));
+  plane.publish(snapshot(7, 0x77, NAMED.chains));
   const [port, holding, crashing] = ['pod-1', HOLD_POD, CRASH_POD].map((uid) =>
     listenFor(plane, uid),
   );
   await running(plane);
   const { pid } = plane.status();
   expect(plane.status()).toMatchObject({ working: 2, spares: 1 });
+  expect(await ask(port ?? 0)).toMatchObject({ chains: NAMED.chains, wholeChains: NAMED.chains });
+  plane.publish(snapshot(8, 0x77, NAMED.chains));
+  await vi.waitFor(() => expect(plane.status().ackedVersion).toBe(8), WAIT);
+  expect(await ask(port ?? 0)).toMatchObject(NAMED);
   const held = await holdAll(holding ?? 0, SETTINGS.workers);
 
   expect(await endOf(crashing ?? 0)).toBe('ECONNRESET');
@@ -76,7 +81,8 @@ test('startDataPlane() has a spare take the place of a worker that died, and the
   const [its, others] = [held.filter(isOf(lost)), held.filter((each) => !isOf(lost)(each))];
   await vi.waitFor(() => expect(its.every(isReset)).toBe(true), WAIT);
   const anew = await holdAll(holding ?? 0, SETTINGS.workers);
-  expect(anew.find(isOf(lost))?.chainKey).toBe('77'.repeat(32));
+  const spare = anew.find(isOf(lost));
+  expect(spare).toMatchObject({ chainKey: '77'.repeat(32), wholeChains: NAMED.chains });
   expect(others.some(({ socket }) => socket.destroyed)).toBe(false);
 
   expect(await endOf(crashing ?? 0)).toBe('ECONNRESET'); // no spare is left: one fewer
