@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest';
 import type { ChainId, NodeName, Sid, Slot, SpiffeId } from '#agent/base/brands.ts';
 import { encodeFrame } from './channel.ts';
 import { Inheritance } from './inheritance.ts';
-import { chainIdOf, wholeChains, type LiveChain, type LocalPod, type Peer, type Snapshot } from './snapshot.ts';
+import {
+  chainIdOf,
+  wholeChains,
+  type LiveChain,
+  type LocalPod,
+  type Peer,
+  type Snapshot,
+} from './snapshot.ts';
 
 const A1 = 'a1' as Sid;
 const A2 = 'a2' as Sid;

@@ -15,7 +15,7 @@ const RETAIN_MS = 1_800_000;
 /** A sender uses the newest confirmed chain: the update keys of older ones need not be retained. */
 const RETAINED_CHAINS = 8;
 /** Chains beyond those are ticked so many at a time: a cluster holds some hundreds for peers it does not hear. */
-const LATE_BATCH = 24;
+const LATE_BATCH = 6;
 
 /** All that sealing towards a peer takes in the present slot. */
 export interface Sending {
@@ -89,8 +89,8 @@ export class KeyRing {
 
   /** Takes a snapshot over; its bytes must stay until the next one. `timeMs` is slot time. */
   replace(snapshot: Pick<ToldSnapshot, 'self' | 'chains' | 'peers'>, timeMs: number): void {
-    const sidsBefore = this.#self?.sids.join();
     this.#self = snapshot.self;
+    this.#kids.follow(snapshot.self);
     this.#peers = new Map(snapshot.peers.map((peer) => [peer.node, peer]));
     this.#pairs = new Map(
       snapshot.peers.flatMap(({ pairs }) =>
@@ -99,9 +99,6 @@ export class KeyRing {
     );
     this.#contexts.clear();
     this.#replaceChains(snapshot.chains, timeMs);
-    if (sidsBefore !== snapshot.self.sids.join()) {
-      for (const id of this.#chains.keys()) this.#kids.drop(id);
-    }
     const live = new Set(snapshot.peers.flatMap(({ statements }) => statements.map((s) => s.sid)));
     for (const sid of this.#confirmed.keys()) if (!live.has(sid)) this.#confirmed.delete(sid);
     for (const node of this.#choices.keys()) if (!this.#peers.has(node)) this.#choices.delete(node);
@@ -131,12 +128,17 @@ export class KeyRing {
     this.#confirmations.clear();
     const chains = [...this.#chains.values()];
     for (const chain of chains.slice(0, RETAINED_CHAINS)) this.#advance(chain, timeMs);
-    this.#late = chains.slice(RETAINED_CHAINS);
+    this.#late = chains.slice(RETAINED_CHAINS).filter((chain) => this.#isBehind(chain, timeMs));
+  }
+
+  #isBehind(chain: RingChain, timeMs: number): boolean {
+    const { window, periodMs } = chain;
+    return slotAt(timeMs, periodMs) > window.now || !this.#kids.isCurrent(chain);
   }
 
   #advance(chain: RingChain, timeMs: number): void {
     chain.window.advance(slotAt(timeMs, chain.periodMs));
-    if (this.#self) this.#kids.renew(chain, this.#self);
+    this.#kids.renew(chain);
   }
 
   /** What an opening's first 8 bytes stand for; undefined: nothing that is acceptable now. */

@@ -1,11 +1,11 @@
 // One worker of the data plane: owns every connection it accepts until it closes. Wires keys, routes,
 // sockets and conversations together and follows what the main thread says; what the protocol asks of
 // a connection is in inbound.ts, outbound.ts and lane.ts.
-import { slotAt } from '#agent/base/brands.ts';
 import { wipe } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { Acceptor } from './acceptor.ts';
+import { Batches } from './batches.ts';
 import { shortOf, type DescriptorRoom } from './descriptors.ts';
 import { sendCanary } from './canary.ts';
 import { refused } from './carry.ts';
@@ -35,7 +35,7 @@ import type { ReplaySet } from './replay.ts';
 import type { Reactor } from './reactor.ts';
 import { Review } from './review.ts';
 import { Routes } from './routes.ts';
-import { NO_SNAPSHOT, USUAL_LIMITS, wholeChains, type LocalPod, type ToldSnapshot } from './snapshot.ts';
+import { NO_SNAPSHOT, USUAL_LIMITS, isAhead, wholeChains, type LocalPod } from './snapshot.ts';
 import { SocketPool } from './socketPool.ts';
 import { Strangers } from './strangers.ts';
 import { Wires } from './wires.ts';
@@ -59,9 +59,11 @@ export interface LaneWorkerParts {
 
 /** What a SlotClock takes for a step before any chain says its period (PROTOCOL 4). */
 const USUAL_PERIOD_MS = 10_000;
-/** Key updates of idle lanes, and ticks of old chains, are spread over time: this many, then other work. */
+/** Key updates of idle lanes are spread over time: this many, then other work. */
 const REFRESH_BATCH = 64;
 const REFRESH_PAUSE_MS = 1;
+/** Between batches of old chains: all are through within a fifth of a second. */
+const LATE_PAUSE_MS = 3;
 
 export class LaneWorker {
   readonly #parts: LaneWorkerParts;
@@ -87,8 +89,10 @@ export class LaneWorker {
   /** In use until the next snapshot. */
   #spent: Inheritance[] = [];
   #cancelTick: () => void = () => undefined;
-  #isTickingLate = false;
   #refreshing: Conversation[] = [];
+  readonly #refreshes: Batches;
+  /** Of older chains. */
+  readonly #lateTicks: Batches;
   #isDraining = false;
   /** Connections that are not yet a conversation. */
   #openings = 0;
@@ -109,6 +113,10 @@ export class LaneWorker {
     const most = { open: idle, known: idle, ending: idle };
     this.#strangers = new Strangers(clock, random, counters, most);
     this.#wires = new Wires(clock);
+    this.#refreshes = new Batches(clock, REFRESH_PAUSE_MS, () => this.#refreshSome());
+    this.#lateTicks = new Batches(clock, LATE_PAUSE_MS, () =>
+      this.#ring.tickLate(this.#slots.timeMs()),
+    );
     this.#floor = {
       worker: index,
       clock,
@@ -203,6 +211,8 @@ export class LaneWorker {
   /** Ends everything at once and overwrites every key. */
   close(): void {
     this.#isClosed = true;
+    this.#refreshes.close();
+    this.#lateTicks.close();
     this.#cancelTick();
     for (const key of this.#listeners.keys()) this.#unlisten(key);
     for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
@@ -253,7 +263,7 @@ export class LaneWorker {
       if (objection) conversation.cut(objection);
     }
     this.#strangers.reconsider();
-    this.#tickLate();
+    this.#lateTicks.start();
     this.#refreshAll();
     this.#armTick();
     this.#parts.post({ type: 'ack', version: snapshot.version });
@@ -354,43 +364,23 @@ export class LaneWorker {
     this.#cancelTick = this.#parts.clock.after(Math.ceil(untilMs), () => {
       this.#ring.tick(this.#slots.timeMs());
       this.#strangers.reconsider();
-      this.#tickLate();
+      this.#lateTicks.start();
       this.#refreshAll();
       this.#armTick();
     });
   }
 
-  /** Moves older chains on, a batch at a time so that no lane waits long for a turn. */
-  #tickLate(): void {
-    if (this.#isTickingLate || this.#isClosed) return;
-    if (!this.#ring.tickLate(this.#slots.timeMs())) return;
-    this.#isTickingLate = true;
-    this.#parts.clock.after(REFRESH_PAUSE_MS, () => {
-      this.#isTickingLate = false;
-      this.#tickLate();
-    });
-  }
-
-  /** Lets every conversation renew its keys, a batch at a time so that none waits long for a turn. */
+  /** Lets every conversation renew its keys. */
   #refreshAll(): void {
-    const isRunning = this.#refreshing.length > 0;
     this.#refreshing = this.#conversations.toArray();
-    if (!isRunning && this.#refreshing.length > 0) this.#refreshBatch();
+    this.#refreshes.start();
   }
 
-  #refreshBatch(): void {
+  #refreshSome(): boolean {
     for (const conversation of this.#refreshing.splice(-REFRESH_BATCH)) conversation.refresh();
-    if (this.#refreshing.length === 0 || this.#isClosed) return;
-    this.#parts.clock.after(REFRESH_PAUSE_MS, () => this.#refreshBatch());
+    return this.#refreshing.length > 0;
   }
 }
-
-/**
- * True when the control plane has erased what this thread takes for the present: its clock was set
- * forward after a suspend (SlotClock.adopt) and this one is to follow.
- */
-const isAhead = (snapshot: ToldSnapshot, timeMs: number): boolean =>
-  wholeChains(snapshot).some(({ slot, atSlot, periodMs }) => slot > atSlot && slot > slotAt(timeMs, periodMs));
 
 const isV6 = (ip: string): boolean => ip.includes(':');
 

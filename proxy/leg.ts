@@ -159,10 +159,7 @@ export class Leg implements Watched, Task {
     this.#queue(bytes);
   }
 
-  /**
-   * Writes `bytes` together with the next that are written, or alone after SOON_MS: one segment, one
-   * wake-up of the other end and one read there instead of two.
-   */
+  /** Writes `bytes` with the next that are written, or alone after SOON_MS: one segment, one wake-up. */
   writeSoon(clock: Clock, bytes: Buffer): void {
     this.#soon.push(Buffer.from(bytes));
     this.#cancelSoon();

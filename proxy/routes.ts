@@ -7,7 +7,14 @@ import type { Refusal } from './counters.ts';
 import { decide } from './policy.ts';
 import { Ranges } from './range.ts';
 import { Services } from './services.ts';
-import type { LocalPod, Peer, PeerStatement, PodToken, RemotePod, ToldSnapshot } from './snapshot.ts';
+import type {
+  LocalPod,
+  Peer,
+  PeerStatement,
+  PodToken,
+  RemotePod,
+  ToldSnapshot,
+} from './snapshot.ts';
 
 export interface Refused {
   readonly kind: 'refused';

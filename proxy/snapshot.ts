@@ -1,7 +1,14 @@
 // What the data plane knows: one immutable snapshot, replaced whole. The control plane makes it,
 // proxy/control.ts carries it, every worker holds its own copy. It contains secrets and is never
 // logged; whoever drops one wipes its keys.
-import type { ChainId, NodeName, Sid, Slot, SpiffeId } from '#agent/base/brands.ts';
+import {
+  slotAt,
+  type ChainId,
+  type NodeName,
+  type Sid,
+  type Slot,
+  type SpiffeId,
+} from '#agent/base/brands.ts';
 import type { Endpoint } from '#proxy/see/address.ts';
 import type { CompiledPolicy } from './policy.ts';
 import type { Range } from './range.ts';
@@ -51,6 +58,15 @@ export const wholeChains = ({ chains }: Pick<ToldSnapshot, 'chains'>): readonly 
 
 export const chainIdOf = (chain: LiveChain | ChainId): ChainId =>
   typeof chain === 'string' ? chain : chain.id;
+
+/**
+ * True when the control plane has erased what a worker at slot time `timeMs` takes for the present: its clock
+ * was set forward after a suspend (SlotClock.adopt) and this one is to follow.
+ */
+export const isAhead = (snapshot: Pick<ToldSnapshot, 'chains'>, timeMs: number): boolean =>
+  wholeChains(snapshot).some(
+    ({ slot, atSlot, periodMs }) => slot > atSlot && slot > slotAt(timeMs, periodMs),
+  );
 
 /** What one pod or one peer of this node may have, so that none takes all there is. */
 export interface LaneLimits {
