@@ -6,6 +6,7 @@ import { equal, wipe, type Bytes } from '#agent/base/bytes.ts';
 import { endpoint, headerKeyOf, kidOf, presenceCheck } from '#proxy/chips/chain.ts';
 import { laneContext, laneSecret, type LaneEnd } from '#proxy/see/keys.ts';
 import type { Confirmation } from '#proxy/see/opening.ts';
+import { PairMap } from './pairMap.ts';
 import { ringChain, type RingChain } from './ringChain.ts';
 import { KidTable, type KidEntry } from './kidTable.ts';
 import { chainIdOf, type Peer, type SelfState, type ToldSnapshot } from './snapshot.ts';
@@ -53,8 +54,6 @@ function sendingSlot({ atSlot, window: { now } }: RingChain): Slot | undefined {
   return now + 1 === atSlot ? atSlot : undefined;
 }
 
-const pairKey = (ownSid: Sid, peerSid: Sid): string => `${ownSid}/${peerSid}`;
-
 export class KeyRing {
   /** By id, newest first. */
   #chains = new Map<ChainId, RingChain>();
@@ -63,8 +62,9 @@ export class KeyRing {
   #rank = new Map<ChainId, number>();
   #self: SelfState | undefined;
   #peers = new Map<NodeName, Peer>();
-  #pairs = new Map<string, Bytes>();
-  readonly #contexts = new Map<string, Buffer>();
+  #pairs = new PairMap<Sid, Bytes>();
+  /** By source and destination. */
+  #contexts = new PairMap<Sid, Buffer>();
   /** The newest chain that lanes of this worker showed a statement to hold. */
   readonly #confirmed = new Map<Sid, ChainId>();
   readonly #sending = new Map<NodeName, Sending>();
@@ -92,12 +92,11 @@ export class KeyRing {
     this.#self = snapshot.self;
     this.#kids.follow(snapshot.self);
     this.#peers = new Map(snapshot.peers.map((peer) => [peer.node, peer]));
-    this.#pairs = new Map(
-      snapshot.peers.flatMap(({ pairs }) =>
-        pairs.map(({ ownSid, peerSid, secret }) => [pairKey(ownSid, peerSid), secret]),
-      ),
-    );
-    this.#contexts.clear();
+    this.#pairs = new PairMap();
+    for (const { ownSid, peerSid, secret } of snapshot.peers.flatMap(({ pairs }) => pairs)) {
+      this.#pairs.set(ownSid, peerSid, secret);
+    }
+    this.#contexts = new PairMap();
     this.#replaceChains(snapshot.chains, timeMs);
     const live = new Set(snapshot.peers.flatMap(({ statements }) => statements.map((s) => s.sid)));
     for (const sid of this.#confirmed.keys()) if (!live.has(sid)) this.#confirmed.delete(sid);
@@ -151,7 +150,7 @@ export class KeyRing {
   }
 
   pair(ownSid: Sid, peerSid: Sid): Bytes | undefined {
-    return this.#pairs.get(pairKey(ownSid, peerSid));
+    return this.#pairs.get(ownSid, peerSid);
   }
 
   /** What to seal with towards `node` now, or why nothing can be. */
@@ -165,12 +164,11 @@ export class KeyRing {
 
   /** laneContext() of a lane from `source` to `destination`, kept until the next snapshot. */
   context(source: LaneEnd, destination: LaneEnd): Buffer {
-    const name = pairKey(source.sid, destination.sid);
-    const kept = this.#contexts.get(name);
+    const kept = this.#contexts.get(source.sid, destination.sid);
     if (kept) return kept;
     const { domain = '', cluster = '' } = this.#self ?? {};
     const made = laneContext(domain, cluster, source, destination);
-    this.#contexts.set(name, made);
+    this.#contexts.set(source.sid, destination.sid, made);
     return made;
   }
 
@@ -209,7 +207,7 @@ export class KeyRing {
     for (const id of this.#chains.keys()) this.#kids.drop(id);
     this.#chains.clear();
     this.#late = [];
-    this.#pairs.clear();
+    this.#pairs = new PairMap();
     for (const node of this.#sending.keys()) this.#forgetSending(node);
   }
 

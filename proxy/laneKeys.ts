@@ -37,6 +37,9 @@ const basisOf = ({ chain, slot, own, peer }: Start): Basis => ({
   peerSid: peer.sid,
 });
 
+/** What nothing follows: keys for the next frame would be derived for none. */
+const isLast = (type: FrameType): boolean => type === FRAME.fin || type === FRAME.reset;
+
 /** Where frames go: reads them before it returns. */
 export type Write = (frame: Buffer) => void;
 
@@ -87,7 +90,7 @@ export class LaneSender {
    */
   seal(type: FrameType, data: Bytes, write: Write): boolean {
     if (this.#isClosed) return false;
-    this.#leaveEarly(write);
+    if (!isLast(type)) this.#leaveEarly(write);
     this.update(write);
     if (this.#sealer.spent) return false;
     this.#isUsed = true;
@@ -96,8 +99,8 @@ export class LaneSender {
   }
 
   /**
-   * After the reply: `c2s` replaces the early secret, by a KEYUPDATE of kind 0 before whatever is sent next,
-   * at the next slot at the latest where the other end is still there to hear it.
+   * After the reply: `c2s` replaces the early secret, by a KEYUPDATE of kind 0 before whatever is sent next but
+   * a last frame, at the next slot at the latest where the other end is still there to hear it.
    */
   begin(c2s: Buffer): void {
     if (this.#isClosed) wipe(c2s);

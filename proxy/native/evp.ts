@@ -175,6 +175,19 @@ export function sha256Into(out: Uint8Array, bytes: Uint8Array, length = bytes.le
   if (!isDone) throw new Error('OpenSSL refused SHA-256');
 }
 
+/** SHA-256 of the concatenation of `parts`, 32 bytes: without the object and the copy of node:crypto. */
+export function sha256Of(...parts: readonly Uint8Array[]): Buffer {
+  const out = Buffer.allocUnsafe(SHA256_BYTES);
+  let isDone = digestInit(sha256Context, sha256, null) === 1;
+  for (const part of parts) {
+    isDone = isDone && digestUpdate(sha256Context, part, part.length) === 1;
+  }
+  if (!isDone || digestFinal(sha256Context, out, null) !== 1) {
+    throw new Error('OpenSSL refused SHA-256');
+  }
+  return out;
+}
+
 function check(cipher: Cipher, key: Uint8Array, nonce: Uint8Array, hasRoom: boolean): void {
   if (key.length !== KEY_BYTES || nonce.length !== NONCE_BYTES || !hasRoom) {
     throw wrongLength(cipher);

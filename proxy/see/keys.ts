@@ -5,9 +5,10 @@
 // last two differing at their third byte), under a traffic secret only RFC 8446 labels are expanded,
 // and an update uses it as HKDF input, not as HMAC key: no derivation can stand for another.
 import type { NodeName, Sid } from '#agent/base/brands.ts';
-import { concat, field, sha256, truncate, u16, utf8, type Bytes } from '#agent/base/bytes.ts';
+import { concat, field, truncate, u16, utf8, type Bytes } from '#agent/base/bytes.ts';
 import { LABEL, endpoint } from '#proxy/chips/chain.ts';
 import { expand, extract } from '#proxy/chips/hkdf.ts';
+import { sha256Of } from '#proxy/native/evp.ts';
 
 const TRANSCRIPT = utf8('tidelock/lane/v1');
 
@@ -36,7 +37,7 @@ export const laneContext = (
 
 /** `transcript` of PROTOCOL 5, 32 bytes: kid 8, salt 16, header 14, then laneContext(). */
 export const transcriptOf = (kid: Bytes, salt: Bytes, header: Bytes, context: Bytes): Buffer =>
-  sha256(TRANSCRIPT, kid, salt, header, context);
+  sha256Of(TRANSCRIPT, kid, salt, header, context);
 
 /** `LS` of PROTOCOL 5, 32 bytes: `chain(c, t)` and `pair(a, b)`. The caller wipes it. */
 export const laneSecret = (chain: Bytes, pair: Bytes): Buffer => extract(chain, LABEL.lane, pair);
