@@ -215,6 +215,26 @@ describe('LaneSender and LaneReceiver', () => {
     expect(noted).toEqual(['early', 'later']);
   });
 
+  it.each([
+    ['FIN', FRAME.fin, Buffer.alloc(0)],
+    ['RESET', FRAME.reset, Buffer.from([0, 1])],
+  ])('begin() changes no key for a %s, which nothing follows', (_, type, body) => {
+    const { sender, receiver, c2s } = lane();
+    const heard: number[] = [];
+    const wire = written((write) => {
+      sender.seal(FRAME.data, Buffer.from('early'), write);
+      sender.begin(c2s);
+      sender.seal(type, body, write);
+    });
+    expect(receiver.push(wire, (frame) => heard.push(frame.type))).toBeUndefined();
+    expect(heard).toEqual([FRAME.data, type]);
+    const bodies = Buffer.byteLength('early') + body.length;
+    const overhead = 3 + 1 + 16; // of a frame: length, type, tag
+    expect(wire.length).toBe(2 * overhead + bodies);
+    sender.close();
+    expect(c2s.every((byte) => byte === 0)).toBe(true);
+  });
+
   it('update() before the reply does nothing, whatever slot it is', () => {
     const { near, sender } = lane();
     near.tick(nowMs + periodMs);

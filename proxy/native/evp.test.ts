@@ -1,7 +1,15 @@
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { cipherOf, openInto, sealInto, sha256Into, streamInto, TAG_BYTES } from './evp.ts';
+import {
+  cipherOf,
+  openInto,
+  sealInto,
+  sha256Into,
+  sha256Of,
+  streamInto,
+  TAG_BYTES,
+} from './evp.ts';
 
 // Vectors and an independent implementation of the AEADs are in see/aead.test.ts.
 const gcm = cipherOf('AES-256-GCM');
@@ -58,6 +66,9 @@ it('sha256Into() and streamInto() agree with node:crypto', () => {
     sha256Into(out, bytes, length);
     const expected = createHash('sha256').update(bytes.subarray(0, length)).digest();
     expect(out.subarray(0, 32).equals(expected)).toBe(true);
+    expect(sha256Of(bytes.subarray(0, length >> 1), bytes.subarray(length >> 1, length))).toEqual(
+      expected,
+    );
     expect(out.subarray(32).every((byte) => byte === 0xee)).toBe(true);
     const iv = randomBytes(16);
     const stream = Buffer.alloc(length, 0x55);
