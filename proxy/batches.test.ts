@@ -43,11 +43,12 @@ describe('Batches', () => {
     expect(left.count).toBe(4);
   });
 
-  test('close() ends them', () => {
+  test('close() ends them for good', () => {
     const { clock, left, batches } = batchesOf(3);
     batches.start();
     batches.close();
     clock.skip(100);
+    batches.start();
     expect(left.count).toBe(2);
   });
 });

@@ -6,6 +6,7 @@ export class Batches {
   readonly #pauseMs: number;
   readonly #batch: () => boolean;
   #cancel: (() => void) | undefined;
+  #isOver = false;
 
   /** `batch` does some of what is to be done now, and says whether there is more. */
   constructor(clock: Clock, pauseMs: number, batch: () => boolean) {
@@ -14,9 +15,9 @@ export class Batches {
     this.#batch = batch;
   }
 
-  /** Does a batch at once and the others after pauses; nothing where that is under way. */
+  /** Does a batch at once and the others after pauses; nothing where that is under way, or after close(). */
   start(): void {
-    if (this.#cancel || !this.#batch()) return;
+    if (this.#cancel || this.#isOver || !this.#batch()) return;
     this.#cancel = this.#clock.after(this.#pauseMs, () => {
       this.#cancel = undefined;
       this.start();
@@ -24,6 +25,7 @@ export class Batches {
   }
 
   close(): void {
+    this.#isOver = true;
     this.#cancel?.();
   }
 }

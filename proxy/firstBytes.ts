@@ -1,6 +1,5 @@
 // What a connection has sent before it showed that it is an opening: kept in memory of its own that grows
 // by doubling, so that who sends byte by byte costs no more than who sends all at once.
-
 import { Buffer } from 'node:buffer';
 
 const FIRST_BYTES = 1024;

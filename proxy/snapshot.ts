@@ -1,6 +1,6 @@
-// What the data plane knows: one immutable snapshot, replaced whole. The control plane makes it,
-// proxy/control.ts carries it, every worker holds its own copy. It contains secrets and is never
-// logged; whoever drops one wipes its keys.
+// What the data plane knows: one immutable snapshot, replaced whole but for the keys of older chains, which
+// it has already. The control plane makes it, proxy/control.ts carries it, every worker holds its own copy.
+// It contains secrets and is never logged; whoever drops one wipes its keys.
 import {
   slotAt,
   type ChainId,

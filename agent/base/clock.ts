@@ -1,6 +1,5 @@
 // Time as a parameter. Nothing in the product reads Date.now or sets a timer of its own accord in
 // code that decides something; it is given a Clock.
-
 import { performance } from 'node:perf_hooks';
 
 export interface Clock {
