@@ -141,6 +141,7 @@ function sing(floor: Floor, wire: Leg, opening: Opening, ended: (failed?: string
     standing: { podUids: [], peer: opening.start.peer.node },
     passage,
     clock: floor.clock,
+    free: undefined,
     reply: (bytes) => reader.take(lane, bytes),
     done: (how, detail) => {
       leave(floor, lane);

@@ -2,6 +2,7 @@
 // plane: message types. Bytes and framing are proxy/channel.ts, what the privileged side makes of what it
 // hears proxy/dataMessage.ts; nothing here opens a socket.
 import type { NodeName } from '#agent/base/brands.ts';
+import type { EventBatch } from './eventBox.ts';
 import type { LaneEvent, LaneInfo } from './facts.ts';
 import type { QuotaMemory } from './quota.ts';
 import type { ToldSnapshot } from './snapshot.ts';
@@ -205,7 +206,7 @@ export type FromWorker =
       readonly family: Family;
       readonly want: number;
     }
-  | { readonly type: 'event'; readonly event: LaneEvent; readonly dropped: number }
+  | ({ readonly type: 'events' } & EventBatch)
   | LanePage
   | CanaryAnswer
   /** Ed25519 over `message` by `key` (32 bytes): asked once per token, answered by `verified`. */

@@ -46,6 +46,11 @@ export class ControlLink {
     return this.#isGreeted;
   }
 
+  /** What `say` sends leaves in one system call. */
+  together(say: () => void): void {
+    this.#channel.together(say);
+  }
+
   /**
    * The descriptors announced under `ticket`: they are sent before the announcement, in its order. None
    * where this process may open no more.

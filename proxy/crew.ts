@@ -267,7 +267,7 @@ export class Crew {
         this.#haveDrained(index);
         return;
       case 'poolLow':
-      case 'event':
+      case 'events':
       case 'verify':
       case 'lanes':
       case 'canary':

@@ -251,7 +251,7 @@ class Newcomer {
     this.#conclude();
     const { start, secret, opener } = this.#opened;
     const confirmed = floor.ring.confirmation(start.own.sid);
-    const reply = sealReply(this.#opened, { ...(confirmed && { confirmed }) }, this.#salt());
+    const reply = sealReply(this.#opened, { confirmed }, this.#salt());
     const passage = new Passage(floor, this.#facts, rule, start.chain);
     const lane: Lane = new Lane({
       app,
@@ -265,7 +265,7 @@ class Newcomer {
       standing,
       passage,
       clock: floor.clock,
-      ...(rule !== undefined && { free: (wire, rest) => awaitNext(floor, wire, rest) }),
+      free: rule === undefined ? undefined : (wire, rest) => awaitNext(floor, wire, rest),
       done: (how, detail) => {
         if (how === 'unanswered') leave(floor, lane);
         else closed(floor, lane, how, detail);

@@ -66,7 +66,7 @@ export interface LaneParts {
    * Takes the wire over once both ends have said all, with what was read of it after that; undefined:
    * it is closed then.
    */
-  readonly free?: (wire: Leg, rest: Buffer) => void;
+  readonly free: ((wire: Leg, rest: Buffer) => void) | undefined;
   /** Called once, when both legs are gone and the keys overwritten. */
   readonly done: (how: LaneEnd, detail: string) => void;
 }

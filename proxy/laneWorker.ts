@@ -21,7 +21,7 @@ import {
 } from './control.ts';
 import type { Conversation } from './conversation.ts';
 import type { CounterRow } from './counters.ts';
-import { EventGate } from './eventGate.ts';
+import { EventBox } from './eventBox.ts';
 import type { Facts, LaneInfo } from './facts.ts';
 import type { Floor } from './floor.ts';
 import { acceptLane } from './inbound.ts';
@@ -53,6 +53,8 @@ export interface LaneWorkerParts {
   readonly descriptors: DescriptorRoom;
   readonly randomBytes: (length: number) => Buffer;
   readonly originalDestination: Floor['originalDestination'];
+  /** How long an account of a connection waits for others, to go in one message. */
+  readonly holdEventsMs: number;
   /** To the main thread; byte arrays are copied. */
   readonly post: (message: FromWorker) => void;
 }
@@ -73,7 +75,7 @@ export class LaneWorker {
   readonly #pool: SocketPool;
   readonly #strangers: Strangers;
   readonly #wires: Wires;
-  readonly #gate: EventGate;
+  readonly #events: EventBox;
   readonly #listeners = new Map<string, Acceptor>();
   readonly #conversations = new LinkedList<Conversation>();
   readonly #review: Review;
@@ -103,7 +105,9 @@ export class LaneWorker {
       parts;
     this.#parts = parts;
     this.#slots = new SlotClock(clock, USUAL_PERIOD_MS);
-    this.#gate = new EventGate(clock);
+    this.#events = new EventBox(clock, parts.holdEventsMs, (batch) =>
+      post({ type: 'events', ...batch }),
+    );
     this.#review = new Review(clock);
     const ask = (podUid: string, family: Family, want: number): void =>
       post({ type: 'poolLow', podUid, family, want });
@@ -152,11 +156,7 @@ export class LaneWorker {
         this.#passages += 1;
         return this.#passages;
       },
-      report: (kind, tell) =>
-        this.#gate.pass(kind, (dropped) => {
-          const event = { ...tell(), at: Math.floor(clock.wallMs()) };
-          post({ type: 'event', event, dropped });
-        }),
+      report: (kind, tell) => this.#events.note(kind, tell),
       opening: (change) => {
         this.#openings += change;
         if (change < 0) this.#maybeDrained();
@@ -351,7 +351,9 @@ export class LaneWorker {
     this.#parts.reactor.late({
       run: () => {
         const isDrained = this.#conversations.size === 0 && this.#openings === 0;
-        if (isDrained) this.#parts.post({ type: 'drained' });
+        if (!isDrained) return;
+        this.#events.send();
+        this.#parts.post({ type: 'drained' });
       },
     });
   }

@@ -49,8 +49,8 @@ const AT_ONCE_BYTES = 16 << 10;
 const JOIN_BYTES = 32 << 10;
 /** An end that vanished is noticed after two minutes; within those a link may fail and come back. */
 const KEEP_ALIVE: KeepAlive = { idleSeconds: 60, everySeconds: 15, times: 4 };
-/** How long what is written "soon" waits for company, milliseconds. */
-const SOON_MS = 2;
+/** How long what is written "soon" waits for company, milliseconds: a busy application answers after some ten. */
+const SOON_MS = 25;
 
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 

@@ -1,8 +1,8 @@
 // Whether a shown MAID is genuine (PROTOCOL 9), asked on every lane and verified once: answers are
 // kept by digest, so that the signatures verified depend on tokens and not on lanes (G1).
 import { Buffer } from 'node:buffer';
-import { hash } from 'node:crypto';
-import { concat, field, type Bytes } from '#agent/base/bytes.ts';
+import type { Bytes } from '#agent/base/bytes.ts';
+import { sha256Of } from '#proxy/native/sha256.ts';
 import { readMaid, type MaidToken, type SignatureCheck } from './maid.ts';
 
 /** A worker's own share of workloads and slots; beyond it the oldest answers are asked for again. */
@@ -14,6 +14,14 @@ export type MaidAnswer =
 
 /** Verifies one Ed25519 signature, now or later. */
 export type Verify = (check: SignatureCheck, answer: (valid: boolean) => void) => void;
+
+const lengths = Buffer.alloc(8);
+/** So that no two questions have the same bytes; valid until the next call. */
+function lengthsOf(nodeKey: Bytes, token: Bytes): Buffer {
+  lengths.writeUInt32BE(nodeKey.length, 0);
+  lengths.writeUInt32BE(token.length, 4);
+  return lengths;
+}
 
 type Waiter = (answer: MaidAnswer) => void;
 
@@ -30,8 +38,9 @@ export class MaidDesk {
   /** Judges a token and endorsement under the node key of the statement that showed them. */
   judge(token: Bytes, endorsement: Bytes, nodeKey: Bytes, waiter: Waiter): void {
     // The key is part of the question: shown under another statement, a token is another matter.
-    const shown = concat(field(nodeKey), field(token), field(endorsement));
-    const digest = hash('sha256', shown, 'latin1');
+    const digest = sha256Of(lengthsOf(nodeKey, token), nodeKey, token, endorsement).toString(
+      'latin1',
+    );
     const known = this.#answers.get(digest);
     if (known) {
       waiter(known);

@@ -22,6 +22,7 @@ import { ControlLink } from './controlLink.ts';
 import { Crew } from './crew.ts';
 import { VerificationDesk } from './desk.ts';
 import { openDoor, type Ends } from './door.ts';
+import type { EventBatch } from './eventBox.ts';
 import { EventGate } from './eventGate.ts';
 import { HeldListeners } from './heldListeners.ts';
 import { closeFd, redirectFd } from '#proxy/native/fd.ts';
@@ -161,11 +162,8 @@ class PlaneLife {
       case 'poolLow':
         this.#askForSockets(worker, message);
         return;
-      case 'event':
-        this.#events.leftOut(message.dropped);
-        this.#events.pass(message.event.kind, (dropped) =>
-          this.#say({ type: 'event', event: message.event, dropped }),
-        );
+      case 'events':
+        this.#link?.together(() => this.#tellEvents(message));
         return;
       case 'verify': {
         const valid = this.#desk.verify(message.key, message.message, message.signature);
@@ -176,6 +174,13 @@ class PlaneLife {
       case 'lanes':
       case 'canary':
         this.#say(message);
+    }
+  }
+
+  #tellEvents({ events, dropped: before }: EventBatch): void {
+    this.#events.leftOut(before);
+    for (const event of events) {
+      this.#events.pass(event.kind, (dropped) => this.#say({ type: 'event', event, dropped }));
     }
   }
 

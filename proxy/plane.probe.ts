@@ -174,8 +174,8 @@ class ProbeWorker {
       case 'verified':
         this.#verified.push(message.valid);
         this.#say({
-          type: 'event',
-          event: { at: Date.now(), kind: 'refused', direction: 'in', reason: 'bad-token' },
+          type: 'events',
+          events: [{ at: Date.now(), kind: 'refused', direction: 'in', reason: 'bad-token' }],
           dropped: 0,
         });
         return;

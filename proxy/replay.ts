@@ -4,8 +4,9 @@
 // different periods share one set, and none is ever cleared: an entry counts only under the tag of
 // the bucket its table serves (docs/decisions/0002-replay-tables-by-expiry.md has the argument).
 import { Buffer } from 'node:buffer';
-import { hash, randomFillSync } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { TidelockError } from '#agent/base/errors.ts';
+import { sha256Of } from '#proxy/native/sha256.ts';
 import { createMemfd, mapMemfd } from '#proxy/native/memfd.ts';
 
 /** One authenticated opening. Times are those of the slot clock, unix milliseconds. */
@@ -117,7 +118,7 @@ export class ReplaySet {
     if (kid.length !== 8 || salt.length !== 16) throw new RangeError('kid of 8, salt of 16 bytes');
     this.#input.set(kid, SEED_BYTES);
     this.#input.set(salt, SEED_BYTES + 8);
-    return hash('sha256', this.#input, 'buffer');
+    return sha256Of(this.#input);
   }
 }
 

@@ -99,6 +99,7 @@ export class TestNode {
         counters: this.#counters.row(0),
         randomBytes: (length) => this.randomBytes(length),
         originalDestination: () => this.destination,
+        holdEventsMs: 0,
         post: (message) => this.#hear(message),
       });
     this.worker = this.#start();
@@ -189,8 +190,8 @@ export class TestNode {
       case 'ack':
         this.acks.push(message.version);
         return;
-      case 'event':
-        this.events.push(message.event);
+      case 'events':
+        this.events.push(...message.events);
         return;
       case 'lanes':
       case 'canary':

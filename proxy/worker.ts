@@ -13,6 +13,9 @@ import { RandomPool } from './randomPool.ts';
 import { Reactor } from './reactor.ts';
 import { ReplaySet } from './replay.ts';
 
+/** At thousands of connections a second one message carries some ten of the accounts that pass the gate. */
+const HOLD_EVENTS_MS = 50;
+
 const init = workerData as WorkerInit;
 const random = new RandomPool(randomFillSync);
 const post = (message: FromWorker): void => main?.postMessage(message, []);
@@ -31,6 +34,7 @@ function begin(index: number): LaneWorker {
     descriptors: descriptorRoom(init.descriptorLimit, init.settings.workers),
     randomBytes: (length) => random.take(length),
     originalDestination,
+    holdEventsMs: HOLD_EVENTS_MS,
     post,
   });
 }

@@ -1,4 +1,4 @@
-// AEADs, AES-CTR and SHA-256 of the OpenSSL that Node itself uses, called without Node's objects around
+// AEADs and AES-CTR of the OpenSSL that Node itself uses, called without Node's objects around
 // them: node:crypto makes one to be collected for each message, copies what it has encrypted, and takes
 // 4 to 8 times as long (docs/decisions/0008). Keys and lengths are checked here, because OpenSSL does not.
 import { Buffer } from 'node:buffer';
@@ -40,20 +40,6 @@ const decryptFinal: Final = libc.func(
 const control: (ctx: Pointer, type: number, length: number, value: Uint8Array) => number =
   libc.func('int EVP_CIPHER_CTX_ctrl(void *ctx, int type, int length, void *value)');
 const clearErrors: () => void = libc.func('void ERR_clear_error()');
-const fetchDigest: (library: null, name: string, properties: null) => Pointer = libc.func(
-  'void *EVP_MD_fetch(void *library, const char *name, const char *properties)',
-);
-const digestContext: () => Pointer = libc.func('void *EVP_MD_CTX_new()');
-const digestInit: (ctx: Pointer, type: Pointer, engine: null) => number = libc.func(
-  'int EVP_DigestInit_ex(void *ctx, void *type, void *engine)',
-);
-const digestUpdate: (ctx: Pointer, bytes: Uint8Array, length: number) => number = libc.func(
-  'int EVP_DigestUpdate(void *ctx, const void *bytes, size_t length)',
-);
-const digestFinal: (ctx: Pointer, out: Uint8Array, length: null) => number = libc.func(
-  'int EVP_DigestFinal_ex(void *ctx, void *out, void *length)',
-);
-
 /** EVP_CTRL_AEAD_GET_TAG and EVP_CTRL_AEAD_SET_TAG of openssl/evp.h. */
 const GET_TAG = 0x10;
 const SET_TAG = 0x11;
@@ -61,7 +47,6 @@ const SET_TAG = 0x11;
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const CTR_IV_BYTES = 16;
-const SHA256_BYTES = 32;
 export const TAG_BYTES = 16;
 /** Up to here copying a message costs less than a call more. */
 const JOIN_BYTES = 1024;
@@ -71,8 +56,6 @@ const nothing = Buffer.alloc(32);
 const NONE = Buffer.alloc(0);
 /** What tags pass through: a view of the message for each would cost more than these 16 bytes. */
 const tag = Buffer.alloc(16);
-const sha256 = fetchDigest(null, 'SHA256', null);
-const sha256Context = digestContext();
 
 /**
  * A cipher of OpenSSL with the contexts of this thread, keyed anew for every message. What it makes of the
@@ -163,29 +146,6 @@ export function streamInto(out: Uint8Array, cipher: Cipher, key: Uint8Array, iv:
   const { sealing } = cipher;
   demand(cipher, encryptInit(sealing, cipher.type, null, key, iv));
   demand(cipher, encryptUpdate(sealing, out, written, out, out.length));
-}
-
-/** SHA-256 (FIPS 180-4) of the first `length` of `bytes`, into the first 32 of `out`. */
-export function sha256Into(out: Uint8Array, bytes: Uint8Array, length = bytes.length): void {
-  if (length > bytes.length || out.length < SHA256_BYTES) throw new RangeError('SHA-256: length');
-  const isDone =
-    digestInit(sha256Context, sha256, null) === 1 &&
-    digestUpdate(sha256Context, bytes, length) === 1 &&
-    digestFinal(sha256Context, out, null) === 1;
-  if (!isDone) throw new Error('OpenSSL refused SHA-256');
-}
-
-/** SHA-256 of the concatenation of `parts`, 32 bytes: without the object and the copy of node:crypto. */
-export function sha256Of(...parts: readonly Uint8Array[]): Buffer {
-  const out = Buffer.allocUnsafe(SHA256_BYTES);
-  let isDone = digestInit(sha256Context, sha256, null) === 1;
-  for (const part of parts) {
-    isDone = isDone && digestUpdate(sha256Context, part, part.length) === 1;
-  }
-  if (!isDone || digestFinal(sha256Context, out, null) !== 1) {
-    throw new Error('OpenSSL refused SHA-256');
-  }
-  return out;
 }
 
 function check(cipher: Cipher, key: Uint8Array, nonce: Uint8Array, hasRoom: boolean): void {

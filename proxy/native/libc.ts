@@ -35,8 +35,10 @@ function errnoName(): string {
   return NAMES.get(number) ?? `E${number}`;
 }
 
+const EAGAIN = koffi.os.errno['EAGAIN'];
+
 /** True when the last C call of this thread failed only because it would have had to wait. */
-export const wouldBlock = (): boolean => errnoName() === 'EAGAIN';
+export const wouldBlock = (): boolean => koffi.errno() === EAGAIN;
 
 /** The errno name of a SYSCALL_FAILED error, undefined for any other value. */
 export function errnoOf(error: unknown): string | undefined {

@@ -22,7 +22,7 @@ export function encodeSockaddr(address: string, port: number): Buffer {
 export function writeSockaddr(out: Buffer, address: string, port: number): number {
   const ip = addressBytes(address);
   const length = ip.length === 4 ? 16 : 28;
-  out.fill(0, 0, length);
+  for (let i = 0; i < length; i += 1) out[i] = 0;
   out.writeUInt16LE(ip.length === 4 ? AF_INET : AF_INET6, 0);
   out.writeUInt16BE(port, 2);
   out.set(ip, ip.length === 4 ? 4 : 8);
@@ -70,7 +70,7 @@ function parseAddress(address: string): Buffer {
 
 /** Text of 4 or 16 address bytes. */
 export function addressText(bytes: Uint8Array): string {
-  if (bytes.length === 4) return bytes.join('.');
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const groups = Array.from({ length: 8 }, (_, i) => view.readUInt16BE(i * 2).toString(16));
   return new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address;

@@ -8,7 +8,7 @@ import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { concat, field, truncate, u16, utf8, type Bytes } from '#agent/base/bytes.ts';
 import { LABEL, endpoint } from '#proxy/chips/chain.ts';
 import { expand, extract } from '#proxy/chips/hkdf.ts';
-import { sha256Of } from '#proxy/native/evp.ts';
+import { sha256Of } from '#proxy/native/sha256.ts';
 
 const TRANSCRIPT = utf8('tidelock/lane/v1');
 

@@ -160,9 +160,9 @@ const DENIAL_NAMES = new Map<number, Denial>(
 
 export interface Reply {
   /** Undefined: accepted. */
-  readonly denied?: Denial;
+  readonly denied?: Denial | undefined;
   /** The newest chain that the replying end holds, with its check, so that the opener may use it. */
-  readonly confirmed?: Confirmation;
+  readonly confirmed?: Confirmation | undefined;
 }
 
 export interface Confirmation {
@@ -198,7 +198,7 @@ export function decodeReply(plain: Buffer): Reply | undefined {
   if (!isChainId(chainId) || !Number.isSafeInteger(slot)) return undefined;
   const none = isZeroFrom(1, plain);
   return {
-    ...(code === 0 ? {} : { denied: DENIAL_NAMES.get(code) ?? 'policy' }),
-    ...(none ? {} : { confirmed: { chainId, slot: slot as Slot, check: plain.subarray(25, 33) } }),
+    denied: code === 0 ? undefined : (DENIAL_NAMES.get(code) ?? 'policy'),
+    confirmed: none ? undefined : { chainId, slot: slot as Slot, check: plain.subarray(25, 33) },
   };
 }
