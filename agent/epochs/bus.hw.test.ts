@@ -201,6 +201,13 @@ describe('openLease()', () => {
     expect(await a.hold({ ...A, ...every })).toBeUndefined();
   });
 
+  test('is held under a new term once records of a higher one are known', async () => {
+    const { a } = await candidates();
+    await a.hold({ ...A, ...every });
+    expect(await a.hold({ ...A, ...every, highestTerm: 9 })).toEqual({ term: 10 });
+    expect(await a.hold({ ...A, ...every, highestTerm: 10 })).toEqual({ term: 10 });
+  });
+
   test('passes at once when it is released, or when its holder is not acceptable', async () => {
     const { a, b } = await candidates();
     await a.hold({ ...A, ...every });

@@ -85,7 +85,9 @@ export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
       if (!bus.connected) return undefined;
       const current = await read();
       const value = current?.value;
-      const mine = value?.holder?.node === node && value.term === heldTerm;
+      // A restored backup may show it under a term that others have passed since: records of it are refused.
+      const mine =
+        value?.holder?.node === node && value.term === heldTerm && value.term >= highestTerm;
       const free =
         !value?.holder ||
         value.holder.node === node ||
