@@ -19,7 +19,7 @@ export class LaneEvents {
   /** One line an event; `dropped` events before it have none. */
   take(event: LaneEvent, dropped: number): void {
     this.#dropped += dropped;
-    const { at: _loggedAtOnce, kind, ...fields } = event;
+    const { at: _loggedSoon, kind, ...fields } = event;
     const { from, to, destination, reason, detail, peer } = fields;
     const ends = `${from ?? peer ?? 'unknown'} to ${to ?? destination ?? 'unknown'}`;
     const why = detail === undefined ? reason : `${reason}: ${detail}`;

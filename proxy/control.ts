@@ -2,7 +2,6 @@
 // plane: message types. Bytes and framing are proxy/channel.ts, what the privileged side makes of what it
 // hears proxy/dataMessage.ts; nothing here opens a socket.
 import type { NodeName } from '#agent/base/brands.ts';
-import type { EventBatch } from './eventBox.ts';
 import type { LaneEvent, LaneInfo } from './facts.ts';
 import type { QuotaMemory } from './quota.ts';
 import type { ToldSnapshot } from './snapshot.ts';
@@ -195,6 +194,12 @@ export type ToWorker =
   | { readonly type: 'lanes'; readonly id: number; readonly after: number }
   | { readonly type: 'canary'; readonly id: number; readonly peer: NodeName }
   | { readonly type: 'drain'; readonly deadlineMs: number };
+
+/** Events, and how many were left out before them. */
+export interface EventBatch {
+  readonly events: readonly LaneEvent[];
+  readonly dropped: number;
+}
 
 export type FromWorker =
   /** Modules are loaded: privileges may be dropped. */

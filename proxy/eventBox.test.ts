@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { EVENTS_PER_SECOND } from './control.ts';
-import { EventBox, type EventBatch } from './eventBox.ts';
+import { EVENTS_PER_SECOND, type EventBatch } from './control.ts';
+import { EventBox } from './eventBox.ts';
 import type { LaneRefused } from './facts.ts';
 
 const tell = (detail: string): Omit<LaneRefused, 'at'> => ({

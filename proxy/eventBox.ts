@@ -1,14 +1,9 @@
 // What a worker tells of its connections, several accounts in one message: each message wakes two
 // threads and then the control plane, which at some thousand connections a second costs as much as they do.
 import type { Clock } from '#agent/base/clock.ts';
+import type { EventBatch } from './control.ts';
 import { EventGate } from './eventGate.ts';
 import type { LaneClosed, LaneEvent, LaneRefused } from './facts.ts';
-
-/** Events in one message, and how many were left out before it. */
-export interface EventBatch {
-  readonly events: readonly LaneEvent[];
-  readonly dropped: number;
-}
 
 export class EventBox {
   readonly #clock: Clock;

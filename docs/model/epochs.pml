@@ -13,7 +13,7 @@
  *   -DNO_FENCE        records of a lower term are accepted
  *   -DNO_OWN_FENCE    a conductor goes on under a term lower than that of the newest record it knows
  *   -DNO_RESYNC       a node that lost its chains does not ask for them
- * breaks a rule, and is found out.
+ * breaks a rule; README.md says which of them spin has found out.
  */
 #define N 3                 /* nodes */
 #ifndef RECORDS

@@ -49,7 +49,7 @@ export function digestInto(out: Uint8Array, at: number, blocks: Uint8Array, padd
 /** Longer messages get memory of their own. */
 const scratch = Buffer.alloc(1024);
 
-/** SHA-256 of the concatenation of `parts`, 32 bytes. What was hashed stays in memory: not for keys. */
+/** SHA-256 of the concatenation of `parts`, 32 bytes. What was hashed stays in memory: not for what is to be wiped. */
 export function sha256Of(...parts: readonly Uint8Array[]): Buffer {
   let length = 0;
   for (const part of parts) length += part.length;
