@@ -6,13 +6,13 @@ import { slotAt, type NodeName } from '#agent/base/brands.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { ChainKeeper } from '#agent/epochs/keeper.ts';
 import { PeerBook } from '#agent/epochs/peers.ts';
-import type { Presence } from '#agent/epochs/presence.ts';
 import {
   appraisalOf,
   drawNode,
   NOW_MS,
   NOW_SLOT,
   PERIOD_MS,
+  presenceBy,
   recordBy,
   ROOT,
 } from '#agent/epochs/records.fixture.ts';
@@ -61,17 +61,7 @@ function sources(change: Partial<EpochsSources> = {}): EpochsSources {
       listedBy,
     });
   }
-  const { node, sid } = b.statement;
-  const said: Presence = {
-    v: 1,
-    node,
-    sid,
-    seq: 1,
-    nextSeal: '',
-    chains: [],
-    clockOffsetMs: 3,
-    hop: 0,
-  };
+  const said = { ...presenceBy(b, 1), clockOffsetMs: 3 };
   peers.hear(said, [first.chainId], NOW_MS - 1_000);
   return {
     config: {

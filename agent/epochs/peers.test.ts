@@ -123,7 +123,7 @@ describe('PeerBook.choose()', () => {
     });
   });
 
-  test('addresses a restarted peer as before until it has confirmed a chain, and no longer', () => {
+  test('addresses a peer that renewed as before until it has confirmed a chain, and no longer', () => {
     const peers = book();
     peers.hear(presenceBy(peer, 1), [newer.id], NOW);
     peers.accept(B, accepted(peerRenewed, order(3)));
@@ -132,6 +132,19 @@ describe('PeerBook.choose()', () => {
     expect(choice()).toMatchObject({ chainId: newer.id, peerSid: peer.statement.sid });
     peers.hear(presenceBy(peerRenewed, 2), [older.id], NOW);
     expect(choice()).toMatchObject({ chainId: older.id, peerSid: peerRenewed.statement.sid });
+  });
+
+  test('opens nothing to a peer that says it holds no chain, until it shows one', () => {
+    const peers = book();
+    peers.hear(presenceBy(peer, 1), [newer.id], NOW);
+    peers.accept(B, accepted(peerRenewed, order(3)));
+    peers.hear(presenceBy(peerRenewed, 1, []), [], NOW);
+    const choice = () => peers.choose(peers.peer(B), mine, [newer, older], NOW);
+    expect(choice()).toEqual({ refused: 'node-b has confirmed no chain yet' });
+    peers.hear(presenceBy(peerRenewed, 2), [newer.id], NOW);
+    expect(choice()).toMatchObject({ chainId: newer.id, peerSid: peerRenewed.statement.sid });
+    peers.hear(presenceBy(peerRenewed, 3, []), [], NOW);
+    expect(choice()).toHaveProperty('refused');
   });
 
   test('forgets what a restarted peer had confirmed under a statement that is dropped', () => {

@@ -145,6 +145,7 @@ export class PeerBook {
     }
     state.presence = { ...presence, receivedMs: nowMs };
     state.confirmed = new Set(same ? [...state.confirmed, ...confirmed] : confirmed);
+    if (presence.chains.length === 0) holdsNothing(state);
     return true;
   }
 
@@ -227,6 +228,12 @@ export class PeerBook {
       this.#pairs.delete(key);
     }
   }
+}
+
+/** It has started anew and says so: what it has shown before opens nothing there. */
+function holdsNothing(state: PeerState): void {
+  state.confirmed = new Set();
+  state.before = undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 // What tests of the epoch plane stand on: nodes with real keys, records that a conductor really signed,
 // and an examiner that was told its answers.
-import type { NodeName, Slot } from '#agent/base/brands.ts';
+import type { ChainId, NodeName, Slot } from '#agent/base/brands.ts';
 import { b64url, hex, sha256, utf8 } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import type { Json } from '#agent/base/jcs.ts';
@@ -102,14 +102,24 @@ export function keptLog() {
   return { log, lines };
 }
 
-/** What a node that holds no chain says of itself. */
-export const presenceBy = (own: OwnStatement, seq: number): Presence => ({
+const A_CHAIN = {
+  chainId: '0'.repeat(32) as ChainId,
+  slot: 1 as Slot,
+  check: b64url(Buffer.alloc(8)),
+};
+
+/** What a node that holds `chains` says of itself. */
+export const presenceBy = (
+  own: OwnStatement,
+  seq: number,
+  chains: Presence['chains'] = [A_CHAIN],
+): Presence => ({
   v: 1,
   node: own.statement.node,
   sid: own.statement.sid,
   seq,
   nextSeal: b64url(own.seal.public),
-  chains: [],
+  chains,
   clockOffsetMs: 0,
   hop: 0,
 });

@@ -10,6 +10,7 @@ import {
   drawNode,
   NOW_MS,
   PERIOD_MS,
+  presenceBy,
   recordBy,
   ROOT,
 } from '#agent/epochs/records.fixture.ts';
@@ -51,11 +52,7 @@ function sources(change: Partial<WhySources> = {}): WhySources {
     expiresAt: NOW_MS + 60_000,
   } as const;
   peers.accept(node, { statement, entry, appraisal: appraisalOf('affirming'), listedBy: record });
-  peers.hear(
-    { v: 1, node, sid, seq: 1, nextSeal: '', chains: [], clockOffsetMs: 0, hop: 0 },
-    [record.chainId],
-    NOW_MS,
-  );
+  peers.hear(presenceBy(b, 1), [record.chainId], NOW_MS);
   peers.peer(node).directory = {
     v: 1,
     node,

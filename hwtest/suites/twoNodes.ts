@@ -97,10 +97,12 @@ export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
         return again;
       },
       inStep: async () => {
-        const waits = [...agents.values()].map((each) =>
-          each.until('in step', isInStep, 12 * periodMs),
-        );
-        await Promise.all(waits);
+        const each = [...agents.values()];
+        const areAll = async (): Promise<boolean> =>
+          (await Promise.all(each.map((one) => one.status()))).every(isInStep);
+        // One may learn a moment later that the other has started anew: all at one look.
+        do await Promise.all(each.map((one) => one.until('in step', isInStep, 12 * periodMs)));
+        while (!(await areAll()));
       },
       exec: (name, argv, timeoutMs = 30_000) =>
         rig.exec(rig.pod(name), argv, { okCodes: ANY_CODE, timeoutMs }),
