@@ -22,6 +22,7 @@ import { Membership } from '#agent/epochs/membership.ts';
 import { OwnStatements } from '#agent/epochs/ownStatements.ts';
 import { PeerBook } from '#agent/epochs/peers.ts';
 import { EpochPlane } from '#agent/epochs/plane.ts';
+import { Revocations } from '#agent/epochs/revocations.ts';
 import { RosterSource } from '#agent/epochs/rosterSource.ts';
 import { UsedSeals } from '#agent/epochs/sealed.ts';
 import type { OwnStatement } from '#agent/epochs/statement.ts';
@@ -31,8 +32,6 @@ import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { Health } from '#agent/health/health.ts';
 import { openFileInventory } from '#agent/inventory/file.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
-import { collectEvidence } from '#attest/evidence.ts';
-import { quotedPcrs } from '#attest/policy.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
@@ -42,10 +41,10 @@ import { Aliases } from './aliases.ts';
 import { Captures } from './captures.ts';
 import type { Config } from './config.ts';
 import { openDataPlane } from './dataPlane.ts';
-import { readEventLog } from './eventLog.ts';
 import { hostOf } from './host.ts';
 import { openLaneListener } from './laneListener.ts';
 import type { EventRing, Log } from './log.ts';
+import { ownEvidence } from './ownEvidence.ts';
 import { readAttestationPolicy, readOwnEnrolment, readReference } from './ownerDocuments.ts';
 import { prepareProcess, termsOf } from './prerequisites.ts';
 import { LaneEvents } from './laneEvents.ts';
@@ -127,6 +126,11 @@ export async function runAgent(
   const random = randomBytes;
   const source = new RosterSource(bus, subjects.buckets.roster);
   const ends = { bus, subjects, clock, log, node, domain, cluster, periodMs, maxStalenessMs };
+  const revocations = await Revocations.open({
+    ...ends,
+    owners,
+    directory: `${config.paths.stateDir}/revocations`,
+  });
   const examiner = new Examiner({
     ...ends,
     owners,
@@ -135,6 +139,7 @@ export async function runAgent(
     history,
     enrolmentOf: async (of) =>
       of === node ? enrolment : (await bus.get(subjects.buckets.enrolment, nodeToken(of)))?.value,
+    revocationOf: (of) => revocations.of(of),
     maxAgeMs: ttlMs,
   });
   const follower = new RecordFollower({
@@ -166,16 +171,7 @@ export async function runAgent(
     ...ends,
     examiner,
     collect: async (statement, challenge) =>
-      reporting.taken(
-        await collectEvidence({
-          tpm,
-          statement,
-          challenge,
-          bank: policy.bank,
-          pcrs: quotedPcrs(policy),
-          eventLog: () => readEventLog(config.tpm.eventLog),
-        }),
-      ),
+      reporting.taken(await ownEvidence(config, { tpm, policy, statement, challenge })),
     random,
     algorithms: CHIPS.map(({ id }) => id),
     basis,
@@ -250,6 +246,7 @@ export async function runAgent(
     membership,
     own,
     peers,
+    revocations,
     voice,
     slots,
     random: Math.random,

@@ -1,5 +1,5 @@
 // What the control socket answers, by route: one for each verb that asks a running agent. Every answer
-// is read from the agent's parts at that moment; nothing is decided or changed here.
+// is read from the agent's parts at that moment; nothing is decided here.
 import type { Routes } from '#agent/api/control.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
 import { epochsOf } from './epochsView.ts';
@@ -34,4 +34,5 @@ export const routesOf = (from: RouteSources): Routes => ({
   'GET /lanes': (query) => answerLanes(from, query),
   'GET /why': (query) => answerWhy(from, query),
   'GET /report': () => from.reporting.answer(),
+  'POST /revocations': (_query, document) => from.plane.revoke(document),
 });

@@ -15,8 +15,21 @@ const errorAnswer = z.object({ error: z.object({ message: z.string(), hint: z.st
  * Errors: AGENT_UNREACHABLE (nobody there, no answer in 5 s, not allowed), AGENT_ANSWER_INVALID, USAGE (what
  * the agent was asked for is at fault).
  */
-export async function askAgent(socket: string, path: string): Promise<unknown> {
-  const { code, body } = await get(socket, path);
+export const askAgent = (socket: string, path: string): Promise<unknown> =>
+  documentFrom(socket, { method: 'GET', path });
+
+/** The same for a POST of `document`. Errors: those of askAgent, and what the agent says of the document. */
+export const tellAgent = (socket: string, path: string, document: object): Promise<unknown> =>
+  documentFrom(socket, { method: 'POST', path, body: JSON.stringify(document) });
+
+interface Call {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: string;
+}
+
+async function documentFrom(socket: string, asked: Call): Promise<unknown> {
+  const { code, body } = await exchange(socket, asked);
   let document: unknown;
   try {
     document = JSON.parse(body);
@@ -45,13 +58,19 @@ export const invalid = (socket: string, state: string, hint = OTHER_VERSION): Ti
     hint,
   });
 
-function get(
+function exchange(
   socket: string,
-  path: string,
+  { method, path, body = '' }: Call,
 ): Promise<{ readonly code: number; readonly body: string }> {
   return new Promise((resolve, reject) => {
     const call = request(
-      { socketPath: socket, path, signal: AbortSignal.timeout(TIMEOUT_MS) },
+      {
+        socketPath: socket,
+        method,
+        path,
+        headers: { 'content-length': Buffer.byteLength(body) },
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      },
       (response) => {
         const chunks: Buffer[] = [];
         let size = 0;
@@ -70,7 +89,7 @@ function get(
     );
     const fail = (cause: Error): void => reject(unreachable(socket, cause));
     call.on('error', fail);
-    call.end();
+    call.end(body);
   });
 }
 

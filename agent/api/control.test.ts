@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TidelockError } from '#agent/base/errors.ts';
-import { askAgent } from './client.ts';
+import { askAgent, tellAgent } from './client.ts';
 import { serveControl, type Routes } from './control.ts';
 
 let dir: string;
@@ -129,6 +129,22 @@ describe('serveControl()', () => {
     await serve();
     expect(await raw(request)).toMatch(new RegExp(`^HTTP/1.1 ${code} `));
     expect(await askAgent(path, '/status')).toEqual({ kind: 'Status' });
+  });
+
+  it('serveControl() gives a POST its document', async () => {
+    await serve({ 'POST /things': (_query, body) => ({ kind: 'Thing', body }) });
+    expect(await tellAgent(path, '/things', { a: 1 })).toEqual({ kind: 'Thing', body: { a: 1 } });
+  });
+
+  it.each([
+    ['no JSON', 'Content-Length: 2\r\n\r\n{x', '400'],
+    ['no body', 'X: y\r\n\r\n', '400'],
+    ['a body without end', `Content-Length: ${(64 << 10) + 1}\r\n\r\n`, '413'],
+    ['a body of no stated length', 'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n', '413'],
+  ])('serveControl() refuses a POST with %s', async (_what, rest, code) => {
+    await serve({ 'POST /things': () => ({ kind: 'Thing' }) });
+    const request = `POST /things HTTP/1.1\r\nHost: x\r\n${rest}`;
+    expect(await raw(request)).toMatch(new RegExp(`^HTTP/1.1 ${code} [^]*"code":"USAGE"`));
   });
 
   it('serveControl() answers a failing route with its coded error', async () => {

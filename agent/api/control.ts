@@ -1,5 +1,5 @@
 // The control socket: HTTP over a unix socket that root alone may open. It serves the routes it is
-// given and bounds what a caller can send; it decides nothing and changes nothing by itself.
+// given and bounds what a caller can send; it decides nothing.
 import { chmod, lstat, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createConnection } from 'node:net';
@@ -10,11 +10,14 @@ import { makeDirectory } from '#agent/base/directory.ts';
 /** The parameters of a request, each given once: at most MAX_PARAMETERS, names and values bounded. */
 export type Query = Readonly<Record<string, string>>;
 
-/** By method and path, such as `GET /status`: the document to answer with. */
-export type Routes = Readonly<Record<string, (query: Query) => object | Promise<object>>>;
+/** By method and path, such as `GET /status`: the document to answer with. A `POST` comes with one. */
+export type Routes = Readonly<
+  Record<string, (query: Query, body: unknown) => object | Promise<object>>
+>;
 
 const MAX_CONNECTIONS = 32;
 const MAX_HEADER_BYTES = 8 << 10;
+const MAX_BODY_BYTES = 64 << 10;
 const REQUEST_TIMEOUT_MS = 5_000;
 const MAX_PARAMETERS = 8;
 const PARAMETER_NAME = /^[a-z][a-zA-Z]{0,31}$/;
@@ -53,10 +56,10 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   request.on('error', () => undefined); // the caller went away
-  request.resume();
   const [path = '/', search = ''] = (request.url ?? '/').split(/\?(.*)/s, 2);
   const route = `${request.method} ${path}`;
   const handler = Object.hasOwn(routes, route) ? routes[route] : undefined;
+  if (request.method !== 'POST' || handler === undefined) request.resume();
   if (handler === undefined) {
     const known = Object.keys(routes).join(', ');
     const error = new TidelockError('USAGE', {
@@ -67,20 +70,39 @@ async function answer(
     send(response, 404, { error });
     return;
   }
-  if (request.headers['transfer-encoding'] || Number(request.headers['content-length'] ?? 0) > 0) {
+  const maxBytes = request.method === 'POST' ? MAX_BODY_BYTES : 0;
+  const length = Number(request.headers['content-length'] ?? 0);
+  if (request.headers['transfer-encoding'] || !(length <= maxBytes)) {
     const error = new TidelockError('USAGE', {
       op: 'control.route',
-      message: `Cannot answer ${route}: the request has a body`,
-      hint: 'No route of the control socket takes one.',
+      message: `Cannot answer ${route}: its body is of more than ${maxBytes} bytes, or of no stated length`,
+      hint: `Only POST takes a body, a JSON document of at most ${MAX_BODY_BYTES} bytes.`,
     });
+    request.resume();
     send(response, 413, { error });
     return;
   }
   try {
-    send(response, 200, await handler(queryOf(route, search)));
+    const body = request.method === 'POST' ? await documentOf(route, request) : undefined;
+    send(response, 200, await handler(queryOf(route, search), body));
   } catch (thrown) {
     const error = asTidelockError(thrown, `control ${route}`);
     send(response, error.code === 'USAGE' ? 400 : 500, { error });
+  }
+}
+
+/** Its length is bounded by what it stated: the server reads no further. Errors: USAGE. */
+async function documentOf(route: string, request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
+  } catch (cause) {
+    throw new TidelockError('USAGE', {
+      op: 'control.route',
+      message: `Cannot answer ${route}: its body is no JSON (${messageOf(cause)})`,
+      hint: 'Send one JSON document.',
+    });
   }
 }
 

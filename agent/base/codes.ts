@@ -76,6 +76,7 @@ export const CODES = {
   EVIDENCE_UNSTABLE: code(EXIT.internal, true),
   EVENTLOG_TOO_LARGE: code(EXIT.malformed),
   ENROLMENT_REFUSED: code(EXIT.notVerified),
+  REVOCATION_REFUSED: code(EXIT.notVerified),
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof CODES;

@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
-import { askAgent, invalid } from '#agent/api/client.ts';
+import { askAgent, invalid, tellAgent } from '#agent/api/client.ts';
 import { problemsOf } from '#agent/base/schema.ts';
 import { loadConfig } from '#agent/config.ts';
 import { usage } from './arguments.ts';
@@ -33,7 +33,22 @@ export async function askAgentOf<T>(
   schema: z.ZodType<T>,
 ): Promise<T> {
   const socket = await socketOf(verb, to.flags, to.terminal);
-  const parsed = schema.safeParse(await askAgent(socket, path));
+  return asAnswer(socket, await askAgent(socket, path), schema);
+}
+
+/**
+ * The answer of the agent behind `socket` to a POST of `document`, as the schema's type.
+ * Errors: AGENT_UNREACHABLE, AGENT_ANSWER_INVALID.
+ */
+export const tellAgentAt = async <T>(
+  socket: string,
+  path: string,
+  document: object,
+  schema: z.ZodType<T>,
+): Promise<T> => asAnswer(socket, await tellAgent(socket, path, document), schema);
+
+function asAnswer<T>(socket: string, answer: unknown, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
   throw invalid(socket, problemsOf(parsed.error).slice(0, 5).join('; '));
 }

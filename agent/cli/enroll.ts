@@ -3,7 +3,6 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { EXIT } from '#agent/base/codes.ts';
-import { signingKeyId, type SigningKey } from '#agent/base/asymmetric.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { run } from '#agent/base/run.ts';
 import { loadConfig, type Config } from '#agent/config.ts';
@@ -16,6 +15,7 @@ import { readEkAuthorities, type EkAuthorities } from '#attest/roots/read.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CONFIG_FLAGS, configSources } from './configFlags.ts';
 import { printResult } from './output.ts';
+import { requirePinned } from './pinned.ts';
 import { defineVerb } from './verb.ts';
 
 /** `tidelock enroll`. */
@@ -40,7 +40,7 @@ export const enroll = defineVerb({
       flags.out === undefined ? config.attestation.enrolmentFile : resolve(terminal.cwd, flags.out);
     if (await stat(out).catch(() => undefined)) throw fileExists(out);
     const owner = await readOwnerKey(resolve(terminal.cwd, flags.owner));
-    requirePinned(owner, config);
+    requirePinned(owner, config, `enrol ${config.node}`);
     const { policy } = await readAttestationPolicy(config);
     const { certificates } = await authoritiesOf(config);
 
@@ -76,16 +76,6 @@ export const enroll = defineVerb({
     return EXIT.ok;
   },
 });
-
-/** An enrolment by a key that the nodes do not pin would be refused by every one of them. */
-function requirePinned(owner: SigningKey, { owners, node }: Config): void {
-  if (owners.some((pinned) => signingKeyId(pinned) === owner.keyId)) return;
-  throw new TidelockError('OWNER_KEY_INVALID', {
-    op: 'enroll.owner',
-    message: `Cannot enrol ${node}: owner ${owner.keyId} is not among the owners of the configuration`,
-    hint: `It names ${owners.map(signingKeyId).join(', ')}. Use the key of one of these, or add this one's owner.pub on every node.`,
-  });
-}
 
 async function authoritiesOf({ attestation }: Config): Promise<EkAuthorities> {
   try {

@@ -33,6 +33,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./enroll.ts')).enroll),
   },
   {
+    name: 'revoke',
+    summary: 'end the admission of a node, now and on every other node',
+    load: async () => runnable((await import('./revoke.ts')).revoke),
+  },
+  {
     name: 'agent run',
     summary: 'run the agent of this node',
     load: async () => runnable((await import('./run.ts')).agentRun),

@@ -222,6 +222,11 @@ export class AdmissionDesk {
     this.#leaving.set(node, why);
   }
 
+  /** Takes out a node that an owner revoked. */
+  revoke(node: NodeName, why: string): void {
+    if (this.#members.delete(node)) this.#leaving.set(node, why);
+  }
+
   allRenewed(): boolean {
     return this.#members.size > 0 && this.members().every((node) => this.#renewed.has(node));
   }

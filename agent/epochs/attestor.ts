@@ -141,6 +141,12 @@ export class Attestor {
     return { outcome: 'attested', asked, stored, sealed: answer.sealed };
   }
 
+  /** An owner revoked this node: it acts under nothing from now on. */
+  revoked(reason: string): void {
+    this.#o.log.error('node.verdict', { verdict: 'contraindicated', text: `this node ${reason}` });
+    this.#state = { ...this.#state, verdict: 'contraindicated', reason };
+  }
+
   #draw(): Promise<OwnStatement> {
     const { domain, cluster, node, algorithms, clock, random } = this.#o;
     return drawStatement({

@@ -119,6 +119,12 @@ export class Conductor {
     if (this.leading) this.#o.desk.withdraw(node, sid, why);
   }
 
+  /** An owner revoked a node: the next record begins a generation without it. */
+  onRevoked(node: NodeName, why: string): void {
+    if (this.leading) this.#o.desk.revoke(node, why);
+    this.#owed.delete(node);
+  }
+
   /** Seals again for members that had no unused seal key when a generation began. */
   async onSealKey(slot: Slot): Promise<void> {
     const self = this.#o.self();

@@ -12,11 +12,16 @@ const stranger = generateSigningKey();
 /** What the bus says of any node, one document at a time. */
 function enrolments() {
   const bus: { document: unknown } = { document: undefined };
+  const revoked: { at?: number } = {};
   const held = new Enrolments({
     owners: [owner.public],
     domain: 'example.org',
     cluster: 'c',
     enrolmentOf: () => Promise.resolve(bus.document),
+    revocationOf: (node) =>
+      revoked.at === undefined
+        ? undefined
+        : { v: 1, domain: 'example.org', cluster: 'c', node, reason: 'lost', issuedAt: revoked.at },
   });
   const after = (issuedAt: number, change: Partial<Enrolment> = {}, key: SigningKey = owner) => {
     const enrolment: Enrolment = {
@@ -33,7 +38,7 @@ function enrolments() {
     bus.document = signDocument(ENROLMENT_KIND, enrolment, key);
     return held.of(B);
   };
-  return { bus, held, after };
+  return { bus, held, revoked, after };
 }
 
 const OLDER = {
@@ -62,6 +67,14 @@ describe('Enrolments.of()', () => {
     const { after } = enrolments();
     await after(9000, change, key);
     expect(await after(1000)).toMatchObject({ issuedAt: 1000 });
+  });
+
+  test('gives none that an owner has revoked since, and the one that came after', async () => {
+    const { after, revoked } = enrolments();
+    revoked.at = 2000;
+    const why = 'was revoked by an owner at 1970-01-01T00:00:02.000Z: lost';
+    for (const at of [1000, 1999, 2000]) expect(await after(at)).toEqual({ why });
+    expect(await after(2001)).toMatchObject({ issuedAt: 2001 });
   });
 
   test('says why there is none', async () => {

@@ -5,6 +5,7 @@ import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import type { NodeName } from '#agent/base/brands.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import { readEnrolment, type Enrolment } from '#attest/enrolment.ts';
+import { isRevoked, type Revocation } from '#attest/revocation.ts';
 
 export interface EnrolmentOptions {
   readonly owners: readonly SigningPublic[];
@@ -12,6 +13,8 @@ export interface EnrolmentOptions {
   readonly cluster: string;
   /** The signed enrolment of a node, from wherever it is kept; undefined when there is none. */
   readonly enrolmentOf: (node: NodeName) => Promise<unknown>;
+  /** The newest revocation of a node. */
+  readonly revocationOf: (node: NodeName) => Revocation | undefined;
 }
 
 /** Nodes of which the newest enrolment is remembered; an owner signed for each of them. */
@@ -40,6 +43,8 @@ export class Enrolments {
     const isOfNode = enrolment.node === node;
     // Another's is refused by whoever appraises the evidence, and must not count for this node.
     if (!isOfNode || domain !== this.#o.domain || cluster !== this.#o.cluster) return enrolment;
+    const revocation = this.#o.revocationOf(node);
+    if (revocation && isRevoked(enrolment, revocation)) return { why: revokedText(revocation) };
     const newestMs = this.#newestMs.get(node) ?? issuedAt;
     if (issuedAt < newestMs) {
       const times = `of ${isoTime(issuedAt)}, and an owner has signed one of ${isoTime(newestMs)} since`;
@@ -56,3 +61,7 @@ export class Enrolments {
 }
 
 const isoTime = (unixMs: number): string => new Date(unixMs).toISOString();
+
+/** Why a node is out, as one clause. */
+export const revokedText = ({ reason, issuedAt }: Revocation): string =>
+  `was revoked by an owner at ${isoTime(issuedAt)}: ${reason}`;

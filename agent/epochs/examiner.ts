@@ -77,6 +77,12 @@ export class Examiner {
     return this.#good.get(sid);
   }
 
+  /** What was found of a node's statements counts no more. */
+  forget(node: NodeName): void {
+    for (const [sid, { statement }] of this.#good)
+      if (statement.node === node) this.#good.delete(sid);
+  }
+
   /** Fetches and checks the evidence of a statement; acceptable results are remembered. */
   async examine(node: NodeName, sid: Sid): Promise<Examined> {
     return this.#good.get(sid) ?? this.examineAgain(node, sid);

@@ -5,12 +5,13 @@ import type { BusOptions } from './bus.ts';
 import type { Subjects } from './subjects.ts';
 
 const MAX_MESSAGE_BYTES = 1 << 20;
-/** What JetStream sets aside for each stream; together under 512 MiB. */
+/** What JetStream sets aside for each stream; together 512 MiB. */
 const STREAM_BYTES = {
   record: 32 << 20,
   sealed: 192 << 20,
   presence: 64 << 20,
   workloads: 192 << 20,
+  revocation: 32 << 20,
 };
 /** NATS counts durations in nanoseconds. */
 const NANOS_PER_MS = 1_000_000;
@@ -53,6 +54,13 @@ export function busLayout(
         name: streams.workloads,
         subjects: [every.workloads],
         max_bytes: STREAM_BYTES.workloads,
+        max_msgs_per_subject: 1,
+      },
+      {
+        ...limits,
+        name: streams.revocation,
+        subjects: [every.revocation],
+        max_bytes: STREAM_BYTES.revocation,
         max_msgs_per_subject: 1,
       },
     ],

@@ -143,6 +143,17 @@ describe('Membership.follow()', () => {
   });
 });
 
+describe('Membership.revoke()', () => {
+  test('drops a node at once and examines it anew, though the roster lists it still', async () => {
+    await membership.follow();
+    expect(membership.revoke(B, 'was revoked by an owner: lost')).toBe(true);
+    expect(peers.get(B)).toMatchObject({ accepted: [], refused: expect.stringMatching(/: lost$/) });
+    await membership.follow();
+    expect(peers.get(B)?.accepted).toEqual([]);
+    expect(membership.revoke(B, 'again')).toBe(false);
+  });
+});
+
 describe('Membership.hearPresence()', () => {
   test('hears a member under its newest statement, in order, and nobody in its name', async () => {
     await membership.follow();

@@ -20,7 +20,7 @@ import type { Subjects } from './subjects.ts';
 export interface MembershipOptions {
   readonly bus: Pick<Bus, 'last'>;
   readonly subjects: Subjects;
-  readonly examiner: Pick<Examiner, 'examine'>;
+  readonly examiner: Pick<Examiner, 'examine' | 'forget'>;
   readonly follower: Pick<RecordFollower, 'roster' | 'newest' | 'silenceMs'>;
   readonly keeper: ChainKeeper;
   readonly peers: PeerBook;
@@ -119,6 +119,15 @@ export class Membership {
         this.#out(state.node, 'did not renew its attestation in time');
       }
     }
+  }
+
+  /** An owner revoked a node. False: it was no member. */
+  revoke(node: NodeName, why: string): boolean {
+    const { peers, examiner } = this.#o;
+    const wasMember = (peers.get(node)?.accepted.length ?? 0) > 0;
+    examiner.forget(node);
+    this.#out(node, why);
+    return wasMember;
   }
 
   /** Takes a presence; false when it does not count. */

@@ -1,12 +1,16 @@
 // The epoch plane of one agent: keeps its statement attested, its chains in step and its view of the
 // others current. It owns order and timing; what each message means is in the files beside it.
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { Revoked } from '#agent/api/revoked.ts';
 import { slotAt, type ChainId, type NodeName, type Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
+import type { Json } from '#agent/base/jcs.ts';
 import { limitedLog } from '#agent/limitedLog.ts';
 import type { Log } from '#agent/log.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
+import type { Revocation } from '#attest/revocation.ts';
 import type { Attestor } from './attestor.ts';
 import type { Bus } from './bus.ts';
 import type { Conductor } from './conductor.ts';
@@ -16,7 +20,9 @@ import type { ChainKeeper } from './keeper.ts';
 import type { Membership } from './membership.ts';
 import type { OwnStatements } from './ownStatements.ts';
 import type { PeerBook } from './peers.ts';
+import { revokedText } from './enrolments.ts';
 import type { EpochRecord } from './record.ts';
+import type { Revocations } from './revocations.ts';
 import { Serial } from './serial.ts';
 import { MESSAGE_BYTES, type Subjects } from './subjects.ts';
 import { takeSealed } from './unsealing.ts';
@@ -33,6 +39,7 @@ export interface PlaneOptions {
   readonly membership: Membership;
   readonly own: OwnStatements;
   readonly peers: PeerBook;
+  readonly revocations: Revocations;
   readonly voice: Voice;
   readonly slots: SlotClock;
   readonly clock: Clock;
@@ -61,6 +68,8 @@ export interface Seen {
 const SPEAKING_PART = 1 / 8;
 /** A node that is not listed after this many slots asks again. */
 const LISTED_WITHIN_SLOTS = 3;
+/** Revocations that are read back from the bus; one of each node is there. */
+const MAX_REVOCATIONS = 20_000;
 /** At most a few chains take effect in one slot. */
 const NEW_IN_A_SLOT = 3;
 
@@ -130,6 +139,7 @@ export class EpochPlane {
     hear(subjects.every.workloads, 'workloads', async (value) => {
       if (membership.hearDirectory(value)) onChange();
     });
+    hear(subjects.every.revocation, 'revocation', (value) => this.#onRevocation(value));
     bus.onConnect(() => this.#serial.add('connect', () => this.#onConnect()));
     this.#arm();
   }
@@ -137,6 +147,62 @@ export class EpochPlane {
   /** The pods of this node changed: the others are told. */
   directoryChanged(): void {
     this.#serial.add('directory', () => this.#o.voice.speak());
+  }
+
+  /** Takes a revocation from an owner and tells the others. Errors: those of Revocations.take. */
+  revoke(document: unknown): Promise<Revoked> {
+    return new Promise((resolve, reject) => {
+      this.#serial.add('revoke', () => this.#revoke(document).then(resolve, reject));
+    });
+  }
+
+  async #revoke(document: unknown): Promise<Revoked> {
+    const { revocations, bus, subjects } = this.#o;
+    const { revocation, isNews } = await revocations.take(document);
+    const wasMember = isNews && (await this.#shutOut(revocation));
+    const subject = subjects.revocation(revocation.node);
+    const isPublished = isNews && (await bus.publish(subject, document as Json));
+    return { revocation, isNews, wasMember, isPublished };
+  }
+
+  async #onRevocation(document: unknown): Promise<void> {
+    try {
+      const { revocation, isNews } = await this.#o.revocations.take(document);
+      if (isNews) await this.#shutOut(revocation);
+    } catch (thrown) {
+      const log = this.#refusals;
+      log.warn('revocation.refused', { text: asTidelockError(thrown, 'revocation.take').message });
+    }
+  }
+
+  /** The lanes of a revoked node are cut by the next snapshot, records or not. */
+  async #shutOut(revocation: Revocation): Promise<boolean> {
+    const { node, log, conductor, attestor, own, membership, onChange } = this.#o;
+    const why = revokedText(revocation);
+    log.warn('node.revoked', { node: revocation.node, text: `${revocation.node} ${why}` });
+    const wasMember = membership.revoke(revocation.node, why);
+    conductor.onRevoked(revocation.node, why);
+    if (revocation.node === node) {
+      attestor.revoked(why);
+      own.forgetListed();
+      if (conductor.leading) await conductor.resign(why);
+    }
+    onChange();
+    return wasMember;
+  }
+
+  /** What was said while this node could not hear; and what the bus has lost is said again. */
+  async #exchangeRevocations(): Promise<void> {
+    const { bus, subjects, revocations } = this.#o;
+    const { revocation: stream } = subjects.streams;
+    for await (const document of bus.history(stream, MAX_REVOCATIONS)) {
+      await this.#onRevocation(document);
+    }
+    for (const { revocation, document } of revocations.documents()) {
+      const subject = subjects.revocation(revocation.node);
+      const stored = await bus.last(stream, subject);
+      if (!isDeepStrictEqual(stored, document)) await bus.publish(subject, document as Json);
+    }
   }
 
   /** Takes a record that this node, as conductor, has just published. */
@@ -171,6 +237,7 @@ export class EpochPlane {
 
   async #onConnect(): Promise<void> {
     const { follower, bus, subjects, node, own, voice } = this.#o;
+    await this.#exchangeRevocations();
     await follower.catchUp();
     await this.#onRecord();
     const sealed = await bus.last(subjects.streams.sealed, subjects.sealed(node));

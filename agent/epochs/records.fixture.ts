@@ -67,7 +67,7 @@ export const appraisalOf = (verdict: Appraisal['verdict'], authentic = true): Ap
 });
 
 /** Stands in for an examiner, whose own work has tests of its own: nodes by sid, the rest is unknown. */
-export function examinerOf(answers: ReadonlyMap<OwnStatement, Appraisal>) {
+export function examinerOf(answers: Map<OwnStatement, Appraisal>) {
   const examine = (_node: NodeName, sid: string): Promise<Examined> => {
     const found = [...answers].find(([own]) => own.statement.sid === sid);
     if (!found) return Promise.resolve({ known: false, why: 'its evidence is not on the bus' });
@@ -81,7 +81,10 @@ export function examinerOf(answers: ReadonlyMap<OwnStatement, Appraisal>) {
       challengeRandom: '',
     });
   };
-  return { examine };
+  const forget = (node: NodeName): void => {
+    for (const own of answers.keys()) if (own.statement.node === node) answers.delete(own);
+  };
+  return { examine, forget };
 }
 
 /** A clock that stands at NOW_MS. */

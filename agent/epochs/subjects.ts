@@ -8,13 +8,20 @@ export interface Subjects {
   presence(node: NodeName): string;
   workloads(node: NodeName): string;
   join(node: NodeName): string;
+  revocation(node: NodeName): string;
   readonly sealedAll: string;
-  readonly every: { readonly presence: string; readonly workloads: string; readonly join: string };
+  readonly every: {
+    readonly presence: string;
+    readonly workloads: string;
+    readonly join: string;
+    readonly revocation: string;
+  };
   readonly streams: {
     readonly record: string;
     readonly sealed: string;
     readonly presence: string;
     readonly workloads: string;
+    readonly revocation: string;
   };
   readonly buckets: { readonly roster: string; readonly enrolment: string; readonly lease: string };
 }
@@ -25,6 +32,7 @@ export const MESSAGE_BYTES = {
   sealed: 512 << 10,
   presence: 16 << 10,
   workloads: 512 << 10,
+  revocation: 16 << 10,
 } as const;
 
 /** `N` of PROTOCOL 3.7: a node name may contain dots, a subject token may not. */
@@ -38,13 +46,20 @@ export function subjectsOf(cluster: string): Subjects {
     presence: (node) => at(`presence.${nodeToken(node)}`),
     workloads: (node) => at(`workloads.${nodeToken(node)}`),
     join: (node) => at(`join.${nodeToken(node)}`),
+    revocation: (node) => at(`revocation.${nodeToken(node)}`),
     sealedAll: at('sealed.*'),
-    every: { presence: at('presence.*'), workloads: at('workloads.*'), join: at('join.*') },
+    every: {
+      presence: at('presence.*'),
+      workloads: at('workloads.*'),
+      join: at('join.*'),
+      revocation: at('revocation.*'),
+    },
     streams: {
       record: `TL_${cluster}_RECORD`,
       sealed: `TL_${cluster}_SEALED`,
       presence: `TL_${cluster}_PRESENCE`,
       workloads: `TL_${cluster}_WORKLOADS`,
+      revocation: `TL_${cluster}_REVOCATION`,
     },
     buckets: {
       roster: `tl_${cluster}_roster`,

@@ -19,6 +19,7 @@ import { OwnStatements } from '#agent/epochs/ownStatements.ts';
 import { PeerBook } from '#agent/epochs/peers.ts';
 import { EpochPlane } from '#agent/epochs/plane.ts';
 import { appraisalOf, keptLog } from '#agent/epochs/records.fixture.ts';
+import { Revocations } from '#agent/epochs/revocations.ts';
 import { RosterSource } from '#agent/epochs/rosterSource.ts';
 import { UsedSeals } from '#agent/epochs/sealed.ts';
 import { parseStatement } from '#agent/epochs/statement.ts';
@@ -143,6 +144,7 @@ export function startAgentOnBus(
     reference: undefined,
     history,
     enrolmentOf: () => Promise.resolve(undefined),
+    revocationOf: () => undefined,
     maxAgeMs: TTL_MS,
   });
   const follower = new RecordFollower({
@@ -233,6 +235,7 @@ export function startAgentOnBus(
     membership,
     own,
     peers,
+    revocations: new Revocations({ ...ends, owners: [], directory: '/dev/null' }), // no owner, no word
     voice,
     slots,
     random: Math.random,

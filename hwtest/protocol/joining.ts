@@ -35,6 +35,7 @@ function busNamesVector({ node }: LaneEnd): Vector {
     presence: names.presence(node),
     workloads: names.workloads(node),
     join: names.join(node),
+    revocation: names.revocation(node),
   };
   return {
     name: node,

@@ -8,7 +8,8 @@ import type { Directory } from '#agent/epochs/directory.ts';
 import type { JoinRequest } from '#agent/epochs/join.ts';
 import type { Presence } from '#agent/epochs/presence.ts';
 import { presenceCheck } from '#proxy/chips/chain.ts';
-import { CHAIN, SLOT, SOURCE, seed } from './cast.ts';
+import type { Revocation } from '#attest/revocation.ts';
+import { CHAIN, CLUSTER, DOMAIN, RECEIVER, SENT_MS, SLOT, SOURCE, seed } from './cast.ts';
 import { FIRST_RECORD, RECORDS } from './records.ts';
 import { envelope } from './sealed.ts';
 import { sealKeyFrom } from './statements.ts';
@@ -47,6 +48,15 @@ export const DIRECTORY: Directory = {
   ],
 };
 
+export const REVOCATION: Revocation = {
+  v: 1,
+  domain: DOMAIN,
+  cluster: CLUSTER,
+  node: RECEIVER.node,
+  reason: 'disk stolen',
+  issuedAt: SENT_MS,
+};
+
 export interface Message {
   readonly name: string;
   readonly kind: string;
@@ -69,6 +79,7 @@ export async function messages(): Promise<readonly Message[]> {
     signedBriefly('workloads', DIRECTORY),
     signedBriefly('join', admit, 'admit'),
     signedBriefly('join', { ...admit, ask: 'resync' }, 'resync'),
+    signedByBoth('revocation', REVOCATION),
   ];
 }
 

@@ -25,6 +25,7 @@ import {
 import { hpkeInfo, openEnvelope, openSecrets, type Envelope } from '#agent/epochs/sealed.ts';
 import { parseStatement } from '#agent/epochs/statement.ts';
 import { evidenceSchema } from '#attest/evidence.ts';
+import { readRevocation } from '#attest/revocation.ts';
 import { SOURCE, seed } from './cast.ts';
 import { messages } from './messages.ts';
 import { takenRecord } from './records.ts';
@@ -73,6 +74,10 @@ const READINGS: Readonly<Record<string, Reading>> = {
     read: (value) => readEntry(value, entryHash(value as RosterEntry)),
   },
   workloads: { section: '3.6', read: signedBriefly('workloads', openDirectory) },
+  revocation: {
+    section: '3.8',
+    read: (value) => readRevocation(signDocument('revocation', value, SIGN), [SIGN.public]),
+  },
   lease: { section: '4.5', read: readLease },
   'epoch-record': { section: '4.5', read: takenRecord },
   sealed: {
@@ -137,6 +142,12 @@ const AT_LIMITS: Readonly<Record<string, JsonObject>> = {
         ports: Array.from({ length: 64 }, (_, n) => 65_535 - n),
       },
     ],
+  },
+  revocation: {
+    domain: 'd'.repeat(255),
+    cluster: 'c'.repeat(63),
+    reason: 'r'.repeat(1000),
+    issuedAt: 8_640_000_000_000_000,
   },
   'epoch-record': { term: 2 ** 40, generation: 2 ** 40, epoch: 2 ** 40, periodMs: 60_000 },
   presence: { hop: 3, clockOffsetMs: 0.25, chains: [], withdrawn: 'w'.repeat(1000) },

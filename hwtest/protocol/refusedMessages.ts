@@ -62,6 +62,15 @@ const OTHERWISE: Readonly<Record<string, readonly (readonly [member: string, val
     ['receipt', { conductor: '0'.repeat(32), at: -1 }],
     ['expiresAt', 0.5],
   ],
+  revocation: [
+    ['domain', ''],
+    ['cluster', 'c'.repeat(64)],
+    ['node', 'Node-a'],
+    ['reason', ''],
+    ['reason', 'r'.repeat(1001)],
+    ['issuedAt', 8_640_000_000_000_001],
+    ['issuedAt', -1],
+  ],
   workloads: [
     ['seq', 2 ** 53],
     ['lane', { address: 'node-b', port: 15_008 }],

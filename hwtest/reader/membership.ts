@@ -25,7 +25,7 @@ function treeHash(leaves: readonly Uint8Array[]): Uint8Array {
 }
 
 /** What each node has a subject of its own for, and the cluster a stream. */
-const OF_NODES = ['sealed', 'presence', 'workloads'];
+const OF_NODES = ['sealed', 'presence', 'workloads', 'revocation'];
 
 const named = (names: readonly string[], nameOf: (name: string) => string): JsonObject =>
   Object.fromEntries(names.map((name) => [name, nameOf(name)]));
@@ -48,6 +48,7 @@ export const membershipRows: Rows = {
         sealed: 512 * 1024,
         presence: 16 * 1024,
         workloads: 512 * 1024,
+        revocation: 16 * 1024,
       },
     };
   },

@@ -151,6 +151,17 @@ const MESSAGES: Readonly<Record<string, readonly [section: string, form: Form]>>
       ),
     }),
   ],
+  revocation: [
+    '3.8',
+    object({
+      v,
+      domain: text(1, 255),
+      cluster: text(1, 63),
+      node,
+      reason: text(1, 1000),
+      issuedAt: integer(0, 8_640_000_000_000_000),
+    }),
+  ],
   lease: ['4.5', object({ v, holder: either(end, nothing), term: natural, beat: natural })],
   'epoch-record': [
     '4.5',

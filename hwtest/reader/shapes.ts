@@ -15,6 +15,7 @@ export const PAYLOADS: Readonly<Record<string, Shape>> = {
     section: '3.6',
     written: '{v, node, sid, seq, lane: {address, port}, pods: [{uid, ips, spiffeId, ports}]}',
   },
+  revocation: { section: '3.8', written: '{v, domain, cluster, node, reason, issuedAt}' },
   'epoch-record': {
     section: '4.5',
     written:

@@ -49,6 +49,8 @@ export interface Cluster {
   readonly ownerFile: string;
   /** Writes a node's configuration and inventory, and enrols its TPM. Once per node. */
   enrol(node: RigNode): Promise<void>;
+  /** Has the owner revoke the node of that name, by the agent that runs at `at`; what it printed. */
+  revoke(at: RigNode, name: string, reason: string): Promise<string>;
   /** Starts the agent of an enrolled node inside its namespace; `program`: another build than the rest. */
   startAgent(node: RigNode, overrides?: Overrides, program?: Argv): RigAgent;
 }
@@ -80,6 +82,11 @@ export async function createCluster(rig: Rig, options: ClusterOptions): Promise<
     enrol: async (node) => {
       const config = configure(node, {});
       await run([...tidelock, 'enroll', '--config', config, '--owner', `${ownerDir}/owner.key`]);
+    },
+    revoke: async (at, name, reason) => {
+      const by = ['--config', configFileOf(at), '--owner', `${ownerDir}/owner.key`];
+      const { stdout } = await run([...tidelock, 'revoke', name, '--reason', reason, ...by]);
+      return stdout.toString();
     },
     startAgent: (node, overrides = {}, build = tidelock) => {
       const agent: Argv = [...build, 'agent', 'run', '--config', configure(node, overrides)];

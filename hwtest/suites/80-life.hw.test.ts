@@ -16,7 +16,7 @@ import {
 } from './twoNodes.ts';
 
 /** 50 for the full figure. */
-const ROUNDS = Number(process.env['TIDELOCK_LIFE_ROUNDS'] ?? 3);
+const ROUNDS = Number(process.env['TIDELOCK_LIFE_ROUNDS'] ?? 2);
 delete process.env['TIDELOCK_LIFE_ROUNDS']; // an agent takes it for a setting of its own
 const PERIOD_MS = 5_000;
 const BACK_WITHIN_MS = 2_000;

@@ -3,15 +3,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Status } from '#agent/api/status.ts';
 import type { RunResult } from '#agent/base/run.ts';
-import { createCluster, type Overrides, type RigAgent } from '#hwtest/rig/cluster.ts';
+import { createCluster, type Cluster, type Overrides, type RigAgent } from '#hwtest/rig/cluster.ts';
 import type { Argv } from '#hwtest/rig/program.ts';
 import { startNginx, startRedis } from '#hwtest/rig/servers.ts';
 import { createRig, type PodPlan, type Rig, type RigPod } from '#hwtest/rig/rig.ts';
 
 export const NODES = ['node-a', 'node-b'] as const;
-export type NodeOfTwo = (typeof NODES)[number];
 
 export interface TwoNodesOptions {
+  /** Others than these two, where a claim is about more. */
+  readonly nodes?: readonly string[];
   readonly pods: readonly PodPlan[];
   readonly periodMs?: number;
   readonly renewSeconds?: number;
@@ -25,6 +26,7 @@ export interface TwoNodesOptions {
 
 export interface TwoNodes extends AsyncDisposable {
   readonly rig: Rig;
+  readonly cluster: Cluster;
   agent(node: string): RigAgent;
   /** The other agent than that of `node`. */
   other(node: string): RigAgent;
@@ -43,7 +45,7 @@ const CLUSTER = 'suite';
 const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
 
 /** A pod of the default namespace; `client` pods may talk to `server` pods, nobody else to anybody. */
-export const pod = (name: string, node: NodeOfTwo, serviceAccount: string): PodPlan => ({
+export const pod = (name: string, node: string, serviceAccount: string): PodPlan => ({
   name,
   node,
   namespace: 'default',
@@ -55,7 +57,7 @@ const identity = (account: string): string => `spiffe://${DOMAIN}/${CLUSTER}/def
 /** Builds the rig, enrols both nodes, starts both agents and waits until they are in step. */
 export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
   const { pods, periodMs = 5_000, renewSeconds = 600, ipv6 = false, lanes = {}, program } = options;
-  const rig = await createRig({ nodes: NODES, pods, ipv6 });
+  const rig = await createRig({ nodes: options.nodes ?? NODES, pods, ipv6 });
   try {
     const cluster = await createCluster(rig, {
       domain: DOMAIN,
@@ -89,6 +91,7 @@ export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
     };
     const both: TwoNodes = {
       rig,
+      cluster,
       agent,
       other: (name) => agent(name === NODES[0] ? NODES[1] : NODES[0]),
       startAgain: (name, build) => {

@@ -1,0 +1,14 @@
+// What `POST /revocations` answers: what came of a revocation that an owner gave to this agent.
+import { z } from 'zod';
+import { revocationSchema } from '#attest/revocation.ts';
+
+export const revokedSchema = z.object({
+  revocation: revocationSchema,
+  /** False: one of that node as new was known, and nothing was changed. */
+  isNews: z.boolean(),
+  wasMember: z.boolean(),
+  /** The bus has it. */
+  isPublished: z.boolean(),
+});
+
+export type Revoked = z.infer<typeof revokedSchema>;

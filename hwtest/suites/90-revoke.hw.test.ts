@@ -1,0 +1,146 @@
+// An owner revokes a node of three while its control plane hears nothing: what it holds opens no lane any
+// more, its live ones are cut, and the two others notice nothing.
+import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { askAgent } from '#agent/api/client.ts';
+import { epochsSchema } from '#agent/api/epochs.ts';
+import { controlSocketOf } from '#hwtest/rig/cluster.ts';
+import type { Program } from '#hwtest/rig/program.ts';
+import type { RigPod } from '#hwtest/rig/rig.ts';
+import { REDIS_PORT, startNginx, startRedis } from '#hwtest/rig/servers.ts';
+import { eventually, fetchFrom, pod, report, SLACK, twoNodes, type TwoNodes } from './twoNodes.ts';
+
+const PERIOD_MS = 5_000;
+
+let all: TwoNodes;
+beforeAll(async () => {
+  all = await twoNodes({
+    nodes: ['node-a', 'node-b', 'node-c'],
+    pods: [
+      pod('client', 'node-a', 'client'),
+      pod('client-b', 'node-b', 'client'),
+      pod('client-c', 'node-c', 'client'),
+      pod('server-b', 'node-b', 'server'),
+      pod('server-c', 'node-c', 'server'),
+    ],
+    periodMs: PERIOD_MS,
+  });
+  for (const name of ['server-b', 'server-c']) {
+    const { place, dir } = all.rig.pod(name);
+    await startNginx(place, dir, 'canary');
+    await startRedis(place, dir);
+  }
+}, 400_000);
+afterAll(async () => {
+  await all?.[Symbol.asyncDispose]();
+});
+
+/** An exchange each 100 ms on one connection, until stopped. */
+const session = (server: RigPod): Program =>
+  all.rig.spawn(
+    all.rig.pod('client'),
+    [
+      'redis-cli',
+      '-h',
+      server.address,
+      '-p',
+      `${REDIS_PORT}`,
+      '-r',
+      '-1',
+      '-i',
+      '0.1',
+      'INCR',
+      'n',
+    ],
+    { name: `to-${server.name}` },
+  );
+
+const answersOf = ({ logFile }: Program): string[] =>
+  readFileSync(logFile, 'utf8').trim().split('\n').filter(Boolean);
+
+const newestOf = async (node: string) => {
+  const answer = await askAgent(controlSocketOf(all.rig.node(node)), '/epochs');
+  return epochsSchema.parse(answer).chains[0];
+};
+
+test('its lanes are cut, it opens none with what it holds, it comes back by a new enrolment alone', async () => {
+  const { rig, cluster } = all;
+  const { conductor } = (await all.agent('node-a').status()).epochs;
+  // The conductor where that is another node than the one on which the owner works.
+  const [victim, other] = conductor === 'node-c' ? ['c', 'b'] : ['b', 'c'];
+  const node = `node-${victim}`;
+  const servers = { lost: rig.pod(`server-${victim}`), kept: rig.pod(`server-${other}`) };
+  const lost = session(servers.lost);
+  const kept = session(servers.kept);
+  for (const each of [lost, kept]) {
+    await eventually('a first answer', async () => answersOf(each)[0], 10_000);
+  }
+  const before = await newestOf('node-a');
+  const deaf = all.agent(node).program;
+  process.kill(deaf.pid, 'SIGSTOP'); // its data plane goes on with what it was told
+
+  const said = await cluster.revoke(rig.node('node-a'), node, 'disk stolen');
+  expect(said).toMatch(/it was a member: its lanes are cut/);
+  expect(said).toMatch(/the bus has it/);
+  const cut = await eventually(
+    'no lane to it',
+    async () => ((await all.agent('node-a').status()).lanes.active === 1 ? true : undefined),
+    SLACK * PERIOD_MS,
+  );
+  const frozen = answersOf(lost).length;
+  const began = await eventually(
+    'a generation without it',
+    async () => {
+      const chain = await newestOf('node-a');
+      return chain && chain.generation > (before?.generation ?? 0) ? chain : undefined;
+    },
+    SLACK * 4 * PERIOD_MS,
+  );
+  expect(began.value.begins).toBe('revoke');
+  report(
+    `${node}${conductor === node ? ', the conductor,' : ''} revoked: lanes cut after ${Math.round(cut.afterMs)} ms, next generation after ${Math.round(began.afterMs)} ms`,
+  );
+  // Outwards with its old state, and inwards.
+  expect((await fetchFrom(all, `client-${victim}`, servers.kept)).code).not.toBe(0);
+  expect((await fetchFrom(all, 'client', servers.lost)).code).not.toBe(0);
+
+  process.kill(deaf.pid, 'SIGCONT');
+  const own = await eventually(
+    'its own verdict',
+    async () => {
+      const status = await all.agent(node).status();
+      return status.node.verdict === 'contraindicated' ? status.node : undefined;
+    },
+    SLACK * PERIOD_MS,
+  );
+  expect(own.value.reason).toMatch(/revoked by an owner at .*: disk stolen/);
+
+  deaf.kill('SIGKILL');
+  await deaf.ended;
+  await rm(`${rig.node(node).dir}/state/revocations`, { recursive: true });
+  all.startAgain(node); // knows nothing of it, but for what the bus and the others do
+  await pause(3 * PERIOD_MS);
+  const peer = (await all.agent('node-a').status()).peers.find((each) => each.node === node);
+  expect(peer?.refused).toMatch(/revoked by an owner/);
+  expect((await fetchFrom(all, `client-${victim}`, servers.kept)).code).not.toBe(0);
+
+  const { program } = all.agent(node);
+  program.kill('SIGKILL');
+  await program.ended;
+  await rm(`${rig.node(node).dir}/state/enrolment/enrolment.json`);
+  await cluster.enrol(rig.node(node));
+  all.startAgain(node);
+  await all.inStep();
+  expect((await fetchFrom(all, 'client', servers.lost)).code).toBe(0);
+  expect((await fetchFrom(all, `client-${victim}`, servers.kept)).code).toBe(0);
+
+  expect(kept.running()).toBe(true);
+  await kept.stop();
+  await lost.stop();
+  const answers = answersOf(kept);
+  expect(answers).toEqual(Array.from({ length: answers.length }, (_, i) => String(i + 1)));
+  expect(answersOf(lost).length).toBeLessThan(frozen + 2);
+  report(`${answers.length} exchanges between the two others meanwhile, 0 failed`);
+}, 300_000);
