@@ -116,6 +116,17 @@ describe('openBus()', () => {
     expect(await bus.last(subjects.streams.record, subjects.record)).toEqual({ id: '3' });
   });
 
+  test('names the subjects of a stream, as many as are wanted', async () => {
+    const bus = open();
+    await connected(bus);
+    const { revocation: stream } = subjects.streams;
+    expect(await bus.subjects(stream, 10)).toEqual([]);
+    const named = ['a', 'b', 'c'].map((node) => subjects.revocation(node as NodeName));
+    for (const subject of named) await bus.publish(subject, { subject });
+    expect((await bus.subjects(stream, 10)).toSorted()).toEqual(named.toSorted());
+    expect(await bus.subjects(stream, 2)).toHaveLength(2);
+  });
+
   test('hands on JSON and nothing else', async () => {
     const bus = open();
     await connected(bus);

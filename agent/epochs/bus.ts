@@ -81,6 +81,8 @@ export interface Bus {
   last(stream: string, subject: string): Promise<unknown>;
   /** How many messages a stream holds; undefined when the bus is away. */
   count(stream: string): Promise<number | undefined>;
+  /** Up to `count` of the subjects on which a stream holds something. */
+  subjects(stream: string, count: number): Promise<readonly string[]>;
   /** Up to `count` newest stored messages of a stream with one subject, newest first. */
   history(stream: string, count: number): AsyncIterable<unknown>;
   get(bucket: string, key: string): Promise<Revisioned | undefined>;
@@ -217,6 +219,11 @@ export function openBus(options: BusOptions): Bus {
     }
   };
 
+  const stateOf = async (stream: string, ask?: { readonly subjects_filter: string }) => {
+    const jsm = connected ? session?.jsm : undefined;
+    return (await quietly('info', async () => jsm?.streams.info(stream, ask)))?.state;
+  };
+
   return {
     get connected() {
       return connected;
@@ -279,16 +286,16 @@ export function openBus(options: BusOptions): Bus {
       );
       return stored ? decode(stored.data) : undefined;
     },
-    count: async (stream) => {
-      const live = connected ? session : undefined;
-      const info = live && (await quietly('count', () => live.jsm.streams.info(stream)));
-      return info?.state.messages;
+    count: async (stream) => (await stateOf(stream))?.messages,
+    subjects: async (stream, count) => {
+      const { subjects = {} } = (await stateOf(stream, { subjects_filter: '>' })) ?? {};
+      return Object.keys(subjects).slice(0, count);
     },
     history: async function* (stream, count) {
       const live = connected ? session : undefined;
-      const info = live && (await quietly('history', () => live.jsm.streams.info(stream)));
-      if (!live || !info) return;
-      const { first_seq: first, last_seq: last } = info.state;
+      const state = await stateOf(stream);
+      if (!live || !state) return;
+      const { first_seq: first, last_seq: last } = state;
       for (let seq = last; seq >= Math.max(first, last - count + 1) && seq > 0; seq--) {
         const stored = await quietly('history', () => live.jsm.streams.getMessage(stream, { seq }));
         const value = stored ? decode(stored.data) : undefined;

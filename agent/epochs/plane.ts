@@ -68,8 +68,8 @@ export interface Seen {
 const SPEAKING_PART = 1 / 8;
 /** A node that is not listed after this many slots asks again. */
 const LISTED_WITHIN_SLOTS = 3;
-/** Revocations that are read back from the bus; one of each node is there. */
-const MAX_REVOCATIONS = 20_000;
+/** Revocations that are read back from the bus, one of each node: a second's work. */
+const MAX_REVOCATIONS = 2_000;
 /** At most a few chains take effect in one slot. */
 const NEW_IN_A_SLOT = 3;
 
@@ -180,12 +180,15 @@ export class EpochPlane {
     const { node, log, conductor, attestor, own, membership, onChange } = this.#o;
     const why = revokedText(revocation);
     log.warn('node.revoked', { node: revocation.node, text: `${revocation.node} ${why}` });
-    const wasMember = membership.revoke(revocation.node, why);
-    conductor.onRevoked(revocation.node, why);
+    let wasMember: boolean;
     if (revocation.node === node) {
+      wasMember = this.admitted;
       attestor.revoked(why);
       own.forgetListed();
       if (conductor.leading) await conductor.resign(why);
+    } else {
+      wasMember = membership.revoke(revocation.node, why);
+      conductor.onRevoked(revocation.node, why);
     }
     onChange();
     return wasMember;
@@ -195,13 +198,16 @@ export class EpochPlane {
   async #exchangeRevocations(): Promise<void> {
     const { bus, subjects, revocations } = this.#o;
     const { revocation: stream } = subjects.streams;
-    for await (const document of bus.history(stream, MAX_REVOCATIONS)) {
-      await this.#onRevocation(document);
+    const stored = new Map<string, unknown>();
+    for (const subject of await bus.subjects(stream, MAX_REVOCATIONS)) {
+      const document = await bus.last(stream, subject);
+      if (document !== undefined) await this.#onRevocation(document);
+      stored.set(subject, document);
     }
     for (const { revocation, document } of revocations.documents()) {
       const subject = subjects.revocation(revocation.node);
-      const stored = await bus.last(stream, subject);
-      if (!isDeepStrictEqual(stored, document)) await bus.publish(subject, document as Json);
+      if (isDeepStrictEqual(stored.get(subject), document)) continue;
+      await bus.publish(subject, document as Json);
     }
   }
 
