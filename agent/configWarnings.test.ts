@@ -35,7 +35,7 @@ describe('configWarnings()', () => {
   it('configWarnings() names each setting that is weaker than its default, and no other', async () => {
     const weak = {
       ...bounded,
-      epochs: { periodMs: 1000 },
+      epochs: { periodMs: 1000, maxStalenessSeconds: 10 },
       policy: { mode: 'observe' },
       tpm: { tcti: 'swtpm:path=/run/x/tpm.sock' },
     };
@@ -46,6 +46,15 @@ describe('configWarnings()', () => {
       'tpm.tcti',
     ]);
     expect((await loaded(weak)).lanes).toMatchObject({ inbound: 'plain', unmeshed: 'plain' });
+  });
+
+  it('configWarnings() says when an outage has no room', async () => {
+    const warned = async (periodMs: number, maxStalenessSeconds: number): Promise<string[]> =>
+      configWarnings(await loaded({ ...bounded, epochs: { periodMs, maxStalenessSeconds } }));
+    expect(await warned(10_000, 100)).toEqual([]);
+    expect(await warned(10_000, 99)).toEqual([
+      expect.stringMatching(/^epochs\.maxStalenessSeconds is 99, less than 10 periods/),
+    ]);
   });
 
   it('configWarnings() names exceptions from what is not refused', async () => {

@@ -3,12 +3,21 @@
 import { familyOf, rangeText, type Range } from '#proxy/range.ts';
 import type { Config } from './config.ts';
 
+/** Three slots from a record to its effect, two that a sender stops sooner, and as many to spare. */
+const LEAST_PERIODS = 10;
+
 /** What is allowed and still not advisable, one sentence each. */
 export function configWarnings(config: Config): string[] {
   const warnings: string[] = [];
   if (config.epochs.periodMs < 5_000) {
     warnings.push(
       `epochs.periodMs is ${config.epochs.periodMs}: under 5000 leaves little room for clock offsets and bus latency`,
+    );
+  }
+  const { periodMs, maxStalenessSeconds } = config.epochs;
+  if (maxStalenessSeconds * 1000 < LEAST_PERIODS * periodMs) {
+    warnings.push(
+      `epochs.maxStalenessSeconds is ${maxStalenessSeconds}, less than ${LEAST_PERIODS} periods: a bus that is away for a moment stops all new lanes`,
     );
   }
   if (config.policy.mode === 'observe') {

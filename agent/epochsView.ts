@@ -20,7 +20,7 @@ import type { EventRing } from './log.ts';
 export interface EpochsSources {
   readonly config: Pick<Config, 'node' | 'epochs'>;
   readonly plane: Pick<EpochPlane, 'admitted' | 'stale' | 'seen'>;
-  readonly keeper: Pick<ChainKeeper, 'chains' | 'inEffect' | 'get'>;
+  readonly keeper: Pick<ChainKeeper, 'chains' | 'inEffect' | 'sendable' | 'get'>;
   readonly peers: Pick<PeerBook, 'all' | 'choose'>;
   readonly own: Pick<OwnStatements, 'listed'>;
   readonly bus: Pick<Bus, 'connected' | 'server' | 'problem'>;
@@ -165,7 +165,7 @@ function peerOf(
   nowMs: number,
 ): Epochs['peers'][number] {
   const inEffect = keeper.inEffect(nowMs);
-  const send = peers.choose(peer, own.listed, inEffect, nowMs);
+  const send = peers.choose(peer, own.listed, keeper.sendable(nowMs), nowMs);
   return {
     node: peer.node,
     verdict: peer.accepted[0]?.appraisal.verdict ?? 'none',

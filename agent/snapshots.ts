@@ -106,7 +106,7 @@ function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slo
   const { config, plane, keeper, peers } = from;
   const own = from.own.listed;
   const state = selfState(from);
-  const inEffect = keeper.inEffect(nowMs);
+  const sendable = keeper.sendable(nowMs);
   const bounds = new Bounds(from);
   const remotes = peers.all().flatMap((peer) => remotesOf(peer, bounds));
   const stale = plane.stale
@@ -116,7 +116,7 @@ function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slo
     version,
     self: state,
     chains: keeper.live(),
-    peers: peers.all().map((peer) => peerOf(from, peer, own, inEffect, nowMs, stale)),
+    peers: peers.all().map((peer) => peerOf(from, peer, own, sendable, nowMs, stale)),
     pods: from.captures.pods().map(({ spec }) => podOf(from, spec, own, slot)),
     remotes,
     policy: from.policy(),
@@ -161,7 +161,7 @@ function peerOf(
   from: SnapshotSources,
   peer: PeerState,
   own: readonly OwnListed[],
-  inEffect: Parameters<PeerBook['choose']>[2],
+  sendable: Parameters<PeerBook['choose']>[2],
   nowMs: number,
   stale: string | undefined,
 ): Peer {
@@ -173,7 +173,7 @@ function peerOf(
       ? { refused: stale }
       : lane === undefined
         ? { refused: peer.refused ?? `${peer.node} has not said where its lane port is` }
-        : peers.choose(peer, own, inEffect, nowMs);
+        : peers.choose(peer, own, sendable, nowMs);
   return {
     node: peer.node,
     address: lane?.address ?? '0.0.0.0',

@@ -250,7 +250,7 @@ function peerOf(
 ): Status['peers'][number] {
   const nowMs = slots.timeMs();
   const [newest] = peer.accepted;
-  const chosen = peers.choose(peer, own.listed, keeper.inEffect(nowMs), nowMs);
+  const chosen = peers.choose(peer, own.listed, keeper.sendable(nowMs), nowMs);
   const send = 'refused' in chosen || reaches.has(peer.node) ? chosen : NOT_TOLD;
   const lane = peer.directory?.lane;
   return {

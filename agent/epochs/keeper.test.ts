@@ -134,6 +134,24 @@ describe('ChainKeeper.advance()', () => {
     expect(keeper.get(second.chainId)).toBeDefined();
   });
 
+  test('drops it then on every node, whenever that heard of the newer one', () => {
+    const keeper = keeperOf();
+    const first = begun(keeper);
+    keeper.advance(at(3) + 59_000);
+    const second = record({
+      epoch: 2,
+      parent: first.chainId,
+      atSlot: slotAt(at(3) + 59_000, PERIOD),
+    });
+    const missed = begun(keeper, { generation: 2, epoch: 2, atSlot: slotAt(at(3), PERIOD) });
+    keeper.accept(second);
+    keeper.advance(at(3) + 60_000);
+    expect(keeper.get(first.chainId)).toBeDefined();
+    keeper.advance(at(3) + 60_001);
+    expect(keeper.get(first.chainId)).toBeUndefined();
+    expect(keeper.get(missed.chainId)).toBeDefined();
+  });
+
   test('keeps ticking the newest chain however long the bus is away', () => {
     const keeper = keeperOf();
     const first = begun(keeper);
@@ -155,6 +173,57 @@ describe('ChainKeeper.advance()', () => {
     keeper.advance(at(6));
     expect(keeper.get(first.chainId)).toBeUndefined();
     expect(keeper.get(revoke.chainId)).toBeDefined();
+  });
+});
+
+describe('ChainKeeper.sendable()', () => {
+  test('ends two slots before a holder may drop, however late the newer record came', () => {
+    const keeper = keeperOf();
+    const first = begun(keeper);
+    const lastMs = at(0) + 60_000 - 2 * PERIOD;
+    expect(keeper.sendable(at(-1))).toEqual([]);
+    for (const nowMs of [at(0), lastMs])
+      expect(keeper.sendable(nowMs).map(({ id }) => id)).toEqual([first.chainId]);
+    expect(keeper.sendable(lastMs + 1)).toEqual([]);
+    expect(keeper.inEffect(lastMs + 1)).toHaveLength(1);
+  });
+
+  test('whatever an end may send with, the other holds, whenever each heard of the newer ones', () => {
+    const slots = fc.integer({ min: 1, max: 30 });
+    const heard = fc.tuple(slots, fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 30 }));
+    fc.assert(
+      fc.property(fc.array(heard, { maxLength: 6 }), (newer) => {
+        const ends = [keeperOf(), keeperOf()];
+        const first = genesis();
+        for (const keeper of ends) {
+          keeper.accept(first);
+          keeper.giveRoot(first.hash, ROOT);
+        }
+        const records = newer.map(([slot, ...after], n) => ({
+          record: genesis({ generation: n + 2, epoch: n + 2, atSlot: slotAt(at(slot), PERIOD) }),
+          heardAt: after.map((late) => slot + late),
+        }));
+        const checkAt = (now: number): void => {
+          ends.forEach((keeper, end) => {
+            for (const { record: each, heardAt } of records) {
+              if ((heardAt[end] ?? 0) > now) continue;
+              keeper.accept(each);
+              keeper.giveRoot(each.hash, ROOT);
+            }
+            keeper.advance(at(now));
+          });
+          const [a, b] = ends;
+          // The sender's clock is a slot behind that of the holder, and the opening a slot on its way.
+          const sent = new Set(a?.sendable(at(now - 2)).map(({ id }) => id));
+          const everHeld = records.filter(({ heardAt }) => (heardAt[1] ?? 0) <= now);
+          const known = [first, ...everHeld.map(({ record: each }) => each)];
+          for (const { chainId } of known)
+            if (sent.has(chainId)) expect(b?.get(chainId)).toBeDefined();
+        };
+        for (let now = 0; now < 45; now += 1) checkAt(now);
+      }),
+      { numRuns: 60 },
+    );
   });
 });
 

@@ -29,11 +29,14 @@ export interface Chain extends Order {
   slot: Slot;
   /** `chain(c, slot)`, 32 bytes, replaced and wiped at each tick. */
   key: Buffer;
-  /** When a newer chain took effect, unix milliseconds. */
+  /** When it and a newer one were both in effect, unix milliseconds: by slots, whenever this node heard of that. */
   supersededAtMs: number | undefined;
 }
 
 export type Acceptance = 'applied' | 'known' | 'needs-parent' | 'needs-root';
+
+/** When its first slot begins, unix milliseconds. */
+const startMs = ({ atSlot, periodMs }: Chain): number => atSlot * periodMs;
 
 /** `chain(c, to)` from `chain(c, from)`: a fresh 32 bytes also when nothing has to be ticked. */
 function tickTo(key: Bytes, from: Slot, to: Slot): Buffer {
@@ -48,6 +51,8 @@ function tickTo(key: Bytes, from: Slot, to: Slot): Buffer {
 
 /** Slots after which holders of a revoking generation drop all older ones (PROTOCOL 4). */
 const REVOKE_AFTER_SLOTS = 3;
+/** A sender stops using a chain so long before a holder may drop it (PROTOCOL 4.6). */
+const SENDER_MARGIN_SLOTS = 2;
 /** A root that has not come by then is asked for as chains (resync), not waited for. */
 const ROOT_WITHIN_SLOTS = 8;
 /** Records that wait for their root; more are not kept, they can be read back. */
@@ -160,16 +165,18 @@ export class ChainKeeper {
       const late = slotPlus(record.atSlot, ROOT_WITHIN_SLOTS);
       if (slotAt(nowMs, record.periodMs) > late) this.#waiting.delete(hash);
     }
-    const [newest] = this.inEffect(nowMs);
-    if (!newest) return;
     const floor = this.#generationFloor(nowMs);
-    for (const chain of this.#chains.values()) {
-      if (newestFirst(newest, chain) < 0 && chain.atSlot <= slotAt(nowMs, chain.periodMs)) {
-        chain.supersededAtMs ??= nowMs;
-      }
-      const stale = nowMs - (chain.supersededAtMs ?? nowMs) > this.#maxStalenessMs;
-      if (stale || chain.generation < floor) this.#drop(chain);
+    let newerAtMs = Infinity;
+    for (const chain of this.inEffect(nowMs)) {
+      const sinceMs = Math.min(
+        chain.supersededAtMs ?? Infinity,
+        Math.max(newerAtMs, startMs(chain)), // a newer one may begin before it, after a hand-over
+      );
+      if (sinceMs < Infinity) chain.supersededAtMs = sinceMs;
+      newerAtMs = Math.min(newerAtMs, startMs(chain));
+      if (nowMs - sinceMs > this.#maxStalenessMs) this.#drop(chain);
     }
+    for (const chain of this.#chains.values()) if (chain.generation < floor) this.#drop(chain);
   }
 
   /** The oldest acceptable generation: that of the newest revocation that is past its grace. */
@@ -199,6 +206,17 @@ export class ChainKeeper {
   /** Chains whose first slot has come, newest first. */
   inEffect(nowMs: number): Chain[] {
     return this.chains().filter((chain) => chain.atSlot <= slotAt(nowMs, chain.periodMs));
+  }
+
+  /**
+   * Those of them under which a lane may be opened, newest first: whoever holds one drops it no sooner than
+   * maxStaleness after a later slot, by a clock that may be a slot off and after a slot on the way.
+   */
+  sendable(nowMs: number): Chain[] {
+    return this.inEffect(nowMs).filter((chain) => {
+      const agedMs = nowMs - startMs(chain) + SENDER_MARGIN_SLOTS * chain.periodMs;
+      return agedMs <= this.#maxStalenessMs;
+    });
   }
 
   /** What this node's presence announces (PROTOCOL 4). */

@@ -167,16 +167,16 @@ export class PeerBook {
   choose(
     state: PeerState,
     own: readonly OwnListed[],
-    inEffect: readonly Chain[],
+    sendable: readonly Chain[],
     nowMs: number,
   ): Peer['send'] {
     const [newest] = state.accepted;
     if (!newest) return { refused: state.refused ?? `${state.node} is not attested` };
     if (own.length === 0) return { refused: 'this node is not admitted yet' };
-    const proven = provenBy(state, inEffect);
+    const proven = provenBy(state, sendable);
     const chain = state.presence
       ? proven?.chain
-      : inEffect.find((c) => slotAt(nowMs, c.periodMs) >= slotPlus(c.atSlot, UNHEARD_SLOTS));
+      : sendable.find((c) => slotAt(nowMs, c.periodMs) >= slotPlus(c.atSlot, UNHEARD_SLOTS));
     if (!chain) return { refused: `${state.node} has confirmed no chain yet` };
     // The newest own statement that the peer has surely seen, else the oldest still held.
     const known = own.find(
@@ -237,20 +237,20 @@ function holdsNothing(state: PeerState): void {
 }
 
 /**
- * The newest statement of a peer that has confirmed a chain in effect, and the newest such chain. One
+ * The newest statement of a peer that has confirmed a chain that may be sent with, and the newest such chain. One
  * that was just accepted may have confirmed none yet; the one before is as good until it is dropped.
  */
 function provenBy(
   { accepted, presence, confirmed, before }: PeerState,
-  inEffect: readonly Chain[],
+  sendable: readonly Chain[],
 ): { readonly sid: Sid; readonly chain: Chain } | undefined {
   const heard = presence && { sid: presence.sid, confirmed };
   for (const { statement } of accepted) {
     const shown = [heard, before].find((each) => each?.sid === statement.sid);
-    const chain = inEffect.find(({ id }) => shown?.confirmed.has(id));
+    const chain = sendable.find(({ id }) => shown?.confirmed.has(id));
     if (chain) return { sid: statement.sid, chain };
   }
   const [newest] = accepted;
-  const chain = inEffect.find(({ id }) => confirmed.has(id));
+  const chain = sendable.find(({ id }) => confirmed.has(id));
   return newest && chain && { sid: newest.statement.sid, chain };
 }

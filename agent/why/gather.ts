@@ -124,9 +124,9 @@ function peersOf(from: WhySources): PeerFacts[] {
   const { peers, own, keeper, slots, clock } = from;
   const bounds = new Bounds(from);
   const nowMs = slots.timeMs();
-  const inEffect = keeper.inEffect(nowMs);
+  const sendable = keeper.sendable(nowMs);
   return peers.all().map((peer): PeerFacts => {
-    const send = peers.choose(peer, own.listed, inEffect, nowMs);
+    const send = peers.choose(peer, own.listed, sendable, nowMs);
     const chain = 'refused' in send ? undefined : keeper.get(send.chainId);
     return {
       node: peer.node,
