@@ -1,6 +1,7 @@
 // The other end of the control socket: one bounded request, one JSON document.
 import { request } from 'node:http';
 import { z } from 'zod';
+import { isErrorCode } from '#agent/base/codes.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -8,7 +9,12 @@ const MAX_ANSWER_BYTES = 8 << 20;
 /** RFC 9110 15.5.1; control.ts answers USAGE so. */
 const BAD_REQUEST = 400;
 
-const errorAnswer = z.object({ error: z.object({ message: z.string(), hint: z.string() }) });
+/** A change may wait for the bus. */
+const CHANGE_TIMEOUT_MS = 30_000;
+
+const errorAnswer = z.object({
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string() }),
+});
 
 /**
  * The document at `path` of the agent behind `socket`.
@@ -18,7 +24,7 @@ const errorAnswer = z.object({ error: z.object({ message: z.string(), hint: z.st
 export const askAgent = (socket: string, path: string): Promise<unknown> =>
   documentFrom(socket, { method: 'GET', path });
 
-/** The same for a POST of `document`. Errors: those of askAgent, and what the agent says of the document. */
+/** The same for a POST of `document`, within 30 s. Errors: those of askAgent, and that by which the agent refuses. */
 export const tellAgent = (socket: string, path: string, document: object): Promise<unknown> =>
   documentFrom(socket, { method: 'POST', path, body: JSON.stringify(document) });
 
@@ -39,9 +45,10 @@ async function documentFrom(socket: string, asked: Call): Promise<unknown> {
   if (code === 200) return document;
   const told = errorAnswer.safeParse(document);
   if (told.success) {
-    const { message, hint } = told.data.error;
-    throw code === BAD_REQUEST
-      ? new TidelockError('USAGE', { op: 'agent.ask', message, hint })
+    const { code: named, message, hint } = told.data.error;
+    if (code === BAD_REQUEST) throw new TidelockError('USAGE', { op: 'agent.ask', message, hint });
+    throw asked.method === 'POST' && isErrorCode(named)
+      ? new TidelockError(named, { op: 'agent.tell', message, hint })
       : invalid(socket, message, hint);
   }
   throw invalid(socket, `its HTTP status is ${code}`, OTHER_VERSION);
@@ -69,7 +76,7 @@ function exchange(
         method,
         path,
         headers: { 'content-length': Buffer.byteLength(body) },
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(method === 'POST' ? CHANGE_TIMEOUT_MS : TIMEOUT_MS),
       },
       (response) => {
         const chunks: Buffer[] = [];

@@ -7,6 +7,8 @@ export const revokedSchema = z.object({
   /** False: one of that node as new was known, and nothing was changed. */
   isNews: z.boolean(),
   wasMember: z.boolean(),
+  /** The node was enrolled later than that, unix milliseconds: nothing was cut. */
+  outlivedBy: z.number().optional(),
   /** The bus has it. */
   isPublished: z.boolean(),
 });

@@ -77,6 +77,9 @@ export const CODES = {
   EVENTLOG_TOO_LARGE: code(EXIT.malformed),
   ENROLMENT_REFUSED: code(EXIT.notVerified),
   REVOCATION_REFUSED: code(EXIT.notVerified),
+  AGENT_STOPPING: code(EXIT.unreachable, true),
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof CODES;
+
+export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(CODES, text);

@@ -6,9 +6,11 @@ export interface Terminal {
   readonly out: (text: string) => void;
   /** Writes to standard error. */
   readonly err: (text: string) => void;
+  /** Standard output is a screen, which can be cleared; absent: it is not. */
+  readonly isScreen?: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Aborted by the first SIGINT, SIGTERM or SIGHUP. Only who asks for it changes what these do. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP, or when output goes nowhere any more. Only who asks for it changes what these do. */
   readonly stopSignal: () => AbortSignal;
 }
 
@@ -17,6 +19,7 @@ export function processTerminal(): Terminal {
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    isScreen: process.stdout.isTTY,
     env: process.env,
     cwd: process.cwd(),
     stopSignal: () => {
@@ -24,6 +27,7 @@ export function processTerminal(): Terminal {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
         process.once(signal, () => controller.abort(signal));
       }
+      process.stdout.once('error', (error) => controller.abort(error)); // nobody reads any more (EPIPE)
       return controller.signal;
     },
   };

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveControl } from '#agent/api/control.ts';
 import { readOwnerPublic } from '#agent/owner.ts';
 import { readPolicy } from '#attest/policy.ts';
-import { readRevocation } from '#attest/revocation.ts';
 import { runCommandLine } from './commandLine.ts';
+import { EPOCHS } from './epochs.fixture.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -219,90 +219,10 @@ describe('tidelock status', () => {
   });
 });
 
-describe('tidelock revoke', () => {
-  const config = async (ownerDir: string) => {
-    const text = JSON.stringify({
-      domain: 'example.org',
-      cluster: 'demo',
-      node: 'node-a',
-      owners: [`${ownerDir}/owner.pub`],
-      bus: { servers: ['nats://127.0.0.1:4222'] },
-      inventory: { file: 'inventory.yaml' },
-      attestation: { ekRoots: 'roots', policyFile: 'policy.json' },
-      lanes: { address: '198.18.0.11' },
-      paths: { runDir: 'run', stateDir: 'state' },
-    });
-    await writeFile(join(dir, 'config.json'), text);
-  };
-  const revoke = (node: string, ...more: string[]) =>
-    tidelock('revoke', node, '--config', 'config.json', '--owner', 'owner/owner.key', ...more);
-
-  it('revoke hands a signed word to the agent, and says what came of it', async () => {
-    await init();
-    await config('owner');
-    const owner = await readOwnerPublic(join(dir, 'owner', 'owner.pub'));
-    await using _agent = await serveControl(join(dir, 'run', 'control.sock'), {
-      'POST /revocations': (_query, document) => ({
-        revocation: readRevocation(document, [owner]),
-        isNews: true,
-        wasMember: true,
-        isPublished: false,
-      }),
-    });
-    const { exit, out } = await revoke('node-b', '--reason', 'lost');
-    expect(exit).toBe(0);
-    expect(out).toMatch(/^revoked node-b of demo in example.org: lost\n/);
-    expect(out).toContain('its lanes are cut');
-    expect(out).toContain('the bus is away: this agent keeps it');
-    const asJson = await revoke('node-b', '--reason', 'lost', '-o', 'json');
-    expect(JSON.parse(asJson.out)).toMatchObject({
-      kind: 'Revocation',
-      revocation: { node: 'node-b', reason: 'lost' },
-      isPublished: false,
-    });
-  });
-
-  it('revoke asks for a name, a reason, an owner that counts and an agent that runs', async () => {
-    await init();
-    await config('owner');
-    expect((await revoke('node-b')).err).toMatch(/USAGE: .*--reason/);
-    expect((await revoke('Node B', '--reason', 'x')).err).toMatch(/USAGE: .*node name/);
-    expect((await revoke('node-b', '--reason', '')).err).toMatch(/USAGE: .*reason/);
-    const alone = await revoke('node-b', '--reason', 'x');
-    expect(alone.exit).toBe(5);
-    expect(alone.err).toMatch(/AGENT_UNREACHABLE/);
-    await tidelock('init', '--domain', 'example.org', '--cluster', 'demo', '--out', 'other');
-    await config('other');
-    expect((await revoke('node-b', '--reason', 'x')).err).toMatch(
-      /OWNER_KEY_INVALID: Cannot revoke node-b: owner \S+ is not among/,
-    );
-  });
-});
-
 describe('verbs that ask a running agent', () => {
   const link = { id: 'pod', state: 'broken', text: 'no such pod' };
   const answers = {
-    Epochs: {
-      node: 'node-a',
-      state: 'in-step',
-      text: 'records come',
-      isConductor: true,
-      term: 1,
-      generation: 1,
-      epoch: 1,
-      slot: 7,
-      periodMs: 5_000,
-      nextSlotInMs: 10,
-      healsWithinMs: 10,
-      chains: [],
-      chainsLeftOut: 0,
-      records: { accepted: 1, refused: 0 },
-      bus: { connected: true },
-      staleness: { maxMs: 10, onStale: 'closed' },
-      peers: [],
-      seen: { slots: 1, chains: 1, algorithms: [] },
-      events: [],
-    },
+    Epochs: EPOCHS,
     Lanes: {
       node: 'node-a',
       filter: {},

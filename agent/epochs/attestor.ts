@@ -107,7 +107,9 @@ export class Attestor {
     } catch (thrown) {
       const error = asTidelockError(thrown, 'attestor.round');
       this.#state = { ...this.#state, reason: error.message, error };
-      if (this.#state.renewedAtMs === undefined) this.#state = { ...this.#state, verdict: 'none' };
+      if (this.#state.renewedAtMs === undefined && this.#state.verdict !== 'contraindicated') {
+        this.#state = { ...this.#state, verdict: 'none' };
+      }
       return { outcome: 'failed', why: error.message };
     }
   }

@@ -81,8 +81,8 @@ export interface Bus {
   last(stream: string, subject: string): Promise<unknown>;
   /** How many messages a stream holds; undefined when the bus is away. */
   count(stream: string): Promise<number | undefined>;
-  /** Up to `count` of the subjects on which a stream holds something. */
-  subjects(stream: string, count: number): Promise<readonly string[]>;
+  /** Up to `count` of the subjects on which a stream holds something; undefined: it could not be asked. */
+  subjects(stream: string, count: number): Promise<readonly string[] | undefined>;
   /** Up to `count` newest stored messages of a stream with one subject, newest first. */
   history(stream: string, count: number): AsyncIterable<unknown>;
   get(bucket: string, key: string): Promise<Revisioned | undefined>;
@@ -288,8 +288,8 @@ export function openBus(options: BusOptions): Bus {
     },
     count: async (stream) => (await stateOf(stream))?.messages,
     subjects: async (stream, count) => {
-      const { subjects = {} } = (await stateOf(stream, { subjects_filter: '>' })) ?? {};
-      return Object.keys(subjects).slice(0, count);
+      const state = await stateOf(stream, { subjects_filter: '>' });
+      return state && Object.keys(state.subjects ?? {}).slice(0, count);
     },
     history: async function* (stream, count) {
       const live = connected ? session : undefined;

@@ -58,6 +58,13 @@ export class Enrolments {
     this.#newestMs.set(node, issuedAt);
     return enrolment;
   }
+
+  /** When a node was enrolled, unix milliseconds, where that is later than `revocation`; undefined: it is revoked. */
+  async after({ node, issuedAt }: Revocation): Promise<number | undefined> {
+    if (!this.#newestMs.has(node)) await this.of(node);
+    const newestMs = this.#newestMs.get(node);
+    return newestMs !== undefined && newestMs > issuedAt ? newestMs : undefined;
+  }
 }
 
 const isoTime = (unixMs: number): string => new Date(unixMs).toISOString();

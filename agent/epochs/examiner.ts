@@ -6,6 +6,7 @@ import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import { jcs, type Json } from '#agent/base/jcs.ts';
 import type { AttestationPolicy } from '#attest/policy.ts';
+import type { Revocation } from '#attest/revocation.ts';
 import type { ReferencePolicy } from '#attest/policy/document.ts';
 import type { TpmClock } from '#attest/tpm/attest.ts';
 import { verifyEvidence, type Appraisal } from '#attest/verify.ts';
@@ -75,6 +76,11 @@ export class Examiner {
   /** A statement already examined and found acceptable. */
   remembered(sid: Sid): (Examined & { known: true }) | undefined {
     return this.#good.get(sid);
+  }
+
+  /** Enrolments.after: when a node was enrolled anew since `revocation`. */
+  enrolledAfter(revocation: Revocation): Promise<number | undefined> {
+    return this.#enrolments.after(revocation);
   }
 
   /** What was found of a node's statements counts no more. */

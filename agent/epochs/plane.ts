@@ -1,16 +1,13 @@
 // The epoch plane of one agent: keeps its statement attested, its chains in step and its view of the
 // others current. It owns order and timing; what each message means is in the files beside it.
 import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import type { Revoked } from '#agent/api/revoked.ts';
 import { slotAt, type ChainId, type NodeName, type Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
-import type { Json } from '#agent/base/jcs.ts';
 import { limitedLog } from '#agent/limitedLog.ts';
 import type { Log } from '#agent/log.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
-import type { Revocation } from '#attest/revocation.ts';
 import type { Attestor } from './attestor.ts';
 import type { Bus } from './bus.ts';
 import type { Conductor } from './conductor.ts';
@@ -20,9 +17,9 @@ import type { ChainKeeper } from './keeper.ts';
 import type { Membership } from './membership.ts';
 import type { OwnStatements } from './ownStatements.ts';
 import type { PeerBook } from './peers.ts';
-import { revokedText } from './enrolments.ts';
 import type { EpochRecord } from './record.ts';
 import type { Revocations } from './revocations.ts';
+import { Revoking } from './revoking.ts';
 import { Serial } from './serial.ts';
 import { MESSAGE_BYTES, type Subjects } from './subjects.ts';
 import { takeSealed } from './unsealing.ts';
@@ -68,8 +65,6 @@ export interface Seen {
 const SPEAKING_PART = 1 / 8;
 /** A node that is not listed after this many slots asks again. */
 const LISTED_WITHIN_SLOTS = 3;
-/** Revocations that are read back from the bus, one of each node: a second's work. */
-const MAX_REVOCATIONS = 2_000;
 /** At most a few chains take effect in one slot. */
 const NEW_IN_A_SLOT = 3;
 
@@ -77,6 +72,7 @@ export class EpochPlane {
   readonly #o: PlaneOptions;
   readonly #serial: Serial;
   readonly #refusals: Log;
+  readonly #revoking: Revoking;
   /** Monotonic: when the attestation is renewed, and when admission is asked for again. */
   #renewAtMs = 0;
   /** It was renewed while the bus was away: the TPM was asked, but nobody else can know. */
@@ -100,6 +96,7 @@ export class EpochPlane {
     this.#roundAfterMs = placeOf(options.node) * SPEAKING_PART * options.periodMs;
     this.#serial = new Serial(options.log);
     this.#refusals = limitedLog(options.log, options.clock);
+    this.#revoking = new Revoking({ ...options, serial: this.#serial, refusals: this.#refusals });
   }
 
   get seen(): Seen {
@@ -139,7 +136,7 @@ export class EpochPlane {
     hear(subjects.every.workloads, 'workloads', async (value) => {
       if (membership.hearDirectory(value)) onChange();
     });
-    hear(subjects.every.revocation, 'revocation', (value) => this.#onRevocation(value));
+    this.#revoking.start();
     bus.onConnect(() => this.#serial.add('connect', () => this.#onConnect()));
     this.#arm();
   }
@@ -149,66 +146,9 @@ export class EpochPlane {
     this.#serial.add('directory', () => this.#o.voice.speak());
   }
 
-  /** Takes a revocation from an owner and tells the others. Errors: those of Revocations.take. */
+  /** Takes a revocation from an owner and tells the others. Errors: those of Revoking.revoke. */
   revoke(document: unknown): Promise<Revoked> {
-    return new Promise((resolve, reject) => {
-      this.#serial.add('revoke', () => this.#revoke(document).then(resolve, reject));
-    });
-  }
-
-  async #revoke(document: unknown): Promise<Revoked> {
-    const { revocations, bus, subjects } = this.#o;
-    const { revocation, isNews } = await revocations.take(document);
-    const wasMember = isNews && (await this.#shutOut(revocation));
-    const subject = subjects.revocation(revocation.node);
-    const isPublished = isNews && (await bus.publish(subject, document as Json));
-    return { revocation, isNews, wasMember, isPublished };
-  }
-
-  async #onRevocation(document: unknown): Promise<void> {
-    try {
-      const { revocation, isNews } = await this.#o.revocations.take(document);
-      if (isNews) await this.#shutOut(revocation);
-    } catch (thrown) {
-      const log = this.#refusals;
-      log.warn('revocation.refused', { text: asTidelockError(thrown, 'revocation.take').message });
-    }
-  }
-
-  /** The lanes of a revoked node are cut by the next snapshot, records or not. */
-  async #shutOut(revocation: Revocation): Promise<boolean> {
-    const { node, log, conductor, attestor, own, membership, onChange } = this.#o;
-    const why = revokedText(revocation);
-    log.warn('node.revoked', { node: revocation.node, text: `${revocation.node} ${why}` });
-    let wasMember: boolean;
-    if (revocation.node === node) {
-      wasMember = this.admitted;
-      attestor.revoked(why);
-      own.forgetListed();
-      if (conductor.leading) await conductor.resign(why);
-    } else {
-      wasMember = membership.revoke(revocation.node, why);
-      conductor.onRevoked(revocation.node, why);
-    }
-    onChange();
-    return wasMember;
-  }
-
-  /** What was said while this node could not hear; and what the bus has lost is said again. */
-  async #exchangeRevocations(): Promise<void> {
-    const { bus, subjects, revocations } = this.#o;
-    const { revocation: stream } = subjects.streams;
-    const stored = new Map<string, unknown>();
-    for (const subject of await bus.subjects(stream, MAX_REVOCATIONS)) {
-      const document = await bus.last(stream, subject);
-      if (document !== undefined) await this.#onRevocation(document);
-      stored.set(subject, document);
-    }
-    for (const { revocation, document } of revocations.documents()) {
-      const subject = subjects.revocation(revocation.node);
-      if (isDeepStrictEqual(stored.get(subject), document)) continue;
-      await bus.publish(subject, document as Json);
-    }
+    return this.#revoking.revoke(document);
   }
 
   /** Takes a record that this node, as conductor, has just published. */
@@ -243,7 +183,7 @@ export class EpochPlane {
 
   async #onConnect(): Promise<void> {
     const { follower, bus, subjects, node, own, voice } = this.#o;
-    await this.#exchangeRevocations();
+    this.#revoking.onConnect();
     await follower.catchUp();
     await this.#onRecord();
     const sealed = await bus.last(subjects.streams.sealed, subjects.sealed(node));
@@ -281,6 +221,7 @@ export class EpochPlane {
     await this.#step('conductor', () => conductor.onSlot(slotAt(nowMs, periodMs)));
     await this.#step('attestation', () => this.#attest());
     await this.#step('resync', () => this.#resyncIfLost());
+    this.#revoking.onRound();
     this.#settle(nowMs);
     onChange();
   }

@@ -59,6 +59,21 @@ describe('Revocations', () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
+  test('keeps that of a node with the longest of names', async () => {
+    const node = Array(4).fill('n'.repeat(62)).join('.') as NodeName;
+    const { held } = await openIn(dir);
+    await held.take(revocationAt(2000, owner, { node }));
+    const { held: again, lines } = await openIn(dir);
+    expect(again.of(node)).toMatchObject({ issuedAt: 2000 });
+    expect(lines).toEqual([]);
+  });
+
+  test('takes none that is padded beyond a message', async () => {
+    const { held } = await openIn(dir);
+    const padded = { ...revocationAt(2000), note: 'x'.repeat(16 << 10) };
+    await expect(held.take(padded)).rejects.toMatchObject({ code: 'REVOCATION_REFUSED' });
+  });
+
   test('passes over a file that is none, says so, and reads the others', async () => {
     const { held } = await openIn(dir);
     await held.take(revocationAt(2000));

@@ -2,14 +2,14 @@
 // bus that forgets one does not bring its node back (PROTOCOL 3.8).
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import type { NodeName } from '#agent/base/brands.ts';
+import { hex, sha256, utf8 } from '#agent/base/bytes.ts';
 import { hasCode, messageOf, TidelockError } from '#agent/base/errors.ts';
 import type { Log } from '#agent/log.ts';
 import { replaceFile } from '#agent/report/file.ts';
 import { readRevocation, type Revocation } from '#attest/revocation.ts';
-import { nodeToken } from './subjects.ts';
+import { MESSAGE_BYTES } from './subjects.ts';
 
 export interface RevocationsOptions {
   readonly owners: readonly SigningPublic[];
@@ -67,18 +67,9 @@ export class Revocations {
    * Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID; REVOCATION_REFUSED for another cluster's, or one too many.
    */
   async take(document: unknown): Promise<Taken> {
-    const known = this.#knownAs(document);
-    if (known) return { revocation: known, isNews: false }; // its signature need not be looked at
     const taken = this.#accept(document);
     if (taken.isNews) await this.#keep(taken.revocation, document);
     return taken;
-  }
-
-  /** What is held, where `document` claims to be no newer. */
-  #knownAs(document: unknown): Revocation | undefined {
-    const claim = claimSchema.safeParse(document).data?.payload;
-    const held = claim && this.of(claim.node as NodeName);
-    return held && claim.issuedAt <= held.issuedAt ? held : undefined;
   }
 
   #accept(document: unknown): Taken {
@@ -89,6 +80,9 @@ export class Revocations {
         `it is about ${cluster} in ${domain}`,
         'Use the key and names of this cluster.',
       );
+    }
+    if (JSON.stringify(document).length > MESSAGE_BYTES.revocation) {
+      throw refused('it is padded beyond what fits a message', 'Take it as the owner signed it.');
     }
     const held = this.of(node);
     if (held && issuedAt <= held.issuedAt) return { revocation: held, isNews: false };
@@ -101,7 +95,8 @@ export class Revocations {
   }
 
   async #keep({ node }: Revocation, document: unknown): Promise<void> {
-    const file = join(this.#o.directory, `${nodeToken(node)}${SUFFIX}`);
+    // A node name may be longer than the name of a file.
+    const file = join(this.#o.directory, `${hex(sha256(utf8(node)))}${SUFFIX}`);
     try {
       await replaceFile(file, `${JSON.stringify(document, null, 2)}\n`);
     } catch (cause) {
@@ -111,6 +106,7 @@ export class Revocations {
   }
 
   async #readBack(name: string): Promise<void> {
+    // A node name may be longer than the name of a file.
     const file = join(this.#o.directory, name);
     try {
       this.#accept(JSON.parse(await readFile(file, 'utf8')));
@@ -122,10 +118,6 @@ export class Revocations {
 }
 
 const SUFFIX = '.json';
-
-const claimSchema = z.object({
-  payload: z.object({ node: z.string().max(253), issuedAt: z.number() }),
-});
 
 async function namesIn(directory: string): Promise<string[]> {
   try {

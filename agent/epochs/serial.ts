@@ -27,11 +27,12 @@ export class Serial {
     this.#log = log;
   }
 
-  /** Queues something the agent itself must do, before all messages. */
-  add(what: string, task: Task): void {
-    if (this.#closed) return;
+  /** Queues something the agent itself must do, before all messages; false: nothing is done any more. */
+  add(what: string, task: Task): boolean {
+    if (this.#closed) return false;
     this.#own.push({ what, task });
     this.#running ??= this.#run();
+    return true;
   }
 
   /** Queues the handling of a message; when too many wait it is dropped and counted. */

@@ -9,6 +9,7 @@ import { unknownTrace, type Trace } from './trace.ts';
 /** Below the state directory (ARCHITECTURE, decisions), and what is lost with each. */
 const STATE = {
   enrolment: 'the enrolment of this node: an owner must enrol it again',
+  revocations: 'which nodes owners have revoked, as far as the bus does not have it',
   cache: 'what was fetched',
   audit: 'the audit of this node',
   reports: 'the attestation reports of this node',

@@ -81,6 +81,7 @@ describe('fileTraces()', () => {
       'run/control.sock',
       'run',
       'state/enrolment',
+      'state/revocations',
       'state/cache',
       'state/audit',
       'state/reports',

@@ -65,7 +65,7 @@ async function twice<T>(
     return await once(access, tcti, work);
   } catch (error) {
     if (!(error instanceof TpmCommandError) || !isStale(error.response)) throw error;
-    await once(access, tcti, flushTransient);
+    await once(access, tcti, (sequence) => flushLeft(sequence, tcti));
     return once(access, tcti, work);
   }
 }
@@ -93,6 +93,15 @@ async function once<T>(
  */
 export async function flushTransient(sequence: Sequence): Promise<void> {
   await sequence.tool('flushcontext', '-t');
+}
+
+/**
+ * What killed clients left loaded. Sessions only of a software TPM, which is ours alone: the kernel's manager
+ * ends those of a client that is gone, and would let others' be flushed.
+ */
+async function flushLeft(sequence: Sequence, tcti: string): Promise<void> {
+  await flushTransient(sequence);
+  if (!tcti.startsWith('device:')) await sequence.tool('flushcontext', '-l');
 }
 
 async function tool(

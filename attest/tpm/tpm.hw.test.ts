@@ -1,10 +1,10 @@
 // Against a real software TPM: the verbs, what they leave behind, and a TPM that goes away.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { hex } from '#agent/base/bytes.ts';
+import { fromHex, hex } from '#agent/base/bytes.ts';
 import { run } from '#agent/base/run.ts';
 import { makeCredential } from '#attest/credential.ts';
 import { parseEkCertificate } from '#attest/ek.ts';
@@ -51,6 +51,14 @@ async function loaded(): Promise<string[]> {
 }
 
 const PCRS = [0, 1, 2, 3, 4, 5, 6, 7, 10, 11];
+
+/** TPM2_StartAuthSession (Part 3 11.1): unbound and unsalted HMAC, nonce of 16 bytes, no cipher, SHA-256. */
+const START_SESSION = fromHex(
+  `8001 0000002b 00000176 40000007 40000007 0010 ${'11'.repeat(16)} 0000 00 0010 000b`.replaceAll(
+    ' ',
+    '',
+  ),
+);
 
 /** A verified quote over values read just before. */
 async function quoteRound(from: Tpm): Promise<void> {
@@ -190,6 +198,20 @@ it('a TPM reset in the middle of a sequence is survived: its contexts die, it st
   await queue.run(flushTransient);
   expect(attempts).toBe(2);
   expect(String(area)).toContain('fixedtpm');
+});
+
+it('sessions that killed clients left in every slot are in nobody’s way', async () => {
+  const file = join(dir, 'start');
+  await writeFile(file, START_SESSION);
+  for (let slot = 0; slot < 3; slot += 1) await swtpm.tool('send', file);
+  await expect(swtpm.tool('send', file)).resolves.toEqual(fromHex('80010000000a00000903'));
+  await using queue = openSequences({ tcti: swtpm.tcti, run, workDir: workDir() });
+  await queue.run(async (sequence) => {
+    const session = sequence.path('session');
+    await sequence.tool('startauthsession', '--policy-session', '-S', session);
+    await sequence.tool('flushcontext', session);
+  });
+  expect(await loaded()).toEqual([]);
 });
 
 it('a TPM that was cleared fails once and then has its key again', async () => {

@@ -1,0 +1,22 @@
+// For tests: what `GET /epochs` answers, with as little in it as there can be.
+export const EPOCHS = {
+  node: 'node-a',
+  state: 'in-step',
+  text: 'records come',
+  isConductor: true,
+  term: 1,
+  generation: 1,
+  epoch: 1,
+  slot: 7,
+  periodMs: 5_000,
+  nextSlotInMs: 10,
+  healsWithinMs: 10,
+  chains: [],
+  chainsLeftOut: 0,
+  records: { accepted: 1, refused: 0 },
+  bus: { connected: true },
+  staleness: { maxMs: 10, onStale: 'closed' },
+  peers: [],
+  seen: { slots: 1, chains: 1, algorithms: [] },
+  events: [],
+} as const;

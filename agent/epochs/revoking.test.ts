@@ -1,0 +1,150 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { generateSigningKey } from '#agent/base/asymmetric.ts';
+import type { NodeName } from '#agent/base/brands.ts';
+import { signRevocation } from '#attest/revocation.ts';
+import { keptLog } from './records.fixture.ts';
+import { Revocations } from './revocations.ts';
+import { Revoking } from './revoking.ts';
+import { Serial } from './serial.ts';
+import { subjectsOf } from './subjects.ts';
+
+const [A, B, C] = ['node-a', 'node-b', 'node-c'] as NodeName[] as [NodeName, NodeName, NodeName];
+const owner = generateSigningKey();
+const subjects = subjectsOf('c');
+const stream = subjects.streams.revocation;
+
+const revoked = (node: NodeName, issuedAt = 2000) =>
+  signRevocation(
+    { v: 1, domain: 'example.org', cluster: 'c', node, reason: 'lost', issuedAt },
+    owner,
+  );
+
+/** What the bus has of the stream, and whether it can be asked and takes anything. */
+let stored: Map<string, unknown>;
+let bus: { answers: boolean; takes: boolean };
+/** What was done about which node. */
+let done: string[];
+let enrolledAtMs: number | undefined;
+let hear: (value: unknown) => void;
+let revoking: Revoking;
+let lines: ReturnType<typeof keptLog>['lines'];
+let serial: Serial;
+
+beforeEach(() => {
+  stored = new Map();
+  bus = { answers: true, takes: true };
+  done = [];
+  enrolledAtMs = undefined;
+  const kept = keptLog();
+  lines = kept.lines;
+  serial = new Serial(kept.log);
+  revoking = new Revoking({
+    bus: {
+      connected: true,
+      subscribe: (_subject, _maxBytes, handler) => (hear = handler),
+      subjects: async (_stream, count) =>
+        bus.answers ? [...stored.keys()].slice(0, count) : undefined,
+      last: async (of, subject) => (of === stream ? stored.get(subject) : undefined),
+      publish: async (subject, value) => {
+        if (bus.takes) stored.set(subject, value);
+        return bus.takes;
+      },
+    },
+    subjects,
+    revocations: new Revocations({
+      owners: [owner.public],
+      domain: 'example.org',
+      cluster: 'c',
+      directory: '/proc/none', // not kept: that is tested elsewhere
+      log: keptLog().log,
+    }),
+    examiner: { enrolledAfter: async () => enrolledAtMs },
+    follower: { roster: [] },
+    membership: { revoke: (node) => done.push(`out ${node}`) > 0 },
+    conductor: {
+      leading: true,
+      onRevoked: (node) => done.push(`left ${node}`),
+      resign: async () => void done.push('resign'),
+    },
+    attestor: { revoked: () => done.push('self') },
+    own: { isIn: () => true, forgetListed: () => done.push('forget') },
+    serial,
+    log: kept.log,
+    refusals: kept.log,
+    node: A,
+    onChange: () => done.push('change'),
+  });
+  revoking.start();
+});
+
+const settled = (expected: () => void) => vi.waitFor(expected);
+const lost = subjects.revocation(B);
+
+describe('Revoking', () => {
+  test('shuts a node out once, whoever says it, and tells the bus what an owner gave', async () => {
+    const document = revoked(B);
+    expect(await revoking.revoke(document)).toMatchObject({
+      isNews: true,
+      wasMember: true,
+      isPublished: true,
+    });
+    expect(done).toEqual(['out node-b', 'left node-b', 'change']);
+    expect(stored.get(lost)).toEqual(document);
+    hear(document);
+    expect(await revoking.revoke(document)).toMatchObject({ isNews: false, wasMember: false });
+    expect(done).toHaveLength(3);
+  });
+
+  test('lanes of this node are cut before it gives up the lease', async () => {
+    hear(revoked(A));
+    await settled(() => expect(done).toEqual(['self', 'forget', 'change', 'resign']));
+  });
+
+  test('cuts nothing of a node that was enrolled later, and says when', async () => {
+    enrolledAtMs = 3000;
+    expect(await revoking.revoke(revoked(B))).toMatchObject({ wasMember: false, outlivedBy: 3000 });
+    hear(revoked(A));
+    await revoking.revoke(revoked(C));
+    expect(done).toEqual([]);
+  });
+
+  test('says again what the bus did not take, and what it has lost', async () => {
+    bus.takes = false;
+    const document = revoked(B);
+    expect(await revoking.revoke(document)).toMatchObject({ isPublished: false });
+    bus.takes = true;
+    revoking.onRound();
+    await settled(() => expect(stored.get(lost)).toEqual(document));
+    stored.clear();
+    revoking.onConnect();
+    await settled(() => expect(stored.get(lost)).toEqual(document));
+  });
+
+  test('puts it back where somebody has put garbage in its place', async () => {
+    const document = revoked(B);
+    await revoking.revoke(document);
+    stored.set(lost, { garbage: true });
+    hear({ garbage: true });
+    await settled(() => expect(lines.at(-1)).toMatchObject({ event: 'revocation.refused' }));
+    revoking.onRound();
+    await settled(() => expect(stored.get(lost)).toEqual(document));
+  });
+
+  test('reads what it has missed: at a connect, after one that failed, and every few rounds', async () => {
+    stored.set(lost, revoked(B));
+    bus.answers = false;
+    revoking.onConnect();
+    await new Promise(setImmediate);
+    bus.answers = true;
+    revoking.onRound();
+    await settled(() => expect(done).toContain('out node-b'));
+    stored.set(subjects.revocation(C), revoked(C));
+    for (let round = 0; round < 6; round += 1) revoking.onRound();
+    await settled(() => expect(done).toContain('out node-c'));
+  });
+
+  test('takes nothing when the agent stops, and says so', async () => {
+    await serial.close();
+    await expect(revoking.revoke(revoked(B))).rejects.toMatchObject({ code: 'AGENT_STOPPING' });
+  });
+});

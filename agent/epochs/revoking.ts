@@ -1,0 +1,200 @@
+// What becomes of revocations (PROTOCOL 3.8): heard, given by an owner, read back and said again, and what
+// follows for the node that is meant. Which of them this node knows of is revocations.ts.
+import { isDeepStrictEqual } from 'node:util';
+import type { Revoked } from '#agent/api/revoked.ts';
+import type { NodeName } from '#agent/base/brands.ts';
+import { asTidelockError, TidelockError } from '#agent/base/errors.ts';
+import type { Json } from '#agent/base/jcs.ts';
+import type { Log } from '#agent/log.ts';
+import type { Revocation } from '#attest/revocation.ts';
+import type { Attestor } from './attestor.ts';
+import type { Bus } from './bus.ts';
+import type { Conductor } from './conductor.ts';
+import { revokedText } from './enrolments.ts';
+import type { Examiner } from './examiner.ts';
+import type { RecordFollower } from './follower.ts';
+import type { Membership } from './membership.ts';
+import type { OwnStatements } from './ownStatements.ts';
+import type { Revocations } from './revocations.ts';
+import type { Serial } from './serial.ts';
+import { MESSAGE_BYTES, type Subjects } from './subjects.ts';
+
+export interface RevokingOptions {
+  readonly bus: Pick<Bus, 'connected' | 'subscribe' | 'subjects' | 'last' | 'publish'>;
+  readonly subjects: Subjects;
+  readonly revocations: Revocations;
+  readonly examiner: Pick<Examiner, 'enrolledAfter'>;
+  readonly follower: Pick<RecordFollower, 'roster'>;
+  readonly membership: Pick<Membership, 'revoke'>;
+  readonly conductor: Pick<Conductor, 'leading' | 'onRevoked' | 'resign'>;
+  readonly attestor: Pick<Attestor, 'revoked'>;
+  readonly own: Pick<OwnStatements, 'isIn' | 'forgetListed'>;
+  readonly serial: Pick<Serial, 'add' | 'addMessage'>;
+  readonly log: Log;
+  /** The same, for what whoever can publish may cause. */
+  readonly refusals: Log;
+  readonly node: NodeName;
+  readonly onChange: () => void;
+}
+
+/** What the bus holds is looked at again after so many rounds: a message may have been lost. */
+const EVERY_ROUNDS = 6;
+/** Of nodes that are in no roster so many are read at a time; anybody can name nodes that never were. */
+const MAX_OTHERS = 256;
+const MAX_SUBJECTS = 20_000;
+
+type Followed = Pick<Revoked, 'wasMember' | 'outlivedBy'>;
+
+export class Revoking {
+  readonly #o: RevokingOptions;
+  /** What of the bus is to be looked at in the next round: nothing, what is new to this node, or all. */
+  #owes: 'nothing' | 'news' | 'all' = 'all';
+  #isExchanging = false;
+  #rounds = 0;
+
+  constructor(options: RevokingOptions) {
+    this.#o = options;
+  }
+
+  start(): void {
+    const { bus, subjects, serial, revocations, node } = this.#o;
+    bus.subscribe(subjects.every.revocation, MESSAGE_BYTES.revocation, (value) =>
+      serial.addMessage('revocation', () => this.#hear(value)),
+    );
+    const own = revocations.of(node);
+    if (own) serial.add('revoked', async () => void (await this.#follow(own)));
+  }
+
+  /** The bus is there again. */
+  onConnect(): void {
+    this.#owes = 'all';
+    this.#exchangeSoon();
+  }
+
+  /** Once in a slot. */
+  onRound(): void {
+    this.#rounds += 1;
+    if (this.#rounds % EVERY_ROUNDS === 0 && this.#owes === 'nothing') this.#owes = 'news';
+    this.#exchangeSoon();
+  }
+
+  /**
+   * Takes a revocation from an owner and tells the others. Errors: those of Revocations.take; AGENT_STOPPING.
+   */
+  async revoke(document: unknown): Promise<Revoked> {
+    const { bus, subjects } = this.#o;
+    const taken = await this.#inTurn(document);
+    const subject = subjects.revocation(taken.revocation.node);
+    const isPublished = taken.isNews && (await bus.publish(subject, document as Json));
+    if (!isPublished) this.#owes = 'all';
+    return { ...taken, isPublished };
+  }
+
+  #inTurn(document: unknown): Promise<Omit<Revoked, 'isPublished'>> {
+    return new Promise((resolve, reject) => {
+      const task = (): Promise<void> => this.#take(document).then(resolve, reject);
+      if (!this.#o.serial.add('revoke', task)) reject(stopping());
+    });
+  }
+
+  async #take(document: unknown): Promise<Omit<Revoked, 'isPublished'>> {
+    const { revocation, isNews } = await this.#o.revocations.take(document);
+    return { revocation, isNews, ...(isNews ? await this.#follow(revocation) : NOTHING) };
+  }
+
+  async #hear(document: unknown): Promise<void> {
+    try {
+      await this.#take(document);
+    } catch (thrown) {
+      const log = this.#o.refusals;
+      log.warn('revocation.refused', { text: asTidelockError(thrown, 'revocation.take').message });
+      this.#owes = 'all'; // it may have taken the place of one that counts
+    }
+  }
+
+  /** The lanes of the node are cut by the next snapshot, records or not. */
+  async #follow(revocation: Revocation): Promise<Followed> {
+    const { node, log, conductor, attestor, own, membership, examiner, follower } = this.#o;
+    const outlivedBy = await examiner.enrolledAfter(revocation);
+    if (outlivedBy !== undefined) return { wasMember: false, outlivedBy };
+    const why = revokedText(revocation);
+    log.warn('node.revoked', { node: revocation.node, text: `${revocation.node} ${why}` });
+    if (revocation.node !== node) {
+      const wasMember = membership.revoke(revocation.node, why);
+      conductor.onRevoked(revocation.node, why);
+      this.#o.onChange();
+      return { wasMember };
+    }
+    const wasMember = own.isIn(follower.roster);
+    attestor.revoked(why);
+    own.forgetListed();
+    this.#o.onChange();
+    if (conductor.leading) await conductor.resign(why);
+    return { wasMember };
+  }
+
+  #exchangeSoon(): void {
+    if (this.#owes === 'nothing' || this.#isExchanging || !this.#o.bus.connected) return;
+    const what = this.#owes;
+    this.#owes = 'nothing';
+    this.#isExchanging = true;
+    void this.#exchange(what === 'all').finally(() => {
+      this.#isExchanging = false;
+    });
+  }
+
+  /** Reads what was said while this node did not hear, and says again what the bus has lost. Never throws. */
+  async #exchange(all: boolean): Promise<void> {
+    const { bus, subjects, revocations } = this.#o;
+    const present = await bus.subjects(subjects.streams.revocation, MAX_SUBJECTS);
+    if (!present) {
+      this.#owes = 'all';
+      return;
+    }
+    const held = new Map(
+      revocations
+        .documents()
+        .map(({ revocation, document }) => [subjects.revocation(revocation.node), document]),
+    );
+    const lost = new Set([...held.keys()].filter((subject) => !present.includes(subject)));
+    for (const subject of this.#worthReading(present, held, all)) {
+      const stored = await bus.last(subjects.streams.revocation, subject);
+      if (held.has(subject) && isDeepStrictEqual(stored, held.get(subject))) continue;
+      if (held.has(subject)) lost.add(subject);
+      if (stored !== undefined) this.#o.serial.add('revocation', () => this.#hearStored(stored));
+    }
+    for (const subject of lost) {
+      if (!(await bus.publish(subject, held.get(subject) as Json))) this.#owes = 'all';
+    }
+  }
+
+  /** Garbage that lies there is no news: it is overwritten, or of nobody. */
+  async #hearStored(document: unknown): Promise<void> {
+    await this.#take(document).catch(() => undefined);
+  }
+
+  /** Members first, then those that are held, then as many others as may be. */
+  #worthReading(
+    present: readonly string[],
+    held: ReadonlyMap<string, unknown>,
+    all: boolean,
+  ): readonly string[] {
+    const { follower, subjects } = this.#o;
+    const members = new Set(follower.roster.map(({ row }) => subjects.revocation(row.node)));
+    const others = present.filter((subject) => !held.has(subject) && !members.has(subject));
+    return [
+      ...present.filter((subject) => members.has(subject) && !held.has(subject)),
+      ...(all ? present.filter((subject) => held.has(subject)) : []),
+      ...others.slice(0, MAX_OTHERS),
+    ];
+  }
+}
+
+const NOTHING: Followed = { wasMember: false };
+
+const stopping = (): TidelockError =>
+  new TidelockError('AGENT_STOPPING', {
+    op: 'revocation.take',
+    message: 'Cannot take the revocation: this agent stops',
+    hint: 'Nothing was changed. Start it again, or ask the agent of another node.',
+  });
