@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 // Two projects: `unit` stands beside the code and needs no privilege; `hw` builds real rigs, after
-// `unit` and one file at a time, because two cores cannot honestly time two things at once.
+// `unit` and one file at a time, because two cores cannot honestly time two things at once. Vitest would
+// leave one of two cores idle.
 export default defineConfig({
   test: {
+    maxWorkers: 2,
     projects: [
       {
         test: {

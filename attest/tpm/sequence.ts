@@ -65,7 +65,8 @@ async function twice<T>(
     return await once(access, tcti, work);
   } catch (error) {
     if (!(error instanceof TpmCommandError) || !isStale(error.response)) throw error;
-    await once(access, tcti, (sequence) => flushLeft(sequence, tcti));
+    const isFull = error.response.name.startsWith('TPM_RC_SESSION_');
+    await once(access, tcti, isFull ? (sequence) => flushSessions(sequence, tcti) : flushTransient);
     return once(access, tcti, work);
   }
 }
@@ -96,11 +97,10 @@ export async function flushTransient(sequence: Sequence): Promise<void> {
 }
 
 /**
- * What killed clients left loaded. Sessions only of a software TPM, which is ours alone: the kernel's manager
- * ends those of a client that is gone, and would let others' be flushed.
+ * The sessions that killed clients left loaded in a software TPM, which is ours alone. The kernel's manager ends
+ * those of a client that is gone, and would let others' be flushed.
  */
-async function flushLeft(sequence: Sequence, tcti: string): Promise<void> {
-  await flushTransient(sequence);
+async function flushSessions(sequence: Sequence, tcti: string): Promise<void> {
   if (!tcti.startsWith('device:')) await sequence.tool('flushcontext', '-l');
 }
 
