@@ -106,7 +106,6 @@ export class Revocations {
   }
 
   async #readBack(name: string): Promise<void> {
-    // A node name may be longer than the name of a file.
     const file = join(this.#o.directory, name);
     try {
       this.#accept(JSON.parse(await readFile(file, 'utf8')));

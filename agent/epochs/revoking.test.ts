@@ -130,6 +130,16 @@ describe('Revoking', () => {
     await settled(() => expect(stored.get(lost)).toEqual(document));
   });
 
+  test('takes a newer one that is stored, and does not put its own in its place', async () => {
+    await revoking.revoke(revoked(B, 2000));
+    const newer = revoked(B, 3000);
+    stored.set(lost, newer);
+    revoking.onConnect();
+    await settled(() => expect(done).toHaveLength(6)); // shut out once more
+    await new Promise(setImmediate);
+    expect(stored.get(lost)).toEqual(newer);
+  });
+
   test('reads what it has missed: at a connect, after one that failed, and every few rounds', async () => {
     stored.set(lost, revoked(B));
     bus.answers = false;

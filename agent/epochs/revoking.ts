@@ -145,41 +145,54 @@ export class Revoking {
 
   /** Reads what was said while this node did not hear, and says again what the bus has lost. Never throws. */
   async #exchange(all: boolean): Promise<void> {
-    const { bus, subjects, revocations } = this.#o;
-    const present = await bus.subjects(subjects.streams.revocation, MAX_SUBJECTS);
-    if (!present) {
+    const { bus, subjects } = this.#o;
+    const { revocation: stream } = subjects.streams;
+    const named = await bus.subjects(stream, MAX_SUBJECTS);
+    if (!named) {
       this.#owes = 'all';
       return;
     }
-    const held = new Map(
-      revocations
-        .documents()
-        .map(({ revocation, document }) => [subjects.revocation(revocation.node), document]),
-    );
-    const lost = new Set([...held.keys()].filter((subject) => !present.includes(subject)));
-    for (const subject of this.#worthReading(present, held, all)) {
-      const stored = await bus.last(subjects.streams.revocation, subject);
-      if (held.has(subject) && isDeepStrictEqual(stored, held.get(subject))) continue;
-      if (held.has(subject)) lost.add(subject);
-      if (stored !== undefined) this.#o.serial.add('revocation', () => this.#hearStored(stored));
+    const stored = new Map<string, unknown>();
+    for (const subject of this.#worthReading(named, all)) {
+      const document = await bus.last(stream, subject);
+      stored.set(subject, document);
+      if (document !== undefined) await this.#hearStored(document);
     }
-    for (const subject of lost) {
-      if (!(await bus.publish(subject, held.get(subject) as Json))) this.#owes = 'all';
+    const present = new Set(named);
+    // Looked up anew: what was stored may have been newer than what was held.
+    for (const [subject, document] of this.#held()) {
+      const isThere = stored.has(subject)
+        ? isDeepStrictEqual(stored.get(subject), document)
+        : present.has(subject);
+      if (isThere) continue;
+      if (!(await bus.publish(subject, document as Json))) this.#owes = 'all';
     }
   }
 
-  /** Garbage that lies there is no news: it is overwritten, or of nobody. */
-  async #hearStored(document: unknown): Promise<void> {
-    await this.#take(document).catch(() => undefined);
+  /** By subject. */
+  #held(): ReadonlyMap<string, unknown> {
+    const { revocations, subjects } = this.#o;
+    const documents = revocations.documents();
+    return new Map(
+      documents.map(({ revocation, document }) => [subjects.revocation(revocation.node), document]),
+    );
+  }
+
+  /** In turn. Garbage that lies there is no news: it is overwritten, or of nobody. */
+  #hearStored(document: unknown): Promise<void> {
+    return new Promise((resolve) => {
+      const task = async (): Promise<void> => {
+        await this.#take(document).catch(() => undefined);
+        resolve();
+      };
+      if (!this.#o.serial.add('revocation', task)) resolve();
+    });
   }
 
   /** Members first, then those that are held, then as many others as may be. */
-  #worthReading(
-    present: readonly string[],
-    held: ReadonlyMap<string, unknown>,
-    all: boolean,
-  ): readonly string[] {
+  #worthReading(present: readonly string[], all: boolean): readonly string[] {
     const { follower, subjects } = this.#o;
+    const held = this.#held();
     const members = new Set(follower.roster.map(({ row }) => subjects.revocation(row.node)));
     const others = present.filter((subject) => !held.has(subject) && !members.has(subject));
     return [
