@@ -49,8 +49,8 @@ const rigOf = (pid: number | undefined): string | undefined =>
   readJournals().find(({ journal }) => journal.owner.pid === pid)?.journal.id;
 
 describe('tidelock demo', () => {
-  test('demo --for 40 -o json proves the main job and leaves nothing', async () => {
-    const demo = start('--for', '40');
+  test('demo --for 30 -o json proves the main job and leaves nothing', async () => {
+    const demo = start('--for', '30');
     const [stdout, code] = await Promise.all([demo.stdout, demo.exit]);
     const result = JSON.parse(stdout) as DemoResult & { readonly kind: string };
     expect(result).toMatchObject({
