@@ -12,7 +12,7 @@ import type { Json } from '#agent/base/jcs.ts';
 import type { SignedDocument } from '#agent/base/signed.ts';
 import type { OwnStatement } from '#agent/epochs/statement.ts';
 import { reportAnswer, type ReportAnswer } from '#agent/report/answer.ts';
-import { replaceFile } from '#agent/report/file.ts';
+import { replaceFile } from './replaceFile.ts';
 import type { Evidence } from '#attest/evidence.ts';
 import { reportText, signReport, type NodeFacts } from '#attest/report.ts';
 import type { Log } from './log.ts';

@@ -33,12 +33,19 @@ export async function askAgentOf<T>(
   schema: z.ZodType<T>,
 ): Promise<T> {
   const socket = await socketOf(verb, to.flags, to.terminal);
-  return asAnswer(socket, await askAgent(socket, path), schema);
+  return askAgentAt(socket, path, schema);
 }
+
+/** The same of the agent behind `socket`. Errors: AGENT_UNREACHABLE, AGENT_ANSWER_INVALID. */
+export const askAgentAt = async <T>(
+  socket: string,
+  path: string,
+  schema: z.ZodType<T>,
+): Promise<T> => asAnswer(socket, await askAgent(socket, path), schema);
 
 /**
  * The answer of the agent behind `socket` to a POST of `document`, as the schema's type.
- * Errors: AGENT_UNREACHABLE, AGENT_ANSWER_INVALID.
+ * Errors: AGENT_UNREACHABLE, AGENT_ANSWER_INVALID, and that by which the agent refuses.
  */
 export const tellAgentAt = async <T>(
   socket: string,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveControl } from '#agent/api/control.ts';
 import { TidelockError } from '#agent/base/errors.ts';
+import { statusFixture } from '#agent/health/status.fixture.ts';
 import { readOwnerPublic } from '#agent/owner.ts';
 import { readRevocation } from '#attest/revocation.ts';
 import { callIn } from './calling.fixture.ts';
@@ -14,20 +15,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-/** What of a status is looked at. */
-const KNOWN = {
-  node: {
-    name: 'node-a',
-    domain: 'example.org',
-    cluster: 'demo',
-    verdict: 'affirming',
-    level: 'tpm',
-    reason: '',
-    checks: [],
-    pcrs: {},
-  },
+const { node } = statusFixture();
+const KNOWN = statusFixture({
+  node: { ...node, name: 'node-a' },
   peers: [{ node: 'node-b', address: 'unknown', verdict: 'affirming', reason: '' }],
-};
+});
 
 const init = (out: string) =>
   callIn(dir, ['init', '--domain', 'example.org', '--cluster', 'demo', '--out', out]);

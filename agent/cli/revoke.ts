@@ -1,7 +1,6 @@
 // `tidelock revoke`: an owner ends the admission of a node, now and everywhere. The key is read and used
 // here; the agent of this node gets the signed document and tells the others.
 import { resolve } from 'node:path';
-import { askAgent } from '#agent/api/client.ts';
 import { revokedSchema, type Revoked } from '#agent/api/revoked.ts';
 import { statusSchema } from '#agent/api/status.ts';
 import type { NodeName } from '#agent/base/brands.ts';
@@ -10,7 +9,7 @@ import { nodeName } from '#agent/base/schema.ts';
 import { loadConfig } from '#agent/config.ts';
 import { readOwnerKey } from '#agent/owner.ts';
 import { MAX_REASON_CHARS, signRevocation, type Revocation } from '#attest/revocation.ts';
-import { tellAgentAt } from './agentSocket.ts';
+import { askAgentAt, tellAgentAt } from './agentSocket.ts';
 import { usage } from './arguments.ts';
 import { CONFIG_FLAGS, configSources } from './configFlags.ts';
 import { printResult } from './output.ts';
@@ -63,7 +62,7 @@ const knownSchema = statusSchema.pick({ node: true, peers: true });
 
 /** A slip in the name would be kept by every node, and the one that is meant go on. */
 async function requireKnown(socket: string, node: NodeName): Promise<void> {
-  const status = knownSchema.parse(await askAgent(socket, '/status'));
+  const status = await askAgentAt(socket, '/status', knownSchema);
   const known = [status.node.name, ...status.peers.map((peer) => peer.node)];
   if (known.includes(node)) return;
   throw usage(

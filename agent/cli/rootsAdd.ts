@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { systemClock } from '#agent/base/clock.ts';
 import { EXIT } from '#agent/base/codes.ts';
 import { hasCode, TidelockError } from '#agent/base/errors.ts';
-import { replaceFile } from '#agent/report/file.ts';
+import { replaceFile } from '#agent/replaceFile.ts';
 import { authorityFacts, type Authority } from '#attest/roots/authority.ts';
 import { makeBundle } from '#attest/roots/bundle.ts';
 import { checkAuthorities } from '#attest/roots/check.ts';

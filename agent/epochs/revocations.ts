@@ -7,7 +7,7 @@ import type { NodeName } from '#agent/base/brands.ts';
 import { hex, sha256, utf8 } from '#agent/base/bytes.ts';
 import { hasCode, messageOf, TidelockError } from '#agent/base/errors.ts';
 import type { Log } from '#agent/log.ts';
-import { replaceFile } from '#agent/report/file.ts';
+import { replaceFile } from '#agent/replaceFile.ts';
 import { readRevocation, type Revocation } from '#attest/revocation.ts';
 import { MESSAGE_BYTES } from './subjects.ts';
 

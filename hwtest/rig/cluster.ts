@@ -47,7 +47,7 @@ export interface RigAgent {
 export interface Cluster {
   /** Public half of the owner key. */
   readonly ownerFile: string;
-  /** Writes a node's configuration and inventory, and enrols its TPM. Once per node. */
+  /** Writes a node's configuration and inventory, and enrols its TPM. Again only once its enrolment is gone. */
   enrol(node: RigNode): Promise<void>;
   /** Has the owner revoke the node of that name, by the agent that runs at `at`; what it printed. */
   revoke(at: RigNode, name: string, reason: string): Promise<string>;

@@ -1,10 +1,10 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { leftovers, totalOf } from '#hwtest/rig/leftovers.ts';
 import type { Program } from '#hwtest/rig/program.ts';
-import { REDIS_PORT } from '#hwtest/rig/servers.ts';
 import { ledgerTable, processChanges, takeLedger, type Holder, type Ledger } from './ledger.ts';
+import { answersOf, countedTo, startSession } from './session.ts';
 import {
   eventually,
   fetchFrom,
@@ -85,18 +85,9 @@ function expectNoLeak(what: string, before: Ledger, after: Ledger): void {
 /** Sockets made in advance for a busy pod (proxy/socketPool.ts), for two workers. */
 const POOL_SLACK = 32;
 
-/** An exchange each 100 ms on one connection, from client to server, until stopped. */
-const session = (name: string, times = -1): Program => {
-  const { address } = both.rig.pod('server');
-  const at = ['-h', address, '-p', String(REDIS_PORT)];
-  const command = ['-r', String(times), '-i', '0.1', 'INCR', name];
-  return both.rig.spawn(both.rig.pod('client'), ['redis-cli', ...at, ...command], { name });
-};
-
-const answersOf = ({ logFile }: Program): string[] =>
-  readFileSync(logFile, 'utf8').trim().split('\n').filter(Boolean);
-
-const countedTo = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i + 1));
+/** From client to server, until stopped. */
+const session = (name: string, times?: number): Program =>
+  startSession(both.rig, both.rig.pod('client'), both.rig.pod('server'), name, times);
 
 const worst = (times: readonly number[]): string =>
   `${Math.round(Math.max(...times))} ms at worst, ${Math.round(times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0)} ms in the middle`;

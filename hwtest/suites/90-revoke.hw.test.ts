@@ -1,6 +1,5 @@
 // An owner revokes a node of three while its control plane hears nothing: what it holds opens no lane any
 // more, its live ones are cut, and the two others notice nothing.
-import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,9 +7,8 @@ import { askAgent } from '#agent/api/client.ts';
 import { epochsSchema } from '#agent/api/epochs.ts';
 import type { Status } from '#agent/api/status.ts';
 import { controlSocketOf } from '#hwtest/rig/cluster.ts';
-import type { Program } from '#hwtest/rig/program.ts';
-import type { RigPod } from '#hwtest/rig/rig.ts';
-import { REDIS_PORT, startNginx, startRedis } from '#hwtest/rig/servers.ts';
+import { startNginx, startRedis } from '#hwtest/rig/servers.ts';
+import { answersOf, countedTo, startSession } from './session.ts';
 import { eventually, fetchFrom, pod, report, SLACK, twoNodes, type TwoNodes } from './twoNodes.ts';
 
 const PERIOD_MS = 5_000;
@@ -38,29 +36,6 @@ afterAll(async () => {
   await all?.[Symbol.asyncDispose]();
 });
 
-/** An exchange each 100 ms on one connection, until stopped. */
-const session = (server: RigPod): Program =>
-  all.rig.spawn(
-    all.rig.pod('client'),
-    [
-      'redis-cli',
-      '-h',
-      server.address,
-      '-p',
-      `${REDIS_PORT}`,
-      '-r',
-      '-1',
-      '-i',
-      '0.1',
-      'INCR',
-      'n',
-    ],
-    { name: `to-${server.name}` },
-  );
-
-const answersOf = ({ logFile }: Program): string[] =>
-  readFileSync(logFile, 'utf8').trim().split('\n').filter(Boolean);
-
 const newestOf = async (node: string) => {
   const answer = await askAgent(controlSocketOf(all.rig.node(node)), '/epochs');
   return epochsSchema.parse(answer).chains[0];
@@ -84,8 +59,8 @@ test('its lanes are cut, it opens none with what it holds, it comes back by a ne
   const [victim, other] = conductor === 'node-c' ? ['c', 'b'] : ['b', 'c'];
   const node = `node-${victim}`;
   const servers = { lost: rig.pod(`server-${victim}`), kept: rig.pod(`server-${other}`) };
-  const lost = session(servers.lost);
-  const kept = session(servers.kept);
+  const lost = startSession(rig, rig.pod('client'), servers.lost, 'lost');
+  const kept = startSession(rig, rig.pod('client'), servers.kept, 'kept');
   for (const each of [lost, kept]) {
     await eventually('a first answer', async () => answersOf(each)[0], 10_000);
   }
@@ -162,7 +137,7 @@ test('its lanes are cut, it opens none with what it holds, it comes back by a ne
   await kept.stop();
   await lost.stop();
   const answers = answersOf(kept);
-  expect(answers).toEqual(Array.from({ length: answers.length }, (_, i) => String(i + 1)));
+  expect(answers).toEqual(countedTo(answers.length));
   expect(answersOf(lost).length).toBeLessThan(frozen + 2);
   report(`${answers.length} exchanges between the two others meanwhile, 0 failed`);
 }, 300_000);
