@@ -5,7 +5,7 @@ import { Buffer } from 'node:buffer';
 import type { Clock } from '#agent/base/clock.ts';
 import {
   FRAME,
-  MAX_FRAME_DATA,
+  FULL_FRAME_DATA,
   decodeReset,
   encodeReset,
   type FrameType,
@@ -145,8 +145,8 @@ export class Lane extends Conversation {
   send(bytes: Buffer): void {
     if (this.#ending) return;
     this.passage.sent(bytes.length);
-    for (let at = 0; at < bytes.length; at += MAX_FRAME_DATA) {
-      this.#write(FRAME.data, bytes.subarray(at, at + MAX_FRAME_DATA));
+    for (let at = 0; at < bytes.length; at += FULL_FRAME_DATA) {
+      this.#write(FRAME.data, bytes.subarray(at, at + FULL_FRAME_DATA));
     }
     if (this.#parts.wire.isFull) this.#parts.app.pause();
   }

@@ -36,10 +36,15 @@ export interface CoursePlan {
 
 /** Threads of each proxy: as many as the machines that CI has. */
 const WORKERS = 2;
-/** Until a just-in-time compiler is done with code that each connection runs through once. */
-const COMPILED_ROUNDS = 15;
+/**
+ * Until a just-in-time compiler is done with code that each connection runs through once: 20,000 take a fifth
+ * more CPU each than those after 100,000, from which on nothing moves.
+ */
+const WARM_CONNECTIONS = 100_000;
+/** Whoever makes fewer a second than any subject could is measured as it is. */
+const MAX_WARM_ROUNDS = 60;
 /** What steps take besides measuring, for the time left. */
-const SECONDS = { plain: 15, lanes: 25, memory: 18, warmUp: 3 };
+const SECONDS = { plain: 15, lanes: 25, memory: 18, warmUp: 3, compiled: 90 };
 
 /** Everything that `--subjects` takes; variants of lanes come with `tidelock`. */
 export const SUBJECT_NAMES: readonly string[] = [...PLAIN_SUBJECTS, LANES.name];
@@ -153,16 +158,30 @@ class Course {
     const subjects = this.#present.filter((subject) => !this.#warm.has(subject));
     subjects.forEach((subject) => this.#warm.add(subject));
     this.#progress.begin('warming up', warmUpSeconds(subjects));
-    const effort = { ...this.#plan.effort, connectionSeconds: 1, bulkSeconds: 1 };
-    for (let round = 0; round < COMPILED_ROUNDS; round += 1) {
-      for (const subject of subjects) {
-        if (this.#plan.stop.aborted || (round > 0 && !isCompiledLate(subject))) continue;
-        // What fails here fails again where it is counted.
-        await newConnections(subject, effort).catch(() => undefined);
-        await bulk(subject, 1, effort).catch(() => undefined);
-        await roundTrip(subject, effort).catch(() => undefined);
+    for (const subject of subjects) {
+      let made = 0;
+      for (
+        let round = 0;
+        round < MAX_WARM_ROUNDS && made < this.#warmConnections(subject);
+        round += 1
+      ) {
+        if (this.#plan.stop.aborted) return;
+        made += await this.#warmUpRound(subject);
       }
     }
+  }
+
+  /** How many connections it made, and at least one: what fails here fails again where it is counted. */
+  async #warmUpRound(subject: Subject): Promise<number> {
+    const effort = { ...this.#plan.effort, connectionSeconds: 2, bulkSeconds: 1 };
+    const connected = await newConnections(subject, effort).catch(() => undefined);
+    await bulk(subject, 1, effort).catch(() => undefined);
+    await roundTrip(subject, effort).catch(() => undefined);
+    return 1 + effort.connectionSeconds * (connected?.connections ?? 0);
+  }
+
+  #warmConnections(subject: Subject): number {
+    return isCompiledLate(subject) && !this.#plan.quick ? WARM_CONNECTIONS : 1;
   }
 
   async #note(run: number, subject: Subject, step: string, work: Promise<Values>): Promise<void> {
@@ -243,10 +262,10 @@ class Course {
         const setting = { effort, rotations: rotations / runs };
         return runs * (turns + more + variants.length) * each.seconds(setting);
       });
-      return sum(measuring) + variants.length * (SECONDS.lanes + COMPILED_ROUNDS * SECONDS.warmUp);
+      return sum(measuring) + variants.length * (SECONDS.lanes + SECONDS.compiled);
     });
     const memory = this.#measures(MEMORY) ? (names.length + more) * SECONDS.memory : 0;
-    const warmUp = (names.length + 2 * COMPILED_ROUNDS) * SECONDS.warmUp;
+    const warmUp = names.length * SECONDS.warmUp + 2 * SECONDS.compiled;
     return SECONDS.plain + (1 + more) * SECONDS.lanes + memory + warmUp + sum(stages);
   }
 
@@ -267,7 +286,7 @@ const isCompiledLate = ({ kind }: Subject): boolean =>
   kind === 'relay' || kind === 'lanes' || kind === 'variant';
 
 const warmUpSeconds = (subjects: readonly Subject[]): number =>
-  sum(subjects.map((each) => SECONDS.warmUp * (isCompiledLate(each) ? COMPILED_ROUNDS : 1)));
+  sum(subjects.map((each) => (isCompiledLate(each) ? SECONDS.compiled : SECONDS.warmUp)));
 
 const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
 

@@ -3,8 +3,10 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ChainId, Sid, Slot } from '#agent/base/brands.ts';
 import type { AeadName } from '#proxy/chips/registry.ts';
+import { READ_BYTES } from '#proxy/leg.ts';
 import {
   FRAME,
+  FULL_FRAME_DATA,
   MAX_FRAME_DATA,
   decodeKeyUpdate,
   decodeReset,
@@ -142,6 +144,17 @@ describe('FrameSealer and FrameOpener', () => {
       failure: 'type',
     });
   });
+
+  it.each([1280, 1400, 1450, 1500, 8896, 9000])(
+    'a full frame is a whole number of segments in one buffer of the kernel, by links of %i bytes',
+    (mtu) => {
+      const largest = mtu - 40 - 32; // IPv6, TCP with timestamps
+      const carried = Math.floor((64 << 10) / largest) * largest;
+      const frame = own(sealerOf('AES-256-GCM').frame(FRAME.data, Buffer.alloc(FULL_FRAME_DATA)));
+      expect(frame.length).toBeLessThanOrEqual(carried);
+      expect(READ_BYTES % FULL_FRAME_DATA).toBe(0);
+    },
+  );
 
   it('frame() refuses more than 64 KiB and takes exactly that', () => {
     const sealer = sealerOf('AES-256-GCM');

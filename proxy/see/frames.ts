@@ -21,6 +21,11 @@ export const isFrameType = (n: number): n is FrameType => TYPES.has(n);
 
 /** Most application bytes in one frame: larger ones only make the receiver wait for their tag. */
 export const MAX_FRAME_DATA = 64 << 10;
+/**
+ * What this sender puts into one: with it a frame is what the kernel passes on as one buffer, whole segments of
+ * at most 64 KiB together, whether links carry 1,400 bytes or 9,000 (docs/decisions/0018).
+ */
+export const FULL_FRAME_DATA = 60 << 10;
 /** Largest `length`: data, type, padding and tag. A longer one ends the lane unread. */
 export const MAX_FRAME_LENGTH = MAX_FRAME_DATA + (1 << 10);
 /** Smallest `length`: a type and a tag. */
