@@ -33,7 +33,11 @@ const noHelp = (args) => !args.includes('--help') && !args.includes('-h');
 const VERBS = {
   demo: { target: ['agent/main.ts', 'demo'], debian: noHelp },
   tidelock: { target: ['agent/main.ts'], debian: (args) => args[0] === 'demo' && noHelp(args) },
-  test: { target: ['node_modules/vitest/vitest.mjs', 'run'], debian: noHelp, soaks: true },
+  test: {
+    target: ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', '--project', 'hw'],
+    debian: noHelp,
+    soaks: true,
+  },
   soak: { target: ['hwtest/soak/main.ts'], debian: noHelp, soaks: true },
   rig: { target: ['hwtest/ci/rig.ts'], debian: (args) => args[0] === 'up' && noHelp(args) },
   bundle: { target: ['daemonset/bundle.ts'], debian: () => false },

@@ -1,8 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects: `unit` stands beside the code and needs no privilege; `hw` builds real rigs, after
-// `unit` and one file at a time, because two cores cannot honestly time two things at once. Vitest would
-// leave one of two cores idle.
+// Three projects: `unit` stands beside the code and needs no privilege; `hw` builds real rigs, after
+// `unit` and one file at a time, because two cores cannot honestly time two things at once; `chaos` is as `hw`, takes
+// too long for every run and is run by `npm run test:hw`. Vitest would leave one of two cores idle.
+const rigs = {
+  fileParallelism: false,
+  sequence: { groupOrder: 1 },
+  testTimeout: 300_000,
+  hookTimeout: 180_000,
+};
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
@@ -20,11 +27,12 @@ export default defineConfig({
         test: {
           name: 'hw',
           include: ['hwtest/**/*.hw.test.ts', '{attest,proxy,agent}/**/*.hw.test.ts'],
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
-          testTimeout: 300_000,
-          hookTimeout: 180_000,
+          exclude: ['hwtest/chaos/**', 'node_modules/**'],
+          ...rigs,
         },
+      },
+      {
+        test: { name: 'chaos', include: ['hwtest/chaos/*.hw.test.ts'], ...rigs },
       },
     ],
   },

@@ -15,6 +15,7 @@ import { openBus } from '#agent/epochs/bus.ts';
 import { Conductor } from '#agent/epochs/conductor.ts';
 import { Examiner } from '#agent/epochs/examiner.ts';
 import { RecordFollower } from '#agent/epochs/follower.ts';
+import { inboxOf } from '#agent/epochs/grants.ts';
 import { RecordHistory } from '#agent/epochs/history.ts';
 import { ChainKeeper } from '#agent/epochs/keeper.ts';
 import { openLease } from '#agent/epochs/lease.ts';
@@ -108,7 +109,8 @@ export async function runAgent(
   const bus = openBus({
     ...config.bus,
     name: `tidelock ${node}`,
-    ...busLayout(subjects, maxStalenessMs),
+    inboxPrefix: inboxOf(nodeToken(node)),
+    ...busLayout(subjects, maxStalenessMs, config.bus.replicas),
     clock,
     random: Math.random,
     log,

@@ -31,6 +31,10 @@ const bus = section({
     .array(busUrl(), { error: 'must be a list of servers' })
     .min(1, { error: 'must name at least one server' })
     .max(64, { error: 'must name at most 64 servers' }),
+  /** How many servers keep each message. */
+  replicas: z
+    .union([z.literal(1), z.literal(3), z.literal(5)], { error: 'must be 1, 3 or 5' })
+    .default(1),
   nkeySeedFile: path('the NATS nkey seed').optional(),
   credentialsFile: path('the NATS credentials').optional(),
   tls: z

@@ -4,15 +4,23 @@ import { dirname } from 'node:path';
 import { makeDirectory } from '#agent/base/directory.ts';
 import { hasCode, messageOf, TidelockError } from '#agent/base/errors.ts';
 
+/** Writes `value` as JSON, as writeNewText() does. */
+export const writeNew = (file: string, value: object, mode?: number): Promise<void> =>
+  writeNewText(file, `${JSON.stringify(value, null, 2)}\n`, mode);
+
 /**
- * Writes `value` as JSON to a file that does not exist yet, synced to disk before it returns.
+ * Writes `text` to a file that does not exist yet, synced to disk before it returns.
  * Missing directories are made, for root alone. Errors: FILE_EXISTS, FILE_UNWRITABLE.
  */
-export async function writeNew(file: string, value: object, mode = 0o644): Promise<void> {
+export async function writeNewText(
+  file: string,
+  text: string | Uint8Array,
+  mode = 0o644,
+): Promise<void> {
   try {
     await makeDirectory(dirname(file));
     await using handle = await open(file, 'wx', mode);
-    await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+    await handle.writeFile(text);
     await handle.sync();
   } catch (cause) {
     if (hasCode(cause, 'EEXIST')) throw fileExists(file);

@@ -28,6 +28,16 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./init.ts')).init),
   },
   {
+    name: 'bus init',
+    summary: 'make the keys, certificates and permissions of a NATS bus',
+    load: async () => runnable((await import('./busInit.ts')).busInit),
+  },
+  {
+    name: 'bus add',
+    summary: 'make credentials for nodes that come to a bus later',
+    load: async () => runnable((await import('./busAdd.ts')).busAdd),
+  },
+  {
     name: 'enroll',
     summary: 'sign this node’s TPM and reference values as an owner',
     load: async () => runnable((await import('./enroll.ts')).enroll),

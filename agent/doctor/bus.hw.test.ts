@@ -135,7 +135,7 @@ describe('BUS_CHECKS', () => {
     const nc = await connect({ servers: url, authenticator });
     try {
       const manager = await jetstreamManager(nc);
-      const stream = busLayout(subjects, 60_000).streams.find(
+      const stream = busLayout(subjects, 60_000, 1).streams.find(
         ({ name }) => name === subjects.streams.presence,
       );
       await manager.streams.add({ ...stream, name: subjects.streams.presence });

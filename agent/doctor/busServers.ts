@@ -3,7 +3,9 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { messageOf, type TidelockError } from '#agent/base/errors.ts';
 import type { Config } from '#agent/config.ts';
-import { connectionTo, serverOf, unreachable } from '#agent/epochs/bus.ts';
+import { connectionTo, serverOf, unreachable } from '#agent/epochs/busAccess.ts';
+import { inboxOf } from '#agent/epochs/grants.ts';
+import { nodeToken } from '#agent/epochs/subjects.ts';
 
 export interface BusServer {
   readonly url: string;
@@ -36,7 +38,11 @@ export async function openServers(config: Config, signal: AbortSignal): Promise<
 async function open(config: Config, url: string): Promise<BusServer | TidelockError> {
   try {
     const connection = await connect({
-      ...connectionTo({ ...config.bus, servers: [url] }),
+      ...connectionTo({
+        ...config.bus,
+        inboxPrefix: inboxOf(nodeToken(config.node)),
+        servers: [url],
+      }),
       name: `tidelock doctor ${config.node}`,
       reconnect: false,
       timeout: CONNECT_MS,

@@ -262,6 +262,11 @@ export class AdmissionDesk {
     this.#published.add(entryHash(entry));
   }
 
+  /** The bus may have lost all entries. */
+  unpublish(): void {
+    this.#published.clear();
+  }
+
   #withinLimit(): boolean {
     const slot = this.#o.slot();
     if (this.#joins.slot !== slot) this.#joins = { slot, count: 0 };

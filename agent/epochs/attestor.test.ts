@@ -21,6 +21,7 @@ function attestorOn(bus: { connected: boolean }) {
         if (bus.connected) stored.push(key);
         return bus.connected;
       },
+      get: () => Promise.resolve(undefined),
       request: () => Promise.reject(new Error('no responders')),
     },
     subjects: subjectsOf('c'),

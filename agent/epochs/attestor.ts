@@ -1,7 +1,7 @@
 // This node's own attestation, renewed all the time (PROTOCOL 3.1, 3.2): draws keys, has the TPM quote
 // them, judges the evidence by the same rules as everybody else's, and asks for admission.
 import { generateSealKey, type SealKey } from '#agent/base/asymmetric.ts';
-import type { NodeName } from '#agent/base/brands.ts';
+import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { b64url, fromB64url, type Bytes } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError, messageOf, TidelockError } from '#agent/base/errors.ts';
@@ -23,7 +23,7 @@ export interface Challenge {
 }
 
 export interface AttestorOptions {
-  readonly bus: Pick<Bus, 'connected' | 'put' | 'request'>;
+  readonly bus: Pick<Bus, 'connected' | 'get' | 'put' | 'request'>;
   readonly subjects: Subjects;
   readonly examiner: Pick<Examiner, 'appraise'>;
   /** Has the TPM speak for `statement`; the result is an evidence document (attest/evidence.ts). */
@@ -82,6 +82,8 @@ export class Attestor {
   /** The newest own statement whose evidence held, and the seal key that speaks for it now. */
   #current: OwnStatement | undefined;
   #offered: SealKey | undefined;
+  /** What the others judge the newest statement by. */
+  #evidence: { readonly sid: Sid; readonly evidence: Json } | undefined;
 
   constructor(options: AttestorOptions) {
     this.#o = options;
@@ -132,6 +134,7 @@ export class Attestor {
     const good = acceptable(appraisal);
     this.#note(appraisal, good);
     const stored = await bus.put(subjects.buckets.roster, evidenceKey(sid), evidence);
+    this.#evidence = { sid, evidence };
     if (good && (stored || this.#current === undefined)) {
       this.#current = own;
       this.#o.onAttested(own);
@@ -141,6 +144,16 @@ export class Attestor {
     if (!good) return { outcome: 'failed', why: whyNot(appraisal) };
     if ('refused' in answer) return { outcome: 'refused', why: answer.refused };
     return { outcome: 'attested', asked, stored, sealed: answer.sealed };
+  }
+
+  /** A bus that has lost this node's evidence gets it again. */
+  async onConnect(): Promise<void> {
+    const { bus, subjects } = this.#o;
+    const { roster } = subjects.buckets;
+    if (!this.#evidence) return;
+    const { sid, evidence } = this.#evidence;
+    const key = evidenceKey(sid);
+    if (!(await bus.get(roster, key))) await bus.put(roster, key, evidence);
   }
 
   /** An owner revoked this node: it acts under nothing from now on. */

@@ -9,6 +9,7 @@ import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { systemClock, type Clock } from '#agent/base/clock.ts';
 import type { Json } from '#agent/base/jcs.ts';
 import { openBus, type Bus } from './bus.ts';
+import { inboxOf } from './grants.ts';
 import { busLayout } from './layout.ts';
 import { openLease, type Lease } from './lease.ts';
 import { subjectsOf } from './subjects.ts';
@@ -61,7 +62,8 @@ function open(seed = user.getSeed()): Bus {
     servers: [`nats://127.0.0.1:${port}`],
     nkeySeedFile: seedFile,
     name: 'test',
-    ...busLayout(subjects, 60_000),
+    inboxPrefix: inboxOf('test'),
+    ...busLayout(subjects, 60_000, 1),
     clock: systemClock,
     random: Math.random,
     log,

@@ -1,6 +1,5 @@
 // The connection to NATS JetStream: for ever reconnecting, with jitter, and never trusted. It moves
 // JSON values; what they mean and whether they are genuine is judged elsewhere.
-import { readFileSync } from 'node:fs';
 import {
   jetstream,
   jetstreamManager,
@@ -9,45 +8,25 @@ import {
   type JetStreamManager,
   type StreamConfig,
 } from '@nats-io/jetstream';
-import { Kvm, type KV } from '@nats-io/kv';
+import { Kvm, type KV, type KvOptions } from '@nats-io/kv';
 import {
-  AuthorizationError,
   connect,
-  credsAuthenticator,
-  nkeyAuthenticator,
-  UserAuthenticationExpiredError,
+  PermissionViolationError,
   type Msg,
   type NatsConnection,
-  type NodeConnectionOptions,
   type Subscription,
-  type TlsOptions,
 } from '@nats-io/transport-node';
 import { sleep, type Clock } from '#agent/base/clock.ts';
-import { messageOf, TidelockError } from '#agent/base/errors.ts';
+import { messageOf, type TidelockError } from '#agent/base/errors.ts';
 import { jcs, type Json } from '#agent/base/jcs.ts';
 import type { Log } from '#agent/log.ts';
-
-export interface BusTls {
-  readonly caFile?: string | undefined;
-  readonly certFile?: string | undefined;
-  readonly keyFile?: string | undefined;
-}
-
-/** Where the bus is and who this node is to it. */
-export interface BusAccess {
-  readonly servers: readonly string[];
-  /** File with the NKey seed of this node's NATS user. */
-  readonly nkeySeedFile?: string | undefined;
-  /** File with NATS user credentials (JWT and seed). */
-  readonly credentialsFile?: string | undefined;
-  readonly tls?: BusTls | undefined;
-}
+import { connectionTo, serverOf, unreachable, type BusAccess } from './busAccess.ts';
 
 export interface BusOptions extends BusAccess {
   /** Client name, as operators see it in `nats server report`. */
   readonly name: string;
   readonly streams: readonly (Partial<StreamConfig> & { readonly name: string })[];
-  readonly buckets: readonly { readonly name: string; readonly ttlMs: number }[];
+  readonly buckets: readonly (Partial<KvOptions> & { readonly name: string })[];
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -143,8 +122,8 @@ export function openBus(options: BusOptions): Bus {
     for (const config of options.streams) await ensureStream(jsm, config);
     const kvm = new Kvm(js);
     const buckets = new Map<string, KV>();
-    for (const { name, ttlMs } of options.buckets) {
-      buckets.set(name, await kvm.create(name, { history: 1, ttl: ttlMs }));
+    for (const { name, ...config } of options.buckets) {
+      buckets.set(name, await kvm.create(name, config));
     }
     session = { nc, js, jsm, buckets };
     connected = true;
@@ -153,6 +132,14 @@ export function openBus(options: BusOptions): Bus {
     for (const interest of interests) if (!interest.subscription) listen(interest, nc);
     log.info('bus.connected', { server: serverOf(nc) });
     for (const callback of connectCallbacks) callback();
+  };
+
+  /** The server goes on without it, and so does this node; an answer that came too late is no fault. */
+  const refused = (cause: PermissionViolationError): void => {
+    if (cause.subject.startsWith('_INBOX.')) return;
+    const next = unreachable(cause, options.servers);
+    if (next.message !== problem?.message) log.warn('bus.refused', { error: next });
+    problem = next;
   };
 
   /** One connection from birth to its final close. */
@@ -176,6 +163,8 @@ export function openBus(options: BusOptions): Bus {
           connected = false;
         } else if (status.type === 'reconnect') {
           await ready(nc);
+        } else if (status.type === 'error' && status.error instanceof PermissionViolationError) {
+          refused(status.error);
         }
       }
     } finally {
@@ -282,7 +271,7 @@ export function openBus(options: BusOptions): Bus {
       const live = connected ? session : undefined;
       if (!live) return undefined;
       const stored = await quietly('last', () =>
-        live.jsm.streams.getMessage(stream, { last_by_subj: subject }),
+        live.jsm.direct.getMessage(stream, { last_by_subj: subject }),
       );
       return stored ? decode(stored.data) : undefined;
     },
@@ -344,31 +333,6 @@ async function ensureStream(
   }
 }
 
-/** What the client library is told of servers, credentials and TLS. Errors: those of reading the files. */
-export const connectionTo = (access: BusAccess): NodeConnectionOptions => ({
-  servers: [...access.servers],
-  ...authentication(access),
-  ...(access.tls ? { tls: tlsOf(access.tls) } : {}),
-});
-
-function authentication(options: BusAccess): Pick<NodeConnectionOptions, 'authenticator'> {
-  if (options.nkeySeedFile !== undefined) {
-    const seed = readFileSync(options.nkeySeedFile, 'utf8').trim();
-    return { authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)) };
-  }
-  if (options.credentialsFile !== undefined) {
-    return { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) };
-  }
-  return {};
-}
-
-/** Only the files that were configured: the client library takes an absent member for the default. */
-const tlsOf = ({ caFile, certFile, keyFile }: BusTls): TlsOptions => ({
-  ...(caFile === undefined ? {} : { caFile }),
-  ...(certFile === undefined ? {} : { certFile }),
-  ...(keyFile === undefined ? {} : { keyFile }),
-});
-
 function decode(data: Uint8Array): unknown {
   if (data.length > MAX_MESSAGE_BYTES) return undefined;
   try {
@@ -376,23 +340,4 @@ function decode(data: Uint8Array): unknown {
   } catch {
     return undefined; // garbage on the bus is nobody's message
   }
-}
-
-/** `nats-server 2.9.10 at 198.18.0.2:4222`. */
-export const serverOf = (nc: NatsConnection): string =>
-  `nats-server ${nc.info?.version ?? 'unknown'} at ${nc.getServer()}`;
-
-/** Why there is no connection: BUS_DENIED for refused credentials, else BUS_UNREACHABLE. */
-export function unreachable(cause: unknown, servers: readonly string[]): TidelockError {
-  if (cause instanceof TidelockError) return cause;
-  const denied =
-    cause instanceof AuthorizationError || cause instanceof UserAuthenticationExpiredError;
-  return new TidelockError(denied ? 'BUS_DENIED' : 'BUS_UNREACHABLE', {
-    op: 'bus.connect',
-    message: `Cannot ${denied ? 'log in to' : 'reach'} NATS at ${servers.join(', ')}: ${messageOf(cause)}`,
-    hint: denied
-      ? 'The server does not know these credentials. Check bus.nkeySeedFile or bus.credentialsFile against the server’s users; the agent keeps trying.'
-      : 'Is nats-server running with JetStream, and is the address in bus.servers right? Lanes go on meanwhile; the agent keeps trying.',
-    cause,
-  });
 }

@@ -99,6 +99,15 @@ export class Conductor {
     await this.#payOwed(self, slot);
   }
 
+  /** A bus that has lost the roster gets all of it again with the next record. */
+  async onConnect(): Promise<void> {
+    const { bus, subjects, desk } = this.#o;
+    const digest = this.#publishedIndex;
+    if (digest === undefined || (await bus.get(subjects.buckets.roster, `index.${digest}`))) return;
+    this.#publishedIndex = undefined;
+    desk.unpublish();
+  }
+
   /** Gives up at once, so that a healthy node need not wait for the lease to run out. */
   async resign(why: string): Promise<void> {
     const holder = this.#o.lease.holder?.node;

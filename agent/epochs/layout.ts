@@ -13,18 +13,38 @@ const STREAM_BYTES = {
   workloads: 192 << 20,
   revocation: 32 << 20,
 };
+/** And for each bucket: of the roster everything that was entered within twice maxStaleness. */
+const BUCKET_BYTES = { roster: 1024 << 20, enrolment: 128 << 20, lease: 1 << 20 };
+
+/** What one server needs for all of it. */
+export const STORAGE_BYTES = [STREAM_BYTES, BUCKET_BYTES]
+  .flatMap(Object.values<number>)
+  .reduce((all, each) => all + each, 0);
+
 /** NATS counts durations in nanoseconds. */
 const NANOS_PER_MS = 1_000_000;
 
 export function busLayout(
   { record, every, streams, buckets, sealedAll }: Subjects,
   maxStalenessMs: number,
+  replicas: number,
 ): Pick<BusOptions, 'streams' | 'buckets'> {
   const limits = {
     discard: DiscardPolicy.Old,
     storage: StorageType.File,
     max_msg_size: MAX_MESSAGE_BYTES,
+    num_replicas: replicas,
+    // The newest of one subject can be read, and allowed, by its subject.
+    allow_direct: true,
   };
+  const bucket = (name: string, bytes: number, ttl = 0) => ({
+    name,
+    history: 1,
+    ttl,
+    replicas,
+    max_bytes: bytes,
+    maxValueSize: MAX_MESSAGE_BYTES,
+  });
   const keptMs = 2 * maxStalenessMs;
   return {
     streams: [
@@ -65,9 +85,9 @@ export function busLayout(
       },
     ],
     buckets: [
-      { name: buckets.roster, ttlMs: keptMs },
-      { name: buckets.enrolment, ttlMs: 0 },
-      { name: buckets.lease, ttlMs: 0 },
+      bucket(buckets.roster, BUCKET_BYTES.roster, keptMs),
+      bucket(buckets.enrolment, BUCKET_BYTES.enrolment),
+      bucket(buckets.lease, BUCKET_BYTES.lease),
     ],
   };
 }

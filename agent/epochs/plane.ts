@@ -182,8 +182,10 @@ export class EpochPlane {
   }
 
   async #onConnect(): Promise<void> {
-    const { follower, bus, subjects, node, own, voice } = this.#o;
+    const { attestor, conductor, follower, bus, subjects, node, own, voice } = this.#o;
     this.#revoking.onConnect();
+    await attestor.onConnect();
+    await conductor.onConnect();
     await follower.catchUp();
     await this.#onRecord();
     const sealed = await bus.last(subjects.streams.sealed, subjects.sealed(node));

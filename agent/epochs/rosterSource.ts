@@ -14,7 +14,9 @@ const FETCHES_AT_ONCE = 32;
 export class RosterSource {
   readonly #bus: Bus;
   readonly #bucket: string;
-  /** Entries of the last roster loaded, by hash: most of them stay the same. */
+  /** The last roster loaded: it stays known when the bus has lost it. */
+  #last: { readonly digest: string; readonly rows: readonly RosterRow[] } | undefined;
+  /** Its entries by hash: most of them are in the next one too. */
   #entries = new Map<string, RosterEntry>();
 
   constructor(bus: Bus, bucket: string) {
@@ -24,6 +26,7 @@ export class RosterSource {
 
   /** All rows of the roster with this digest; undefined while index or entries cannot be had. */
   async load(digest: string): Promise<readonly RosterRow[] | undefined> {
+    if (this.#last?.digest === digest) return this.#last.rows;
     const stored = await this.#bus.get(this.#bucket, `index.${digest}`);
     const index = stored && readIndex(stored.value, digest);
     if (!index) return undefined;
@@ -38,6 +41,7 @@ export class RosterSource {
       }
     }
     this.#entries = new Map(rows.map(({ row, entry }) => [row.entry, entry]));
+    this.#last = { digest, rows };
     return rows;
   }
 

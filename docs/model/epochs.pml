@@ -2,8 +2,9 @@
  * The epoch plane as a state machine (PROTOCOL 4): three nodes, a bus that loses, delays, repeats and
  * reorders, crashes with the loss of every key, two conductors at a time, and clocks a slot apart.
  *
- * Safety, after every step (`shared`): a sender that uses a chain which its peer has confirmed meets a peer
- * that still holds it, in a slot that both accept.
+ * Safety, after every step (`shared`): whichever chain a sender may use because its peer has announced it, the
+ * peer still holds, in a slot that both accept. A sender uses the newest of those that it has heard of; the claim is
+ * about all of them, so that it need not be modelled who has heard what.
  * Liveness, bounded (`reached`): two slots after the bus has healed every node holds the newest chain.
  *
  * What each part stands for in the code, and what is left out, is in README.md beside this file. Each of
@@ -84,8 +85,7 @@ bool cut[N];                /* the bus does not reach it */
 byte known[N];              /* set of records it accepted */
 byte held[N];               /* set of chains it has the key of */
 byte leads[N];              /* term under which it believes to conduct, 0: none */
-byte said[N];               /* chains that its last presence announced, under its present statement */
-byte confirmed[N * N];      /* chains that i has seen proven under the present statement of j: index N i + j */
+byte said[N];               /* chains that it has announced under its present statement */
 
 /* The lease: compare-and-set, so one holder at a time in the store. */
 byte holder = N;            /* N: nobody */
@@ -204,35 +204,25 @@ inline drop(i) {
   }
 }
 
-/* Which chain i sends to j on, into `top`: the newest in effect that j has confirmed, not too old (4.6). */
-inline sending(i, j) {
-  k2 = 1;
-  top = 0;
-    do
-    :: k2 > records -> break
-    :: else ->
-      if
-      :: HAS(confirmed[N * i + j], k2) && HAS(held[i], k2) && at[k2] <= SLOT(i) &&
-         SLOT(i) + MARGIN <= COUNTED(i, k2) + STALE &&
-         (top == 0 || newer(k2, top)) -> top = k2
-      :: else
-      fi;
-      k2++
-    od;
-  k2 = 0
-}
-
+/* i sends to n on none that n has dropped: of those in effect that n has announced, none too old (4.6). */
 inline checkFrom(i, n) {
   n = 0;
   do
   :: n == N -> break
   :: n == i -> n++
   :: else ->
-    sending(i, n);
-    assert(top == 0 || HAS(held[n], top)); /* shared */
+    k2 = 1;
+    do
+    :: k2 > records -> break
+    :: else ->
+      assert(!(HAS(said[n], k2) && HAS(held[i], k2) && at[k2] <= SLOT(i) &&
+               SLOT(i) + MARGIN <= COUNTED(i, k2) + STALE) || HAS(held[n], k2)); /* shared */
+      k2++
+    od;
     n++
   od;
-  n = 0
+  n = 0;
+  k2 = 0
 }
 
 /* What the bus, the lease and the nodes may do to node i in a slot, in any order and any number of times. */
@@ -248,13 +238,6 @@ inline step(i) {
   /* secrets arrive: a root that i is to have, or what it asked for */
   :: !cut[i] && holder < N && holder != i && !cut[holder] && leads[holder] != 0 &&
      (held[holder] & ~held[i]) != 0 -> sealTo(i, holder)
-  /* i hears what j has announced, in this slot or the one before */
-  :: !cut[i] ->
-    select(j0 : 0 .. N - 1);
-    if
-    :: j0 != i -> confirmed[N * i + j0] = confirmed[N * i + j0] | said[j0]
-    :: else
-    fi
   /* the lease is free, or its holder is not heard of; that may be a mistake */
   :: !cut[i] && leads[i] == 0 && (holder == N || cut[holder] || leads[holder] != leaseTerm || faults < FAULTS) ->
     if
@@ -286,30 +269,17 @@ inline step(i) {
       known[i] = 0;
       leads[i] = 0;
       said[i] = UNDER_NEW(said[i]);
-      j0 = 0;
-      do
-      :: j0 == N -> break
-      :: else ->
-        confirmed[N * i + j0] = 0;
-        confirmed[N * j0 + i] = UNDER_NEW(confirmed[N * j0 + i]);
-        j0++
-      od;
       faults++
     }
   fi;
   r0 = 0;
-  j0 = 0;
-  d_step { n0 = 0; checkFrom(i, n0); skip }
-#ifdef OLD_STATEMENT
   d_step { for (j0 : 0 .. N - 1) { checkFrom(j0, n0) } j0 = 0 }
-#endif
 }
 
-/* What i says of itself at the end of a slot: chains in effect (voice.ts). */
+/* What i says of itself at the end of a slot: chains in effect (voice.ts). What it once said counts on. */
 inline speak(i) {
   d_step {
     byte k3 = 1;
-    said[i] = 0;
     do
     :: k3 > records -> break
     :: else ->

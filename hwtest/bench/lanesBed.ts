@@ -51,7 +51,7 @@ type Seen = z.infer<typeof statusSchema>;
 
 /** Builds the rig and starts the agents. Errors: those of makePairs; RIG_PROGRAM when out of step. */
 export async function startLanes(plan: LanesPlan, options: LanesOptions): Promise<Subject> {
-  const { rig, pairs } = await makePairs(['lane'], () => undefined);
+  const { rig, pairs } = await makePairs(['lane'], () => undefined, CLUSTER);
   try {
     options.log(`agents of ${plan.name}`);
     const started = await startAgents(rig, pairs.lane, plan, options);
@@ -101,7 +101,6 @@ async function startAgents(
   };
   const cluster = await createCluster(rig, {
     domain: DOMAIN,
-    cluster: CLUSTER,
     policies: [
       {
         apiVersion: 'tidelock/v1',

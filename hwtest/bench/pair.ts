@@ -31,12 +31,13 @@ const pod = (name: string, node: string): PodPlan => ({
 export async function makePairs<N extends string>(
   names: readonly N[],
   log: (line: string) => void,
+  cluster = 'bench',
 ): Promise<{ readonly rig: Rig; readonly pairs: Readonly<Record<N, Pair>> }> {
   const pods = names.flatMap((name) => [
     pod(`${name}-client`, 'node-a'),
     pod(`${name}-server`, 'node-b'),
   ]);
-  const rig = await createRig({ nodes: ['node-a', 'node-b'], pods, log });
+  const rig = await createRig({ cluster, nodes: ['node-a', 'node-b'], pods, log });
   try {
     for (const { place } of [...rig.nodes, ...rig.pods]) {
       for (const [name, value] of Object.entries(SYSCTLS)) {

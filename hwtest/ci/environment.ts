@@ -3,10 +3,12 @@ import type { Facts } from './state.ts';
 
 /** `TIDELOCK_RIG_...` by name; nodes and pods by theirs, `node-a` as NODE_A. */
 export function environmentOf(facts: Facts): ReadonlyMap<string, string> {
-  const { id, busUrl, owner, ekRoots, nodes, pods } = facts;
+  const { id, bus, owner, ekRoots, nodes, pods } = facts;
   return new Map([
     ['TIDELOCK_RIG_ID', id],
-    ['TIDELOCK_RIG_BUS_URL', busUrl],
+    ['TIDELOCK_RIG_BUS_URL', bus.url],
+    ['TIDELOCK_RIG_BUS_CA', bus.ca],
+    ['TIDELOCK_RIG_BUS_CREDENTIALS', bus.credentials],
     ['TIDELOCK_RIG_OWNER', owner],
     ['TIDELOCK_RIG_EK_ROOTS', ekRoots],
     ...nodes.flatMap(({ name, address, netns, socket, config, tcti, eventLog, log }) =>

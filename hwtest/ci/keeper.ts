@@ -23,7 +23,7 @@ process.on('SIGHUP', () => undefined); // the terminal it was started from is no
 tell({ phase: 'building' });
 try {
   const plan = readPlan(planFile);
-  rig = await createRig({ nodes: NODES, pods: plan.pods, log: say });
+  rig = await createRig({ cluster: CLUSTER, nodes: NODES, pods: plan.pods, log: say });
   await startAgents(rig, plan);
   tell({ phase: 'up', facts: factsOf(rig) });
 } catch (thrown) {
@@ -48,7 +48,6 @@ async function startAgents(built: Rig, { policies, periodMs }: Plan): Promise<vo
   const overrides = { epochs: { periodMs } };
   const cluster = await createCluster(built, {
     domain: DOMAIN,
-    cluster: CLUSTER,
     policies,
     overrides,
   });
@@ -65,7 +64,7 @@ async function startAgents(built: Rig, { policies, periodMs }: Plan): Promise<vo
 function factsOf({ id, dir, bus, ca, nodes, pods }: Rig): Facts {
   return {
     id,
-    busUrl: bus.url,
+    bus: { url: bus.urls.join(), ca: bus.caFile, credentials: bus.adminFile },
     owner: `${dir}/owner/owner.pub`,
     ekRoots: ca.rootsDir,
     nodes: nodes.map((node) => ({

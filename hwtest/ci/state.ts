@@ -10,7 +10,7 @@ const place = { netns: z.string(), cgroup: z.string(), address: z.string() };
 
 const factsSchema = z.object({
   id: z.string(),
-  busUrl: z.string(),
+  bus: z.object({ url: z.string(), ca: z.string(), credentials: z.string() }),
   owner: z.string(),
   ekRoots: z.string(),
   nodes: z.array(

@@ -11,7 +11,6 @@ import { startNginx, startRedis } from '#hwtest/rig/servers.ts';
 import { refuseWhenEnded, unlessEnded } from './interrupt.ts';
 import { exchangeCanaries, startLoad, type Traffic } from './load.ts';
 import {
-  CLUSTER,
   DOMAIN,
   NODES,
   PERIOD_MS,
@@ -94,7 +93,6 @@ async function startAgents(rig: Rig, stage: Stage): Promise<readonly RigAgent[]>
   say('tidelock init: owner keys, once per cluster');
   const cluster = await createCluster(rig, {
     domain: DOMAIN,
-    cluster: CLUSTER,
     policies: [POLICY],
     overrides: {
       epochs: { periodMs: PERIOD_MS },

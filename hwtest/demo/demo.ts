@@ -7,7 +7,7 @@ import { requirePreflight, requireRoot } from '#hwtest/rig/preflight.ts';
 import { createRig } from '#hwtest/rig/rig.ts';
 import { perform, type Stage } from './acts.ts';
 import { endWithLauncher } from './launcher.ts';
-import { NODES, PODS } from './plan.ts';
+import { CLUSTER, NODES, PODS } from './plan.ts';
 import { openReports } from './reports.ts';
 import { demoResult, type DemoCleaned, type DemoResult, type Observed } from './result.ts';
 import type { Screen } from './view.ts';
@@ -53,6 +53,7 @@ async function inRig(
 ): Promise<{ readonly id: string; readonly observed: Omit<Observed, 'leftovers'> }> {
   const { say, reports } = stage;
   await using rig = await createRig({
+    cluster: CLUSTER,
     nodes: NODES,
     pods: PODS,
     log: (line) => say(`  ${line}`),

@@ -12,6 +12,7 @@ import { Examiner, type Examined } from '#agent/epochs/examiner.ts';
 import { RecordFollower } from '#agent/epochs/follower.ts';
 import { RecordHistory } from '#agent/epochs/history.ts';
 import { ChainKeeper } from '#agent/epochs/keeper.ts';
+import { inboxOf } from '#agent/epochs/grants.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
 import { openLease } from '#agent/epochs/lease.ts';
 import { Membership } from '#agent/epochs/membership.ts';
@@ -23,7 +24,7 @@ import { Revocations } from '#agent/epochs/revocations.ts';
 import { RosterSource } from '#agent/epochs/rosterSource.ts';
 import { UsedSeals } from '#agent/epochs/sealed.ts';
 import { parseStatement } from '#agent/epochs/statement.ts';
-import { subjectsOf } from '#agent/epochs/subjects.ts';
+import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { Voice } from '#agent/epochs/voice.ts';
 import { policySchema } from '#attest/policy.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
@@ -97,20 +98,23 @@ export interface Surroundings {
   readonly drawn: (random: Buffer) => void;
   /** What it knows has changed. */
   readonly changed: () => void;
+  /** Six seconds where absent. */
+  readonly renewMs?: number;
 }
 
 /** Starts the epoch plane of `node`. */
 export function startAgentOnBus(
   node: NodeName,
   servers: readonly string[],
-  { lanePort, drawn, changed }: Surroundings,
+  { lanePort, drawn, changed, renewMs = RENEW_MS }: Surroundings,
 ): AgentOnBus {
   const { log } = keptLog();
   const subjects = subjectsOf(CLUSTER);
   const bus = openBus({
     servers,
     name: node,
-    ...busLayout(subjects, MAX_STALENESS_MS),
+    inboxPrefix: inboxOf(nodeToken(node)),
+    ...busLayout(subjects, MAX_STALENESS_MS, 1),
     clock,
     random: Math.random,
     log,
@@ -239,7 +243,7 @@ export function startAgentOnBus(
     voice,
     slots,
     random: Math.random,
-    renewMs: RENEW_MS,
+    renewMs,
     onChange: changed,
   });
   plane.start();

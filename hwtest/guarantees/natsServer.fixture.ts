@@ -1,7 +1,7 @@
 // A real nats-server of a test on loopback, everything that is said on it, and everything that it keeps.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { connect as dial } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +22,8 @@ export interface NatsServer extends AsyncDisposable {
   readonly said: readonly Said[];
   /** The files of its store, as they are now. */
   stored(): Buffer[];
+  /** kill -9, and started again with nothing of what it had stored. */
+  loseAll(): Promise<void>;
 }
 
 /** Starts a server and listens to everything on it. */
@@ -29,9 +31,17 @@ export async function startNats(): Promise<NatsServer> {
   const dir = mkdtempSync(join(tmpdir(), 'tl-nats-'));
   const port = await freePort();
   const argv = ['--addr', '127.0.0.1', '--port', String(port), '--jetstream', '--store_dir', dir];
-  const server = spawn('nats-server', argv, { stdio: 'ignore' });
-  const ended = once(server, 'exit');
-  await vi.waitFor(() => isListening(port), { timeout: 20_000, interval: 50 });
+  const start = async () => {
+    const process = spawn('nats-server', argv, { stdio: 'ignore' });
+    const ended = once(process, 'exit');
+    await vi.waitFor(() => isListening(port), { timeout: 20_000, interval: 50 });
+    return { process, ended };
+  };
+  let server = await start();
+  const kill = async (): Promise<void> => {
+    server.process.kill('SIGKILL');
+    await server.ended;
+  };
   const ears = await connect({ servers: `127.0.0.1:${port}` });
   const said: Said[] = [];
   ears.subscribe('>', {
@@ -51,10 +61,15 @@ export async function startNats(): Promise<NatsServer> {
       readdirSync(dir, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
         .map(({ parentPath, name }) => readFileSync(join(parentPath, name))),
+    loseAll: async () => {
+      await kill();
+      rmSync(dir, { recursive: true });
+      mkdirSync(dir, { mode: 0o700 });
+      server = await start();
+    },
     [Symbol.asyncDispose]: async () => {
       await ears.close();
-      server.kill('SIGKILL');
-      await ended;
+      await kill();
       rmSync(dir, { recursive: true });
     },
   };

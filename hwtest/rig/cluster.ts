@@ -16,7 +16,6 @@ export type Overrides = Readonly<Record<string, Readonly<Record<string, unknown>
 
 export interface ClusterOptions {
   readonly domain: string;
-  readonly cluster: string;
   readonly policies: readonly ServiceAccessPolicy[];
   readonly overrides?: Overrides;
   /** How the `tidelock` program is called; without it, that of this checkout. */
@@ -65,7 +64,8 @@ export async function createCluster(rig: Rig, options: ClusterOptions): Promise<
   for (const policy of options.policies) {
     writeFileSync(`${policyDir}/${policy.metadata.name}.json`, JSON.stringify(policy));
   }
-  const { domain, cluster, program: tidelock = CHECKOUT } = options;
+  const { cluster } = rig;
+  const { domain, program: tidelock = CHECKOUT } = options;
   await run([...tidelock, 'init', '--domain', domain, '--cluster', cluster, '--out', ownerDir]);
 
   const configure = (node: RigNode, overrides: Overrides): string => {
@@ -169,7 +169,12 @@ const baseConfig = (rig: Rig, node: RigNode, shared: Shared): Record<string, unk
   cluster: shared.cluster,
   node: node.name,
   owners: [`${shared.ownerDir}/owner.pub`],
-  bus: { servers: [rig.bus.url], nkeySeedFile: rig.bus.seedFile(node.name) },
+  bus: {
+    servers: rig.bus.urls,
+    replicas: rig.bus.servers.length,
+    credentialsFile: rig.bus.credentialsFile(node.name),
+    tls: { caFile: rig.bus.caFile },
+  },
   tpm: { tcti: node.tpm.tcti, eventLog: node.tpm.eventLog },
   attestation: {
     ekRoots: rig.ca.rootsDir,

@@ -23,6 +23,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   swtpm_localca: 'swtpm-tools',
   tpm2_pcrextend: 'tpm2-tools',
   'nats-server': 'nats-server',
+  openssl: 'openssl',
   nginx: 'nginx-light',
   'redis-server': 'redis-server',
   'redis-cli': 'redis-tools',

@@ -115,15 +115,15 @@ export function spawnIn(place: Place, argv: Argv, options: ProgramOptions): Prog
 }
 
 /**
- * Waits until something in the program's network namespace listens on a TCP port.
- * Errors: RIG_PROGRAM when the program ends first, or after `timeoutMs`.
+ * Waits until something in the program's network namespace listens on a TCP port, of the IPv4 `address` where one is
+ * given. Errors: RIG_PROGRAM when the program ends first, or after 20 s.
  */
 export async function waitListening(
   program: Program,
   port: number,
-  timeoutMs = 20_000,
+  address?: string,
 ): Promise<void> {
-  await waitFor(program, `port ${port}`, () => isListening(program.pid, port), timeoutMs);
+  await waitFor(program, `port ${port}`, () => isListening(program.pid, port, address));
 }
 
 /** Waits until `ready()` holds while the program runs. Errors: RIG_PROGRAM. */
@@ -148,9 +148,10 @@ export async function waitFor(
  * /proc/PID/net shows the namespace of that process: no need to enter it (proc_pid_net(5)). Before
  * nsenter has done its work that is our own namespace, whose listeners do not count.
  */
-function isListening(pid: number, port: number): boolean {
+function isListening(pid: number, port: number, address?: string): boolean {
   const portHex = port.toString(16).toUpperCase().padStart(4, '0');
-  const listens = new RegExp(`^\\s*\\d+: [0-9A-F]+:${portHex} [0-9A-F:]+ 0A `, 'm');
+  const at = address === undefined ? '[0-9A-F]+' : hexAddress(address);
+  const listens = new RegExp(`^\\s*\\d+: ${at}:${portHex} [0-9A-F:]+ 0A `, 'm');
   return ['tcp', 'tcp6'].some((table) => {
     try {
       if (readlinkSync(`/proc/${pid}/ns/net`) === readlinkSync('/proc/self/ns/net')) return false;
@@ -160,6 +161,14 @@ function isListening(pid: number, port: number): boolean {
     }
   });
 }
+
+/** An IPv4 address as these tables show it: its bytes in reverse order. */
+const hexAddress = (address: string): string =>
+  address
+    .split('.')
+    .toReversed()
+    .map((byte) => Number(byte).toString(16).toUpperCase().padStart(2, '0'))
+    .join('');
 
 const programError = (program: Pick<Program, 'name' | 'logFile'>, state: string): TidelockError =>
   new TidelockError('RIG_PROGRAM', {

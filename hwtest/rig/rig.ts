@@ -34,6 +34,10 @@ export interface PodPlan {
 export interface RigOptions {
   readonly nodes: readonly string[];
   readonly pods: readonly PodPlan[];
+  /** Whose agents the bus is for; `test` by default. */
+  readonly cluster?: string;
+  /** nats-servers; one by default. */
+  readonly busServers?: 1 | 3;
   /** PCR banks that the TPMs have active. */
   readonly banks?: readonly HashName[];
   /** Nodes and pods have IPv6 addresses too, and lanes between nodes go by them. */
@@ -73,6 +77,8 @@ export interface Rig extends AsyncDisposable {
   readonly nodes: readonly RigNode[];
   readonly pods: readonly RigPod[];
   readonly bus: Bus;
+  /** The name of the cluster that the bus is for. */
+  readonly cluster: string;
   readonly ca: RigCa;
   /** Errors: RangeError for a name that was not planned. */
   node(name: string): RigNode;
@@ -111,7 +117,7 @@ type Parts = Omit<Rig, 'id' | 'dir' | 'close' | typeof Symbol.asyncDispose>;
 
 async function build(id: string, dir: string, options: RigOptions): Promise<Parts> {
   const { nodes: names, pods: plans, banks = ['sha1', 'sha256'], ipv6 = false } = options;
-  const { log = () => undefined } = options;
+  const { cluster = 'test', busServers = 1, log = () => undefined } = options;
   const netnsDir = makeDir(`${dir}/ns`);
   log(`network of ${names.length} nodes and ${plans.length} pods`);
   const fabric = await createFabric(netnsDir, ipv6);
@@ -122,7 +128,11 @@ async function build(id: string, dir: string, options: RigOptions): Promise<Part
   });
 
   log('nats-server with JetStream');
-  const bus = await startBus(place(fabric.bus, 'bus'), `${dir}/bus`, names);
+  const bus = await startBus(place(fabric.bus, 'bus'), `${dir}/bus`, {
+    cluster,
+    nodes: names,
+    servers: busServers,
+  });
 
   const ca = prepareCa(makeDir(`${dir}/ca`));
   const nodes: RigNode[] = [];
@@ -164,6 +174,7 @@ async function build(id: string, dir: string, options: RigOptions): Promise<Part
     nodes,
     pods,
     bus,
+    cluster,
     ca,
     node,
     pod: finder('pod', pods),

@@ -1,7 +1,7 @@
 // The network of a rig: a bridge in a namespace of its own joins the nodes and the bus; each node
 // has a bridge for its pods and forwards to the pod networks of the others, as a CNI would set it up.
 //
-//   switch 198.18.0.0/24 ── bus    198.18.0.2
+//   switch 198.18.0.0/24 ── bus    198.18.0.2, and .3 and .4 for more servers
 //          │ ├──────────── node 1  198.18.0.11 ── pods 198.19.1.0/24
 //          │ └──────────── node 2  198.18.0.12 ── pods 198.19.2.0/24
 //
@@ -10,7 +10,7 @@ import { run } from '#agent/base/run.ts';
 import { createNetns, ip, type Netns } from './netns.ts';
 
 /** Benchmarking networks (RFC 2544, RFC 6890): never routed, so nothing on the machine uses them. */
-export const BUS_ADDRESS = '198.18.0.2';
+export const BUS_ADDRESSES = ['198.18.0.2', '198.18.0.3', '198.18.0.4'] as const;
 export const nodeAddress = (index: number): string => `198.18.0.${10 + index}`;
 export const podAddress = (nodeIndex: number, podIndex: number): string =>
   `198.19.${nodeIndex}.${10 + podIndex}`;
@@ -45,7 +45,12 @@ export async function createFabric(dir: string, ipv6: boolean): Promise<Fabric> 
     `link add ${SWITCH_INTERFACE} type bridge`,
     `link set ${SWITCH_INTERFACE} up`,
   ]);
-  await plug(fabric.switch, SWITCH_INTERFACE, 'bus', fabric.bus, `${BUS_ADDRESS}/24`);
+  const [first, ...others] = BUS_ADDRESSES;
+  await plug(fabric.switch, SWITCH_INTERFACE, 'bus', fabric.bus, `${first}/24`);
+  await ip(
+    fabric.bus,
+    others.map((address) => `addr add ${address}/24 dev eth0`),
+  );
   return fabric;
 }
 

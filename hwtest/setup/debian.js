@@ -18,6 +18,7 @@ const PACKAGES = {
   'swtpm-tools': ['swtpm_setup', 'swtpm_localca', 'swtpm_ioctl'],
   'tpm2-tools': ['tpm2'],
   'nats-server': ['nats-server'],
+  openssl: ['openssl'],
   nftables: ['nft'],
   iproute2: ['ip', 'tc', 'ss'],
   'nginx-light': ['nginx'],

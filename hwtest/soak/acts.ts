@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Status } from '#agent/api/status.ts';
 import { run } from '#agent/base/run.ts';
 import type { Argv } from '#hwtest/rig/program.ts';
-import { BUS_ADDRESS } from '#hwtest/rig/topology.ts';
+import { BUS_ADDRESSES } from '#hwtest/rig/topology.ts';
 import { eventually, NODES, type TwoNodes } from '#hwtest/suites/twoNodes.ts';
 import type { Planned } from './schedule.ts';
 import type { Act } from './windows.ts';
@@ -115,7 +115,7 @@ async function isolateConductor({ both }: Theatre): Promise<Done> {
   const conductor = await conductorOf(both);
   const { netns } = both.rig.node(conductor).place;
   const blackhole = (verb: 'add' | 'del') =>
-    run(['nsenter', `--net=${netns.path}`, 'ip', 'route', verb, 'blackhole', BUS_ADDRESS]);
+    run(['nsenter', `--net=${netns.path}`, 'ip', 'route', verb, 'blackhole', BUS_ADDRESSES[0]]);
   await blackhole('add');
   try {
     const { value, afterMs } = await eventually(

@@ -48,7 +48,8 @@ const isRevoked = (status: Status | undefined): boolean =>
 async function forget(stream: string): Promise<number> {
   const { rig } = all;
   const script = `${import.meta.dirname}/forgetStream.ts`;
-  const argv = [process.execPath, script, rig.bus.url, rig.bus.seedFile('node-a'), stream] as const;
+  const { urls, caFile, adminFile } = rig.bus;
+  const argv = [process.execPath, script, urls.join(), caFile, adminFile, stream] as const;
   return Number((await rig.exec(rig.node('node-a'), argv)).stdout);
 }
 

@@ -1,12 +1,16 @@
-// Has the bus lose what a stream holds: `forgetStream.ts URL SEED_FILE STREAM`, run where the bus is reached.
-import { readFileSync } from 'node:fs';
+// Has the bus lose what a stream holds: `forgetStream.ts URL CA CREDENTIALS STREAM`, run where the bus is reached.
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
+import { connect } from '@nats-io/transport-node';
+import { connectionTo } from '#agent/epochs/busAccess.ts';
 
-const [url = '', seedFile = '', stream = ''] = process.argv.slice(2);
+const [url = '', caFile = '', credentials = '', stream = ''] = process.argv.slice(2);
 const connection = await connect({
-  servers: url,
-  authenticator: nkeyAuthenticator(readFileSync(seedFile)),
+  ...connectionTo({
+    servers: url.split(','),
+    credentialsFile: credentials,
+    tls: { caFile },
+    inboxPrefix: '_INBOX.forget',
+  }),
 });
 const { purged } = await (await jetstreamManager(connection)).streams.purge(stream);
 process.stdout.write(`${purged}\n`);

@@ -18,6 +18,8 @@ export interface TwoNodesOptions {
   readonly renewSeconds?: number;
   /** Lanes between the nodes go by IPv6, and pods have addresses of both families. */
   readonly ipv6?: boolean;
+  /** nats-servers; one by default. */
+  readonly busServers?: 1 | 3;
   /** Settings of `lanes` on both nodes. */
   readonly lanes?: Overrides[string];
   /** How the `tidelock` program is called; without it, that of this checkout. */
@@ -56,12 +58,18 @@ const identity = (account: string): string => `spiffe://${DOMAIN}/${CLUSTER}/def
 
 /** Builds the rig, enrols both nodes, starts both agents and waits until they are in step. */
 export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
-  const { pods, periodMs = 5_000, renewSeconds = 600, ipv6 = false, lanes = {}, program } = options;
-  const rig = await createRig({ nodes: options.nodes ?? NODES, pods, ipv6 });
+  const { pods, periodMs = 5_000, renewSeconds = 600, ipv6 = false, lanes = {} } = options;
+  const { busServers, program } = options;
+  const rig = await createRig({
+    cluster: CLUSTER,
+    nodes: options.nodes ?? NODES,
+    pods,
+    ipv6,
+    ...(busServers && { busServers }),
+  });
   try {
     const cluster = await createCluster(rig, {
       domain: DOMAIN,
-      cluster: CLUSTER,
       policies: [
         {
           apiVersion: 'tidelock/v1',
