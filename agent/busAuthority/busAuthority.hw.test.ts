@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as dial, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { systemClock } from '#agent/base/clock.ts';
@@ -202,10 +202,17 @@ describe('a bus of one server', () => {
   test('no node takes a stream away; an operator’s tools may', async () => {
     await connected(open(A, at));
     const { presence } = subjects.streams;
+    const { enrolment } = subjects.buckets;
     const node = await raw(at, credentialsFile(at.dir, A), inboxOf(nodeToken(A)));
     const jsm = await jetstreamManager(node, { timeout: 1000 });
     await expect(jsm.streams.purge(presence)).rejects.toThrow();
     await expect(jsm.streams.delete(presence)).rejects.toThrow();
+    const rollup = headers();
+    rollup.set('Nats-Rollup', 'all');
+    const all = jetstream(node).publish(`$KV.${enrolment}.${nodeToken(A)}`, '{}', {
+      headers: rollup,
+    });
+    await expect(all).rejects.toThrow(/rollup/i); // what others have in the bucket would go
     const admin = await jetstreamManager(await raw(at, adminFile(at.dir), '_INBOX.admin'));
     expect((await admin.streams.purge(presence)).success).toBe(true);
   });

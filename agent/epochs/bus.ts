@@ -8,7 +8,7 @@ import {
   type JetStreamManager,
   type StreamConfig,
 } from '@nats-io/jetstream';
-import { Kvm, type KV, type KvOptions } from '@nats-io/kv';
+import { Kvm, type KV } from '@nats-io/kv';
 import {
   connect,
   PermissionViolationError,
@@ -26,7 +26,11 @@ export interface BusOptions extends BusAccess {
   /** Client name, as operators see it in `nats server report`. */
   readonly name: string;
   readonly streams: readonly (Partial<StreamConfig> & { readonly name: string })[];
-  readonly buckets: readonly (Partial<KvOptions> & { readonly name: string })[];
+  /** Each by the stream that NATS keeps it in. */
+  readonly buckets: readonly {
+    readonly name: string;
+    readonly stream: Partial<StreamConfig> & { readonly name: string };
+  }[];
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -122,8 +126,9 @@ export function openBus(options: BusOptions): Bus {
     for (const config of options.streams) await ensureStream(jsm, config);
     const kvm = new Kvm(js);
     const buckets = new Map<string, KV>();
-    for (const { name, ...config } of options.buckets) {
-      buckets.set(name, await kvm.create(name, config));
+    for (const { name, stream } of options.buckets) {
+      await ensureStream(jsm, stream);
+      buckets.set(name, await kvm.open(name, { allow_direct: stream.allow_direct ?? false }));
     }
     session = { nc, js, jsm, buckets };
     connected = true;

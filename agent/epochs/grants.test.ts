@@ -55,6 +55,12 @@ describe('grantsOf()', () => {
     }
   });
 
+  it('lets a node write the lease and nothing else beside it', () => {
+    const { lease } = subjects.buckets;
+    expect(allows(grants.publish, `$KV.${lease}.conductor`)).toBe(true);
+    expect(allows(grants.publish, `$KV.${lease}.other`)).toBe(false);
+  });
+
   it('says nothing about another cluster', () => {
     const elsewhere = subjectsOf('other');
     for (const subject of [elsewhere.record, elsewhere.presence(self)]) {

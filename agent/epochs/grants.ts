@@ -1,6 +1,7 @@
 // What the bus lets one node do (PROTOCOL 3.7): say what is its own, conduct if it is elected, hear what
 // everybody may hear, and read of what is sealed its own alone. Whoever has stolen a node's credentials is held to
 // these; what it says is judged by its signature as ever. Pure.
+import { LEASE_KEY } from './lease.ts';
 import type { Subjects } from './subjects.ts';
 
 /** Subjects, with NATS wildcards. */
@@ -30,7 +31,7 @@ export function grantsOf(
       // Of whoever conducts, and any node may come to.
       record,
       sealedAll,
-      `$KV.${buckets.lease}.>`,
+      `$KV.${buckets.lease}.${LEASE_KEY}`,
       `$KV.${buckets.roster}.>`,
       `$KV.${buckets.enrolment}.${self}`,
       '$JS.API.INFO',

@@ -1,10 +1,12 @@
 // The streams and buckets of a cluster on the bus (ARCHITECTURE, decisions), each with its limits:
 // nothing an outsider publishes grows without bound.
-import { DiscardPolicy, StorageType } from '@nats-io/jetstream';
+import { DiscardPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
 import type { BusOptions } from './bus.ts';
 import type { Subjects } from './subjects.ts';
 
 const MAX_MESSAGE_BYTES = 1 << 20;
+/** A node's name of 253 bytes, its statement and two numbers, with room to spare. */
+const LEASE_BYTES = 4 << 10;
 /** What JetStream sets aside for each stream; together 512 MiB. */
 const STREAM_BYTES = {
   record: 32 << 20,
@@ -37,13 +39,19 @@ export function busLayout(
     // The newest of one subject can be read, and allowed, by its subject.
     allow_direct: true,
   };
-  const bucket = (name: string, bytes: number, ttl = 0) => ({
+  // As NATS makes a bucket, but that no message can take others along (`Nats-Rollup`): that is not a node's to do.
+  const bucket = (name: string, bytes: number, more: Partial<StreamConfig> = {}) => ({
     name,
-    history: 1,
-    ttl,
-    replicas,
-    max_bytes: bytes,
-    maxValueSize: MAX_MESSAGE_BYTES,
+    stream: {
+      ...limits,
+      name: `KV_${name}`,
+      subjects: [`$KV.${name}.>`],
+      max_msgs_per_subject: 1,
+      max_bytes: bytes,
+      discard: DiscardPolicy.New,
+      allow_rollup_hdrs: false,
+      ...more,
+    },
   });
   const keptMs = 2 * maxStalenessMs;
   return {
@@ -85,9 +93,9 @@ export function busLayout(
       },
     ],
     buckets: [
-      bucket(buckets.roster, BUCKET_BYTES.roster, keptMs),
+      bucket(buckets.roster, BUCKET_BYTES.roster, { max_age: keptMs * NANOS_PER_MS }),
       bucket(buckets.enrolment, BUCKET_BYTES.enrolment),
-      bucket(buckets.lease, BUCKET_BYTES.lease),
+      bucket(buckets.lease, BUCKET_BYTES.lease, { max_msg_size: LEASE_BYTES }),
     ],
   };
 }

@@ -6,7 +6,8 @@ import type { Clock } from '#agent/base/clock.ts';
 import { nodeName, sid } from '#agent/base/schema.ts';
 import type { Bus } from './bus.ts';
 
-const KEY = 'conductor';
+/** The one key of its bucket. */
+export const LEASE_KEY = 'conductor';
 /** Terms that candidates may have taken without a record; a stored one beyond is nobody's. */
 const MAX_TERM_AHEAD = 1000;
 
@@ -65,7 +66,7 @@ export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
   let heldTerm: number | undefined;
 
   const read = async (): Promise<{ value: LeaseValue; revision: number } | undefined> => {
-    const stored = await bus.get(bucket, KEY);
+    const stored = await bus.get(bucket, LEASE_KEY);
     if (stored === undefined) return undefined;
     // A value that makes no sense was not written by an agent: free to take, at its revision.
     const value = readLease(stored.value) ?? { v: 1, holder: null, term: 0, beat: 0 };
@@ -102,7 +103,7 @@ export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
       const stored = value && value.term - highestTerm <= MAX_TERM_AHEAD ? value.term : 0;
       const term = mine && value ? value.term : 1 + Math.max(highestTerm, stored);
       const next: LeaseValue = { v: 1, holder: { node, sid }, term, beat: (value?.beat ?? 0) + 1 };
-      const revision = await bus.swap(bucket, KEY, next, current?.revision);
+      const revision = await bus.swap(bucket, LEASE_KEY, next, current?.revision);
       if (revision === undefined) return undefined;
       seen = { revision, sinceMs: clock.monoMs() };
       holder = next.holder;
@@ -113,7 +114,7 @@ export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
       heldTerm = undefined;
       const current = await read();
       if (current?.value.holder?.node !== self) return;
-      await bus.swap(bucket, KEY, { ...current.value, holder: null }, current.revision);
+      await bus.swap(bucket, LEASE_KEY, { ...current.value, holder: null }, current.revision);
     },
   };
 }

@@ -157,6 +157,11 @@ export class EpochPlane {
     await this.#onRecord();
   }
 
+  /** Waits until everything that it was told, and what it has to do by now, is done. */
+  settled(): Promise<void> {
+    return this.#serial.settled();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelTimer();

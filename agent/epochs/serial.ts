@@ -66,6 +66,11 @@ export class Serial {
     this.#running = undefined;
   }
 
+  /** Waits until nothing is left to do. */
+  async settled(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
   /** Waits for the task under way and forgets the rest. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -3,10 +3,10 @@
 import { randomBytes } from 'node:crypto';
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { b64url, fromB64url } from '#agent/base/bytes.ts';
-import { systemClock as clock } from '#agent/base/clock.ts';
+import { systemClock, type Clock } from '#agent/base/clock.ts';
 import { AdmissionDesk } from '#agent/epochs/admission.ts';
 import { Attestor } from '#agent/epochs/attestor.ts';
-import { openBus } from '#agent/epochs/bus.ts';
+import { openBus, type Bus } from '#agent/epochs/bus.ts';
 import { Conductor } from '#agent/epochs/conductor.ts';
 import { Examiner, type Examined } from '#agent/epochs/examiner.ts';
 import { RecordFollower } from '#agent/epochs/follower.ts';
@@ -35,6 +35,9 @@ export const BUS_PERIOD_MS = 2_000;
 /** Short, so that a generation begins every few slots. */
 const RENEW_MS = 6_000;
 const MAX_STALENESS_MS = 60_000;
+export const SUBJECTS = subjectsOf(CLUSTER);
+/** Streams and buckets of its cluster. */
+export const BUS_LAYOUT = busLayout(SUBJECTS, MAX_STALENESS_MS, 1);
 const TTL_MS = 30_000;
 const LEASE_PERIODS = 3;
 const POLICY_HASH = '0'.repeat(64);
@@ -55,23 +58,33 @@ const policy = policySchema.parse({
   maxStalenessMs: MAX_STALENESS_MS,
 });
 
-/** Takes what has the form of evidence for that of a good node. */
+/** Takes what has the form of evidence for that of a good node, and remembers it as the real one does. */
 class TrustingExaminer extends Examiner {
+  readonly #good = new Map<Sid, Examined & { known: true }>();
+
+  override remembered(sid: Sid): (Examined & { known: true }) | undefined {
+    return this.#good.get(sid);
+  }
+
+  override async examine(node: NodeName, sid: Sid): Promise<Examined> {
+    return this.#good.get(sid) ?? this.examineAgain(node, sid);
+  }
+
   override appraise(node: NodeName, sid: Sid, evidence: unknown): Promise<Examined> {
     const { statement: text, challenge } = evidence as Evidence;
     const statement = parseStatement(fromB64url(text));
-    const isOf = statement.sid === sid && statement.node === node;
-    return Promise.resolve(
-      isOf
-        ? {
-            known: true,
-            statement,
-            appraisal: appraisalOf('affirming'),
-            evidenceDigest: POLICY_HASH,
-            challengeRandom: challenge.random,
-          }
-        : { known: false, why: 'its evidence is for another statement' },
-    );
+    if (statement.sid !== sid || statement.node !== node) {
+      return Promise.resolve({ known: false, why: 'its evidence is for another statement' });
+    }
+    const examined = {
+      known: true,
+      statement,
+      appraisal: appraisalOf('affirming'),
+      evidenceDigest: POLICY_HASH,
+      challengeRandom: challenge.random,
+    } as const;
+    this.#good.set(sid, examined);
+    return Promise.resolve(examined);
   }
 }
 
@@ -102,23 +115,33 @@ export interface Surroundings {
   readonly renewMs?: number;
 }
 
-/** Starts the epoch plane of `node`. */
+/** Starts the epoch plane of `node` on a real bus, in real time. */
 export function startAgentOnBus(
   node: NodeName,
   servers: readonly string[],
-  { lanePort, drawn, changed, renewMs = RENEW_MS }: Surroundings,
+  surroundings: Surroundings,
 ): AgentOnBus {
-  const { log } = keptLog();
-  const subjects = subjectsOf(CLUSTER);
   const bus = openBus({
     servers,
     name: node,
     inboxPrefix: inboxOf(nodeToken(node)),
-    ...busLayout(subjects, MAX_STALENESS_MS, 1),
-    clock,
+    ...BUS_LAYOUT,
+    clock: systemClock,
     random: Math.random,
-    log,
+    log: keptLog().log,
   });
+  return startAgent(node, bus, systemClock, surroundings);
+}
+
+/** Starts the epoch plane of `node` on a bus of the test's. */
+export function startAgent(
+  node: NodeName,
+  bus: Bus,
+  clock: Clock,
+  { lanePort, drawn, changed, renewMs = RENEW_MS }: Surroundings,
+): AgentOnBus {
+  const { log } = keptLog();
+  const subjects = SUBJECTS;
   const periodMs = BUS_PERIOD_MS;
   const slots = new SlotClock(clock, periodMs);
   const history = new RecordHistory(POLICY_HASH);

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { REDIS_PORT } from '#hwtest/rig/servers.ts';
 import { kidsIn } from './kids.ts';
+import { answersOf, countedTo, startSession } from './session.ts';
 import { fetchFrom, report, twoServedPairs, type TwoNodes } from './twoNodes.ts';
 
 const PERIOD_MS = 5_000;
@@ -20,20 +19,7 @@ test('G7: NATS killed for 60 s under load: no failed request, new kids, a new pa
   const { rig } = both;
   const server = rig.pod('server');
   // A connection that lives through the whole outage, one exchange each 100 ms
-  const argv = [
-    'redis-cli',
-    '-h',
-    server.address,
-    '-p',
-    String(REDIS_PORT),
-    '-r',
-    '-1',
-    '-i',
-    '0.1',
-    'INCR',
-    'n',
-  ] as const;
-  const session = rig.spawn(rig.pod('client'), argv, { name: 'session' });
+  const session = startSession(rig, rig.pod('client'), server, 'n');
   const capture = await rig.capture('outage');
   await rig.bus.kill();
   const fromMs = performance.now();
@@ -53,7 +39,7 @@ test('G7: NATS killed for 60 s under load: no failed request, new kids, a new pa
   await rig.bus.start();
   await capture.stop();
   const kids = await kidsIn(capture.file);
-  const lines = readFileSync(session.logFile, 'utf8').trim().split('\n');
+  const lines = answersOf(session);
   report(
     `${requests} requests and ${lines.length} on one connection, ${failures.length} failed, ${kids.length} kids`,
   );
@@ -62,7 +48,7 @@ test('G7: NATS killed for 60 s under load: no failed request, new kids, a new pa
   expect(failures).toEqual([]);
   expect(newPair).toBe('canary of server-2');
   expect(session.running()).toBe(true);
-  expect(lines).toEqual(lines.map((_, i) => String(i + 1)));
+  expect(lines).toEqual(countedTo(lines.length));
   expect(kids.length).toBeGreaterThanOrEqual(OUTAGE_MS / PERIOD_MS - 1);
 
   const record = (away.epochs.chains[0]?.epoch ?? 0) + 1;

@@ -1,0 +1,66 @@
+// Whole epoch planes of three nodes, as an agent wires them, through whatever a bus, clocks and crashes can do, in
+// simulated time (PROTOCOL 4; docs/model has the same claims of a model):
+//   shared    a chain under which a node would open a lane, because its peer's statement has confirmed it, the peer holds
+//   reached   once the bus has healed, all nodes come to hold the newest chain, each able to send to each other
+import { randomBytes } from 'node:crypto';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { NodeName } from '#agent/base/brands.ts';
+import { BUS_PERIOD_MS, SUBJECTS } from './agentOnBus.fixture.ts';
+import type { Weather } from './simulatedBus.fixture.ts';
+import { NODES, SimulatedCluster, numbersOf } from './simulatedCluster.fixture.ts';
+
+/** Until a fresh cluster is in step, and until a healed one must be again: a lease has to run out, roots to be sealed. */
+const SLOTS_TO_BEGIN = 12;
+const SLOTS_TO_HEAL = 20;
+/** Wall clocks differ by less than a slot. */
+const MAX_OFFSET_MS = BUS_PERIOD_MS / 2 - 100;
+
+const node = fc.nat(NODES.length - 1).map((i) => NODES[i] ?? ('' as NodeName));
+const weather: fc.Arbitrary<Weather> = fc.record({
+  lost: fc.constantFrom(0, 0.1, 0.5),
+  twice: fc.constantFrom(0, 0.5),
+  lateMs: fc.constantFrom(1, 300, 2 * BUS_PERIOD_MS),
+});
+
+type Event = (cluster: SimulatedCluster) => Promise<void> | void;
+const named = (name: string, event: Event): Event => Object.assign(event, { toString: () => name });
+const event: fc.Arbitrary<Event> = fc.oneof(
+  fc.integer({ min: 1, max: 4 }).map((n) => named(`pass ${n}`, (c) => c.pass(n))),
+  node.map((n) => named(`cut ${n}`, (c) => c.bus.cut(n))),
+  node.map((n) => named(`heal ${n}`, (c) => c.bus.heal(n))),
+  node.map((n) => named(`restart ${n}`, (c) => c.restart(n))),
+  weather.map((w) => named(`weather ${JSON.stringify(w)}`, ({ bus }) => void (bus.weather = w))),
+  fc.constant(
+    named('lose the lease', ({ bus }) => bus.forget(SUBJECTS.buckets.lease, 'conductor')),
+  ),
+);
+
+test('three nodes share what they confirmed, and come back into step whatever happened', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(event, { minLength: 1, maxLength: 12 }),
+      fc.tuple(...NODES.map(() => fc.integer({ min: -MAX_OFFSET_MS, max: MAX_OFFSET_MS }))),
+      fc.integer(),
+      async (events, offsets, seed) => {
+        const cluster = new SimulatedCluster(offsets, numbersOf(seed));
+        try {
+          expect(await cluster.inStep(SLOTS_TO_BEGIN)).toEqual([]);
+          for (const each of events) await each(cluster);
+          for (const each of NODES) cluster.bus.heal(each);
+          cluster.bus.weather = { lost: 0, twice: 0, lateMs: 1 };
+          expect(await cluster.inStep(SLOTS_TO_HEAL)).toEqual([]);
+        } finally {
+          await cluster.close();
+        }
+      },
+    ),
+    { numRuns: Number(process.env['TIDELOCK_IN_STEP_RUNS'] ?? 40) },
+  );
+}, 300_000);
+
+test('what simulated randomness is made of is random enough to be of use', () => {
+  const draw = numbersOf(randomBytes(4).readInt32LE());
+  const drawn = Array.from({ length: 1000 }, draw);
+  expect(Math.abs(drawn.reduce((sum, each) => sum + each, 0) / 1000 - 0.5)).toBeLessThan(0.1);
+});

@@ -1,0 +1,112 @@
+// Three nodes in simulated time: whole epoch planes as an agent wires them, on a bus in memory, and what holds among them.
+import type { NodeName } from '#agent/base/brands.ts';
+import { BUS_LAYOUT, BUS_PERIOD_MS, startAgent, type AgentOnBus } from './agentOnBus.fixture.ts';
+import { SimulatedBus } from './simulatedBus.fixture.ts';
+import { SimulatedTime } from './simulatedTime.fixture.ts';
+
+export const NODES = ['node-1', 'node-2', 'node-3'] as NodeName[];
+const START_MS = Date.UTC(2026, 0, 1);
+
+export class SimulatedCluster {
+  readonly #agents = new Map<NodeName, AgentOnBus>();
+  readonly #time: SimulatedTime;
+  readonly bus: SimulatedBus;
+  readonly #offsets: readonly number[];
+
+  constructor(offsets: readonly number[], random: () => number) {
+    this.#offsets = offsets;
+    this.#time = new SimulatedTime(START_MS, () => this.#settled());
+    this.bus = new SimulatedBus(this.#time, BUS_LAYOUT, random);
+    for (const node of NODES) this.start(node);
+  }
+
+  async #settled(): Promise<void> {
+    for (const { plane } of this.#agents.values()) await plane.settled();
+    await new Promise(setImmediate);
+    for (const { plane } of this.#agents.values()) await plane.settled();
+  }
+
+  start(node: NodeName): void {
+    const clock = this.#time.clock(this.#offsets[NODES.indexOf(node)] ?? 0);
+    const agent = startAgent(node, this.bus.of(node), clock, {
+      lanePort: () => 15_008,
+      drawn: () => undefined,
+      changed: () => undefined,
+    });
+    this.#agents.set(node, agent);
+  }
+
+  /** As after kill -9: without a key, and without a word to anybody. */
+  async restart(node: NodeName): Promise<void> {
+    this.bus.remove(node);
+    await this.#agents.get(node)?.close();
+    this.start(node);
+  }
+
+  /** Errors: Error as soon as somebody would send on what its peer does not hold. */
+  async pass(slots: number): Promise<void> {
+    for (let half = 0; half < 2 * slots; half += 1) await this.#passHalf();
+  }
+
+  /** Until all can send to all on one chain, for `slots` at most; what is missing then. */
+  async inStep(slots: number): Promise<string[]> {
+    for (let half = 0; half < 2 * slots && this.#missing().length > 0; half += 1) {
+      await this.#passHalf();
+    }
+    return this.#missing();
+  }
+
+  async #passHalf(): Promise<void> {
+    await this.#time.advance(BUS_PERIOD_MS / 2);
+    this.#checkShared();
+  }
+
+  #checkShared(): void {
+    for (const sender of this.#agents.values()) {
+      for (const receiver of this.#agents.values()) {
+        const choice = sender === receiver ? undefined : choiceOf(sender, receiver.node);
+        const isOfNow = choice && receiver.own.find(choice.peerSid) !== undefined;
+        if (isOfNow && receiver.keeper.get(choice.chainId) === undefined) {
+          throw new Error(
+            `${sender.node} would send to ${receiver.node} on ${choice.chainId}, which is not held there`,
+          );
+        }
+      }
+    }
+  }
+
+  #missing(): string[] {
+    const newest = new Set([...this.#agents.values()].map(({ keeper }) => keeper.chains()[0]?.id));
+    const deaf = [...this.#agents.values()].flatMap((sender) =>
+      NODES.filter((node) => node !== sender.node && !choiceOf(sender, node)).map(
+        (node) => `${sender.node} cannot send to ${node}`,
+      ),
+    );
+    return [...(newest.size === 1 ? [] : [`${newest.size} newest chains`]), ...deaf];
+  }
+
+  async close(): Promise<void> {
+    for (const agent of this.#agents.values()) await agent.close();
+  }
+}
+
+/** On which chain, of those that the peer's present word confirms, a lane would be opened. */
+function choiceOf(from: AgentOnBus, to: NodeName) {
+  const { peers, own, keeper } = from;
+  const state = peers.get(to);
+  if (!state?.presence) return undefined;
+  const nowMs = from.timeMs();
+  const choice = peers.choose(state, own.listed, keeper.sendable(nowMs), nowMs);
+  return 'refused' in choice ? undefined : choice;
+}
+
+/** Numbers from 0 to 1 that a seed says (mulberry32). */
+export function numbersOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
