@@ -189,7 +189,8 @@ inline drop(i) {
         :: d1 > records -> break
         :: else ->
           if
-          :: HAS(held[i], d1) && newer(d1, c1) && at[d1] + STALE < SLOT(i) ->
+          /* after a hand-over a newer one may begin before it */
+          :: HAS(held[i], d1) && newer(d1, c1) && at[d1] + STALE < SLOT(i) && at[c1] + STALE < SLOT(i) ->
             held[i] = held[i] & ~BIT(c1)
           :: else
           fi;
@@ -271,6 +272,7 @@ inline step(i) {
       said[i] = UNDER_NEW(said[i]);
       faults++
     }
+  :: skip /* nothing */
   fi;
   r0 = 0;
   d_step { for (j0 : 0 .. N - 1) { checkFrom(j0, n0) } j0 = 0 }
