@@ -55,7 +55,7 @@ test('three nodes share what they confirmed, and come back into step whatever ha
         }
       },
     ),
-    { numRuns: Number(process.env['TIDELOCK_IN_STEP_RUNS'] ?? 40) },
+    { numRuns: Number(process.env['TIDELOCK_IN_STEP_RUNS'] ?? 20) },
   );
 }, 300_000);
 
