@@ -3,7 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect as dial, createServer, type AddressInfo } from 'node:net';
+import { connect as dial } from 'node:net';
 import { tmpdir } from 'node:os';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
@@ -16,6 +16,7 @@ import { inboxOf } from '#agent/epochs/grants.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
 import { openLease } from '#agent/epochs/lease.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
+import { freePort } from '#proxy/twoNodes.fixture.ts';
 import {
   addNodes,
   adminFile,
@@ -48,18 +49,9 @@ afterAll(async () => {
   rmSync(root, { recursive: true });
 });
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
-}
-
-/** Starts the server of `host` as its files say, but on its own address alone. */
+/** Starts the server of `host` as its files say. */
 async function startServer(dir: string, host: string, port: number): Promise<ChildProcess> {
   const file = `${serverDir(dir, host)}/nats.conf`;
-  writeFileSync(file, readFileSync(file, 'utf8').replaceAll('0.0.0.0', host));
   const server = spawn('nats-server', ['--config', file], { stdio: 'ignore' });
   servers.push(server);
   await vi.waitFor(() => isListening(host, port), { timeout: 20_000, interval: 50 });
@@ -85,23 +77,15 @@ async function makeBus(
   hosts: readonly string[],
 ): Promise<{ dir: string; port: number }> {
   const [dir, port] = [`${root}/${name}`, await freePort()];
+  const [configDir, storeDir] = ['/CONFIG', '/STORE'];
+  await makeBusAuthority(dir, { cluster: CLUSTER, hosts, port, configDir, storeDir });
   for (const host of hosts) {
-    // Each finds its own files; in earnest all are at one place of their own machines.
-    if (host !== hosts[0]) continue;
-    const configDir = serverDir(dir, host);
-    await makeBusAuthority(dir, {
-      cluster: CLUSTER,
-      hosts,
-      port,
-      configDir,
-      storeDir: `${dir}/store`,
-    });
-  }
-  for (const host of hosts) {
+    // All are on one machine here: each has its own address and its own files.
     const file = `${serverDir(dir, host)}/nats.conf`;
     const text = readFileSync(file, 'utf8')
-      .replaceAll(`${serverDir(dir, hosts[0] ?? '')}/`, `${serverDir(dir, host)}/`)
-      .replaceAll(`${dir}/store`, `${dir}/store-${host}`);
+      .replaceAll('/CONFIG', serverDir(dir, host))
+      .replaceAll('/STORE', `${dir}/store-${host}`)
+      .replaceAll('0.0.0.0', host);
     writeFileSync(file, text);
   }
   await addNodes(dir, [A, B]);
