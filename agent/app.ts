@@ -3,39 +3,24 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { serveControl } from '#agent/api/control.ts';
-import type { Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import type { TidelockError } from '#agent/base/errors.ts';
 import { hex } from '#agent/base/bytes.ts';
 import { run } from '#agent/base/run.ts';
 import { documentHash, type SignedDocument } from '#agent/base/signed.ts';
-import { AdmissionDesk } from '#agent/epochs/admission.ts';
-import { Attestor } from '#agent/epochs/attestor.ts';
 import { openBus } from '#agent/epochs/bus.ts';
-import { Conductor } from '#agent/epochs/conductor.ts';
+import { openEpochs } from '#agent/epochs/epochs.ts';
 import { Examiner } from '#agent/epochs/examiner.ts';
-import { RecordFollower } from '#agent/epochs/follower.ts';
 import { inboxOf } from '#agent/epochs/grants.ts';
-import { RecordHistory } from '#agent/epochs/history.ts';
-import { ChainKeeper } from '#agent/epochs/keeper.ts';
 import { openLease } from '#agent/epochs/lease.ts';
-import { Membership } from '#agent/epochs/membership.ts';
-import { OwnStatements } from '#agent/epochs/ownStatements.ts';
-import { PeerBook } from '#agent/epochs/peers.ts';
-import { EpochPlane } from '#agent/epochs/plane.ts';
 import { Revocations } from '#agent/epochs/revocations.ts';
-import { RosterSource } from '#agent/epochs/rosterSource.ts';
-import { UsedSeals } from '#agent/epochs/sealed.ts';
-import type { OwnStatement } from '#agent/epochs/statement.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
-import { Voice } from '#agent/epochs/voice.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { Health } from '#agent/health/health.ts';
 import { openFileInventory } from '#agent/inventory/file.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
-import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { closeListener } from '#proxy/native/listening.ts';
 import { startProbes } from '#probes/probes.ts';
 import { Aliases } from './aliases.ts';
@@ -117,45 +102,12 @@ export async function runAgent(
   });
   stack.defer(() => bus.close());
   bus.onConnect(() => void bus.put(subjects.buckets.enrolment, nodeToken(node), enrolment));
-  const slots = new SlotClock(clock, periodMs);
-  const slot = (): Slot => slots.slot(periodMs);
-  const history = new RecordHistory(policyHash);
-  const keeper = new ChainKeeper({ maxStalenessMs });
-  stack.defer(() => keeper.close());
-  const own = new OwnStatements();
-  const peers = new PeerBook();
-  const usedSeals = new UsedSeals();
-  const random = randomBytes;
-  const source = new RosterSource(bus, subjects.buckets.roster);
   const ends = { bus, subjects, clock, log, node, domain, cluster, periodMs, maxStalenessMs };
   const revocations = await Revocations.open({
     ...ends,
     owners,
     directory: `${config.paths.stateDir}/revocations`,
   });
-  const examiner = new Examiner({
-    ...ends,
-    owners,
-    policy,
-    reference,
-    history,
-    enrolmentOf: async (of) =>
-      of === node ? enrolment : (await bus.get(subjects.buckets.enrolment, nodeToken(of)))?.value,
-    revocationOf: (of) => revocations.of(of),
-    maxAgeMs: ttlMs,
-  });
-  const follower = new RecordFollower({
-    ...ends,
-    examiner,
-    keeper,
-    history,
-    source,
-    slots,
-    limits: { domain, cluster, periodMs: policy.periodMs, algorithms: policy.algorithms },
-    lookBackMs: ttlMs,
-    ownStatement: (sid) => own.find(sid),
-  });
-  const basis = (): string => follower.newest?.hash ?? policyHash;
   const reporting = new Reporting({
     directory: `${config.paths.stateDir}/reports`,
     domain,
@@ -169,92 +121,54 @@ export async function runAgent(
     log,
   });
   stack.defer(() => reporting.close());
-  const attestor: Attestor = new Attestor({
-    ...ends,
-    examiner,
-    collect: async (statement, challenge) =>
-      reporting.taken(await ownEvidence(config, { tpm, policy, statement, challenge })),
-    random,
-    algorithms: CHIPS.map(({ id }) => id),
-    basis,
-    leading: () => conductor.leading,
-    onAttested: (statement) => {
-      own.add(statement);
-      reporting.attested(statement);
-      snapshots.changed();
-    },
-  });
-  const self = (): OwnStatement | undefined => attestor.current;
-  const desk = new AdmissionDesk({
-    ...ends,
-    examiner,
-    keeper,
-    source,
-    usedSeals,
-    random,
-    ttlMs,
-    self,
-    basis,
-    slot,
-  });
   const lease = openLease({
     bus,
     bucket: subjects.buckets.lease,
     clock,
     ttlMs: () => LEASE_PERIODS * periodMs,
   });
-  const conductor: Conductor = new Conductor({
+  const epochs = openEpochs({
     ...ends,
     lease,
-    keeper,
-    desk,
-    usedSeals,
-    random,
-    algorithms: policy.algorithms,
-    self,
-    standing: (holder) => (holder === node ? 'member' : peers.standing(holder)),
-    ready: () => follower.ready,
-    newest: () => follower.newest,
-    sealKeyOf: (of) => peers.sealKeyOf(of),
-    apply: (record) => plane.applied(record),
-  });
-  const membership = new Membership({
-    ...ends,
-    examiner,
-    follower,
-    keeper,
-    peers,
-    slots,
-    onWithdrawal: (of, sid, why) => conductor.onWithdrawal(of, sid, why),
-  });
-  const voice = new Voice({
-    ...ends,
-    keeper,
-    own,
-    slots,
+    revocations,
+    examinerOf: (history) =>
+      new Examiner({
+        ...ends,
+        owners,
+        policy,
+        reference,
+        history,
+        enrolmentOf: async (of) =>
+          of === node
+            ? enrolment
+            : (await bus.get(subjects.buckets.enrolment, nodeToken(of)))?.value,
+        revocationOf: (of) => revocations.of(of),
+        maxAgeMs: ttlMs,
+      }),
+    collect: async (statement, challenge) =>
+      reporting.taken(await ownEvidence(config, { tpm, policy, statement, challenge })),
+    randomBytes,
+    random: Math.random,
+    renewMs,
+    ttlMs,
+    knowAllUpTo: config.epochs.knowAllUpTo,
+    policyHash,
+    limits: policy,
+    ownAlgorithms: CHIPS.map(({ id }) => id),
+    onAttested: (statement) => {
+      reporting.attested(statement);
+      snapshots.changed();
+    },
+    onChange: () => snapshots.changed(),
+    told: () => snapshots.told(),
     isTold: () => opened.isTold(),
     directory: () => ({
       lane: { address: config.lanes.address, port: config.lanes.port },
       pods: captures.announced(),
     }),
   });
-  const plane: EpochPlane = new EpochPlane({
-    ...ends,
-    attestor,
-    conductor,
-    examiner,
-    follower,
-    keeper,
-    membership,
-    own,
-    peers,
-    revocations,
-    voice,
-    slots,
-    random: Math.random,
-    renewMs,
-    onChange: () => snapshots.changed(),
-  });
+  stack.defer(() => epochs.forget());
+  const { plane, attestor, membership, slots } = epochs;
 
   // Data plane
   const laneEvents = new LaneEvents(log);
@@ -299,13 +213,8 @@ export async function runAgent(
   const laneFd = await openLaneListener(config.lanes.address, config.lanes.port, before);
   stack.defer(() => closeListener(laneFd));
   const sources: SnapshotSources = {
+    ...epochs,
     config,
-    plane,
-    attestor,
-    examiner,
-    keeper,
-    own,
-    peers,
     aliases,
     captures,
     inventory,
@@ -321,7 +230,7 @@ export async function runAgent(
   const snapshots = new Snapshots({
     sources,
     slots,
-    slot,
+    slot: () => epochs.slot(),
     clock,
     signal,
     members: () => membership.members(),
@@ -357,11 +266,9 @@ export async function runAgent(
   });
   const routed: RouteSources = {
     ...sources,
+    ...epochs,
     bus,
-    conductor,
     lease,
-    follower,
-    slots,
     clock,
     inventory,
     policyProblem: () => access.problem(),
@@ -387,8 +294,8 @@ export async function runAgent(
   dataPlane.listenersNamed();
   before?.close();
   stack.defer(() => captures.close());
-  plane.start();
-  stack.defer(() => plane.close());
+  epochs.start();
+  stack.defer(() => epochs.close());
   stack.use(health);
   await health.start();
   log.info('agent.ready', { text: `agent of ${node} runs` });

@@ -71,6 +71,7 @@ const epochs = section({
   periodMs: whole('milliseconds', 1_000, 30_000).default(10_000),
   maxStalenessSeconds: whole('seconds', 10, 86_400).default(1_800),
   onStale: oneOf('closed', 'open-lanes').default('closed'),
+  knowAllUpTo: whole('', 0, 20_000).default(500),
 });
 
 const limits = section({

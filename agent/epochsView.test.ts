@@ -66,7 +66,12 @@ function sources(change: Partial<EpochsSources> = {}): EpochsSources {
   return {
     config: {
       node: 'node-a' as NodeName,
-      epochs: { periodMs: PERIOD_MS, maxStalenessSeconds: 1_800, onStale: 'closed' },
+      epochs: {
+        periodMs: PERIOD_MS,
+        maxStalenessSeconds: 1_800,
+        onStale: 'closed',
+        knowAllUpTo: 500,
+      },
     },
     plane: { admitted: true, stale: false, seen: { slots: 9, chains: 2, algorithms: [1, 7] } },
     keeper,
@@ -105,7 +110,10 @@ describe('epochsOf()', () => {
       ],
     });
     expect(epochs.chains[0]?.algorithm).not.toBe(epochs.chains[1]?.algorithm);
-    expect(epochs.staleness).toEqual({ maxMs: MAX_STALENESS_MS, onStale: 'closed' });
+    expect(epochs.staleness).toEqual({
+      maxMs: MAX_STALENESS_MS,
+      onStale: 'closed',
+    });
   });
 
   it('epochsOf() says of each peer which chain lanes to it use and when it was heard', () => {

@@ -55,6 +55,7 @@ export class Snapshots {
   readonly #acquaintance: Acquaintance;
   #last: Snapshot | undefined;
   #pending = false;
+  readonly #waiting: (() => void)[] = [];
   /** Monotonic; of the last one. */
   #madeAtMs = -Infinity;
 
@@ -79,6 +80,15 @@ export class Snapshots {
       if (signal.aborted) return;
       this.#publish();
       this.#madeAtMs = clock.monoMs();
+      for (const resolve of this.#waiting.splice(0)) resolve();
+    });
+  }
+
+  /** Resolves when a snapshot was published that has everything of now. */
+  told(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.changed();
     });
   }
 

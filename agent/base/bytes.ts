@@ -89,3 +89,22 @@ export function base32hex(b: Bytes): string {
   if (bits > 0) out += BASE32HEX[(acc << (5 - bits)) & 31];
   return out;
 }
+
+/** What base32hex() was made of, if `text` is in its form. */
+export function fromBase32hex(text: string): Buffer | undefined {
+  const out: number[] = [];
+  let bits = 0;
+  let acc = 0;
+  for (const digit of text) {
+    const value = BASE32HEX.indexOf(digit);
+    if (value < 0) return undefined;
+    acc = (acc << 5) | value;
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    out.push((acc >> bits) & 255);
+    acc &= (1 << bits) - 1;
+  }
+  const made = Buffer.from(out);
+  return base32hex(made) === text ? made : undefined;
+}

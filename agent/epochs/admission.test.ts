@@ -2,18 +2,26 @@
 import { expect, test } from 'vitest';
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { b64url } from '#agent/base/bytes.ts';
-import { jcs, type Json } from '#agent/base/jcs.ts';
+import type { Json } from '#agent/base/jcs.ts';
 import { AdmissionDesk } from './admission.ts';
 import { readChallengeAnswer, readJoinAnswer, signJoin, type JoinAnswer } from './join.ts';
 import { ChainKeeper } from './keeper.ts';
-import { appraisalOf, drawNode, keptLog, NOW_MS, NOW_SLOT, stillClock } from './records.fixture.ts';
-import { entryOf } from './roster.ts';
-import type { RosterRow } from './rosterSource.ts';
+import {
+  appraisalOf,
+  drawNode,
+  keptLog,
+  NOW_MS,
+  NOW_SLOT,
+  presenceBy,
+  stillClock,
+} from './records.fixture.ts';
+import { Members } from './members.ts';
+import { signPresence } from './presence.ts';
+import { entryHash, entryOf, MAX_ROWS } from './roster.ts';
 import { UsedSeals } from './sealed.ts';
 import type { OwnStatement } from './statement.ts';
 import { subjectsOf } from './subjects.ts';
 
-const MIB = 1 << 20;
 const conductor = await drawNode('conductor');
 const evidenceDigest = '0'.repeat(64);
 
@@ -28,10 +36,9 @@ async function deskOf(members: readonly NodeName[], joining: OwnStatement) {
   const examined = { known: true, statement, appraisal: appraisalOf('affirming') } as const;
   const good = { evidenceDigest, verdict: 'affirming', conductor: statement.sid } as const;
   const entry = entryOf({ ...good, statement, atMs: NOW_MS, ttlMs: 60_000 });
-  const roster: RosterRow[] = members.map((node) => ({
-    row: { node, sid: '1'.repeat(32) as Sid, entry: evidenceDigest },
-    entry,
-  }));
+  const roster = Members.of(
+    members.map((node) => ({ node, sid: '1'.repeat(32) as Sid, entry: entryHash(entry) })),
+  );
   const desk = new AdmissionDesk({
     bus: {
       respond: (_subject: string, handler: Ask) => {
@@ -51,8 +58,9 @@ async function deskOf(members: readonly NodeName[], joining: OwnStatement) {
         }),
     },
     keeper: new ChainKeeper({ maxStalenessMs: 60_000 }),
-    source: { load: () => Promise.resolve(roster) },
+    source: { load: () => Promise.resolve(roster), entry: () => Promise.resolve(entry) },
     usedSeals: new UsedSeals(),
+    sealKeys: { of: ({ node, sid, seal }) => Promise.resolve({ node, sid, seal }) },
     clock: stillClock,
     log: keptLog().log,
     random: (length) => Buffer.alloc(length),
@@ -70,25 +78,40 @@ async function deskOf(members: readonly NodeName[], joining: OwnStatement) {
     const request = { v: 1, ask: 'admit', node, sid, seal: b64url(joining.seal.public) } as const;
     return readJoinAnswer(await ask(signJoin({ ...request, needsChains: false }, joining.sign)));
   };
-  return { desk, join };
+  return { desk, join, tell: (value: unknown) => ask(value) };
 }
 
-/** Nodes with names as long as they may be for which an index has room, beside the conductor and one more. */
-const room = 2_740;
-const nameOf = (n: number): NodeName => `${'x'.repeat(249)}${1000 + n}` as NodeName;
-const crowd = Array.from({ length: room }, (_, n) => nameOf(n));
+const crowd = Array.from({ length: MAX_ROWS - 1 }, (_, n) => `node-${n}` as NodeName);
 
-test('AdmissionDesk admits nobody whose row would make the index longer than the bus carries', async () => {
-  const { desk, join } = await deskOf(crowd, await drawNode('newcomer'.padEnd(253, 'y')));
-  expect(await join()).toMatchObject({ ok: true });
-  expect(jcs(desk.index()).length).toBeLessThan(MIB);
-  const full = await deskOf(desk.members(), await drawNode('another'.padEnd(253, 'y')));
-  expect(await full.join()).toMatchObject({ ok: false, reason: /roster is full/ });
-  expect(full.desk.members()).toHaveLength(room + 1);
+test('AdmissionDesk admits nobody beyond the rows that a roster may have, and renews a member all the same', async () => {
+  const { desk, join } = await deskOf(crowd, await drawNode('newcomer' as NodeName));
+  expect(await join()).toMatchObject({ ok: false, reason: /roster is full/ });
+  expect(desk.members()).toHaveLength(MAX_ROWS - 1);
+  const member = await deskOf(crowd, await drawNode('node-7' as NodeName));
+  expect(await member.join()).toMatchObject({ ok: true });
 });
 
-test('AdmissionDesk renews a member though the roster is full', async () => {
-  const { desk, join } = await deskOf([...crowd, nameOf(room)], await drawNode(nameOf(0)));
-  expect(await join()).toMatchObject({ ok: true });
-  expect(desk.members()).toHaveLength(room + 1);
+test('AdmissionDesk examines whom the conductor before admitted, some in each slot, and seals to them then', async () => {
+  const { desk } = await deskOf(crowd.slice(0, 300), await drawNode('newcomer' as NodeName));
+  const examined = async (): Promise<number> =>
+    (await Promise.all(desk.members().map((node) => desk.recipient(node)))).filter(Boolean).length;
+  expect(desk.index().rows).toHaveLength(300); // nobody is put out for want of time
+  expect(await examined()).toBe(256);
+  await desk.examineSome();
+  expect(await examined()).toBe(300);
+});
+
+test('AdmissionDesk puts out a member that says itself that it withdraws, and no other', async () => {
+  const leaver = await drawNode('leaver' as NodeName);
+  const { desk, join, tell } = await deskOf([], leaver);
+  await join();
+  const other = await drawNode('other' as NodeName);
+  const said = { ...presenceBy(leaver, 1), withdrawn: 'PCR 7' };
+  await tell(signPresence({ ...said, withdrawn: 'no' }, other.sign));
+  expect(desk.members()).toEqual(['leaver']);
+  await tell(signPresence(presenceBy(leaver, 1), leaver.sign));
+  expect(desk.members()).toEqual(['leaver']);
+  await tell(signPresence(said, leaver.sign));
+  expect(desk.members()).toEqual([]);
+  expect(desk.leaving(NOW_MS)).toEqual([{ node: 'leaver', why: 'withdrew: PCR 7' }]);
 });

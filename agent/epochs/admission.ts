@@ -20,9 +20,12 @@ import {
   type JoinRequest,
 } from './join.ts';
 import type { ChainKeeper } from './keeper.ts';
-import { entryHash, entryOf, fitsIndex, type RosterEntry, type RosterIndex } from './roster.ts';
+import { Members } from './members.ts';
+import { entryHash, entryOf, MAX_ROWS, type RosterEntry, type RosterRow } from './roster.ts';
+import { claimedSender } from './presence.ts';
 import type { RosterSource } from './rosterSource.ts';
-import { sealFor, type UsedSeals } from './sealed.ts';
+import { presenceIn, type SealKeys } from './sealKeys.ts';
+import { sealFor, type Recipient, type UsedSeals } from './sealed.ts';
 import type { OwnStatement, Statement } from './statement.ts';
 import type { Subjects } from './subjects.ts';
 
@@ -31,8 +34,9 @@ export interface AdmissionOptions {
   readonly subjects: Subjects;
   readonly examiner: Pick<Examiner, 'examine' | 'examineAgain'>;
   readonly keeper: ChainKeeper;
-  readonly source: Pick<RosterSource, 'load'>;
+  readonly source: Pick<RosterSource, 'load' | 'entry'>;
   readonly usedSeals: UsedSeals;
+  readonly sealKeys: Pick<SealKeys, 'of'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: (bytes: number) => Buffer;
@@ -49,13 +53,17 @@ export interface Leaving {
   readonly why: string;
 }
 
+/** Whom this conductor, or one before it, has admitted. */
 interface Member {
-  readonly sid: Sid;
-  readonly entry: RosterEntry;
+  readonly row: RosterRow;
+  /** Absent: admitted by one before it, and not examined here yet. */
+  readonly examined?: { readonly entry: RosterEntry; readonly statement: Statement };
 }
 
 /** Joins examined in one slot: each costs a millisecond or two. */
 const MAX_JOINS_PER_SLOT = 2000;
+/** Members of the conductor before, examined in one slot. */
+const MAX_EXAMINED_PER_SLOT = 256;
 
 export class AdmissionDesk {
   readonly #o: AdmissionOptions;
@@ -66,6 +74,8 @@ export class AdmissionDesk {
   readonly #challenges: Challenges;
   readonly #refusals: Log;
   readonly #published = new Set<string>();
+  /** The roster of the last record. */
+  #index = Members.none;
   #joins = { slot: 0, count: 0 };
 
   constructor(options: AdmissionOptions) {
@@ -74,23 +84,43 @@ export class AdmissionDesk {
     this.#refusals = limitedLog(options.log, options.clock);
   }
 
-  /** Starts from the roster of the newest record, as far as this node can check it itself. */
+  /** Starts from the roster of the newest record; whom it lists is examined here one after the other. */
   async takeOver(digest: string | undefined): Promise<void> {
     this.#members.clear();
     this.#leaving.clear();
     this.#renewed.clear();
     this.#published.clear();
-    const roster = digest === undefined ? undefined : await this.#o.source.load(digest);
-    const nowMs = this.#o.clock.wallMs();
-    for (const { row, entry } of roster ?? []) {
-      const examined = await this.#o.examiner.examine(row.node, row.sid);
-      if (examined.known && acceptable(examined.appraisal) && entry.expiresAt > nowMs) {
-        this.#members.set(row.node, { sid: row.sid, entry });
-      } else {
-        const why = examined.known ? 'no longer attested' : examined.why;
-        this.#leaving.set(row.node, why);
-      }
+    this.#index =
+      (digest === undefined ? undefined : await this.#o.source.load(digest)) ?? Members.none;
+    for (const row of this.#index.rows) this.#members.set(row.node, { row });
+    await this.examineSome();
+  }
+
+  /** Examines members that were admitted by the conductor before: who fails here leaves. */
+  async examineSome(): Promise<void> {
+    const unknown = [...this.#members.values()].filter(({ examined }) => !examined);
+    await Promise.all(unknown.slice(0, MAX_EXAMINED_PER_SLOT).map(({ row }) => this.#examine(row)));
+  }
+
+  async #examine(row: RosterRow): Promise<void> {
+    const { examiner, source, clock } = this.#o;
+    const [examined, entry] = await Promise.all([
+      examiner.examine(row.node, row.sid),
+      source.entry(row.entry),
+    ]);
+    if (this.#members.get(row.node)?.row !== row) return; // it has renewed meanwhile
+    const isGood = examined.known && acceptable(examined.appraisal);
+    if (isGood && entry && entry.expiresAt > clock.wallMs()) {
+      this.#members.set(row.node, { row, examined: { entry, statement: examined.statement } });
+      this.#published.add(row.entry);
+      return;
     }
+    const why = examined.known ? 'no longer attested' : examined.why;
+    this.#leave(row.node, isGood && !entry ? 'its roster entry is not on the bus' : why);
+  }
+
+  #leave(node: NodeName, why: string): void {
+    if (this.#members.delete(node)) this.#leaving.set(node, why);
   }
 
   /** Answers challenges and joins until the returned function is called. */
@@ -116,7 +146,8 @@ export class AdmissionDesk {
 
   async #join(document: unknown): Promise<Json | undefined> {
     const claim = claimedJoiner(document);
-    if (!claim || !this.#withinLimit()) return undefined;
+    if (!claim) return this.#hearWithdrawal(document);
+    if (!this.#withinLimit()) return undefined;
     const examined = await this.#o.examiner.examineAgain(claim.node, claim.sid);
     if (!examined.known) return refuse(examined.why);
     let request: JoinRequest;
@@ -130,6 +161,16 @@ export class AdmissionDesk {
       : this.#resync(request, examined.statement);
   }
 
+  /** A node that withdraws its statement tells who conducts: the same presence that its peers hear. */
+  #hearWithdrawal(document: unknown): Json | undefined {
+    const claim = claimedSender(document);
+    const statement = claim && this.#members.get(claim.node as NodeName)?.examined?.statement;
+    const withdrawn = statement && presenceIn(document, statement)?.withdrawn;
+    if (!statement || withdrawn === undefined) return undefined;
+    this.withdraw(statement.node, statement.sid, `withdrew: ${withdrawn}`);
+    return { v: 1, ok: true, reason: '' };
+  }
+
   async #admit(request: JoinRequest, examined: Examined & { known: true }): Promise<Json> {
     if (!this.#challenges.answer(examined.challengeRandom, request.node)) {
       return refuse('the evidence does not answer the challenge that was given');
@@ -138,16 +179,12 @@ export class AdmissionDesk {
     if (!acceptable(appraisal)) {
       const why = whyNot(appraisal);
       // Only what the node's own TPM signed may cost it its place: anyone can send bad evidence.
-      if (isAuthentic(appraisal) && this.#members.delete(request.node)) {
-        this.#leaving.set(request.node, why);
-      }
+      if (isAuthentic(appraisal)) this.#leave(request.node, why);
       return this.#turnAway(request.node, why);
     }
-    // A record without its roster reaches nobody: one node too many would stop the rotation of all.
-    const self = this.#o.self()?.statement.node ?? request.node;
-    if (!fitsIndex(new Set([...this.#members.keys(), self, request.node]))) {
-      const why = 'the roster is full: with one node more its index would exceed 1 MiB';
-      return this.#turnAway(request.node, why);
+    // One row is kept for the conductor itself.
+    if (!this.#members.has(request.node) && this.#members.size >= MAX_ROWS - 1) {
+      return this.#turnAway(request.node, `the roster is full: it has ${MAX_ROWS} nodes at most`);
     }
     this.#enter(statement, examined);
     this.#o.log.info('node.admitted', {
@@ -165,7 +202,7 @@ export class AdmissionDesk {
 
   #resync(request: JoinRequest, statement: Statement): Promise<Json> | Json {
     const member = this.#members.get(request.node);
-    if (member?.sid !== statement.sid) return refuse('this statement is not in the roster');
+    if (member?.row.sid !== statement.sid) return refuse('this statement is not in the roster');
     return this.#answerWithChains(request);
   }
 
@@ -186,7 +223,7 @@ export class AdmissionDesk {
   /** Enters the conductor's own statement, whose evidence it has checked like any other. */
   async admitSelf(own: OwnStatement): Promise<void> {
     const { node, sid } = own.statement;
-    if (this.#members.get(node)?.sid === sid) return;
+    if (this.#members.get(node)?.row.sid === sid) return;
     const examined = await this.#o.examiner.examine(node, sid);
     if (examined.known && acceptable(examined.appraisal)) this.#enter(own.statement, examined);
   }
@@ -200,31 +237,31 @@ export class AdmissionDesk {
       atMs: this.#o.clock.wallMs(),
       ttlMs: this.#o.ttlMs,
     });
-    this.#members.set(statement.node, { sid: statement.sid, entry });
-    this.#leaving.delete(statement.node);
-    this.#renewed.add(statement.node);
+    const { node, sid } = statement;
+    const row = { node, sid, entry: entryHash(entry) };
+    this.#members.set(node, { row, examined: { entry, statement } });
+    this.#leaving.delete(node);
+    this.#renewed.add(node);
   }
 
   /** Who leaves for cause with the next record: expired members, and those that failed. */
   leaving(nowMs: number): Leaving[] {
-    for (const [node, { entry }] of this.#members) {
-      if (entry.expiresAt > nowMs) continue;
-      this.#members.delete(node);
-      this.#leaving.set(node, 'its attestation expired');
+    for (const [node, { examined }] of this.#members) {
+      if (examined && examined.entry.expiresAt <= nowMs) {
+        this.#leave(node, 'its attestation expired');
+      }
     }
     return [...this.#leaving].map(([node, why]) => ({ node, why }));
   }
 
   /** Takes out a member that withdrew its own statement. */
   withdraw(node: NodeName, sid: Sid, why: string): void {
-    if (this.#members.get(node)?.sid !== sid) return;
-    this.#members.delete(node);
-    this.#leaving.set(node, why);
+    if (this.#members.get(node)?.row.sid === sid) this.#leave(node, why);
   }
 
   /** Takes out a node that an owner revoked. */
   revoke(node: NodeName, why: string): void {
-    if (this.#members.delete(node)) this.#leaving.set(node, why);
+    this.#leave(node, why);
   }
 
   allRenewed(): boolean {
@@ -241,19 +278,31 @@ export class AdmissionDesk {
     return [...this.#members.keys()];
   }
 
-  index(): RosterIndex {
-    return [...this.#members].map(([node, { sid, entry }]) => ({
-      node,
-      sid,
-      entry: entryHash(entry),
-    }));
+  /** The newest one-use seal key of a member that was examined here: a secret is sealed to no other. */
+  async recipient(node: NodeName): Promise<Recipient | undefined> {
+    const statement = this.#members.get(node)?.examined?.statement;
+    const key = statement && (await this.#o.sealKeys.of(statement));
+    if (!key || !('withdrawn' in key)) return key;
+    this.withdraw(node, statement.sid, `withdrew: ${key.withdrawn}`);
+    return undefined;
+  }
+
+  /** The roster of the next record. */
+  index(): Members {
+    const rows = [...this.#members.values()].map(({ row }) => row);
+    const put = rows.filter((row) => this.#index.get(row.node)?.entry !== row.entry);
+    const gone = this.#index.rows
+      .map(({ node }) => node)
+      .filter((node) => !this.#members.has(node));
+    if (put.length > 0 || gone.length > 0) this.#index = this.#index.changed({ put, gone });
+    return this.#index;
   }
 
   /** Entries that are not known to be on the bus. */
   unpublished(): RosterEntry[] {
-    return [...this.#members.values()]
-      .map(({ entry }) => entry)
-      .filter((entry) => !this.#published.has(entryHash(entry)));
+    return [...this.#members.values()].flatMap(({ row, examined }) =>
+      examined && !this.#published.has(row.entry) ? [examined.entry] : [],
+    );
   }
 
   /** Notes that an entry is on the bus. */

@@ -51,9 +51,9 @@ export interface Bus {
   onConnect(callback: () => void): void;
   /**
    * Live messages only; `history` and `last` read what was kept. What is no JSON, or longer than
-   * `maxBytes`, never arrives.
+   * `maxBytes`, never arrives. The function that is returned ends it.
    */
-  subscribe(subject: string, maxBytes: number, handler: (value: unknown) => void): void;
+  subscribe(subject: string, maxBytes: number, handler: (value: unknown) => void): () => void;
   /** Answers requests while `handler` returns a value. */
   respond(subject: string, handler: (value: unknown) => Promise<Json | undefined>): () => void;
   /** Errors: BUS_UNREACHABLE. */
@@ -64,8 +64,11 @@ export interface Bus {
   last(stream: string, subject: string): Promise<unknown>;
   /** How many messages a stream holds; undefined when the bus is away. */
   count(stream: string): Promise<number | undefined>;
-  /** Up to `count` of the subjects on which a stream holds something; undefined: it could not be asked. */
-  subjects(stream: string, count: number): Promise<readonly string[] | undefined>;
+  /**
+   * Up to `count` of the subjects on which a stream holds something, of those that `filter` fits; undefined: it could
+   * not be asked.
+   */
+  subjects(stream: string, count: number, filter?: string): Promise<readonly string[] | undefined>;
   /** Up to `count` newest stored messages of a stream with one subject, newest first. */
   history(stream: string, count: number): AsyncIterable<unknown>;
   get(bucket: string, key: string): Promise<Revisioned | undefined>;
@@ -197,11 +200,14 @@ export function openBus(options: BusOptions): Bus {
 
   const bucketOf = (name: string): KV | undefined =>
     connected ? session?.buckets.get(name) : undefined;
-  const add = (subject: string, onMessage: Interest['onMessage']): Interest => {
+  const add = (subject: string, onMessage: Interest['onMessage']): (() => void) => {
     const interest: Interest = { subject, onMessage, subscription: undefined };
     interests.add(interest);
     if (session) listen(interest, session.nc);
-    return interest;
+    return () => {
+      interest.subscription?.unsubscribe();
+      interests.delete(interest);
+    };
   };
   /** A bus that is away is an expected state: reads give nothing, and the caller asks again later. */
   const quietly = async <T>(what: string, call: () => Promise<T>): Promise<T | undefined> => {
@@ -232,26 +238,20 @@ export function openBus(options: BusOptions): Bus {
       connectCallbacks.push(callback);
       if (connected) callback();
     },
-    subscribe: (subject, maxBytes, handler) => {
+    subscribe: (subject, maxBytes, handler) =>
       add(subject, (message) => {
         const value = message.data.length <= maxBytes ? decode(message.data) : undefined;
         if (value !== undefined) handler(value);
-      });
-    },
-    respond: (subject, handler) => {
-      const interest = add(subject, (message) => {
+      }),
+    respond: (subject, handler) =>
+      add(subject, (message) => {
         const value = decode(message.data);
         if (value === undefined) return;
         void quietly('respond', async () => {
           const answer = await handler(value);
           if (answer !== undefined) message.respond(jcs(answer));
         });
-      });
-      return () => {
-        interest.subscription?.unsubscribe();
-        interests.delete(interest);
-      };
-    },
+      }),
     request: async (subject, value, timeoutMs) => {
       if (!connected || !session) throw problem ?? unreachable('not connected', options.servers);
       try {
@@ -281,8 +281,8 @@ export function openBus(options: BusOptions): Bus {
       return stored ? decode(stored.data) : undefined;
     },
     count: async (stream) => (await stateOf(stream))?.messages,
-    subjects: async (stream, count) => {
-      const state = await stateOf(stream, { subjects_filter: '>' });
+    subjects: async (stream, count, filter = '>') => {
+      const state = await stateOf(stream, { subjects_filter: filter });
       return state && Object.keys(state.subjects ?? {}).slice(0, count);
     },
     history: async function* (stream, count) {

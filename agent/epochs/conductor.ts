@@ -10,9 +10,10 @@ import type { AdmissionDesk } from './admission.ts';
 import type { Bus } from './bus.ts';
 import type { ChainKeeper } from './keeper.ts';
 import type { Lease, Standing } from './lease.ts';
+import type { Members } from './members.ts';
 import { openRecord, signRecord, type EpochRecord, type RecordBody } from './record.ts';
-import { entryHash, rosterDigest, sorted, type RosterIndex } from './roster.ts';
-import { sealFor, type Recipient, type Secrets, type UsedSeals } from './sealed.ts';
+import type { RosterPublisher } from './rosterPublisher.ts';
+import { sealFor, type Secrets, type UsedSeals } from './sealed.ts';
 import type { OwnStatement } from './statement.ts';
 import type { Subjects } from './subjects.ts';
 
@@ -22,6 +23,7 @@ export interface ConductorOptions {
   readonly lease: Lease;
   readonly keeper: ChainKeeper;
   readonly desk: AdmissionDesk;
+  readonly publisher: RosterPublisher;
   readonly usedSeals: UsedSeals;
   readonly clock: Clock;
   readonly log: Log;
@@ -37,8 +39,6 @@ export interface ConductorOptions {
   /** False while records exist that this node could not read back yet: it would fork the cluster. */
   readonly ready: () => boolean;
   readonly newest: () => EpochRecord | undefined;
-  /** The newest one-use seal key of a member. */
-  readonly sealKeyOf: (node: NodeName) => Recipient | undefined;
   /** Takes the record into this node's own state, as if it had come from the bus. */
   readonly apply: (record: EpochRecord) => Promise<void>;
 }
@@ -54,8 +54,6 @@ export class Conductor {
   readonly #o: ConductorOptions;
   #term: number | undefined;
   #stopResponding: (() => void) | undefined;
-  /** Digest of the roster that is known to be on the bus. */
-  #publishedIndex: string | undefined;
   /** Members whose root could not be sealed yet: no unused seal key of theirs was known. */
   readonly #owed = new Set<NodeName>();
 
@@ -88,12 +86,13 @@ export class Conductor {
       return;
     }
     if (!this.leading) {
-      this.#publishedIndex = undefined;
+      this.#o.publisher.forget();
       await desk.takeOver(this.#o.newest()?.rosterDigest);
       this.#stopResponding = desk.open();
       log.info('conductor.elected', { term: held.term, text: `conducting, term ${held.term}` });
     }
     this.#term = held.term;
+    await desk.examineSome();
     await desk.admitSelf(self);
     await this.#announce(self, held.term, slot);
     await this.#payOwed(self, slot);
@@ -101,10 +100,9 @@ export class Conductor {
 
   /** A bus that has lost the roster gets all of it again with the next record. */
   async onConnect(): Promise<void> {
-    const { bus, subjects, desk } = this.#o;
-    const digest = this.#publishedIndex;
-    if (digest === undefined || (await bus.get(subjects.buckets.roster, `index.${digest}`))) return;
-    this.#publishedIndex = undefined;
+    const { publisher, desk } = this.#o;
+    if (!this.leading || (await publisher.isThere())) return;
+    publisher.forget();
     desk.unpublish();
   }
 
@@ -153,7 +151,7 @@ export class Conductor {
           ? 'heal'
           : 'epoch';
     const root = kind === 'epoch' ? undefined : this.#o.random(32);
-    const index = sorted(desk.index());
+    const members = desk.index();
     const body: RecordBody = {
       v: 1,
       domain: this.#o.domain,
@@ -168,14 +166,14 @@ export class Conductor {
       beacon: b64url(this.#o.random(32)),
       algorithm: this.#draw(),
       ...(root ? { rootCommit: hex(rootCommit(root)) } : {}),
-      rosterDigest: rosterDigest(index),
+      rosterDigest: members.digest,
       prev: newest?.hash ?? null,
       conductor: { node: self.statement.node, sid: self.statement.sid },
     };
     const document = signRecord(body, self.sign);
     const record = openRecord(document, self.sign.public);
     const published =
-      (await this.#publishRoster(index, record.rosterDigest)) &&
+      (await this.#publishRoster(members)) &&
       (await bus.publish(subjects.record, document, record.hash));
     if (!published) return; // nothing was changed: the next slot makes it again
     await this.#o.apply(record);
@@ -196,44 +194,48 @@ export class Conductor {
     return algorithms[random(4).readUInt32BE(0) % algorithms.length] ?? 1;
   }
 
-  async #publishRoster(index: RosterIndex, digest: string): Promise<boolean> {
-    const { bus, subjects, desk } = this.#o;
-    const bucket = subjects.buckets.roster;
-    for (const entry of desk.unpublished()) {
-      if (!(await bus.put(bucket, `entry.${entryHash(entry)}`, entry))) return false;
-      desk.published(entry);
-    }
-    if (this.#publishedIndex === digest) return true;
-    if (!(await bus.put(bucket, `index.${digest}`, index))) return false;
-    this.#publishedIndex = digest;
-    return true;
+  async #publishRoster(members: Members): Promise<boolean> {
+    const { publisher, desk } = this.#o;
+    const entries = desk.unpublished();
+    const done = await publisher.publishEntries(entries);
+    for (const entry of done) desk.published(entry);
+    return done.length === entries.length && publisher.publish(members);
   }
 
   async #sealRoot(self: OwnStatement, record: EpochRecord, root: Bytes, slot: Slot): Promise<void> {
     const members = this.#o.desk.members().filter((node) => node !== self.statement.node);
-    for (let i = 0; i < members.length; i += SEALS_AT_ONCE) {
-      await Promise.all(
-        members.slice(i, i + SEALS_AT_ONCE).map(async (node) => {
-          const sealed = await this.#seal(
-            self,
-            node,
-            { root: b64url(root), chains: [] },
-            record.hash,
-            slot,
-          );
-          if (!sealed) this.#owed.add(node);
-        }),
-      );
-    }
+    const secrets = { root: b64url(root), chains: [] };
+    const sealed = await this.#sealTo(members, self, secrets, record.hash, slot);
+    for (const node of members) if (!sealed.has(node)) this.#owed.add(node);
   }
 
   async #payOwed(self: OwnStatement, slot: Slot): Promise<void> {
+    const { keeper, clock } = this.#o;
     const newest = this.#o.newest();
-    for (const node of newest ? [...this.#owed] : []) {
-      const chains = this.#o.keeper.sealable(this.#o.clock.wallMs());
-      if (newest && (await this.#seal(self, node, { chains }, newest.hash, slot)))
-        this.#owed.delete(node);
+    if (!newest || this.#owed.size === 0) return;
+    const secrets = { chains: keeper.sealable(clock.wallMs()) };
+    const sealed = await this.#sealTo([...this.#owed], self, secrets, newest.hash, slot);
+    for (const node of sealed) this.#owed.delete(node);
+  }
+
+  /** Those of `nodes` to which `secrets` are on their way. */
+  async #sealTo(
+    nodes: readonly NodeName[],
+    self: OwnStatement,
+    secrets: Secrets,
+    recordHash: string,
+    slot: Slot,
+  ): Promise<ReadonlySet<NodeName>> {
+    const sealed = new Set<NodeName>();
+    for (let i = 0; i < nodes.length; i += SEALS_AT_ONCE) {
+      const some = nodes.slice(i, i + SEALS_AT_ONCE);
+      await Promise.all(
+        some.map(async (node) => {
+          if (await this.#seal(self, node, secrets, recordHash, slot)) sealed.add(node);
+        }),
+      );
     }
+    return sealed;
   }
 
   /** Publishes secrets on a member's own subject; false when it has no unused seal key or no bus. */
@@ -244,8 +246,8 @@ export class Conductor {
     recordHash: string,
     slot: Slot,
   ): Promise<boolean> {
-    const { bus, subjects, usedSeals } = this.#o;
-    const recipient = this.#o.sealKeyOf(node);
+    const { bus, subjects, usedSeals, desk } = this.#o;
+    const recipient = await desk.recipient(node);
     if (!recipient || !usedSeals.claim(recipient.seal)) return false;
     const document = await sealFor(self, recipient, secrets, recordHash, slot);
     return bus.publish(subjects.sealed(node), document);

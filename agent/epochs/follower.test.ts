@@ -3,6 +3,7 @@ import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { RecordFollower } from './follower.ts';
 import { RecordHistory } from './history.ts';
 import { ChainKeeper } from './keeper.ts';
+import { Members } from './members.ts';
 import {
   appraisalOf,
   drawNode,
@@ -42,7 +43,7 @@ function follow(stored: readonly unknown[]) {
     examiner: examinerOf(new Map([[conductor, appraisalOf('affirming')]])),
     keeper: new ChainKeeper({ maxStalenessMs: 3_600_000 }),
     history,
-    source: { load: () => Promise.resolve([]) },
+    source: { load: () => Promise.resolve(Members.none) },
     slots: new SlotClock(stillClock, PERIOD_MS),
     clock: stillClock,
     log: keptLog().log,

@@ -20,7 +20,8 @@ import {
   type EpochRecord,
   type RecordLimits,
 } from './record.ts';
-import type { RosterRow, RosterSource } from './rosterSource.ts';
+import { Members } from './members.ts';
+import type { RosterSource } from './rosterSource.ts';
 import type { OwnStatement } from './statement.ts';
 import type { Subjects } from './subjects.ts';
 
@@ -52,8 +53,7 @@ export class RecordFollower {
   readonly #refusals: Log;
   #newest: EpochRecord | undefined;
   #lastRecordMonoMs: number | undefined;
-  #roster: readonly RosterRow[] = [];
-  #rosterDigest: string | undefined;
+  #roster: Members | undefined;
   #accepted = 0;
   #refused = 0;
   #empty = false;
@@ -70,8 +70,8 @@ export class RecordFollower {
   }
 
   /** The roster under the newest record, as far as it could be read. */
-  get roster(): readonly RosterRow[] {
-    return this.#roster;
+  get roster(): Members {
+    return this.#roster ?? Members.none;
   }
 
   /** Milliseconds since a record was accepted, by the monotonic clock. */
@@ -136,17 +136,15 @@ export class RecordFollower {
   /** Reads the newest record's roster, unless it is there already. */
   async loadRoster(): Promise<boolean> {
     const digest = this.#newest?.rosterDigest;
-    if (digest === undefined || digest === this.#rosterDigest) return digest !== undefined;
-    const rows = await this.#o.source.load(digest);
-    if (!rows) return false;
-    this.#roster = rows;
-    this.#rosterDigest = digest;
-    return true;
+    if (digest === undefined || digest === this.#roster?.digest) return digest !== undefined;
+    const members = await this.#o.source.load(digest);
+    this.#roster = members ?? this.#roster;
+    return members !== undefined;
   }
 
   /** Whether the roster in hand is that of the newest record. */
   get rosterCurrent(): boolean {
-    return this.#rosterDigest !== undefined && this.#rosterDigest === this.#newest?.rosterDigest;
+    return this.#roster !== undefined && this.#roster.digest === this.#newest?.rosterDigest;
   }
 
   async #keyOf(node: NodeName, sid: Sid): Promise<SigningPublic | undefined> {

@@ -21,12 +21,14 @@ export function grantsOf(
   { record, sealedAll, every, streams, buckets }: Subjects,
   self: string,
 ): Grants {
-  const own = (all: string): string => all.replace('*', self);
+  const own = (all: string): string => all.replace(/\*$/u, self);
   const { sealed, ...readable } = streams;
+  const { meet, address, ...broadcast } = every;
   const kept = Object.values(buckets).map((bucket) => `KV_${bucket}`);
   return {
     publish: [
-      ...[every.presence, every.workloads, every.join].map(own),
+      ...[every.presence, every.workloads, every.join, address].map(own),
+      meet,
       every.revocation, // an owner's word counts whoever brings it
       // Of whoever conducts, and any node may come to.
       record,
@@ -50,6 +52,12 @@ export function grantsOf(
         `$JS.API.CONSUMER.${verb}.${streams.presence}.>`,
       ]),
     ],
-    subscribe: [record, ...Object.values(every), own(sealedAll), `${inboxOf(self)}.>`],
+    subscribe: [
+      record,
+      ...Object.values(broadcast),
+      own(meet),
+      own(sealedAll),
+      `${inboxOf(self)}.>`,
+    ],
   };
 }

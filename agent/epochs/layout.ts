@@ -7,15 +7,21 @@ import type { Subjects } from './subjects.ts';
 const MAX_MESSAGE_BYTES = 1 << 20;
 /** A node's name of 253 bytes, its statement and two numbers, with room to spare. */
 const LEASE_BYTES = 4 << 10;
-/** What JetStream sets aside for each stream; together 512 MiB. */
+/** `{"v":1}` says it all. */
+const ADDRESS_BYTES = 1 << 10;
+/** What JetStream sets aside for each stream; together 576 MiB. */
 const STREAM_BYTES = {
   record: 32 << 20,
   sealed: 192 << 20,
   presence: 64 << 20,
   workloads: 192 << 20,
   revocation: 32 << 20,
+  address: 64 << 20,
 };
-/** And for each bucket: of the roster everything that was entered within twice maxStaleness. */
+/**
+ * And for each bucket. Of the roster what was entered within twice maxStaleness, or the newest of it where there is
+ * more: evidence of 5,000 nodes that renew every ten minutes fills it in about an hour and a half.
+ */
 const BUCKET_BYTES = { roster: 1024 << 20, enrolment: 128 << 20, lease: 1 << 20 };
 
 /** What one server needs for all of it. */
@@ -91,9 +97,21 @@ export function busLayout(
         max_bytes: STREAM_BYTES.revocation,
         max_msgs_per_subject: 1,
       },
+      {
+        ...limits,
+        name: streams.address,
+        subjects: [every.address],
+        max_age: keptMs * NANOS_PER_MS,
+        max_bytes: STREAM_BYTES.address,
+        max_msg_size: ADDRESS_BYTES,
+        max_msgs_per_subject: 1,
+      },
     ],
     buckets: [
-      bucket(buckets.roster, BUCKET_BYTES.roster, { max_age: keptMs * NANOS_PER_MS }),
+      bucket(buckets.roster, BUCKET_BYTES.roster, {
+        max_age: keptMs * NANOS_PER_MS,
+        discard: DiscardPolicy.Old, // a full one would let nobody renew
+      }),
       bucket(buckets.enrolment, BUCKET_BYTES.enrolment),
       bucket(buckets.lease, BUCKET_BYTES.lease, { max_msg_size: LEASE_BYTES }),
     ],

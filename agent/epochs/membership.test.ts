@@ -19,7 +19,8 @@ import {
   recordBy,
   stillClock,
 } from './records.fixture.ts';
-import type { RosterRow } from './rosterSource.ts';
+import { Members } from './members.ts';
+import type { RosterEntry } from './roster.ts';
 import type { OwnStatement } from './statement.ts';
 import { subjectsOf } from './subjects.ts';
 
@@ -32,7 +33,8 @@ beforeAll(async () => {
 });
 
 let peers: PeerBook;
-let roster: RosterRow[];
+let roster: Members;
+let inUse: NodeName[] | 'all';
 let answers: Map<OwnStatement, Appraisal>;
 let withdrawals: string[];
 let membership: Membership;
@@ -41,7 +43,8 @@ beforeEach(() => {
   const kept = keptLog();
   lines = kept.lines;
   peers = new PeerBook();
-  roster = [rowOf(older)];
+  roster = listing(older);
+  inUse = 'all';
   answers = new Map([older, newer].map((own) => [own, appraisalOf('affirming')]));
   withdrawals = [];
   membership = new Membership({
@@ -57,6 +60,8 @@ beforeEach(() => {
     },
     keeper: new ChainKeeper({ maxStalenessMs: 3_600_000 }),
     peers,
+    inUse: { of: ({ rows }) => (inUse === 'all' ? rows.map(({ node }) => node) : inUse) },
+    source: { entry: () => Promise.resolve(ENTRY) },
     slots: new SlotClock(stillClock, PERIOD_MS),
     clock: stillClock,
     log: kept.log,
@@ -67,21 +72,18 @@ beforeEach(() => {
   });
 });
 
-function rowOf({ statement }: OwnStatement): RosterRow {
-  const { node, sid } = statement;
-  return {
-    row: { node, sid, entry: '0'.repeat(64) },
-    entry: {
-      v: 1,
-      statement: '',
-      evidenceDigest: '0'.repeat(64),
-      verdict: 'affirming',
-      level: 'tpm',
-      receipt: { conductor: '0'.repeat(32) as Sid, at: NOW_MS },
-      expiresAt: NOW_MS + 60_000,
-    },
-  };
-}
+const ENTRY: RosterEntry = {
+  v: 1,
+  statement: '',
+  evidenceDigest: '0'.repeat(64),
+  verdict: 'affirming',
+  level: 'tpm',
+  receipt: { conductor: '0'.repeat(32) as Sid, at: NOW_MS },
+  expiresAt: NOW_MS + 60_000,
+};
+
+const listing = ({ statement: { node, sid } }: OwnStatement): Members =>
+  Members.of([{ node, sid, entry: '0'.repeat(64) }]);
 
 const presenceOf = (own: OwnStatement, seq: number, withdrawn?: string) =>
   signPresence(
@@ -98,7 +100,7 @@ const directoryOf = (own: OwnStatement, seq: number, pods: Directory['pods'] = [
 /** A renews from `older` to `newer`, both accepted for a while. */
 async function renewed(): Promise<void> {
   await membership.follow();
-  roster = [rowOf(newer)];
+  roster = listing(newer);
   await membership.follow();
 }
 
@@ -106,7 +108,7 @@ describe('Membership.follow()', () => {
   test('accepts whom the roster lists and whose evidence holds here, and drops whom it lists no more', async () => {
     await membership.follow();
     expect(peers.get(B)?.accepted).toHaveLength(1);
-    roster = [];
+    roster = Members.none;
     await membership.follow();
     expect(peers.get(B)).toMatchObject({ accepted: [], refused: expect.stringMatching(/roster/) });
   });
@@ -114,7 +116,7 @@ describe('Membership.follow()', () => {
   test('ends a member whose own TPM signed evidence that fails', async () => {
     await membership.follow();
     answers.set(newer, appraisalOf('contraindicated'));
-    roster = [rowOf(newer)];
+    roster = listing(newer);
     await membership.follow();
     expect(peers.get(B)).toMatchObject({
       accepted: [],
@@ -132,7 +134,7 @@ describe('Membership.follow()', () => {
     await membership.follow();
     if (appraisal) answers.set(newer, appraisal);
     else answers.delete(newer);
-    roster = [rowOf(newer)];
+    roster = listing(newer);
     await membership.follow();
     expect(peers.get(B)?.accepted.map(({ statement }) => statement.sid)).toEqual([
       older.statement.sid,
@@ -140,6 +142,33 @@ describe('Membership.follow()', () => {
     answers.set(newer, appraisalOf('affirming'));
     await membership.follow();
     expect(peers.get(B)?.accepted[0]?.statement.sid).toBe(newer.statement.sid);
+  });
+});
+
+describe('Membership in a cluster that is not known whole', () => {
+  test('examines peers in use alone, and knows of others that they are members', async () => {
+    inUse = [];
+    await membership.follow();
+    expect(peers.get(B)).toBeUndefined();
+    expect(membership.members()).toEqual([]);
+    expect(membership.standing(B)).toBe('member');
+    expect(membership.standing('nobody' as NodeName)).toBe('unknown');
+    inUse = [B];
+    await membership.follow();
+    expect(peers.get(B)?.accepted).toHaveLength(1);
+    expect(membership.members()).toEqual([{ node: B, isJudged: true }]);
+  });
+
+  test('forgets a peer that is in use no more, and says of one that left why it is out', async () => {
+    await membership.follow();
+    inUse = [];
+    await membership.follow();
+    expect(peers.get(B)).toBeUndefined();
+    inUse = 'all';
+    await membership.follow();
+    roster = Members.none;
+    await membership.follow();
+    expect(peers.get(B)?.refused).toContain('not in the roster');
   });
 });
 

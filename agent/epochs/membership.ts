@@ -12,9 +12,12 @@ import { openDirectory } from './directory.ts';
 import { acceptable, type Examiner } from './examiner.ts';
 import type { RecordFollower } from './follower.ts';
 import type { ChainKeeper } from './keeper.ts';
+import type { Standing } from './lease.ts';
 import type { AcceptedStatement, PeerBook } from './peers.ts';
+import type { PeersInUse } from './peersInUse.ts';
 import { claimedSender, openPresence, type Presence } from './presence.ts';
-import type { RosterRow } from './rosterSource.ts';
+import type { RosterRow } from './roster.ts';
+import type { RosterSource } from './rosterSource.ts';
 import type { Subjects } from './subjects.ts';
 
 export interface MembershipOptions {
@@ -24,6 +27,8 @@ export interface MembershipOptions {
   readonly follower: Pick<RecordFollower, 'roster' | 'newest' | 'silenceMs'>;
   readonly keeper: ChainKeeper;
   readonly peers: PeerBook;
+  readonly inUse: Pick<PeersInUse, 'of'>;
+  readonly source: Pick<RosterSource, 'entry'>;
   readonly slots: SlotClock;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,6 +41,7 @@ export interface MembershipOptions {
 
 /** Records are missing, not late, after this many periods without one. */
 const SILENT_PERIODS = 3;
+const EXAMINED_AT_ONCE = 16;
 
 export class Membership {
   readonly #o: MembershipOptions;
@@ -47,44 +53,70 @@ export class Membership {
   }
 
   /**
-   * Follows the newest record's roster: who came, who renewed, who left. All members are examined at
-   * once, so that nodes that never spoke can during an outage (PROTOCOL 4).
+   * Follows the newest record's roster as far as it has peers in use: who came, who renewed, who left. In a cluster
+   * that is known whole that is everybody, so that nodes that never spoke can during an outage (PROTOCOL 4).
    */
   async follow(): Promise<void> {
-    const { follower, peers, node } = this.#o;
-    const members = follower.roster.filter(({ row }) => row.node !== node);
+    const { follower, peers } = this.#o;
+    const { roster } = follower;
+    const followed = this.#followed();
+    const wanted = new Set(followed.map(({ node }) => node));
     for (const state of peers.all()) {
-      if (!members.some(({ row }) => row.node === state.node)) {
-        if (state.accepted.length > 0) this.#out(state.node, 'is not in the roster any more');
-        else state.refused ??= `${state.node} is not in the roster`;
-      }
+      if (wanted.has(state.node)) continue;
+      if (roster.get(state.node)) peers.drop(state.node);
+      else if (state.accepted.length > 0) this.#out(state.node, 'is not in the roster any more');
+      else state.refused ??= `${state.node} is not in the roster`;
     }
-    for (const member of members) {
-      const { node: name, sid } = member.row;
-      if (!peers.acceptedStatement(name, sid) && !peers.isWithdrawn(sid))
-        await this.#examine(member);
+    const due = followed.filter(
+      ({ node, sid }) => !peers.acceptedStatement(node, sid) && !peers.isWithdrawn(sid),
+    );
+    for (let i = 0; i < due.length; i += EXAMINED_AT_ONCE) {
+      await Promise.all(due.slice(i, i + EXAMINED_AT_ONCE).map((row) => this.#examine(row)));
     }
   }
 
-  /** The members besides this node, and whether each was accepted or refused here. */
+  /** The rows of peers in use. */
+  #followed(): readonly RosterRow[] {
+    const { follower, inUse } = this.#o;
+    return inUse.of(follower.roster).flatMap((node) => follower.roster.get(node) ?? []);
+  }
+
+  /** The peers in use that are members, and whether each was accepted or refused here. */
   members(): readonly { readonly node: NodeName; readonly isJudged: boolean }[] {
-    const { follower, peers, node } = this.#o;
-    return follower.roster
-      .filter(({ row }) => row.node !== node)
-      .map(({ row }) => ({ node: row.node, isJudged: peers.standing(row.node) !== 'unknown' }));
+    const { peers } = this.#o;
+    return this.#followed().map(({ node }) => ({
+      node,
+      isJudged: peers.standing(node) !== 'unknown',
+    }));
   }
 
-  async #examine({ row, entry }: RosterRow): Promise<void> {
-    const { examiner, follower, peers, log } = this.#o;
+  /** What is known of a node, as a candidate for conducting asks it: a member that is not followed is one. */
+  standing(node: NodeName): Standing {
+    const { peers, follower, inUse } = this.#o;
+    const known = peers.standing(node);
+    const isFollowed = known !== 'unknown' || inUse.of(follower.roster).includes(node);
+    return isFollowed || !follower.roster.get(node) ? known : 'member';
+  }
+
+  async #examine(row: RosterRow): Promise<void> {
+    const { examiner, follower, source, peers, log } = this.#o;
     const listedBy = follower.newest;
-    const examined = await examiner.examine(row.node, row.sid);
+    const [examined, entry] = await Promise.all([
+      examiner.examine(row.node, row.sid),
+      source.entry(row.entry),
+    ]);
     if (!listedBy) return;
-    if (!examined.known || !acceptable(examined.appraisal)) {
-      const why = examined.known ? `is ${examined.appraisal.verdict}` : examined.why;
+    if (!examined.known || !acceptable(examined.appraisal) || !entry) {
+      const why = !examined.known
+        ? examined.why
+        : acceptable(examined.appraisal)
+          ? 'its roster entry is not on the bus'
+          : `is ${examined.appraisal.verdict}`;
       const text = `was not accepted here: ${why}`;
       // Only what the node's own TPM signed ends a statement that still counts: the bus can lose or
       // garble anything, and is asked again with the next record.
-      const guilty = examined.known && isAuthentic(examined.appraisal);
+      const guilty =
+        examined.known && !acceptable(examined.appraisal) && isAuthentic(examined.appraisal);
       const state = peers.peer(row.node);
       if (guilty) this.#out(row.node, text);
       else if (state.accepted.length === 0) state.refused = `${row.node} ${text}`;
@@ -123,8 +155,9 @@ export class Membership {
 
   /** An owner revoked a node. False: it was no member. */
   revoke(node: NodeName, why: string): boolean {
-    const { peers, examiner } = this.#o;
-    const wasMember = (peers.get(node)?.accepted.length ?? 0) > 0;
+    const { follower, peers, examiner } = this.#o;
+    const known = peers.get(node);
+    const wasMember = known ? known.accepted.length > 0 : follower.roster.get(node) !== undefined;
     examiner.forget(node);
     this.#out(node, why);
     return wasMember;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { fromHex, hex } from '#agent/base/bytes.ts';
-import { leafHash, merkleRoot } from './merkle.ts';
+import { leafHash, MerkleTree } from './merkle.ts';
 
 // Inputs and roots of the Certificate Transparency reference implementation (RFC 6962 2.1.3).
 const INPUTS = [
@@ -24,19 +24,38 @@ const ROOTS = [
   '5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328',
 ];
 
-describe('merkleRoot()', () => {
+const leavesOf = (inputs: readonly string[]): Buffer[] =>
+  inputs.map((input) => leafHash(fromHex(input)));
+
+describe('MerkleTree', () => {
   test.each(ROOTS.map((root, i) => [i + 1, root] as const))(
     'agrees with RFC 6962 for %i leaves',
     (n, root) => {
-      expect(hex(merkleRoot(INPUTS.slice(0, n).map((input) => leafHash(fromHex(input)))))).toBe(
-        root,
-      );
+      expect(hex(MerkleTree.of(leavesOf(INPUTS.slice(0, n))).root)).toBe(root);
     },
   );
 
   test('of nothing is SHA-256 of nothing', () => {
-    expect(hex(merkleRoot([]))).toBe(
+    expect(hex(MerkleTree.of([]).root)).toBe(
       'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
     );
+  });
+
+  test('with leaves replaced is the tree of the leaves as they are then', () => {
+    for (let n = 1; n <= INPUTS.length; n += 1) {
+      const leaves = leavesOf(INPUTS.slice(0, n));
+      const other = leavesOf(INPUTS.map((input) => `${input}ff`));
+      for (let chosen = 0; chosen < 1 << n; chosen += 1) {
+        const changes = new Map(
+          [...leaves.keys()].flatMap((place) =>
+            chosen & (1 << place) ? [[place, other[place]!] as const] : [],
+          ),
+        );
+        const changed = leaves.map((leaf, place) => changes.get(place) ?? leaf);
+        const tree = MerkleTree.of(leaves).replaced(changes);
+        expect(tree.root).toEqual(MerkleTree.of(changed).root);
+        expect(tree.leaves).toEqual(changed);
+      }
+    }
   });
 });

@@ -1,9 +1,9 @@
 // This node's own statements: the one it speaks under, and older ones that peers may still address.
 import type { Sid } from '#agent/base/brands.ts';
 import type { Chain } from './keeper.ts';
+import type { Members } from './members.ts';
 import type { PeerState } from './peers.ts';
 import { newestFirst, type Order } from './record.ts';
-import type { RosterRow } from './rosterSource.ts';
 import type { OwnStatement } from './statement.ts';
 
 /** One of this node's statements, and the first record that listed it. */
@@ -36,8 +36,8 @@ export class OwnStatements {
   }
 
   /** Whether a roster lists any of them. */
-  isIn(roster: readonly RosterRow[]): boolean {
-    return roster.some(({ row }) => this.find(row.sid) !== undefined);
+  isIn(roster: Members): boolean {
+    return this.#all.some(({ own }) => lists(roster, own));
   }
 
   add(own: OwnStatement): void {
@@ -45,11 +45,9 @@ export class OwnStatements {
   }
 
   /** Notes which of them the roster of a record lists; where it lists none, the listed ones are void. */
-  follow(roster: readonly RosterRow[], record: Order): void {
+  follow(roster: Members, record: Order): void {
     if (!this.isIn(roster)) this.forgetListed();
-    for (const each of this.#all) {
-      if (roster.some(({ row }) => row.sid === each.own.statement.sid)) each.listedBy ??= record;
-    }
+    for (const each of this.#all) if (lists(roster, each.own)) each.listedBy ??= record;
   }
 
   /** Drops every listed statement: what is drawn next stands alone. */
@@ -73,3 +71,6 @@ export class OwnStatements {
     );
   }
 }
+
+const lists = (roster: Members, { statement: { node, sid } }: OwnStatement): boolean =>
+  roster.get(node)?.sid === sid;

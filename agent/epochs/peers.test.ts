@@ -6,7 +6,7 @@ import { OwnStatements } from './ownStatements.ts';
 import { PeerBook, type AcceptedStatement } from './peers.ts';
 import type { Order } from './record.ts';
 import { presenceBy } from './records.fixture.ts';
-import type { RosterRow } from './rosterSource.ts';
+import { Members } from './members.ts';
 import { drawStatement, type OwnStatement } from './statement.ts';
 
 const PERIOD = 5000;
@@ -69,10 +69,9 @@ const accepted = ({ statement }: OwnStatement, listedBy: Order): AcceptedStateme
   listedBy,
 });
 
-const rowOf = ({ statement: { node, sid } }: OwnStatement): RosterRow => ({
-  row: { node, sid, entry: '0'.repeat(64) },
-  entry,
-});
+/** A roster of one. */
+const listing = ({ statement: { node, sid } }: OwnStatement): Members =>
+  Members.of([{ node, sid, entry: '0'.repeat(64) }]);
 
 const own = await draw('node-a' as NodeName);
 const renewed = await draw('node-a' as NodeName);
@@ -90,10 +89,7 @@ function statements(...listed: readonly (readonly [OwnStatement, Order])[]): Own
   const all = new OwnStatements();
   for (const [statement, by] of listed) {
     all.add(statement);
-    all.follow(
-      all.addressable.map(({ own: each }) => rowOf(each)),
-      by,
-    );
+    all.follow(listing(statement), by);
   }
   return all;
 }
@@ -260,7 +256,7 @@ describe('OwnStatements', () => {
   test('follow() voids every listed statement once a roster lists none', () => {
     const mine = statements([own, order(1)]);
     mine.add(renewed);
-    mine.follow([rowOf(peer)], order(2));
+    mine.follow(listing(peer), order(2));
     expect(mine.addressable.map(({ own: each }) => each)).toEqual([renewed]);
   });
 
@@ -281,7 +277,7 @@ describe('OwnStatements', () => {
     mine.add(renewed);
     const last = { ...renewed, statement: { ...renewed.statement, sid: '9'.repeat(32) as Sid } };
     mine.add(last);
-    mine.follow([rowOf(last)], order(3));
+    mine.follow(listing(last), order(3));
     const peers = book();
     const inEffect = [chain(3, 1)];
     peers.hear(presenceBy(peer, 1), [], NOW);

@@ -2,7 +2,6 @@
 // decides with which statements and which chain a lane to a peer is opened (PROTOCOL 4).
 import type { ChainId, NodeName, Sid } from '#agent/base/brands.ts';
 import { slotAt, slotPlus } from '#agent/base/brands.ts';
-import { fromB64url } from '#agent/base/bytes.ts';
 import type { Appraisal } from '#attest/verify.ts';
 import type { Peer, PairSecret, SendChoice } from '#proxy/snapshot.ts';
 import type { Directory } from './directory.ts';
@@ -10,7 +9,6 @@ import type { Chain } from './keeper.ts';
 import type { Presence } from './presence.ts';
 import { newestFirst, type Order } from './record.ts';
 import type { RosterEntry } from './roster.ts';
-import type { Recipient } from './sealed.ts';
 import type { Standing } from './lease.ts';
 import type { OwnListed } from './ownStatements.ts';
 import type { Statement } from './statement.ts';
@@ -124,14 +122,9 @@ export class PeerBook {
     state.refused = why;
   }
 
-  /** The newest one-use seal key of a member: from its presence, else its statement's first. */
-  sealKeyOf(node: NodeName): Recipient | undefined {
-    const state = this.#peers.get(node);
-    const [newest] = state?.accepted ?? [];
-    if (!newest) return undefined;
-    const { sid, seal } = newest.statement;
-    const said = state?.presence?.sid === sid ? fromB64url(state.presence.nextSeal) : seal;
-    return { node, sid, seal: said };
+  /** Forgets a node that is in use no more. */
+  drop(node: NodeName): void {
+    this.#peers.delete(node);
   }
 
   /** Takes an authenticated presence; false when it is older than the one known. */

@@ -14,16 +14,21 @@ import type { Conductor } from './conductor.ts';
 import type { Examiner } from './examiner.ts';
 import type { RecordFollower } from './follower.ts';
 import type { ChainKeeper } from './keeper.ts';
+import { Hearing } from './hearing.ts';
+import { Meeting, type Found } from './meeting.ts';
 import type { Membership } from './membership.ts';
 import type { OwnStatements } from './ownStatements.ts';
 import type { PeerBook } from './peers.ts';
+import type { PeersInUse } from './peersInUse.ts';
 import type { EpochRecord } from './record.ts';
+import type { RosterSource } from './rosterSource.ts';
 import type { Revocations } from './revocations.ts';
 import { Revoking } from './revoking.ts';
 import { Serial } from './serial.ts';
 import { MESSAGE_BYTES, type Subjects } from './subjects.ts';
 import { takeSealed } from './unsealing.ts';
 import type { Voice } from './voice.ts';
+import type { Whereabouts } from './whereabouts.ts';
 
 export interface PlaneOptions {
   readonly bus: Bus;
@@ -36,6 +41,9 @@ export interface PlaneOptions {
   readonly membership: Membership;
   readonly own: OwnStatements;
   readonly peers: PeerBook;
+  readonly inUse: PeersInUse;
+  readonly source: RosterSource;
+  readonly whereabouts: Whereabouts;
   readonly revocations: Revocations;
   readonly voice: Voice;
   readonly slots: SlotClock;
@@ -48,6 +56,8 @@ export interface PlaneOptions {
   readonly maxStalenessMs: number;
   /** The snapshot of the data plane must be made anew. */
   readonly onChange: () => void;
+  /** Resolves when the data plane knows what is known now. */
+  readonly told: () => Promise<void>;
 }
 
 /** What was lived through since the start. */
@@ -73,6 +83,8 @@ export class EpochPlane {
   readonly #serial: Serial;
   readonly #refusals: Log;
   readonly #revoking: Revoking;
+  readonly #hearing: Hearing;
+  readonly #meeting: Meeting;
   /** Monotonic: when the attestation is renewed, and when admission is asked for again. */
   #renewAtMs = 0;
   /** It was renewed while the bus was away: the TPM was asked, but nobody else can know. */
@@ -97,6 +109,21 @@ export class EpochPlane {
     this.#serial = new Serial(options.log);
     this.#refusals = limitedLog(options.log, options.clock);
     this.#revoking = new Revoking({ ...options, serial: this.#serial, refusals: this.#refusals });
+    const { membership, conductor, onChange } = options;
+    this.#hearing = new Hearing({
+      ...options,
+      onPresence: (value) =>
+        this.#serial.addMessage('presence', async () => {
+          if (!membership.hearPresence(value)) return;
+          await conductor.onSealKey(this.#slot());
+          onChange();
+        }),
+      onWorkloads: (value) =>
+        this.#serial.addMessage('workloads', async () => {
+          if (membership.hearDirectory(value)) onChange();
+        }),
+    });
+    this.#meeting = new Meeting({ ...options, follow: () => this.#followAnew() });
   }
 
   get seen(): Seen {
@@ -115,27 +142,16 @@ export class EpochPlane {
   }
 
   start(): void {
-    const { bus, subjects, node, membership, conductor, onChange } = this.#o;
-    const hear = (
-      subject: string,
-      what: keyof typeof MESSAGE_BYTES,
-      take: (value: unknown) => Promise<void>,
-    ): void =>
-      bus.subscribe(subject, MESSAGE_BYTES[what], (value) =>
-        this.#serial.addMessage(what, () => take(value)),
-      );
-    hear(subjects.record, 'record', async (value) => {
-      if (await this.#o.follower.take(value)) await this.#onRecord();
-    });
-    hear(subjects.sealed(node), 'sealed', (value) => this.#onSealed(value));
-    hear(subjects.every.presence, 'presence', async (value) => {
-      if (!membership.hearPresence(value)) return;
-      await conductor.onSealKey(this.#slot());
-      onChange();
-    });
-    hear(subjects.every.workloads, 'workloads', async (value) => {
-      if (membership.hearDirectory(value)) onChange();
-    });
+    const { bus, subjects, node } = this.#o;
+    bus.subscribe(subjects.record, MESSAGE_BYTES.record, (value) =>
+      this.#serial.addMessage('record', async () => {
+        if (await this.#o.follower.take(value)) await this.#onRecord();
+      }),
+    );
+    bus.subscribe(subjects.sealed(node), MESSAGE_BYTES.sealed, (value) =>
+      this.#serial.addMessage('sealed', () => this.#onSealed(value)),
+    );
+    this.#meeting.start();
     this.#revoking.start();
     bus.onConnect(() => this.#serial.add('connect', () => this.#onConnect()));
     this.#arm();
@@ -144,6 +160,11 @@ export class EpochPlane {
   /** The pods of this node changed: the others are told. */
   directoryChanged(): void {
     this.#serial.add('directory', () => this.#o.voice.speak());
+  }
+
+  /** Whose an address is that no peer in use has; whoever has it is one then, and the data plane knows. */
+  whereIs(address: string): Promise<Found> {
+    return this.#meeting.whereIs(address);
   }
 
   /** Takes a revocation from an owner and tells the others. Errors: those of Revoking.revoke. */
@@ -166,6 +187,7 @@ export class EpochPlane {
     this.#closed = true;
     this.#cancelTimer();
     this.#cancelRound();
+    this.#meeting.close();
     await this.#serial.close();
     if (this.#o.conductor.leading) await this.#o.conductor.resign('this agent stops');
   }
@@ -229,8 +251,27 @@ export class EpochPlane {
     await this.#step('attestation', () => this.#attest());
     await this.#step('resync', () => this.#resyncIfLost());
     this.#revoking.onRound();
+    void this.#meeting.meetAgain();
     this.#settle(nowMs);
     onChange();
+  }
+
+  /** Listens to the peers in use, then examines those that are new. */
+  async #follow(): Promise<void> {
+    const { follower, membership, inUse } = this.#o;
+    const { roster } = follower;
+    this.#hearing.listenTo(inUse.areAll(roster) ? 'all' : inUse.of(roster));
+    await membership.follow();
+    this.#o.onChange();
+  }
+
+  /** The same for peers that have just come to be used. */
+  async #followAnew(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const follow = (): Promise<void> => this.#follow().finally(resolve);
+      if (!this.#serial.add('follow', follow)) resolve();
+    });
+    await this.#o.told();
   }
 
   /** One part of a slot: what fails is reported and does not take the others with it. */
@@ -261,12 +302,11 @@ export class EpochPlane {
   }
 
   async #onRecord(): Promise<void> {
-    const { follower, own, membership, voice, onChange } = this.#o;
+    const { follower, own, voice } = this.#o;
     const { newest, roster, rosterCurrent } = follower;
     if (!newest || !rosterCurrent) return;
     own.follow(roster, newest);
-    await membership.follow();
-    onChange();
+    await this.#follow();
     await voice.speak();
     if (this.admitted || this.#asked) return;
     this.#askAtMs = 0; // somebody conducts who could not be asked before: no need to wait for the slot

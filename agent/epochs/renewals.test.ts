@@ -6,6 +6,7 @@ import { b64url } from '#agent/base/bytes.ts';
 import type { PairSecret, Peer } from '#proxy/snapshot.ts';
 import { ChainKeeper } from './keeper.ts';
 import { OwnStatements } from './ownStatements.ts';
+import { Members } from './members.ts';
 import { PeerBook } from './peers.ts';
 import type { Presence } from './presence.ts';
 import type { EpochRecord } from './record.ts';
@@ -18,8 +19,7 @@ import {
   recordBy,
   ROOT,
 } from './records.fixture.ts';
-import { entryOf } from './roster.ts';
-import type { RosterRow } from './rosterSource.ts';
+import { entryOf, type RosterEntry, type RosterRow } from './roster.ts';
 import type { OwnStatement } from './statement.ts';
 
 const SLOTS = 24;
@@ -33,6 +33,11 @@ const drawn = await Promise.all(
     Promise.all(Array.from({ length: SLOTS }, () => drawNode(name))),
   ),
 );
+
+interface Listed {
+  readonly row: RosterRow;
+  readonly entry: RosterEntry;
+}
 
 class Side {
   readonly #node: NodeName;
@@ -57,8 +62,8 @@ class Side {
     return value;
   }
 
-  /** Its row of the next record. */
-  get row(): RosterRow {
+  /** Its row of the next record, and what that stands for. */
+  get row(): Listed {
     const { statement } = this.#newest;
     const [evidenceDigest, conductor] = ['0'.repeat(64), statement.sid];
     const atMs = NOW_SLOT * PERIOD_MS;
@@ -67,10 +72,10 @@ class Side {
     return { row: { node: statement.node, sid: statement.sid, entry: evidenceDigest }, entry };
   }
 
-  hearRecord(record: EpochRecord, rows: readonly RosterRow[], { statement }: OwnStatement): void {
+  hearRecord(record: EpochRecord, rows: readonly Listed[], { statement }: OwnStatement): void {
     this.#keeper.accept(record);
     this.#keeper.giveRoot(record.hash, ROOT);
-    this.#own.follow(rows, record);
+    this.#own.follow(Members.of(rows.map(({ row }) => row)), record);
     if (this.#peers.acceptedStatement(statement.node, statement.sid)) return;
     const { entry } = rows.find(({ row }) => row.sid === statement.sid) ?? this.row;
     const appraisal = appraisalOf('affirming');

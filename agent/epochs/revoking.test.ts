@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { generateSigningKey } from '#agent/base/asymmetric.ts';
 import type { NodeName } from '#agent/base/brands.ts';
+import { Members } from './members.ts';
 import { signRevocation } from '#attest/revocation.ts';
 import { keptLog } from './records.fixture.ts';
 import { Revocations } from './revocations.ts';
@@ -41,7 +42,10 @@ beforeEach(() => {
   revoking = new Revoking({
     bus: {
       connected: true,
-      subscribe: (_subject, _maxBytes, handler) => (hear = handler),
+      subscribe: (_subject, _maxBytes, handler) => {
+        hear = handler;
+        return () => undefined;
+      },
       subjects: async (_stream, count) =>
         bus.answers ? [...stored.keys()].slice(0, count) : undefined,
       last: async (of, subject) => (of === stream ? stored.get(subject) : undefined),
@@ -59,7 +63,7 @@ beforeEach(() => {
       log: keptLog().log,
     }),
     examiner: { enrolledAfter: async () => enrolledAtMs },
-    follower: { roster: [] },
+    follower: { roster: Members.none },
     membership: { revoke: (node) => done.push(`out ${node}`) > 0 },
     conductor: {
       leading: true,

@@ -193,7 +193,7 @@ export class Revoking {
   #worthReading(present: readonly string[], all: boolean): readonly string[] {
     const { follower, subjects } = this.#o;
     const held = this.#held();
-    const members = new Set(follower.roster.map(({ row }) => subjects.revocation(row.node)));
+    const members = new Set(follower.roster.rows.map(({ node }) => subjects.revocation(node)));
     const others = present.filter((subject) => !held.has(subject) && !members.has(subject));
     return [
       ...present.filter((subject) => members.has(subject) && !held.has(subject)),

@@ -5,8 +5,12 @@ import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { b64url, hex, sha256 } from '#agent/base/bytes.ts';
 import { jcs } from '#agent/base/jcs.ts';
 import { b64TextMax, nodeName, sid } from '#agent/base/schema.ts';
-import { leafHash, merkleRoot } from './merkle.ts';
 import type { Statement } from './statement.ts';
+
+/** Rows of one message on the bus, which has at most 1 MiB (PROTOCOL 3.3). */
+export const ROWS_PER_MESSAGE = 2_000;
+/** Nodes of a roster. */
+export const MAX_ROWS = 20_000;
 
 const HEX32 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -25,10 +29,23 @@ const entrySchema = z.strictObject({
   expiresAt: z.int().min(0),
 });
 
-const indexSchema = z.array(z.strictObject({ node: nodeName, sid, entry: HEX32 })).max(20_000);
+const rows = z.array(z.strictObject({ node: nodeName, sid, entry: HEX32 })).max(ROWS_PER_MESSAGE);
+
+const changeSchema = z.strictObject({
+  v: z.literal(1),
+  /** `rosterDigest` of the index that it changes. */
+  from: HEX32,
+  /** True where the bus has the whole index, too. */
+  whole: z.boolean(),
+  /** Rows of nodes that came, or that stand there in place of their own. */
+  put: rows,
+  gone: z.array(nodeName).max(ROWS_PER_MESSAGE),
+});
 
 export type RosterEntry = z.infer<typeof entrySchema>;
-export type RosterIndex = z.infer<typeof indexSchema>;
+export type RosterIndex = z.infer<typeof rows>;
+export type RosterRow = RosterIndex[number];
+export type RosterChange = z.infer<typeof changeSchema>;
 
 /** What a conductor finds out about a statement that it admits. */
 interface Admission {
@@ -63,34 +80,12 @@ export const entryOf = ({
 /** SHA-256, hex, of an entry's JCS: its name on the bus. */
 export const entryHash = (entry: RosterEntry): string => hex(sha256(jcs(entry)));
 
-/** `rosterDigest`: the Merkle root over the index rows in the order of node names, hex. */
-export function rosterDigest(index: RosterIndex): string {
-  return hex(merkleRoot(sorted(index).map((row) => leafHash(jcs(row)))));
-}
+/** The rows in `value`, if that is part of an index. */
+export const readRows = (value: unknown): RosterIndex | undefined => rows.safeParse(value).data;
 
-export const sorted = (index: RosterIndex): RosterIndex =>
-  index.toSorted((a, b) => (a.node < b.node ? -1 : a.node > b.node ? 1 : 0));
-
-/** An index is one message on the bus, headers included (PROTOCOL 3.3): about 7,000 nodes. */
-const MAX_INDEX_BYTES = (1 << 20) - 4096;
-/** Of a row's JCS, its node name not counted, and the comma that follows. */
-const ROW_BYTES = 128;
-
-/** Whether an index of these nodes is short enough for the bus. */
-export function fitsIndex(nodes: ReadonlySet<NodeName>): boolean {
-  let bytes = '[]'.length;
-  for (const node of nodes) bytes += ROW_BYTES + node.length;
-  return bytes <= MAX_INDEX_BYTES;
-}
-
-/** The index in `value` if it hashes to `digest` and names each node once. */
-export function readIndex(value: unknown, digest: string): RosterIndex | undefined {
-  const parsed = indexSchema.safeParse(value);
-  if (!parsed.success || rosterDigest(parsed.data) !== digest) return undefined;
-  return new Set(parsed.data.map((row) => row.node)).size === parsed.data.length
-    ? parsed.data
-    : undefined;
-}
+/** The change in `value`, if it is one. */
+export const readChange = (value: unknown): RosterChange | undefined =>
+  changeSchema.safeParse(value).data;
 
 /** The entry in `value` if it is one and hashes to `hash`. Garbage is not there, whatever its form. */
 export function readEntry(value: unknown, hash: string): RosterEntry | undefined {

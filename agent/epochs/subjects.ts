@@ -1,6 +1,7 @@
 // Where things are on the bus (PROTOCOL 3.7): subjects, streams and buckets of a cluster, and how long messages are.
 import type { NodeName } from '#agent/base/brands.ts';
-import { base32hex, utf8 } from '#agent/base/bytes.ts';
+import { base32hex, fromBase32hex, utf8 } from '#agent/base/bytes.ts';
+import { nodeName } from '#agent/base/schema.ts';
 
 export interface Subjects {
   readonly record: string;
@@ -9,12 +10,20 @@ export interface Subjects {
   workloads(node: NodeName): string;
   join(node: NodeName): string;
   revocation(node: NodeName): string;
+  /** To ask a node to follow this one (meeting.ts). */
+  meet(node: NodeName): string;
+  /** On which a node says that it has a pod at an address. */
+  address(address: string, node: NodeName): string;
+  /** The same of whatever node. */
+  addressOfAny(address: string): string;
   readonly sealedAll: string;
   readonly every: {
     readonly presence: string;
     readonly workloads: string;
     readonly join: string;
     readonly revocation: string;
+    readonly meet: string;
+    readonly address: string;
   };
   readonly streams: {
     readonly record: string;
@@ -22,6 +31,7 @@ export interface Subjects {
     readonly presence: string;
     readonly workloads: string;
     readonly revocation: string;
+    readonly address: string;
   };
   readonly buckets: { readonly roster: string; readonly enrolment: string; readonly lease: string };
 }
@@ -38,6 +48,13 @@ export const MESSAGE_BYTES = {
 /** `N` of PROTOCOL 3.7: a node name may contain dots, a subject token may not. */
 export const nodeToken = (node: NodeName): string => base32hex(utf8(node));
 
+/** The node whose nodeToken() `token` is, if it is any's. */
+export const nodeOfToken = (token: string): NodeName | undefined =>
+  nodeName.safeParse(fromBase32hex(token)?.toString()).data;
+
+/** `A` of PROTOCOL 3.7: a pod's address, in its one form. */
+export const addressToken = (address: string): string => base32hex(utf8(address));
+
 export function subjectsOf(cluster: string): Subjects {
   const at = (name: string): string => `tl.${cluster}.${name}`;
   return {
@@ -47,12 +64,17 @@ export function subjectsOf(cluster: string): Subjects {
     workloads: (node) => at(`workloads.${nodeToken(node)}`),
     join: (node) => at(`join.${nodeToken(node)}`),
     revocation: (node) => at(`revocation.${nodeToken(node)}`),
+    meet: (node) => at(`meet.${nodeToken(node)}`),
+    address: (address, node) => at(`address.${addressToken(address)}.${nodeToken(node)}`),
+    addressOfAny: (address) => at(`address.${addressToken(address)}.*`),
     sealedAll: at('sealed.*'),
     every: {
       presence: at('presence.*'),
       workloads: at('workloads.*'),
       join: at('join.*'),
       revocation: at('revocation.*'),
+      meet: at('meet.*'),
+      address: at('address.*.*'),
     },
     streams: {
       record: `TL_${cluster}_RECORD`,
@@ -60,6 +82,7 @@ export function subjectsOf(cluster: string): Subjects {
       presence: `TL_${cluster}_PRESENCE`,
       workloads: `TL_${cluster}_WORKLOADS`,
       revocation: `TL_${cluster}_REVOCATION`,
+      address: `TL_${cluster}_ADDRESS`,
     },
     buckets: {
       roster: `tl_${cluster}_roster`,

@@ -5,6 +5,7 @@ import { ChainKeeper } from './keeper.ts';
 import { drawNode, PERIOD_MS, stillClock } from './records.fixture.ts';
 import { subjectsOf } from './subjects.ts';
 import { Voice } from './voice.ts';
+import { Whereabouts } from './whereabouts.ts';
 
 const NODE = 'node-a' as NodeName;
 const subjects = subjectsOf('c');
@@ -13,16 +14,23 @@ test('speak() says presence only when the data plane knows the statement; a with
   const own = await drawNode(NODE);
   const said: string[] = [];
   let isTold = false;
-  const voice = new Voice({
-    bus: {
-      connected: true,
-      publish: (subject) => {
-        said.push(subject);
-        return Promise.resolve(true);
-      },
+  const bus = {
+    connected: true,
+    subjects: () => Promise.resolve([]),
+    publish: (subject: string) => {
+      said.push(subject);
+      return Promise.resolve(true);
     },
+    request: (subject: string) => {
+      said.push(subject);
+      return Promise.reject(new Error('nobody conducts'));
+    },
+  };
+  const voice = new Voice({
+    bus,
     subjects,
     keeper: new ChainKeeper({ maxStalenessMs: 3_600_000 }),
+    whereabouts: new Whereabouts({ bus, subjects, node: NODE }),
     own: { listed: [{ own, listedBy: undefined }] },
     slots: new SlotClock(stillClock, PERIOD_MS),
     clock: stillClock,
@@ -33,8 +41,8 @@ test('speak() says presence only when the data plane knows the statement; a with
   await voice.speak();
   expect(said).toEqual([subjects.workloads(NODE)]);
   await voice.withdraw('PCR 7');
-  expect(said.slice(1)).toEqual([subjects.presence(NODE)]);
+  expect(said.slice(1)).toEqual([subjects.presence(NODE), subjects.join(NODE)]);
   isTold = true;
   await voice.speak();
-  expect(said.slice(2)).toEqual([subjects.presence(NODE)]);
+  expect(said.slice(3)).toEqual([subjects.presence(NODE)]);
 });

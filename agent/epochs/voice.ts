@@ -3,6 +3,7 @@
 import type { NodeName } from '#agent/base/brands.ts';
 import { b64url } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
+import type { Json } from '#agent/base/jcs.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { Bus } from './bus.ts';
 import { signDirectory, type Directory } from './directory.ts';
@@ -10,12 +11,14 @@ import type { ChainKeeper } from './keeper.ts';
 import type { OwnStatements } from './ownStatements.ts';
 import { MAX_WITHDRAWN_CHARS, signPresence } from './presence.ts';
 import type { Subjects } from './subjects.ts';
+import type { Whereabouts } from './whereabouts.ts';
 
 export interface VoiceOptions {
-  readonly bus: Pick<Bus, 'connected' | 'publish'>;
+  readonly bus: Pick<Bus, 'connected' | 'publish' | 'request'>;
   readonly subjects: Subjects;
   readonly keeper: ChainKeeper;
   readonly own: Pick<OwnStatements, 'listed'>;
+  readonly whereabouts: Whereabouts;
   readonly slots: SlotClock;
   readonly clock: Clock;
   readonly node: NodeName;
@@ -24,6 +27,9 @@ export interface VoiceOptions {
   /** What the directory says of the lane port and pods. */
   readonly directory: () => Pick<Directory, 'lane' | 'pods'>;
 }
+
+/** A conductor answers at once. */
+const TOLD_WITHIN_MS = 2_000;
 
 export class Voice {
   readonly #o: VoiceOptions;
@@ -46,18 +52,26 @@ export class Voice {
 
   /** The last word of the present statement: why this node withdraws it. */
   async withdraw(why: string): Promise<void> {
-    await this.#presence(why.slice(0, MAX_WITHDRAWN_CHARS));
+    const { bus, subjects, node } = this.#o;
+    const said = await this.#presence(why.slice(0, MAX_WITHDRAWN_CHARS));
+    if (!said) return;
+    try {
+      await bus.request(subjects.join(node), said, TOLD_WITHIN_MS); // who conducts may not hear presences
+    } catch {
+      // nobody conducts, or the bus is away: whoever seals to this node reads it
+    }
   }
 
   /** The bus may have lost the directory: it is said again. */
   repeat(): void {
     this.#saidDirectory = '';
+    this.#o.whereabouts.repeat();
   }
 
-  async #presence(withdrawn: string | undefined): Promise<void> {
+  async #presence(withdrawn: string | undefined): Promise<Json | undefined> {
     const { bus, subjects, keeper, own, slots, clock, node } = this.#o;
     const speaker = own.listed[0]?.own;
-    if (!speaker || !bus.connected) return;
+    if (!speaker || !bus.connected) return undefined;
     const nowMs = slots.timeMs();
     const { sid } = speaker.statement;
     this.#presenceSeq += 1;
@@ -76,10 +90,11 @@ export class Voice {
       speaker.sign,
     );
     await bus.publish(subjects.presence(node), presence);
+    return presence;
   }
 
   async #directory(): Promise<void> {
-    const { bus, subjects, own, node } = this.#o;
+    const { bus, subjects, own, whereabouts, node } = this.#o;
     const speaker = own.listed[0]?.own;
     if (!speaker || !bus.connected) return;
     const { sid } = speaker.statement;
@@ -88,6 +103,8 @@ export class Voice {
     this.#directorySeq += 1;
     const directory = { v: 1 as const, node, sid, seq: this.#directorySeq, ...this.#o.directory() };
     const signed = signDirectory(directory, speaker.sign);
-    if (await bus.publish(subjects.workloads(node), signed)) this.#saidDirectory = said;
+    if (!(await bus.publish(subjects.workloads(node), signed))) return;
+    this.#saidDirectory = said;
+    await whereabouts.say(directory.pods.flatMap(({ ips }) => ips));
   }
 }

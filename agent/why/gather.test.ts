@@ -64,7 +64,7 @@ function sources(change: Partial<WhySources> = {}): WhySources {
   return {
     config: {
       node: 'node-a' as NodeName,
-      epochs: { periodMs: PERIOD_MS, maxStalenessSeconds: 60, onStale: 'closed' },
+      epochs: { periodMs: PERIOD_MS, maxStalenessSeconds: 60, onStale: 'closed', knowAllUpTo: 500 },
       lanes: {
         ...BY_DEFAULT,
         address: '198.18.0.11',

@@ -4,30 +4,21 @@ import { randomBytes } from 'node:crypto';
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { b64url, fromB64url } from '#agent/base/bytes.ts';
 import { systemClock, type Clock } from '#agent/base/clock.ts';
-import { AdmissionDesk } from '#agent/epochs/admission.ts';
-import { Attestor } from '#agent/epochs/attestor.ts';
 import { openBus, type Bus } from '#agent/epochs/bus.ts';
-import { Conductor } from '#agent/epochs/conductor.ts';
+import { openEpochs } from '#agent/epochs/epochs.ts';
 import { Examiner, type Examined } from '#agent/epochs/examiner.ts';
-import { RecordFollower } from '#agent/epochs/follower.ts';
-import { RecordHistory } from '#agent/epochs/history.ts';
-import { ChainKeeper } from '#agent/epochs/keeper.ts';
+import type { ChainKeeper } from '#agent/epochs/keeper.ts';
 import { inboxOf } from '#agent/epochs/grants.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
 import { openLease } from '#agent/epochs/lease.ts';
-import { Membership } from '#agent/epochs/membership.ts';
-import { OwnStatements } from '#agent/epochs/ownStatements.ts';
-import { PeerBook } from '#agent/epochs/peers.ts';
-import { EpochPlane } from '#agent/epochs/plane.ts';
+import type { OwnStatements } from '#agent/epochs/ownStatements.ts';
+import type { PeerBook } from '#agent/epochs/peers.ts';
+import type { EpochPlane } from '#agent/epochs/plane.ts';
 import { appraisalOf, keptLog } from '#agent/epochs/records.fixture.ts';
 import { Revocations } from '#agent/epochs/revocations.ts';
-import { RosterSource } from '#agent/epochs/rosterSource.ts';
-import { UsedSeals } from '#agent/epochs/sealed.ts';
 import { parseStatement } from '#agent/epochs/statement.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
-import { Voice } from '#agent/epochs/voice.ts';
 import { policySchema } from '#attest/policy.ts';
-import { SlotClock } from '#proxy/chips/slotClock.ts';
 
 const DOMAIN = 'example.org';
 const CLUSTER = 'test';
@@ -113,6 +104,8 @@ export interface Surroundings {
   readonly changed: () => void;
   /** Six seconds where absent. */
   readonly renewMs?: number;
+  /** Everybody where absent. */
+  readonly knowAllUpTo?: number;
 }
 
 /** Starts the epoch plane of `node` on a real bus, in real time. */
@@ -138,21 +131,11 @@ export function startAgent(
   node: NodeName,
   bus: Bus,
   clock: Clock,
-  { lanePort, drawn, changed, renewMs = RENEW_MS }: Surroundings,
+  { lanePort, drawn, changed, renewMs = RENEW_MS, knowAllUpTo = Infinity }: Surroundings,
 ): AgentOnBus {
   const { log } = keptLog();
   const subjects = SUBJECTS;
   const periodMs = BUS_PERIOD_MS;
-  const slots = new SlotClock(clock, periodMs);
-  const history = new RecordHistory(POLICY_HASH);
-  const keeper = new ChainKeeper({ maxStalenessMs: MAX_STALENESS_MS });
-  const [own, peers, usedSeals] = [new OwnStatements(), new PeerBook(), new UsedSeals()];
-  const source = new RosterSource(bus, subjects.buckets.roster);
-  const random = (length: number): Buffer => {
-    const bytes = randomBytes(length);
-    drawn(bytes);
-    return bytes;
-  };
   const ends = {
     bus,
     subjects,
@@ -164,112 +147,51 @@ export function startAgent(
     periodMs,
     maxStalenessMs: MAX_STALENESS_MS,
   };
-  const examiner = new TrustingExaminer({
-    ...ends,
-    owners: [],
-    policy,
-    reference: undefined,
-    history,
-    enrolmentOf: () => Promise.resolve(undefined),
-    revocationOf: () => undefined,
-    maxAgeMs: TTL_MS,
+  const lease = openLease({
+    bus,
+    bucket: subjects.buckets.lease,
+    clock,
+    ttlMs: () => LEASE_PERIODS * periodMs,
   });
-  const follower = new RecordFollower({
+  const epochs = openEpochs({
     ...ends,
-    examiner,
-    keeper,
-    history,
-    source,
-    slots,
-    limits: { domain: DOMAIN, cluster: CLUSTER, periodMs: policy.periodMs, algorithms: ALGORITHMS },
-    lookBackMs: TTL_MS,
-    ownStatement: (sid) => own.find(sid),
-  });
-  const basis = (): string => follower.newest?.hash ?? POLICY_HASH;
-  const attestor: Attestor = new Attestor({
-    ...ends,
-    examiner,
+    lease,
+    revocations: new Revocations({ ...ends, owners: [], directory: '/dev/null' }), // no owner, no word
+    examinerOf: (history) =>
+      new TrustingExaminer({
+        ...ends,
+        owners: [],
+        policy,
+        reference: undefined,
+        history,
+        enrolmentOf: () => Promise.resolve(undefined),
+        revocationOf: () => undefined,
+        maxAgeMs: TTL_MS,
+      }),
     collect: (statement, challenge) => {
       const given = { basis: challenge.basis, random: b64url(challenge.random) };
       return Promise.resolve({ v: 1, statement: b64url(statement), challenge: given });
     },
-    random,
-    algorithms: ALGORITHMS,
-    basis,
-    leading: () => conductor.leading,
-    onAttested: (statement) => {
-      own.add(statement);
-      changed();
+    randomBytes: (length) => {
+      const bytes = randomBytes(length);
+      drawn(bytes);
+      return bytes;
     },
-  });
-  const self = () => attestor.current;
-  const desk = new AdmissionDesk({
-    ...ends,
-    examiner,
-    keeper,
-    source,
-    usedSeals,
-    random,
+    random: Math.random,
+    renewMs,
     ttlMs: TTL_MS,
-    self,
-    basis,
-    slot: () => slots.slot(periodMs),
-  });
-  const conductor: Conductor = new Conductor({
-    ...ends,
-    lease: openLease({
-      bus,
-      bucket: subjects.buckets.lease,
-      clock,
-      ttlMs: () => LEASE_PERIODS * periodMs,
-    }),
-    keeper,
-    desk,
-    usedSeals,
-    random,
-    algorithms: ALGORITHMS,
-    self,
-    standing: (holder) => (holder === node ? 'member' : peers.standing(holder)),
-    ready: () => follower.ready,
-    newest: () => follower.newest,
-    sealKeyOf: (of) => peers.sealKeyOf(of),
-    apply: (record) => plane.applied(record),
-  });
-  const membership = new Membership({
-    ...ends,
-    examiner,
-    follower,
-    keeper,
-    peers,
-    slots,
-    onWithdrawal: (of, sid, why) => conductor.onWithdrawal(of, sid, why),
-  });
-  const voice = new Voice({
-    ...ends,
-    keeper,
-    own,
-    slots,
+    knowAllUpTo,
+    policyHash: POLICY_HASH,
+    limits: policy,
+    ownAlgorithms: ALGORITHMS,
+    onAttested: changed,
+    onChange: changed,
+    told: () => Promise.resolve(),
     isTold: () => true,
     directory: () => ({ lane: { address: '192.0.2.1', port: lanePort() }, pods: [] }),
   });
-  const plane: EpochPlane = new EpochPlane({
-    ...ends,
-    attestor,
-    conductor,
-    examiner,
-    follower,
-    keeper,
-    membership,
-    own,
-    peers,
-    revocations: new Revocations({ ...ends, owners: [], directory: '/dev/null' }), // no owner, no word
-    voice,
-    slots,
-    random: Math.random,
-    renewMs,
-    onChange: changed,
-  });
-  plane.start();
+  epochs.start();
+  const { keeper, own, peers, plane, slots } = epochs;
   return {
     node,
     keeper,
@@ -278,8 +200,8 @@ export function startAgent(
     plane,
     timeMs: () => slots.timeMs(),
     close: async () => {
-      await plane.close();
-      keeper.close();
+      await epochs.close();
+      epochs.forget();
       await bus.close();
     },
   };

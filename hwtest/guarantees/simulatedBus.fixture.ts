@@ -99,7 +99,9 @@ export class SimulatedBus {
         if (isHere()) callback();
       },
       subscribe: (subject, _maxBytes, handler) => {
-        this.#ears.add({ node, subject, handler });
+        const ear = { node, subject, handler };
+        this.#ears.add(ear);
+        return () => this.#ears.delete(ear);
       },
       respond: (subject, handler) => {
         const responder = { node, subject, handler };

@@ -2,7 +2,7 @@
 // a quote is bound to.
 import { fromB64url, hex, sha256 } from '#agent/base/bytes.ts';
 import { Challenges } from '#agent/epochs/challenges.ts';
-import { MESSAGE_BYTES, nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
+import { addressToken, MESSAGE_BYTES, nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { qualifyingData } from '#attest/binding.ts';
 import type { LaneEnd } from '#proxy/see/keys.ts';
 import { CLUSTER, RECEIVER, SOURCE, seed } from './cast.ts';
@@ -28,6 +28,7 @@ export function joiningVectors(): Vector[] {
 
 function busNamesVector({ node }: LaneEnd): Vector {
   const names = subjectsOf(CLUSTER);
+  const address = '2001:db8:0:2::9';
   const { streams, buckets } = names;
   const subjects = {
     record: names.record,
@@ -35,13 +36,22 @@ function busNamesVector({ node }: LaneEnd): Vector {
     presence: names.presence(node),
     workloads: names.workloads(node),
     join: names.join(node),
+    meet: names.meet(node),
+    address: names.address(address, node),
     revocation: names.revocation(node),
   };
   return {
     name: node,
     compute: 'busNames',
-    given: { cluster: CLUSTER, node },
-    expect: { token: nodeToken(node), subjects, streams, buckets, atMost: MESSAGE_BYTES },
+    given: { cluster: CLUSTER, node, address },
+    expect: {
+      token: nodeToken(node),
+      addressToken: addressToken(address),
+      subjects,
+      streams,
+      buckets,
+      atMost: MESSAGE_BYTES,
+    },
   };
 }
 

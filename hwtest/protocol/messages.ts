@@ -78,6 +78,7 @@ export async function messages(): Promise<readonly Message[]> {
     signedBriefly('presence', withdrawn, 'withdrawn'),
     signedBriefly('workloads', DIRECTORY),
     signedBriefly('join', admit, 'admit'),
+    signedBriefly('meet', { v: 1, node, sid, to: RECEIVER.node, slot: SLOT }),
     signedBriefly('join', { ...admit, ask: 'resync' }, 'resync'),
     signedByBoth('revocation', REVOCATION),
   ];

@@ -13,14 +13,15 @@ import {
   readJoinAnswer,
 } from '#agent/epochs/join.ts';
 import { readLease } from '#agent/epochs/lease.ts';
+import { openMeet, readMeetAnswer } from '#agent/epochs/meet.ts';
+import { Members } from '#agent/epochs/members.ts';
 import { openPresence } from '#agent/epochs/presence.ts';
 import {
   entryHash,
+  readChange,
   readEntry,
-  readIndex,
-  rosterDigest,
+  readRows,
   type RosterEntry,
-  type RosterIndex,
 } from '#agent/epochs/roster.ts';
 import { hpkeInfo, openEnvelope, openSecrets, type Envelope } from '#agent/epochs/sealed.ts';
 import { parseStatement } from '#agent/epochs/statement.ts';
@@ -67,8 +68,12 @@ const READINGS: Readonly<Record<string, Reading>> = {
   joinAnswer: { section: '3.2', read: readJoinAnswer },
   index: {
     section: '3.3',
-    read: (value) => readIndex(value, rosterDigest(value as RosterIndex)),
+    read: (value) => {
+      const rows = readRows(value);
+      return new Set(rows?.map(({ node }) => node)).size === rows?.length;
+    },
   },
+  change: { section: '3.3', read: readChange },
   entry: {
     section: '3.3',
     read: (value) => readEntry(value, entryHash(value as RosterEntry)),
@@ -79,6 +84,8 @@ const READINGS: Readonly<Record<string, Reading>> = {
     read: (value) => readRevocation(signDocument('revocation', value, SIGN), [SIGN.public]),
   },
   lease: { section: '4.5', read: readLease },
+  meet: { section: '3.9', read: signedBriefly('meet', openMeet) },
+  meetAnswer: { section: '3.9', read: readMeetAnswer },
   'epoch-record': { section: '4.5', read: takenRecord },
   sealed: {
     section: '4.5',
@@ -106,6 +113,8 @@ async function taken(): Promise<
   const basis = hex(seed('basis'));
   const { node } = SOURCE;
   const answer = { v: 1, ok: true, reason: '' };
+  const from = Members.of(rosterOf(3)).digest;
+  const change = { v: 1, from, whole: false, put: [...rosterOf(2)], gone: ['node-10'] };
   return [
     ['', 'statement', await stated()],
     ['', 'evidence', EVIDENCE],
@@ -116,9 +125,11 @@ async function taken(): Promise<
     [', with chains', 'joinAnswer', { ...answer, sealed: { v: 1, kind: 'sealed' } }],
     ['', 'index', rosterOf(3)],
     [', of nobody', 'index', []],
+    ['', 'change', change],
     ['', 'entry', await entry()],
     ['', 'lease', { v: 1, holder: conductor, term: 3, beat: 41 }],
     [', given up', 'lease', { v: 1, holder: null, term: 3, beat: 41 }],
+    ['', 'meetAnswer', { v: 1, ok: true, reason: '' }],
     ['', 'secrets', SECRETS],
     [', a root alone', 'secrets', { root: b64url(seed('root')), chains: [] }],
     ...(await messages()).map(

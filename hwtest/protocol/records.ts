@@ -8,7 +8,7 @@ import {
   type EpochRecord,
   type RecordBody,
 } from '#agent/epochs/record.ts';
-import { rosterDigest } from '#agent/epochs/roster.ts';
+import { Members } from '#agent/epochs/members.ts';
 import { rootCommit } from '#proxy/chips/chain.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
 import { CLUSTER, DOMAIN, PERIOD_MS, SLOT, SOURCE, seed } from './cast.ts';
@@ -36,7 +36,7 @@ const HEAL: RecordBody = {
   atSlot: SLOT,
   beacon: b64url(seed('beacon')),
   rootCommit: hex(rootCommit(ROOT)),
-  rosterDigest: rosterDigest(rosterOf(3)),
+  rosterDigest: Members.of(rosterOf(3)).digest,
   prev: null,
 };
 /** The first record, as its readers name it. */
@@ -50,7 +50,7 @@ const EPOCH: RecordBody = {
   parent: FIRST_RECORD.chainId,
   atSlot: slotPlus(SLOT, 3),
   beacon: b64url(seed('second beacon')),
-  rosterDigest: rosterDigest(rosterOf(4)),
+  rosterDigest: Members.of(rosterOf(4)).digest,
   prev: FIRST_RECORD.hash,
 };
 
@@ -63,7 +63,7 @@ const REVOKE: RecordBody = {
   atSlot: slotPlus(SLOT, 4),
   beacon: b64url(seed('third beacon')),
   rootCommit: hex(rootCommit(seed('second root'))),
-  rosterDigest: rosterDigest(rosterOf(3)),
+  rosterDigest: Members.of(rosterOf(3)).digest,
   prev: linked(EPOCH).hash,
 };
 

@@ -55,6 +55,20 @@ const OTHERWISE: Readonly<Record<string, readonly (readonly [member: string, val
     ['ok', 'yes'],
     ['reason', 'r'.repeat(2001)],
   ],
+  change: [
+    ['from', 'A'.repeat(64)],
+    ['whole', 0],
+    ['put', [{ node: 'a' }]],
+    ['gone', ['Node-a']],
+  ],
+  meet: [
+    ['to', ''],
+    ['slot', -1],
+  ],
+  meetAnswer: [
+    ['ok', 1],
+    ['reason', 'r'.repeat(2001)],
+  ],
   entry: [
     ['verdict', 'contraindicated'],
     ['level', 'software'],

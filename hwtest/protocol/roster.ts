@@ -3,14 +3,8 @@ import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { hex } from '#agent/base/bytes.ts';
 import { jcs } from '#agent/base/jcs.ts';
 import { leafHash } from '#agent/epochs/merkle.ts';
-import {
-  entryHash,
-  entryOf,
-  rosterDigest,
-  sorted,
-  type RosterEntry,
-  type RosterIndex,
-} from '#agent/epochs/roster.ts';
+import { Members } from '#agent/epochs/members.ts';
+import { entryHash, entryOf, type RosterEntry, type RosterIndex } from '#agent/epochs/roster.ts';
 import { parseStatement } from '#agent/epochs/statement.ts';
 import { SENT_MS, seed } from './cast.ts';
 import { stated } from './statements.ts';
@@ -41,13 +35,14 @@ export const rosterVectors = async (): Promise<Vector[]> => [
   await entryVector(),
   ...[0, 1, 2, 3, 4, 5, 8, 11].map((count) => {
     const rows = rosterOf(count);
+    const members = Members.of(rows);
     return {
       name: `of ${count} nodes`,
       compute: 'rosterDigest',
       given: { rows },
       expect: {
-        leaves: sorted(rows).map((row) => leafHash(jcs(row))),
-        rosterDigest: rosterDigest(rows),
+        leaves: members.rows.map((row) => leafHash(jcs(row))),
+        rosterDigest: members.digest,
       },
     };
   }),

@@ -35,13 +35,19 @@ export const membershipRows: Rows = {
   busNames: (given) => {
     const cluster = given.text('cluster');
     const token = base32hex(text(given.text('node')));
+    const addressToken = base32hex(text(given.text('address')));
     return {
       token,
+      addressToken,
       subjects: {
         record: `tl.${cluster}.record`,
-        ...named([...OF_NODES, 'join'], (name) => `tl.${cluster}.${name}.${token}`),
+        ...named([...OF_NODES, 'join', 'meet'], (name) => `tl.${cluster}.${name}.${token}`),
+        address: `tl.${cluster}.address.${addressToken}.${token}`,
       },
-      streams: named(['record', ...OF_NODES], (name) => `TL_${cluster}_${name.toUpperCase()}`),
+      streams: named(
+        ['record', ...OF_NODES, 'address'],
+        (name) => `TL_${cluster}_${name.toUpperCase()}`,
+      ),
       buckets: named(['roster', 'enrolment', 'lease'], (name) => `tl_${cluster}_${name}`),
       atMost: {
         record: 32 * 1024,

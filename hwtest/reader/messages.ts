@@ -79,7 +79,7 @@ const areOnce = (rows: Json): boolean => {
   const nodes = Array.isArray(rows) ? rows.map((row) => isObject(row) && row['node']) : [];
   return new Set(nodes).size === nodes.length;
 };
-const index = list(object({ node, sid, entry: digest }), 20_000);
+const index = list(object({ node, sid, entry: digest }), 2_000);
 
 /** Messages by their names in PROTOCOL 13: the section that describes each, and its form. */
 const MESSAGES: Readonly<Record<string, readonly [section: string, form: Form]>> = {
@@ -120,6 +120,7 @@ const MESSAGES: Readonly<Record<string, readonly [section: string, form: Form]>>
   ],
   joinAnswer: ['3.2', object({ v, ok: truth, reason: text(0, 2000), 'sealed?': isObject })],
   index: ['3.3', (value) => index(value) && areOnce(value)],
+  change: ['3.3', object({ v, from: digest, whole: truth, put: index, gone: list(node, 2_000) })],
   entry: [
     '3.3',
     object({
@@ -151,6 +152,8 @@ const MESSAGES: Readonly<Record<string, readonly [section: string, form: Form]>>
       ),
     }),
   ],
+  meet: ['3.9', object({ v, node, sid, to: node, slot: natural })],
+  meetAnswer: ['3.9', object({ v, ok: truth, reason: text(0, 2000) })],
   revocation: [
     '3.8',
     object({

@@ -11,6 +11,7 @@ export interface Shape {
 /** The payloads of signed documents, by kind. */
 export const PAYLOADS: Readonly<Record<string, Shape>> = {
   join: { section: '3.2', written: '{v, ask: admit, node, sid, seal, needsChains}' },
+  meet: { section: '3.9', written: '{v, node, sid, to, slot}' },
   workloads: {
     section: '3.6',
     written: '{v, node, sid, seq, lane: {address, port}, pods: [{uid, ips, spiffeId, ports}]}',
@@ -47,6 +48,8 @@ export const UNSIGNED: Readonly<Record<string, Shape>> = {
   challenge: { section: '3.2', written: '{v, ask: challenge, node}' },
   challengeAnswer: { section: '3.2', written: '{v, conductor: {node, sid}, basis, random}' },
   joinAnswer: { section: '3.2', written: '{v, ok, reason, sealed?}' },
+  change: { section: '3.3', written: '{v, from, whole, put, gone}' },
+  meetAnswer: { section: '3.9', written: '{v, ok, reason}' },
   lease: { section: '4.5', written: '{v, holder: {node, sid}, term, beat}' },
 };
 /** A row of the index of a roster. */

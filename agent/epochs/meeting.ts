@@ -1,0 +1,165 @@
+// How two nodes of a large cluster come to follow each other (PROTOCOL 3.9): one looks up whose an address is, both
+// examine the other, and a lane is opened when both data planes know of it. In a cluster that is known whole
+// there is nothing to do.
+import type { NodeName } from '#agent/base/brands.ts';
+import { fromB64url } from '#agent/base/bytes.ts';
+import type { Clock } from '#agent/base/clock.ts';
+import { messageOf } from '#agent/base/errors.ts';
+import type { Json } from '#agent/base/jcs.ts';
+import type { Log } from '#agent/log.ts';
+import type { SlotClock } from '#proxy/chips/slotClock.ts';
+import type { Bus } from './bus.ts';
+import type { RecordFollower } from './follower.ts';
+import { claimedMeeter, openMeet, readMeetAnswer, signMeet, type MeetAnswer } from './meet.ts';
+import type { OwnStatements } from './ownStatements.ts';
+import type { PeerBook } from './peers.ts';
+import type { PeersInUse } from './peersInUse.ts';
+import type { RosterSource } from './rosterSource.ts';
+import { parseStatement } from './statement.ts';
+import type { Subjects } from './subjects.ts';
+import type { Whereabouts } from './whereabouts.ts';
+
+export interface MeetingOptions {
+  readonly bus: Pick<Bus, 'connected' | 'request' | 'respond'>;
+  readonly subjects: Subjects;
+  readonly follower: Pick<RecordFollower, 'roster'>;
+  readonly source: Pick<RosterSource, 'entry'>;
+  readonly inUse: PeersInUse;
+  readonly own: Pick<OwnStatements, 'listed'>;
+  readonly peers: PeerBook;
+  readonly whereabouts: Pick<Whereabouts, 'claimants'>;
+  readonly slots: SlotClock;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly node: NodeName;
+  readonly periodMs: number;
+  /** Follows the peers in use as they are now; resolves when the data plane knows what came of it. */
+  readonly follow: () => Promise<void>;
+}
+
+/**
+ * What is known of an address that no followed peer has: `found`: one has it now; `nobody`: no node has; `unsure`: it
+ * could not be learned, so that nobody is to be reached there in the clear.
+ */
+export type Found = 'found' | 'nobody' | 'unsure';
+
+const ANSWER_TIMEOUT_MS = 2_000;
+/** Requests to meet that are examined in one slot: each may cost the examination of evidence. */
+const MAX_MET_PER_SLOT = 128;
+/** A request is of about now. */
+const MAX_SLOTS_OFF = 2;
+
+export class Meeting {
+  readonly #o: MeetingOptions;
+  readonly #asked = new Map<string, Promise<Found>>();
+  #met = { slot: 0, count: 0 };
+  #stopResponding: () => void = () => undefined;
+
+  constructor(options: MeetingOptions) {
+    this.#o = options;
+  }
+
+  start(): void {
+    const { bus, subjects, node } = this.#o;
+    this.#stopResponding = bus.respond(subjects.meet(node), (value) => this.#onMeet(value));
+  }
+
+  close(): void {
+    this.#stopResponding();
+  }
+
+  /** Whose an address is; whoever has it is followed then. Asked about one address at a time once. */
+  whereIs(address: string): Promise<Found> {
+    const known = this.#asked.get(address);
+    if (known) return known;
+    const asked = this.#find(address).finally(() => this.#asked.delete(address));
+    this.#asked.set(address, asked);
+    return asked;
+  }
+
+  async #find(address: string): Promise<Found> {
+    const { follower, whereabouts, inUse, node } = this.#o;
+    if (inUse.areAll(follower.roster)) return 'nobody';
+    const claimants = await whereabouts.claimants(address);
+    if (!claimants) return 'unsure';
+    const members = claimants.filter((each) => each !== node && follower.roster.get(each));
+    if (members.length === 0) return 'nobody';
+    await this.meet(members);
+    return this.#claimed(members, address);
+  }
+
+  #claimed(nodes: readonly NodeName[], address: string): Found {
+    const states = nodes.map((each) => this.#o.peers.get(each));
+    const hasIt = states.some((state) =>
+      state?.directory?.pods.some(({ ips }) => ips.includes(address)),
+    );
+    if (hasIt) return 'found';
+    const areClear = states.every((state) => state?.directory && state.accepted.length > 0);
+    return areClear ? 'nobody' : 'unsure';
+  }
+
+  /** Follows these nodes and has them follow this one. */
+  async meet(nodes: readonly NodeName[]): Promise<void> {
+    for (const node of nodes) this.#o.inUse.use(node);
+    await Promise.all([this.#o.follow(), ...nodes.map((node) => this.#ask(node))]);
+  }
+
+  /** Tells peers that this node has used for a while that it still does. */
+  async meetAgain(): Promise<void> {
+    const due = this.#o.inUse.toMeetAgain();
+    await Promise.all(due.map((node) => this.#ask(node)));
+  }
+
+  async #ask(to: NodeName): Promise<void> {
+    const { bus, subjects, own, slots, periodMs, node, log } = this.#o;
+    const speaker = own.listed[0]?.own;
+    if (!speaker || !bus.connected) return;
+    const { sid } = speaker.statement;
+    const slot = slots.slot(periodMs);
+    const request = signMeet({ v: 1, node, sid, to, slot }, speaker.sign);
+    try {
+      const answer = await bus.request(subjects.meet(to), request, ANSWER_TIMEOUT_MS);
+      const { ok, reason } = readMeetAnswer(answer) ?? { ok: false, reason: 'no answer' };
+      if (!ok)
+        log.debug('peer.unmet', { node: to, text: `${to} does not follow this node: ${reason}` });
+    } catch (cause) {
+      log.debug('peer.unmet', { node: to, text: `${to} was not asked: ${messageOf(cause)}` });
+    }
+  }
+
+  async #onMeet(document: unknown): Promise<Json | undefined> {
+    const claim = claimedMeeter(document);
+    if (!claim || !this.#withinLimit()) return undefined;
+    const reason = await this.#objection(document, claim.node);
+    const answer: MeetAnswer = { v: 1, ok: reason === undefined, reason: reason ?? '' };
+    return answer;
+  }
+
+  /** Why who asks is not followed; undefined: it is. */
+  async #objection(document: unknown, from: NodeName): Promise<string | undefined> {
+    const { follower, source, inUse, peers, slots, periodMs, node } = this.#o;
+    if (inUse.areAll(follower.roster)) return undefined; // or will be as soon as it is listed
+    const row = follower.roster.get(from);
+    const entry = row && (await source.entry(row.entry));
+    if (!entry) return 'it is not in the roster here';
+    try {
+      const { sign, sid } = parseStatement(fromB64url(entry.statement));
+      const meet = openMeet(document, sign);
+      const isOfNow = Math.abs(meet.slot - slots.slot(periodMs)) <= MAX_SLOTS_OFF;
+      if (meet.node !== from || meet.sid !== sid || meet.to !== node || !isOfNow) {
+        return 'it is of another node, or of another time';
+      }
+    } catch (cause) {
+      return messageOf(cause).slice(0, 500);
+    }
+    if (inUse.met(from) || peers.standing(from) !== 'member') await this.#o.follow();
+    return peers.standing(from) === 'member' ? undefined : 'its evidence was not accepted here';
+  }
+
+  #withinLimit(): boolean {
+    const slot = this.#o.slots.slot(this.#o.periodMs);
+    if (this.#met.slot !== slot) this.#met = { slot, count: 0 };
+    this.#met.count += 1;
+    return this.#met.count <= MAX_MET_PER_SLOT;
+  }
+}
