@@ -84,15 +84,15 @@ async function deskOf(members: readonly NodeName[], joining: OwnStatement) {
 const crowd = Array.from({ length: MAX_ROWS - 1 }, (_, n) => `node-${n}` as NodeName);
 
 test('AdmissionDesk admits nobody beyond the rows that a roster may have, and renews a member all the same', async () => {
-  const { desk, join } = await deskOf(crowd, await drawNode('newcomer' as NodeName));
+  const { desk, join } = await deskOf(crowd, await drawNode('newcomer'));
   expect(await join()).toMatchObject({ ok: false, reason: /roster is full/ });
   expect(desk.members()).toHaveLength(MAX_ROWS - 1);
-  const member = await deskOf(crowd, await drawNode('node-7' as NodeName));
+  const member = await deskOf(crowd, await drawNode('node-7'));
   expect(await member.join()).toMatchObject({ ok: true });
 });
 
 test('AdmissionDesk examines whom the conductor before admitted, some in each slot, and seals to them then', async () => {
-  const { desk } = await deskOf(crowd.slice(0, 300), await drawNode('newcomer' as NodeName));
+  const { desk } = await deskOf(crowd.slice(0, 300), await drawNode('newcomer'));
   const examined = async (): Promise<number> =>
     (await Promise.all(desk.members().map((node) => desk.recipient(node)))).filter(Boolean).length;
   expect(desk.index().rows).toHaveLength(300); // nobody is put out for want of time
@@ -102,10 +102,10 @@ test('AdmissionDesk examines whom the conductor before admitted, some in each sl
 });
 
 test('AdmissionDesk puts out a member that says itself that it withdraws, and no other', async () => {
-  const leaver = await drawNode('leaver' as NodeName);
+  const leaver = await drawNode('leaver');
   const { desk, join, tell } = await deskOf([], leaver);
   await join();
-  const other = await drawNode('other' as NodeName);
+  const other = await drawNode('other');
   const said = { ...presenceBy(leaver, 1), withdrawn: 'PCR 7' };
   await tell(signPresence({ ...said, withdrawn: 'no' }, other.sign));
   expect(desk.members()).toEqual(['leaver']);

@@ -321,6 +321,7 @@ export function openBus(options: BusOptions): Bus {
       closing.abort();
       const nc = session?.nc;
       connected = false;
+      await new Promise(setImmediate); // what was unsubscribed in this turn is still to be written
       if (nc && !nc.isClosed()) await nc.close();
       await running;
     },

@@ -24,13 +24,14 @@ export class Hearing {
 
   /** Listens to everybody, or to these alone. */
   listenTo(whom: 'all' | readonly NodeName[]): void {
-    const { every, presence, workloads } = this.#o.subjects;
+    const { subjects } = this.#o;
+    const { every } = subjects;
     if (whom === 'all') {
       this.#all ??= this.#listen(every.presence, every.workloads);
     } else {
       for (const node of whom) {
         if (!this.#peers.has(node))
-          this.#peers.set(node, this.#listen(presence(node), workloads(node)));
+          this.#peers.set(node, this.#listen(subjects.presence(node), subjects.workloads(node)));
       }
       this.#all?.();
       this.#all = undefined;

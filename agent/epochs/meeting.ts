@@ -53,7 +53,6 @@ export class Meeting {
   readonly #o: MeetingOptions;
   readonly #asked = new Map<string, Promise<Found>>();
   #met = { slot: 0, count: 0 };
-  #stopResponding: () => void = () => undefined;
 
   constructor(options: MeetingOptions) {
     this.#o = options;
@@ -61,11 +60,7 @@ export class Meeting {
 
   start(): void {
     const { bus, subjects, node } = this.#o;
-    this.#stopResponding = bus.respond(subjects.meet(node), (value) => this.#onMeet(value));
-  }
-
-  close(): void {
-    this.#stopResponding();
+    bus.respond(subjects.meet(node), (value) => this.#onMeet(value));
   }
 
   /** Whose an address is; whoever has it is followed then. Asked about one address at a time once. */

@@ -187,7 +187,6 @@ export class EpochPlane {
     this.#closed = true;
     this.#cancelTimer();
     this.#cancelRound();
-    this.#meeting.close();
     await this.#serial.close();
     if (this.#o.conductor.leading) await this.#o.conductor.resign('this agent stops');
   }

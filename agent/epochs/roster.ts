@@ -1,7 +1,7 @@
 // The roster (PROTOCOL 3.3): who is admitted. An entry counts only under the RFC 6962 digest that a
 // signed record carries; index and entries travel by content, so the bus need not be trusted.
 import { z } from 'zod';
-import type { NodeName, Sid } from '#agent/base/brands.ts';
+import type { Sid } from '#agent/base/brands.ts';
 import { b64url, hex, sha256 } from '#agent/base/bytes.ts';
 import { jcs } from '#agent/base/jcs.ts';
 import { b64TextMax, nodeName, sid } from '#agent/base/schema.ts';

@@ -1,5 +1,5 @@
 // Rosters as they are published and read back, on a bus that anyone may have written to.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import type { Json } from '#agent/base/jcs.ts';

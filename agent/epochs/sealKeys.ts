@@ -22,8 +22,9 @@ export class SealKeys {
   /** From the presence under this statement, or the statement's first key where it has not spoken yet. */
   async of(statement: Statement): Promise<SealKey> {
     const { node, sid, seal } = statement;
-    const { streams, presence } = this.#subjects;
-    const said = presenceIn(await this.#bus.last(streams.presence, presence(node)), statement);
+    const subjects = this.#subjects;
+    const last = await this.#bus.last(subjects.streams.presence, subjects.presence(node));
+    const said = presenceIn(last, statement);
     if (said?.withdrawn !== undefined) return { withdrawn: said.withdrawn };
     return { node, sid, seal: said ? fromB64url(said.nextSeal) : seal };
   }

@@ -1,7 +1,6 @@
 // The verb `evidence` of the bench: verifies evidence of every kind in turn, round by round, beside the
 // programs of others that do something of it, and says what that means for a cluster.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
 import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { EXIT } from '#agent/base/codes.ts';
@@ -19,6 +18,7 @@ import {
   type Timed,
 } from './evidenceResult.ts';
 import { evidenceSubjects, type EvidenceSubject } from './evidenceSubjects.ts';
+import { hostFacts } from './hostFacts.ts';
 import { PROGRAM } from './program.ts';
 
 const ROUNDS = 30;
@@ -92,7 +92,7 @@ function measure(plan: Plan, log: (line: string) => void): EvidenceBench {
   const figures = timed.map(figureOf);
   return {
     kind: 'EvidenceBench',
-    machine: machineOf(),
+    machine: hostFacts(),
     subjects: figures,
     peers: peers.map(figureOf),
     renewals: renewalsOf(figures),
@@ -125,13 +125,6 @@ const renewalsOf = (figures: readonly EvidenceFigure[]): EvidenceBench['renewals
       .filter(({ name }) => RENEWALS.includes(name))
       .map((figure) => [figure.label, shareOfCore(figure)]),
   );
-
-const machineOf = (): EvidenceBench['machine'] => ({
-  processor: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`,
-  kernel: release(),
-  node: process.version,
-  'load average before': loadavg()[0]?.toFixed(1) ?? '',
-});
 
 const badSample = (name: string, verdict: string): TidelockError =>
   new TidelockError('RIG_PROGRAM', {

@@ -1,5 +1,6 @@
 // What the bench of evidence found: every figure with its spread, what follows from it for a cluster,
 // and the Markdown page. Pure.
+import type { HostFacts } from './hostFacts.ts';
 
 export interface EvidenceFigure {
   readonly name: string;
@@ -17,7 +18,7 @@ export interface EvidenceFigure {
 
 export interface EvidenceBench {
   readonly kind: 'EvidenceBench';
-  readonly machine: Readonly<Record<string, string>>;
+  readonly machine: HostFacts;
   readonly subjects: readonly EvidenceFigure[];
   readonly peers: readonly EvidenceFigure[];
   /** Share of one core that 1,000 nodes take which renew every minute, by subject. */

@@ -3,7 +3,7 @@
 import { slotAt, type NodeName } from '#agent/base/brands.ts';
 import type { Snapshot } from '#proxy/snapshot.ts';
 import { TwoNodes, type TestNode } from '#proxy/twoNodes.fixture.ts';
-import { BUS_PERIOD_MS, type AgentOnBus } from './agentOnBus.fixture.ts';
+import { BUS_PERIOD_MS, type AgentOnBus } from '#hwtest/virtual/agentOnBus.ts';
 import { Truth } from './recording.fixture.ts';
 
 /** Several changes within this time make one snapshot. */

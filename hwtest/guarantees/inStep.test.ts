@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { NodeName } from '#agent/base/brands.ts';
-import { BUS_PERIOD_MS, SUBJECTS } from './agentOnBus.fixture.ts';
+import { BUS_PERIOD_MS, SUBJECTS } from '#hwtest/virtual/agentOnBus.ts';
 import type { Weather } from './simulatedBus.fixture.ts';
 import { NODES, SimulatedCluster, numbersOf } from './simulatedCluster.fixture.ts';
 

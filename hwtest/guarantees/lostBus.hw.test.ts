@@ -2,7 +2,7 @@
 // remember, and who comes new finds roster and evidence there, without anybody's attestation being renewed.
 import { afterEach, expect, test, vi } from 'vitest';
 import type { NodeName } from '#agent/base/brands.ts';
-import { startAgentOnBus, type AgentOnBus } from './agentOnBus.fixture.ts';
+import { startAgentOnBus, type AgentOnBus } from '#hwtest/virtual/agentOnBus.ts';
 import { startNats } from './natsServer.fixture.ts';
 
 const NEVER_MS = 600_000;

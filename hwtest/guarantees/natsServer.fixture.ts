@@ -22,6 +22,8 @@ export interface NatsServer extends AsyncDisposable {
   readonly said: readonly Said[];
   /** The files of its store, as they are now. */
   stored(): Buffer[];
+  /** kill -9. */
+  kill(): Promise<void>;
   /** kill -9, and started again with nothing of what it had stored. */
   loseAll(): Promise<void>;
 }
@@ -67,6 +69,7 @@ export async function startNats(): Promise<NatsServer> {
       mkdirSync(dir, { mode: 0o700 });
       server = await start();
     },
+    kill,
     [Symbol.asyncDispose]: async () => {
       await ears.close();
       await kill();

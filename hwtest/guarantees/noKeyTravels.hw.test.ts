@@ -9,7 +9,7 @@ import { slotPlus, type NodeName } from '#agent/base/brands.ts';
 import { fromHex, hex } from '#agent/base/bytes.ts';
 import { rootCommit } from '#proxy/chips/chain.ts';
 import { frameKeys } from '#proxy/see/keys.ts';
-import { BUS_PERIOD_MS, startAgentOnBus } from './agentOnBus.fixture.ts';
+import { BUS_PERIOD_MS, startAgentOnBus } from '#hwtest/virtual/agentOnBus.ts';
 import { Carried } from './carried.fixture.ts';
 import { livePrivateKeys } from './memory.fixture.ts';
 import { startNats, type NatsServer, type Said } from './natsServer.fixture.ts';
@@ -201,6 +201,7 @@ const PUBLIC: Readonly<Record<string, readonly string[]>> = {
   'roster.evidence': [...STATEMENT, 'challenge.basis', 'challenge.random'],
   'roster.entry': [...STATEMENT, 'evidenceDigest', 'receipt.conductor'],
   'roster.index': ['sid', 'entry'],
+  'roster.change': ['from', 'put.sid', 'put.entry'],
   'lease.conductor': ['holder.sid'],
   'epoch-record': payload(
     'beacon',

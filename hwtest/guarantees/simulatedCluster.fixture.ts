@@ -1,6 +1,11 @@
 // Three nodes in simulated time: whole epoch planes as an agent wires them, on a bus in memory, and what holds among them.
 import type { NodeName } from '#agent/base/brands.ts';
-import { BUS_LAYOUT, BUS_PERIOD_MS, startAgent, type AgentOnBus } from './agentOnBus.fixture.ts';
+import {
+  BUS_LAYOUT,
+  BUS_PERIOD_MS,
+  startAgent,
+  type AgentOnBus,
+} from '#hwtest/virtual/agentOnBus.ts';
 import { SimulatedBus } from './simulatedBus.fixture.ts';
 import { SimulatedTime } from './simulatedTime.fixture.ts';
 

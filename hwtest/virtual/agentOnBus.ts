@@ -1,7 +1,7 @@
 // The epoch plane of an agent as agent/app.ts wires it, on a real bus: lease, conductor, admission, records,
 // sealed messages, presence. Only the TPM is left out: every statement's evidence is taken for good.
 import { randomBytes } from 'node:crypto';
-import type { NodeName, Sid } from '#agent/base/brands.ts';
+import type { NodeName, Sid, SpiffeId } from '#agent/base/brands.ts';
 import { b64url, fromB64url } from '#agent/base/bytes.ts';
 import { systemClock, type Clock } from '#agent/base/clock.ts';
 import { openBus, type Bus } from '#agent/epochs/bus.ts';
@@ -14,10 +14,13 @@ import { openLease } from '#agent/epochs/lease.ts';
 import type { OwnStatements } from '#agent/epochs/ownStatements.ts';
 import type { PeerBook } from '#agent/epochs/peers.ts';
 import type { EpochPlane } from '#agent/epochs/plane.ts';
-import { appraisalOf, keptLog } from '#agent/epochs/records.fixture.ts';
 import { Revocations } from '#agent/epochs/revocations.ts';
 import { parseStatement } from '#agent/epochs/statement.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
+import type { Conductor } from '#agent/epochs/conductor.ts';
+import type { RecordFollower } from '#agent/epochs/follower.ts';
+import type { Log } from '#agent/log.ts';
+import type { Appraisal } from '#attest/verify.ts';
 import { policySchema } from '#attest/policy.ts';
 
 const DOMAIN = 'example.org';
@@ -44,10 +47,21 @@ const policy = policySchema.parse({
   enforce: [0],
   warn: [],
   algorithms: ALGORITHMS,
-  periodMs: { min: BUS_PERIOD_MS, max: 30_000 },
+  periodMs: { min: BUS_PERIOD_MS, max: 60_000 },
   lifetimeMs: TTL_MS,
   maxStalenessMs: MAX_STALENESS_MS,
 });
+
+const SPIFFE_ID = 'spiffe://example.org/test/default/pod' as SpiffeId;
+const nothing = (): void => undefined;
+const SILENT: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+const GOOD: Appraisal = {
+  verdict: 'affirming',
+  checks: [],
+  pcrs: {},
+  clock: undefined,
+  atMs: 0,
+};
 
 /** Takes what has the form of evidence for that of a good node, and remembers it as the real one does. */
 class TrustingExaminer extends Examiner {
@@ -70,7 +84,7 @@ class TrustingExaminer extends Examiner {
     const examined = {
       known: true,
       statement,
-      appraisal: appraisalOf('affirming'),
+      appraisal: GOOD,
       evidenceDigest: POLICY_HASH,
       challengeRandom: challenge.random,
     } as const;
@@ -90,6 +104,8 @@ export interface AgentOnBus {
   readonly own: OwnStatements;
   readonly peers: PeerBook;
   readonly plane: EpochPlane;
+  readonly conductor: Conductor;
+  readonly follower: RecordFollower;
   /** Slot time, milliseconds. */
   timeMs(): number;
   close(): Promise<void>;
@@ -106,6 +122,12 @@ export interface Surroundings {
   readonly renewMs?: number;
   /** Everybody where absent. */
   readonly knowAllUpTo?: number;
+  /** Two seconds where absent. */
+  readonly periodMs?: number;
+  /** How long an admission lasts; half a minute where absent. */
+  readonly ttlMs?: number;
+  /** Of its pods; none where absent. */
+  readonly addresses?: readonly string[];
 }
 
 /** Starts the epoch plane of `node` on a real bus, in real time. */
@@ -121,7 +143,7 @@ export function startAgentOnBus(
     ...BUS_LAYOUT,
     clock: systemClock,
     random: Math.random,
-    log: keptLog().log,
+    log: SILENT,
   });
   return startAgent(node, bus, systemClock, surroundings);
 }
@@ -131,11 +153,13 @@ export function startAgent(
   node: NodeName,
   bus: Bus,
   clock: Clock,
-  { lanePort, drawn, changed, renewMs = RENEW_MS, knowAllUpTo = Infinity }: Surroundings,
+  surroundings: Surroundings,
 ): AgentOnBus {
-  const { log } = keptLog();
+  const { lanePort, drawn, changed } = surroundings;
+  const { renewMs = RENEW_MS, knowAllUpTo = Infinity, addresses = [] } = surroundings;
+  const { periodMs = BUS_PERIOD_MS, ttlMs = TTL_MS } = surroundings;
   const subjects = SUBJECTS;
-  const periodMs = BUS_PERIOD_MS;
+  const log = SILENT;
   const ends = {
     bus,
     subjects,
@@ -166,7 +190,7 @@ export function startAgent(
         history,
         enrolmentOf: () => Promise.resolve(undefined),
         revocationOf: () => undefined,
-        maxAgeMs: TTL_MS,
+        maxAgeMs: ttlMs,
       }),
     collect: (statement, challenge) => {
       const given = { basis: challenge.basis, random: b64url(challenge.random) };
@@ -179,7 +203,7 @@ export function startAgent(
     },
     random: Math.random,
     renewMs,
-    ttlMs: TTL_MS,
+    ttlMs,
     knowAllUpTo,
     policyHash: POLICY_HASH,
     limits: policy,
@@ -188,16 +212,26 @@ export function startAgent(
     onChange: changed,
     told: () => Promise.resolve(),
     isTold: () => true,
-    directory: () => ({ lane: { address: '192.0.2.1', port: lanePort() }, pods: [] }),
+    directory: () => ({
+      lane: { address: '192.0.2.1', port: lanePort() },
+      pods: addresses.map((ip) => ({
+        uid: `pod-${ip}`,
+        ips: [ip],
+        spiffeId: SPIFFE_ID,
+        ports: [],
+      })),
+    }),
   });
   epochs.start();
-  const { keeper, own, peers, plane, slots } = epochs;
+  const { keeper, own, peers, plane, conductor, follower, slots } = epochs;
   return {
     node,
     keeper,
     own,
     peers,
     plane,
+    conductor,
+    follower,
     timeMs: () => slots.timeMs(),
     close: async () => {
       await epochs.close();

@@ -1,0 +1,192 @@
+// The virtual cluster of `npm run bench -- epochs`: one real nats-server, a process for the conductor and two for
+// all other agents. Brings it up, has it measured, ends it.
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TidelockError } from '#agent/base/errors.ts';
+import { startBenchBus, type BenchBus } from './epochsBus.ts';
+import { nameOf, type CrewAnswer, type CrewRequest } from './epochsCrew.ts';
+import type { EpochsRow, Took } from './epochsResult.ts';
+import { medianOf } from './result.ts';
+
+export interface EpochsPlan {
+  readonly agents: number;
+  /** Peers that each agent uses. */
+  readonly peers: number;
+  readonly periodMs: number;
+  readonly renewMs: number;
+  /** Slots in which records are timed. */
+  readonly slots: number;
+  readonly generations: number;
+}
+
+const CREWS = 2;
+/** Until every agent is admitted and knows its peers. */
+const READY_MS = 900_000;
+const POLL_MS = 1_000;
+/** A generation takes effect in a few slots, and its root is on the way by then. */
+const GENERATION_SLOTS = 4;
+
+export async function measureEpochs(
+  plan: EpochsPlan,
+  log: (line: string) => void,
+): Promise<EpochsRow> {
+  await using bus = await startBenchBus();
+  const conductor = new CrewProcess();
+  const crews = Array.from({ length: CREWS }, () => new CrewProcess());
+  try {
+    return await new EpochsCourse({ plan, bus, conductor, crews, log }).run();
+  } finally {
+    await Promise.all([conductor, ...crews].map((crew) => crew.end()));
+  }
+}
+
+/** A child process with agents: one request at a time. */
+class CrewProcess {
+  readonly #child: ChildProcess = fork(new URL('epochsCrew.ts', import.meta.url));
+  readonly #exit = once(this.#child, 'exit');
+
+  async ask(request: CrewRequest): Promise<CrewAnswer> {
+    this.#child.send(request);
+    const ended = this.#exit.then(() => {
+      throw new TidelockError('RIG_PROGRAM', {
+        op: 'bench.epochs',
+        message: 'A process with virtual agents ended by itself',
+        hint: 'Look at its output above; 5,000 agents take about 8 GiB of memory.',
+      });
+    });
+    const [answer] = await Promise.race([once(this.#child, 'message'), ended]);
+    return answer as CrewAnswer;
+  }
+
+  async end(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exit;
+  }
+}
+
+interface Cluster {
+  readonly plan: EpochsPlan;
+  readonly bus: BenchBus;
+  readonly conductor: CrewProcess;
+  readonly crews: readonly CrewProcess[];
+  readonly log: (line: string) => void;
+}
+
+class EpochsCourse {
+  readonly #o: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#o = cluster;
+  }
+
+  async run(): Promise<EpochsRow> {
+    const { plan, bus, conductor, crews, log } = this.#o;
+    const { agents, periodMs, slots, generations } = plan;
+    const start = { ask: 'start', url: bus.url, of: agents, ...plan } as const;
+    log(`${agents} agents: starting`);
+    await conductor.ask({ ...start, first: 0, count: 1 });
+    await this.#until(
+      'the conductor is elected',
+      async () => (await conductor.ask({ ask: 'state' })).conducts,
+    );
+    const each = Math.ceil((agents - 1) / CREWS);
+    const counts = crews.map((_, i) => Math.min(each, agents - 1 - i * each));
+    await Promise.all(
+      crews.map((crew, i) => crew.ask({ ...start, first: 1 + i * each, count: counts[i] ?? 0 })),
+    );
+    await this.#until('all are admitted', async () => (await this.#sum('admitted')) === agents);
+    log(`${agents} agents: each looks for the pods of ${plan.peers} others`);
+    await this.#all({ ask: 'use' });
+    await this.#until(
+      'all know their peers',
+      async () => (await this.#sum('acquainted')) === agents,
+    );
+
+    log(`${agents} agents: ${slots} records`);
+    await this.#all({ ask: 'begin' });
+    const before = await bus.counts();
+    const startedMs = performance.now();
+    await sleep(slots * periodMs);
+    const seconds = (performance.now() - startedMs) / 1000;
+    const after = await bus.counts();
+    const [lead, ...rest] = await this.#all({ ask: 'report' });
+    if (!lead) throw new RangeError('no conductor');
+    const records = tookMs(lead, rest, 'taken', agents - 1);
+
+    log(`${agents} agents: ${generations} generations`);
+    await this.#all({ ask: 'begin' });
+    for (let i = 0; i < generations; i += 1) {
+      await conductor.ask({ ask: 'leave', node: nameOf(agents - 1 - i) });
+      await sleep(GENERATION_SLOTS * periodMs);
+    }
+    const [leadAfter, ...restAfter] = await this.#all({ ask: 'report' });
+    const sealed = leadAfter
+      ? tookMs(leadAfter, restAfter, 'rooted', agents - 1 - generations)
+      : [];
+
+    const crewCpuMs = rest.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
+    const crewBytes = rest.reduce((sum, { rssBytes }) => sum + rssBytes, 0);
+    return {
+      agents,
+      peers: plan.peers,
+      periodMs,
+      renewMs: plan.renewMs,
+      records: records.length,
+      recordMs: tookOf(records),
+      generations: sealed.length,
+      generationMs: tookOf(sealed),
+      conductor: { corePercent: lead.cpuMs / seconds / 10, mebibytes: lead.rssBytes / 2 ** 20 },
+      agent: {
+        corePercent: crewCpuMs / seconds / 10 / (agents - 1),
+        mebibytes: crewBytes / 2 ** 20 / (agents - 1),
+      },
+      bus: {
+        inMessagesPerSecond: (after.inMessages - before.inMessages) / seconds,
+        outMessagesPerSecond: (after.outMessages - before.outMessages) / seconds,
+        inBytesPerSecond: (after.inBytes - before.inBytes) / seconds,
+        outBytesPerSecond: (after.outBytes - before.outBytes) / seconds,
+        corePercent: ((after.cpuSeconds - before.cpuSeconds) / seconds) * 100,
+        mebibytes: after.rssBytes / 2 ** 20,
+      },
+    };
+  }
+
+  #all(request: CrewRequest): Promise<CrewAnswer[]> {
+    return Promise.all([this.#o.conductor, ...this.#o.crews].map((crew) => crew.ask(request)));
+  }
+
+  async #sum(what: 'admitted' | 'acquainted'): Promise<number> {
+    const answers = await this.#all({ ask: 'state' });
+    return answers.reduce((sum, answer) => sum + answer[what], 0);
+  }
+
+  async #until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+    for (const endMs = Date.now() + READY_MS; !(await isSo()); await sleep(POLL_MS)) {
+      if (Date.now() < endMs) continue;
+      throw new TidelockError('RIG_PROGRAM', {
+        op: 'bench.epochs',
+        message: `Waited ${READY_MS / 60_000} minutes in vain until ${what}`,
+        hint: 'Measure fewer agents with --agents, or on a machine that has less else to do.',
+      });
+    }
+  }
+}
+
+/** Of each record that all agents have, from its publication to the last of them. */
+function tookMs(
+  lead: CrewAnswer,
+  rest: readonly CrewAnswer[],
+  what: 'taken' | 'rooted',
+  least: number,
+): number[] {
+  return Object.entries(lead.published).flatMap(([hash, atMs]) => {
+    const times = rest.flatMap((answer) => answer[what][hash] ?? []);
+    return times.length >= least ? [Math.max(...times) - atMs] : [];
+  });
+}
+
+const tookOf = (values: readonly number[]): Took => ({
+  p50: medianOf(values),
+  max: Math.max(...values),
+});
