@@ -186,6 +186,8 @@ export async function runAgent(
       laneEvents.take(event, dropped);
       memory.note(event);
     },
+    onWhereIs: () => Promise.resolve(false),
+    onUsing: () => undefined,
     clock,
     log,
   });

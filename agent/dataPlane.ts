@@ -1,6 +1,7 @@
 // This agent's data plane: the one that an earlier control plane of this node left running, taken over
 // with all it holds, or a new one. It knows where the record is and what memory the two share.
 import { lstat } from 'node:fs/promises';
+import type { NodeName } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { makeDirectory } from '#agent/base/directory.ts';
 import { messageOf, TidelockError } from '#agent/base/errors.ts';
@@ -12,6 +13,7 @@ import { PlaneRecord } from '#proxy/planeRecord.ts';
 import { findPredecessor } from '#proxy/predecessor.ts';
 import { programDigest } from '#proxy/program.ts';
 import { ReplaySet, type ReplayOptions } from '#proxy/replay.ts';
+import { Inquiries } from './inquiries.ts';
 import type { Log } from './log.ts';
 import { VERSION } from './version.ts';
 
@@ -19,6 +21,14 @@ export interface DataPlaneParts extends Pick<
   DataPlaneOptions,
   'staleAfterMs' | 'makeSockets' | 'onEvent'
 > {
+  /**
+   * Whether a node has a pod at `address`, which no snapshot with `asks` held: true after such a snapshot was
+   * published, false where nobody has. A rejection and an answer after INQUIRY_MS say neither, and the
+   * connections that wait are refused.
+   */
+  readonly onWhereIs: (address: string) => Promise<boolean>;
+  /** Connections are with these peers, or were a moment ago: told each ten seconds, and at once after a take-over. */
+  readonly onUsing: (peers: readonly NodeName[]) => void;
   readonly runDir: string;
   readonly workers: number;
   /** User and group that it runs as. */
@@ -60,7 +70,8 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<OpenedDataPl
   const replay = memory?.replay ?? ReplaySet.create(parts.replay);
   // The next data plane works beside one of another build, and counts for itself.
   const counters = (fits && memory?.counters) || Counters.create(memory?.counters);
-  const { staleAfterMs, makeSockets, onEvent } = parts;
+  const { staleAfterMs, makeSockets, onEvent, onWhereIs, onUsing } = parts;
+  const inquiries = new Inquiries(onWhereIs, { clock, log });
   const plane = startDataPlane({
     ...common,
     predecessor,
@@ -69,6 +80,8 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<OpenedDataPl
     staleAfterMs,
     makeSockets,
     onEvent,
+    onWhereIs: (address) => inquiries.ask(address),
+    onUsing,
     random: Math.random,
   });
   const inherited = predecessor?.memory && predecessor.identity.pid;

@@ -11,13 +11,16 @@ import type { ToldSnapshot } from './snapshot.ts';
  * understands the version before and after its own: it leaves aside what it does not know, and does
  * without what is not there. So nothing that both ends need is renamed, or removed within one version.
  */
-export const CONTROL_VERSION = 3;
+export const CONTROL_VERSION = 4;
 
 /** Whether the other end may be of this version. */
 export const understands = (version: number): boolean => Math.abs(version - CONTROL_VERSION) <= 1;
 
-/** From this version on a data plane knows chains by their id alone. */
-export const NAMES_CHAINS_VERSION = 3;
+/**
+ * From this version on a data plane asks whose an address is (Snapshot.asks). One before takes whom it is not
+ * told of for nobody, and is to be told of all nodes.
+ */
+export const ASKS_VERSION = 4;
 
 /** Longest frame the data plane accepts: a snapshot of a large cluster, bytes. */
 export const MAX_CONTROL_FRAME_BYTES = 128 << 20;
@@ -73,6 +76,13 @@ export type ControlMessage =
       readonly family: Family;
       readonly count: number;
     }
+  /** Answers a `whereIs`; `isKnown`: a snapshot that was sent before has it. Absent: it could not be found out. */
+  | {
+      readonly type: 'whereabouts';
+      readonly id: number;
+      readonly worker: number;
+      readonly isKnown?: boolean | undefined;
+    }
   /** Asks one worker for its live connections whose number is over `after`. */
   | {
       readonly type: 'lanes';
@@ -105,6 +115,14 @@ export type DataMessage =
       readonly family: Family;
       readonly want: number;
     }
+  /** Asks whose `address`, in its one form, is: no snapshot has it. */
+  | {
+      readonly type: 'whereIs';
+      readonly id: number;
+      readonly worker: number;
+      readonly address: string;
+    }
+  | PeersUsed
   /** `dropped`: events left out since the last one that was sent. */
   | { readonly type: 'event'; readonly event: LaneEvent; readonly dropped: number }
   | LanePage
@@ -142,6 +160,16 @@ export interface CanaryAnswer {
   readonly tookMs: number;
 }
 
+/** Peers that a worker has connections with, or had some since it last said so; MAX_PEERS_USED at most. */
+interface PeersUsed {
+  readonly type: 'using';
+  readonly peers: readonly NodeName[];
+}
+
+/** A name of a node has up to 253 bytes. */
+export const MAX_PEERS_USED = 200;
+/** Of all workers; beyond it they are not passed on, and end unanswered. */
+export const QUESTIONS_PER_SECOND = 5000;
 /** Of each kind of event, in a second. */
 export const EVENTS_PER_SECOND = 100;
 /** Two SPIFFE IDs have up to 4 KiB. */
@@ -189,6 +217,7 @@ export type ToWorker =
       readonly fds: readonly number[];
     }
   | { readonly type: 'verified'; readonly id: number; readonly valid: boolean }
+  | { readonly type: 'whereabouts'; readonly id: number; readonly isKnown?: boolean | undefined }
   /** Another control plane takes over: what it says next adds to what the last one said. */
   | { readonly type: 'succeeded' }
   | { readonly type: 'lanes'; readonly id: number; readonly after: number }
@@ -211,6 +240,8 @@ export type FromWorker =
       readonly family: Family;
       readonly want: number;
     }
+  | { readonly type: 'whereIs'; readonly id: number; readonly address: string }
+  | PeersUsed
   | ({ readonly type: 'events' } & EventBatch)
   | LanePage
   | CanaryAnswer

@@ -267,6 +267,8 @@ export class Crew {
         this.#haveDrained(index);
         return;
       case 'poolLow':
+      case 'whereIs':
+      case 'using':
       case 'events':
       case 'verify':
       case 'lanes':

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ChainId } from '#agent/base/brands.ts';
-import { LANES_PER_PAGE, type DataMessage, type LanePage } from './control.ts';
+import type { ChainId, NodeName } from '#agent/base/brands.ts';
+import { LANES_PER_PAGE, MAX_PEERS_USED, type DataMessage, type LanePage } from './control.ts';
 import { readDataMessage } from './dataMessage.ts';
 
 const GOOD: readonly DataMessage[] = [
@@ -9,6 +9,9 @@ const GOOD: readonly DataMessage[] = [
   { type: 'workerLost', worker: 1, why: 'RangeError', working: 1, spares: 0 },
   { type: 'ack', version: 7 },
   { type: 'poolLow', worker: 0, podUid: 'a-b', family: 4, want: 64 },
+  { type: 'whereIs', id: 2 ** 48, worker: 3, address: '10.0.0.1' },
+  { type: 'whereIs', id: 1, worker: 0, address: '2001:db8::1' },
+  { type: 'using', peers: ['node-b', 'node-c.example'] as NodeName[] },
   {
     type: 'event',
     dropped: 3,
@@ -120,6 +123,41 @@ describe('readDataMessage()', () => {
       expect(readDataMessage({ type: 'event', dropped: 0, event })).toBeUndefined();
     },
   );
+
+  test('readDataMessage() takes an address in its one form only', () => {
+    const asks = (address: unknown): boolean =>
+      !isRefused({ type: 'whereIs', id: 1, worker: 0, address });
+    const longest = `${'abcd:'.repeat(7)}abcd`;
+    for (const good of ['0.0.0.0', '::', 'fd00::1', longest]) expect(asks(good), good).toBe(true);
+    for (const bad of [
+      '',
+      '10.0.0.1 ',
+      '10.0.0.01',
+      '10.1',
+      '2001:DB8::1',
+      '2001:db8:0:0:0:0:0:1',
+      '::ffff:10.0.0.1',
+      'fe80::1%eth0',
+      'example.org',
+      '10.0.0.1:80',
+      `${longest}:abcd`,
+      '1'.repeat(1 << 20),
+      ['10.0.0.1'],
+      { toString: '10.0.0.1' },
+    ]) {
+      expect(asks(bad), JSON.stringify(bad).slice(0, 60)).toBe(false);
+    }
+  });
+
+  test('readDataMessage() takes peers that have a name, and not more of them than may be said', () => {
+    const using = (peers: unknown): boolean => !isRefused({ type: 'using', peers });
+    const many = (count: number): string[] => Array.from({ length: count }, (_, i) => `node-${i}`);
+    expect(using(many(MAX_PEERS_USED))).toBe(true);
+    expect(using(many(MAX_PEERS_USED + 1))).toBe(false);
+    for (const bad of [[], ['UPPER'], [''], [7], ['a', null], 'node-b', { 0: 'node-b' }]) {
+      expect(using(bad), JSON.stringify(bad)).toBe(false);
+    }
+  });
 
   test('readDataMessage() refuses what would make the control plane do too much', () => {
     for (const change of [

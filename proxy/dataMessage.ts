@@ -5,13 +5,20 @@ import { z } from 'zod';
 import { chainId, nodeName, problemsOf, spiffeId } from '#agent/base/schema.ts';
 import { TidelockError } from '#agent/base/errors.ts';
 import { AEADS, type AeadName } from '#proxy/chips/registry.ts';
-import { LANES_PER_PAGE, MAX_SOCKETS, type DataMessage } from './control.ts';
+import { canonicalAddress } from '#proxy/see/address.ts';
+import { LANES_PER_PAGE, MAX_PEERS_USED, MAX_SOCKETS, type DataMessage } from './control.ts';
 import { CLOSES, COUNTERS_LAYOUT, REFUSALS } from './counters.ts';
 import type { LaneEvent, LaneInfo } from './facts.ts';
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const podUid = z.string().min(1).max(128);
 const short = z.string().max(200);
+const worker = count.max(COUNTERS_LAYOUT.maxWorkers - 1);
+/** RFC 5952: the longest has 39 characters. */
+const address = z
+  .string()
+  .max(39)
+  .refine((text) => canonicalAddress(text) === text, 'must be an address in its one form');
 
 const facts = {
   direction: z.enum(['out', 'in', 'local']),
@@ -68,11 +75,13 @@ const dataMessage: z.ZodType<DataMessage> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ack'), version: count }),
   z.object({
     type: z.literal('poolLow'),
-    worker: count.max(COUNTERS_LAYOUT.maxWorkers - 1),
+    worker,
     podUid,
     family: z.union([z.literal(4), z.literal(6)]),
     want: count.min(1).max(MAX_SOCKETS),
   }),
+  z.object({ type: z.literal('whereIs'), id: count, worker, address }),
+  z.object({ type: z.literal('using'), peers: z.array(nodeName).min(1).max(MAX_PEERS_USED) }),
   z.object({ type: z.literal('event'), event: laneEvent, dropped: count }),
   z.object({
     type: z.literal('lanes'),
@@ -90,7 +99,7 @@ const dataMessage: z.ZodType<DataMessage> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('asymmetric'), total: count, tokens: count }),
   z.object({
     type: z.literal('workerLost'),
-    worker: count.max(COUNTERS_LAYOUT.maxWorkers - 1),
+    worker,
     why: short,
     working: count.max(COUNTERS_LAYOUT.maxWorkers),
     spares: count.max(COUNTERS_LAYOUT.maxWorkers),
@@ -106,6 +115,8 @@ const TYPES = new Set<DataMessage['type']>([
   'hello',
   'ack',
   'poolLow',
+  'whereIs',
+  'using',
   'event',
   'lanes',
   'canary',

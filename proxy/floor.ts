@@ -15,6 +15,7 @@ import type { ReplaySet } from './replay.ts';
 import type { Routes } from './routes.ts';
 import type { SocketPool } from './socketPool.ts';
 import type { Strangers } from './strangers.ts';
+import type { Whereabouts } from './whereabouts.ts';
 import type { Wires } from './wires.ts';
 
 export interface Floor {
@@ -27,6 +28,8 @@ export interface Floor {
   /** Of the present snapshot. */
   readonly routes: () => Routes;
   readonly replay: Pick<ReplaySet, 'testAndSet'>;
+  /** Whose the addresses are that these do not name. */
+  readonly whereabouts: Whereabouts;
   readonly maids: MaidDesk;
   readonly pool: SocketPool;
   readonly strangers: Strangers;

@@ -4,32 +4,28 @@
 import { wipe } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
-import { Acceptor } from './acceptor.ts';
 import { Batches } from './batches.ts';
-import { shortOf, type DescriptorRoom } from './descriptors.ts';
+import type { DescriptorRoom } from './descriptors.ts';
 import { sendCanary } from './canary.ts';
-import { refused } from './carry.ts';
 import { snapshotOf } from './channel.ts';
 import {
   LANES_PER_PAGE,
-  roleKey,
   type Family,
   type FromWorker,
-  type ListenerRole,
   type SharedQuotas,
   type ToWorker,
 } from './control.ts';
 import type { Conversation } from './conversation.ts';
 import type { CounterRow } from './counters.ts';
+import { Entrances } from './entrances.ts';
 import { EventBox } from './eventBox.ts';
-import type { Facts, LaneInfo } from './facts.ts';
+import type { LaneInfo } from './facts.ts';
 import type { Floor } from './floor.ts';
-import { acceptLane } from './inbound.ts';
 import { Inheritance } from './inheritance.ts';
 import { KeyRing } from './keyRing.ts';
 import { LinkedList } from './linked.ts';
 import { MaidDesk } from './maidDesk.ts';
-import { acceptPod, turnAway } from './outbound.ts';
+import { PeersInUse } from './peersInUse.ts';
 import { Quota } from './quota.ts';
 import type { ReplaySet } from './replay.ts';
 import type { Reactor } from './reactor.ts';
@@ -38,6 +34,7 @@ import { Routes } from './routes.ts';
 import { NO_SNAPSHOT, USUAL_LIMITS, isAhead, wholeChains, type LocalPod } from './snapshot.ts';
 import { SocketPool } from './socketPool.ts';
 import { Strangers } from './strangers.ts';
+import { Whereabouts } from './whereabouts.ts';
 import { Wires } from './wires.ts';
 
 export interface LaneWorkerParts {
@@ -76,7 +73,9 @@ export class LaneWorker {
   readonly #strangers: Strangers;
   readonly #wires: Wires;
   readonly #events: EventBox;
-  readonly #listeners = new Map<string, Acceptor>();
+  readonly #entrances: Entrances;
+  readonly #whereabouts: Whereabouts;
+  readonly #peersInUse: PeersInUse;
   readonly #conversations = new LinkedList<Conversation>();
   readonly #review: Review;
   readonly #verifying = new Map<number, (valid: boolean) => void>();
@@ -117,6 +116,11 @@ export class LaneWorker {
     const most = { open: idle, known: idle, ending: idle };
     this.#strangers = new Strangers(clock, random, counters, most);
     this.#wires = new Wires(clock);
+    const firstId = randomBytes(6).readUIntBE(0, 6);
+    this.#whereabouts = new Whereabouts(clock, firstId, (id, address) =>
+      post({ type: 'whereIs', id, address }),
+    );
+    this.#peersInUse = new PeersInUse(clock, (peers) => post({ type: 'using', peers }));
     this.#refreshes = new Batches(clock, REFRESH_PAUSE_MS, () => this.#refreshSome());
     this.#lateTicks = new Batches(clock, LATE_PAUSE_MS, () =>
       this.#ring.tickLate(this.#slots.timeMs()),
@@ -132,6 +136,7 @@ export class LaneWorker {
       slots: this.#slots,
       ring: this.#ring,
       routes: () => this.#routes,
+      whereabouts: this.#whereabouts,
       maids: new MaidDesk((check, answer) => {
         this.#verifications += 1;
         this.#verifying.set(this.#verifications, answer);
@@ -161,9 +166,13 @@ export class LaneWorker {
         this.#openings += change;
         if (change < 0) this.#maybeDrained();
       },
-      enter: (conversation) => this.#conversations.add(conversation),
+      enter: (conversation) => {
+        this.#conversations.add(conversation);
+        this.#peersInUse.entered(conversation);
+      },
       leave: (conversation) => this.#left(conversation),
     };
+    this.#entrances = new Entrances(this.#floor, parts.descriptors);
     this.#armTick();
   }
 
@@ -174,10 +183,10 @@ export class LaneWorker {
         this.#take(message.frame);
         return;
       case 'listen':
-        this.#listen(message.fd, message.role);
+        this.#entrances.open(message.fd, message.role);
         return;
       case 'unlisten':
-        this.#unlisten(roleKey(message.role));
+        this.#entrances.close(message.role);
         return;
       case 'sockets':
         this.#pool.give(message.podUid, message.family, message.fds);
@@ -186,8 +195,13 @@ export class LaneWorker {
         this.#verifying.get(message.id)?.(message.valid);
         this.#verifying.delete(message.id);
         return;
+      case 'whereabouts':
+        this.#whereabouts.answer(message.id, message.isKnown);
+        return;
       case 'succeeded':
         this.#pool.askAgain();
+        this.#whereabouts.askAgain();
+        this.#peersInUse.tell();
         this.#inherit();
         return;
       case 'lanes':
@@ -214,8 +228,10 @@ export class LaneWorker {
     this.#refreshes.close();
     this.#lateTicks.close();
     this.#cancelTick();
-    for (const key of this.#listeners.keys()) this.#unlisten(key);
+    this.#entrances.closeAll();
+    this.#whereabouts.close();
     for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
+    this.#peersInUse.close();
     this.#strangers.close();
     this.#wires.close();
     this.#pool.close();
@@ -299,40 +315,9 @@ export class LaneWorker {
     this.#frame = undefined; // its bytes stay in use
   }
 
-  #listen(fd: number, role: ListenerRole): void {
-    const key = roleKey(role);
-    this.#unlisten(key);
-    const facts: Facts =
-      role.kind === 'lane' ? { direction: 'in' } : { direction: 'out', podUid: role.podUid };
-    const { reactor, descriptors } = this.#parts;
-    const listener = new Acceptor(
-      reactor,
-      fd,
-      (accepted) => {
-        if (accepted.fd >= descriptors.ceiling && !this.#makeRoom()) {
-          turnAway(this.#floor, accepted, 'limit', facts, shortOf(descriptors));
-        } else if (role.kind === 'lane') acceptLane(this.#floor, accepted);
-        else acceptPod(this.#floor, role.podUid, role.family, accepted);
-      },
-      (error) => refused(this.#floor, 'limit', facts, error.message),
-    );
-    if (this.#isDraining) listener.close();
-    else this.#listeners.set(key, listener);
-  }
-
-  /** For a lane, which takes two descriptors. */
-  #makeRoom(): boolean {
-    return this.#strangers.makeRoom() && this.#strangers.makeRoom();
-  }
-
-  #unlisten(key: string): void {
-    this.#listeners.get(key)?.close();
-    this.#listeners.delete(key);
-  }
-
   #drain(deadlineMs: number): void {
     this.#isDraining = true;
-    for (const key of this.#listeners.keys()) this.#unlisten(key);
+    this.#entrances.closeAll();
     this.#wires.close();
     this.#parts.clock.after(deadlineMs, () => {
       for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
@@ -342,6 +327,7 @@ export class LaneWorker {
 
   #left(conversation: Conversation): void {
     this.#conversations.delete(conversation);
+    this.#peersInUse.left(conversation);
     this.#maybeDrained();
   }
 

@@ -10,7 +10,7 @@ import { encodeSockaddr } from '#proxy/native/sockaddr.ts';
 import { tcpSocket } from '#proxy/native/socket.ts';
 import type { Reactor } from './reactor.ts';
 import { SkippingClock } from './skippingClock.fixture.ts';
-import { freePort } from './twoNodes.fixture.ts';
+import { freePort } from './ports.fixture.ts';
 
 /** No timer fires unless a test says so. */
 const clock = new SkippingClock(true);

@@ -11,6 +11,7 @@ import { decodeFrame, isSnapshotFrame } from './channel.ts';
 import {
   CONTROL_VERSION,
   PLANE_FDS,
+  QUESTIONS_PER_SECOND,
   type ControlMessage,
   type DataMessage,
   type EventBatch,
@@ -25,6 +26,7 @@ import { VerificationDesk } from './desk.ts';
 import { openDoor, type Ends } from './door.ts';
 import { EventGate } from './eventGate.ts';
 import { HeldListeners } from './heldListeners.ts';
+import { Meter } from './meter.ts';
 import { closeFd, redirectFd } from '#proxy/native/fd.ts';
 import { dropPrivileges } from './privilege.ts';
 
@@ -56,6 +58,7 @@ class PlaneLife {
   readonly #script: URL;
   readonly #desk = new VerificationDesk();
   readonly #events = new EventGate(systemClock);
+  readonly #questions = new Meter(QUESTIONS_PER_SECOND, systemClock);
   readonly #listeners = new HeldListeners();
   /** The control plane; undefined between the end of one and the coming of the next. */
   #link: ControlLink | undefined;
@@ -162,6 +165,9 @@ class PlaneLife {
       case 'poolLow':
         this.#askForSockets(worker, message);
         return;
+      case 'whereIs':
+        if (this.#questions.take()) this.#say({ ...message, worker });
+        return;
       case 'events':
         if (this.#link) this.#link.together(() => this.#tellEvents(message));
         else this.#tellEvents(message); // nobody hears them; what the gate leaves out is counted for the next
@@ -172,6 +178,7 @@ class PlaneLife {
         this.#tellCounts();
         return;
       }
+      case 'using':
       case 'lanes':
       case 'canary':
         this.#say(message);
@@ -227,6 +234,11 @@ class PlaneLife {
       case 'sockets': {
         const fds = message.count === 0 ? [] : link.takeFds(message.ticket);
         crew.sockets(message.worker, message.podUid, message.family, fds);
+        return;
+      }
+      case 'whereabouts': {
+        const { id, isKnown } = message;
+        crew.tell(message.worker, { type: 'whereabouts', id, isKnown });
         return;
       }
       case 'lanes':

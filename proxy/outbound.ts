@@ -19,6 +19,7 @@ import { Passage } from './passage.ts';
 import { Relay } from './relay.ts';
 import { ReplyReader } from './replyReader.ts';
 import { tokenFor, type Route, type Standing } from './routes.ts';
+import { ANSWER_WITHIN_MS, notLearned, type Finding } from './whereabouts.ts';
 
 /** Bytes of an application that are held while its lane is being connected. */
 const MAX_EARLY_BYTES = 256 << 10;
@@ -46,22 +47,8 @@ export function acceptPod(floor: Floor, podUid: string, family: Family, accepted
     turnAway(floor, accepted, 'pod-limit', facts, podQuota.text);
     return;
   }
-  const route = floor.routes().outbound(podUid, asked);
-  const destination = route.kind === 'refused' ? asked : route.destination;
-  const caller = new Caller(floor, facts, seat, { asked, destination }, accepted);
-  switch (route.kind) {
-    case 'refused':
-      caller.refuse(route.reason, route.detail, route);
-      return;
-    case 'local':
-      caller.local(route);
-      return;
-    case 'plain':
-      caller.plain(route);
-      return;
-    case 'remote':
-      caller.remote(route);
-  }
+  const route = floor.routes().outbound(podUid, asked, floor.whereabouts.isNobodys);
+  new Caller(floor, facts, { podUid, seat, asked }, accepted).go(route);
 }
 
 /** Resets a connection that was accepted and is not taken on. */
@@ -77,12 +64,21 @@ export function turnAway(
   refused(floor, reason, facts, detail);
 }
 
+/** Which pod called, by its uid and its seat in the quotas, and what. */
+interface Called {
+  readonly podUid: string;
+  readonly seat: number;
+  readonly asked: Endpoint;
+}
+
 /** A connected application whose destination is being reached. */
 class Caller {
   readonly #floor: Floor;
+  readonly #podUid: string;
   readonly #seat: number;
-  /** Where it goes: not what the application asked for where that is a service. */
-  readonly #destination: Endpoint;
+  /** What the application asked for, and where it goes: another where that is a service. */
+  readonly #asked: Endpoint;
+  #destination: Endpoint;
   /** The application's own address. */
   readonly #from: Endpoint;
   readonly #app: Leg;
@@ -92,19 +88,17 @@ class Caller {
   #earlyBytes = 0;
   #hasEnded = false;
   #isOver = false;
+  /** Monotonic: nothing more is asked for from then on. */
+  #learnsUntilMs: number | undefined;
   #abort: () => void = () => undefined;
 
-  constructor(
-    floor: Floor,
-    facts: Facts,
-    seat: number,
-    { asked, destination }: { readonly asked: Endpoint; readonly destination: Endpoint },
-    accepted: Accepted,
-  ) {
+  constructor(floor: Floor, facts: Facts, { podUid, seat, asked }: Called, accepted: Accepted) {
     this.#floor = floor;
+    this.#podUid = podUid;
     this.#seat = seat;
-    this.#destination = destination;
-    this.#facts = asked === destination ? facts : { ...facts, endpoint: placeOf(destination) };
+    this.#asked = asked;
+    this.#destination = asked;
+    this.#facts = facts;
     this.#from = accepted.from;
     floor.opening(1);
     floor.podQuota.count(seat, 1);
@@ -118,7 +112,33 @@ class Caller {
     });
   }
 
-  refuse(reason: Refusal, detail: string, known: Pick<Facts, 'from' | 'to'> = {}): void {
+  /** Takes this way, or refuses. */
+  go(route: Route): void {
+    if (route.kind === 'refused') {
+      this.#refuse(route.reason, route.detail, route);
+      return;
+    }
+    const { destination } = route;
+    this.#destination = destination;
+    if (destination !== this.#asked) {
+      this.#facts = { ...this.#facts, endpoint: placeOf(destination) };
+    }
+    switch (route.kind) {
+      case 'local':
+        this.#local(route);
+        return;
+      case 'plain':
+        this.#plain(route);
+        return;
+      case 'unknown':
+        this.#inquire(route);
+        return;
+      case 'remote':
+        this.#remote(route);
+    }
+  }
+
+  #refuse(reason: Refusal, detail: string, known: Pick<Facts, 'from' | 'to'> = {}): void {
     if (this.#isOver) return;
     this.#conclude();
     const { from, to } = known;
@@ -131,8 +151,34 @@ class Caller {
     this.#app.reset();
   }
 
+  /** An address that may be of a node which is not followed yet: waits for the answer, and goes on from there. */
+  #inquire({ from, destination }: Extract<Route, { kind: 'unknown' }>): void {
+    this.#facts = { ...this.#facts, from: from.spiffeId };
+    const { whereabouts, clock } = this.#floor;
+    this.#learnsUntilMs ??= clock.monoMs() + ANSWER_WITHIN_MS;
+    const asked = whereabouts.ask(this.#podUid, destination.address, (finding) =>
+      this.#learned(destination, finding),
+    );
+    if (typeof asked === 'function') this.#abort = asked;
+    else this.#learned(destination, asked);
+  }
+
+  /** Of a service that leads to nobody's address the other endpoints have their turn. */
+  #learned(destination: Endpoint, finding: Finding): void {
+    const { routes, whereabouts, clock } = this.#floor;
+    const { isNobodys } = whereabouts;
+    const isFound = 'isKnown' in finding && finding.isKnown;
+    const route = isFound
+      ? routes().toward(this.#podUid, destination, isNobodys)
+      : routes().outbound(this.#podUid, this.#asked, isNobodys);
+    const isLast = isFound || 'failed' in finding || clock.monoMs() >= (this.#learnsUntilMs ?? 0);
+    if (route.kind !== 'unknown' || !isLast) this.go(route);
+    else if ('failed' in finding) this.#refuse('no-agent', finding.failed);
+    else this.#refuse('no-agent', notLearned(route.destination.address));
+  }
+
   /** A pod of this node: no lane, the same identity and policy. */
-  local({ from, to, rule }: Extract<Route, { kind: 'local' }>): void {
+  #local({ from, to, rule }: Extract<Route, { kind: 'local' }>): void {
     this.#facts = { ...this.#facts, direction: 'local', from: from.spiffeId, to: to.spiffeId };
     const standing: Standing = {
       access: { from: from.spiffeId, to: to.spiffeId, port: this.#destination.port },
@@ -140,7 +186,7 @@ class Caller {
     };
     const { calledQuota, reactor, pool, routes } = this.#floor;
     if (calledQuota.isFull(calledQuota.seatOf(to.uid))) {
-      this.refuse('pod-limit', calledQuota.text);
+      this.#refuse('pod-limit', calledQuota.text);
       return;
     }
     const client = routes().clientHere(from.uid, this.#client());
@@ -150,12 +196,12 @@ class Caller {
         this.#floor.counters.add('lanesSameNode');
         this.#join(far, standing, rule);
       },
-      failed: (detail) => this.refuse('pod-unreachable', detail),
+      failed: (detail) => this.#refuse('pod-unreachable', detail),
     });
   }
 
   /** A destination without an agent, where the configuration lets it pass. */
-  plain({ from, rule }: Extract<Route, { kind: 'plain' }>): void {
+  #plain({ from, rule }: Extract<Route, { kind: 'plain' }>): void {
     this.#facts = { ...this.#facts, from: from.spiffeId };
     const standing: Standing = { podUids: [from.uid] };
     this.#dial(this.#destination, (far) => {
@@ -165,21 +211,21 @@ class Caller {
   }
 
   /** A pod of another node: a lane to its agent. */
-  remote(route: Remote): void {
+  #remote(route: Remote): void {
     const { from, to, peer } = route;
     this.#facts = { ...this.#facts, from: from.spiffeId, to: to.spiffeId, peer: peer.node };
     const sending = this.#floor.ring.sending(peer.node);
     if ('refused' in sending) {
-      this.refuse('no-chain', sending.refused);
+      this.#refuse('no-chain', sending.refused);
       return;
     }
     if (!canonicalAddress(peer.address)) {
-      this.refuse('peer-unreachable', `${peer.address} is not an address`); // nor to be looked up
+      this.#refuse('peer-unreachable', `${peer.address} is not an address`); // nor to be looked up
       return;
     }
     const { peerQuota } = this.#floor;
     if (peerQuota.isFull(peerQuota.seatOf(peer.node))) {
-      this.refuse('peer-limit', peerQuota.text);
+      this.#refuse('peer-limit', peerQuota.text);
       return;
     }
     const kept = this.#floor.wires.take(placeOf(peer));
@@ -196,7 +242,7 @@ class Caller {
     const { reactor, clock } = this.#floor;
     this.#abort = dial(reactor, clock, endpoint, {
       connected,
-      failed: (detail) => this.refuse('peer-unreachable', detail),
+      failed: (detail) => this.#refuse('peer-unreachable', detail),
     });
   }
 
@@ -257,18 +303,18 @@ class Caller {
     const { ring, routes, slots, randomBytes } = this.#floor;
     const objection = routes().objection(standing); // a snapshot may have come meanwhile
     if (objection) {
-      this.refuse(objection.reason, objection.detail);
+      this.#refuse(objection.reason, objection.detail);
       return undefined;
     }
     const sending = ring.sending(node);
     if ('refused' in sending) {
-      this.refuse('no-chain', sending.refused);
+      this.#refuse('no-chain', sending.refused);
       return undefined;
     }
     const pod = routes().pod(podUid);
     const token = pod && tokenFor(pod, sending.own.sid, sending.slot);
     if (!token) {
-      this.refuse('no-token', `no MAID for slot ${sending.slot} under ${sending.own.sid}`);
+      this.#refuse('no-token', `no MAID for slot ${sending.slot} under ${sending.own.sid}`);
       return undefined;
     }
     const block = {
@@ -291,7 +337,7 @@ class Caller {
   #join(far: Leg, standing: Standing, rule: string): void {
     const objection = this.#floor.routes().objection(standing);
     if (objection) {
-      this.refuse(objection.reason, objection.detail);
+      this.#refuse(objection.reason, objection.detail);
       far.reset();
       return;
     }

@@ -61,6 +61,8 @@ export async function start(changes: Partial<DataPlaneOptions> = {}): Promise<St
     counters,
     makeSockets: (_podUid, family, count) => Array.from({ length: count }, () => tcpSocket(family)),
     onEvent: (event) => events.push(event),
+    onWhereIs: () => Promise.resolve(false),
+    onUsing: () => undefined,
     log: (_level, event, fields) => log.push({ event, fields }),
     clock: systemClock,
     random: () => 0,

@@ -9,12 +9,13 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { BEHIND, USUAL, setProcessPriority } from '#agent/base/priority.ts';
 import { encodeFrame } from './channel.ts';
-import { CONTROL_VERSION } from './control.ts';
+import { CONTROL_VERSION, QUESTIONS_PER_SECOND } from './control.ts';
 import { tcpSocket } from '#proxy/native/socket.ts';
 import type { DataPlaneOptions } from './plane.ts';
-import { POOL_POD, POOL_TARGET } from './plane.probe.ts';
+import { ASK_POD, POOL_POD, POOL_TARGET } from './plane.probe.ts';
 import { privilegeFaults } from './privilege.ts';
 import { identify } from './processIdentity.ts';
+import type { Snapshot } from './snapshot.ts';
 import {
   SETTINGS,
   UID,
@@ -139,6 +140,49 @@ describe('startDataPlane()', () => {
     await vi.waitFor(() => expect(arrived.toSorted().join('')).toBe('0000011111'), WAIT);
     expect(asked).toBe(4);
     expect(JSON.stringify(log.find((line) => line.event === 'plane.sockets'))).toContain('no room');
+  });
+
+  test('startDataPlane() answers questions, and passes on no more of them than it bears', async () => {
+    const asked: string[] = [];
+    const { plane, log } = await start({
+      settings: { ...SETTINGS, workers: 1 },
+      onWhereIs: (address) => {
+        asked.push(address);
+        return Promise.resolve(false);
+      },
+    });
+    const port = listenFor(plane, ASK_POD);
+    await running(plane);
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThanOrEqual(QUESTIONS_PER_SECOND), WAIT);
+    await vi.waitFor(async () => expect((await ask(port)).found).toBe(asked.length), WAIT);
+    expect(new Set(asked)).toEqual(new Set(['192.0.2.1']));
+    expect(plane.status()).toMatchObject({ state: 'running', restarts: 0, canAsk: true });
+    expect(log.map(({ event }) => event)).not.toContain('plane.ended');
+  });
+
+  test('startDataPlane() lets nobody be reached in the clear by a process that cannot ask', async () => {
+    const told: Snapshot = { ...snapshot(1, 0x11), unmeshed: 'plain', asks: true };
+    const { plane, log } = await start({
+      ...impostor(`${HELLO}
+        process.setgroups([]);
+        process.setgid(${UID});
+        process.setuid(${UID});
+        say({ type: 'hello', version: ${CONTROL_VERSION - 1}, workers: 2, spares: 0 });
+        const words = [];
+        channel.on('data', (data) => {
+          const [word] = /"unmeshed":"[a-z]+"/.exec(data.toString('latin1')) ?? [];
+          if (word) words.push(word);
+          if (words.length === 2) { process.stderr.write(words.join()); process.exit(0); }
+        });`),
+      nodePath: barrenNode(),
+    });
+    plane.publish(told);
+    await running(plane);
+    expect(plane.status().canAsk).toBe(false);
+    plane.publish({ ...told, version: 2, asks: false });
+    const words = (): unknown =>
+      log.find(({ event }) => event === 'plane.lastWords')?.fields['words'];
+    await vi.waitFor(() => expect(words()).toBe('"unmeshed":"refuse","unmeshed":"plain"'), WAIT);
   });
 
   test('startDataPlane() starts a killed process anew; who connects meanwhile is served by the next', async () => {

@@ -40,6 +40,8 @@ if (import.meta.main) {
     counters: Counters.create(),
     makeSockets: () => [],
     onEvent: () => undefined,
+    onWhereIs: () => Promise.resolve(false),
+    onUsing: () => undefined,
     log: () => undefined,
     clock: systemClock,
     random: () => 0,

@@ -7,7 +7,13 @@ import { isMainThread, parentPort, workerData, type MessagePort } from 'node:wor
 import { hex } from '#agent/base/bytes.ts';
 import { snapshotOf } from './channel.ts';
 import { wholeChains } from './snapshot.ts';
-import { roleKey, type FromWorker, type ToWorker, type WorkerInit } from './control.ts';
+import {
+  QUESTIONS_PER_SECOND,
+  roleKey,
+  type FromWorker,
+  type ToWorker,
+  type WorkerInit,
+} from './control.ts';
 import { Acceptor } from './acceptor.ts';
 import { Counters } from './counters.ts';
 import { Ledger } from './ledger.ts';
@@ -37,6 +43,8 @@ export interface ProbeAnswer {
   /** Sockets received for the pod so far. */
   readonly sockets: number;
   readonly verified: readonly boolean[];
+  /** Answers whose an address is, so far. */
+  readonly found: number;
 }
 
 /** A connection to the listener of this pod makes the worker that takes it throw. */
@@ -45,6 +53,8 @@ export const CRASH_POD = 'crash';
 export const HOLD_POD = 'hold';
 /** With a listener of this pod each worker asks for sockets and connects one to PROBE_ADDRESS. */
 export const POOL_POD = 'pool';
+/** With a listener of this pod each worker asks more often whose an address is than is passed on in a second. */
+export const ASK_POD = 'ask';
 export const POOL_TARGET = { host: '127.0.0.1', port: 15_099 } as const;
 
 const ownerOf = (closed: () => void): LegOwner => ({
@@ -84,6 +94,7 @@ class ProbeWorker {
   #wholeChains = 0;
   #sockets = 0;
   readonly #verified: boolean[] = [];
+  #found = 0;
 
   constructor(init: WorkerInit, port: MessagePort) {
     this.#init = init;
@@ -140,6 +151,11 @@ class ProbeWorker {
         );
         this.#listeners.get(roleKey(role))?.close();
         this.#listeners.set(roleKey(role), listener);
+        if (role.kind === 'pod' && role.podUid === ASK_POD) {
+          for (let id = 1; id <= 3 * QUESTIONS_PER_SECOND; id += 1) {
+            this.#say({ type: 'whereIs', id, address: '192.0.2.1' });
+          }
+        }
         if (role.kind === 'pod' && role.podUid === POOL_POD) {
           this.#say({ type: 'poolLow', podUid: POOL_POD, family: 4, want: 5 });
         }
@@ -187,6 +203,9 @@ class ProbeWorker {
       case 'lanes':
         this.#say({ type: 'lanes', id: message.id, lanes: [], live: 0 });
         return;
+      case 'whereabouts':
+        this.#found += 1;
+        return;
       case 'succeeded':
       case 'canary':
         return;
@@ -212,6 +231,7 @@ class ProbeWorker {
       counted: new Int32Array(this.#init.quotas.peers.live).reduce((all, lanes) => all + lanes, 0),
       sockets: this.#sockets,
       verified: this.#verified,
+      found: this.#found,
     };
   }
 

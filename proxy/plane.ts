@@ -37,6 +37,11 @@ export interface DataPlaneStatus {
   readonly restarts: number;
   /** Version of the snapshot that every worker uses; -1 before the first. */
   readonly ackedVersion: number;
+  /**
+   * Whether every data plane that is told snapshots heeds Snapshot.asks; false: one is of a version that does
+   * not, and is to be told of all nodes.
+   */
+  readonly canAsk: boolean;
   /** Peers that lanes can be opened to by that snapshot. */
   readonly reaches: ReadonlySet<NodeName>;
   /** Asymmetric operations of data planes since the agent started. */
@@ -274,6 +279,7 @@ class Supervisor implements DataPlane {
       lanesByWorker: this.#options.counters.byWorker('active', workers),
       restarts: this.#restarts,
       ackedVersion: this.#acked,
+      canAsk: [run, this.#leaving].every((each) => each?.isRunning !== true || each.canAsk),
       reaches: this.#reach.nodes(this.#acked),
       asymmetric: [run, this.#next, this.#leaving].reduce(
         (sum, each) => sumOf(sum, each?.asymmetric),

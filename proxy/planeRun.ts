@@ -6,10 +6,10 @@ import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError, messageOf, TidelockError } from '#agent/base/errors.ts';
 import { Channel, decodeFrame } from './channel.ts';
 import {
+  ASKS_VERSION,
   CONTROL_VERSION,
   MAX_CONTROL_FRAME_BYTES,
   MAX_DATA_FRAME_BYTES,
-  NAMES_CHAINS_VERSION,
   type CanaryAnswer,
   type ControlMessage,
   type DataMessage,
@@ -43,10 +43,19 @@ export interface PlaneRunOptions {
   /** New unconnected sockets in the pod's namespace, whose closing becomes the plane's. May throw. */
   readonly makeSockets: (podUid: string, family: Family, count: number) => readonly number[];
   readonly onEvent: (event: LaneEvent, dropped: number) => void;
+  /**
+   * Whether a node has a pod at `address`. True only after the snapshot that holds it was published; false
+   * where none has, so that it may be reached in the clear; undefined: that could not be found out. Never
+   * rejects.
+   */
+  readonly onWhereIs: (address: string) => Promise<boolean | undefined>;
+  /** Some worker has connections with these peers, or had some in the last seconds. */
+  readonly onUsing: (peers: readonly NodeName[]) => void;
   readonly log: PlaneLog;
   readonly clock: Clock;
 }
 
+type WhereIs = Extract<DataMessage, { type: 'whereIs' }>;
 type WorkerLost = Extract<DataMessage, { type: 'workerLost' }>;
 
 const HELLO_WITHIN_MS = 30_000;
@@ -129,13 +138,20 @@ export class PlaneRun {
     return this.state === 'running';
   }
 
+  /** Whether it asks whose an address is: another takes whom it is not told of for nobody. */
+  get canAsk(): boolean {
+    return this.#speaks >= ASKS_VERSION;
+  }
+
   send(message: ControlMessage): void {
     if (!this.#channel.send(message)) this.kill('does not read what it is sent');
   }
 
   sendSnapshot(snapshot: Snapshot): void {
-    const held = this.#speaks >= NAMES_CHAINS_VERSION ? this.#held : new Set<ChainId>();
-    this.send({ type: 'snapshot', snapshot: toldSnapshot(snapshot, held) });
+    const told = toldSnapshot(snapshot, this.#held);
+    // Whom one that cannot ask is not told of it would reach in the clear.
+    const isBlind = snapshot.asks === true && !this.canAsk;
+    this.send({ type: 'snapshot', snapshot: isBlind ? { ...told, unmeshed: 'refuse' } : told });
     this.#held = new Set(snapshot.chains.map(({ id }) => id));
   }
 
@@ -221,6 +237,12 @@ export class PlaneRun {
         if (this.#sockets.take(message.want)) this.#retries.ask(message);
         else this.kill(`asked for more than ${SOCKETS_PER_SECOND} sockets in a second`);
         return;
+      case 'whereIs':
+        this.#tellWhereabouts(message).catch((error: unknown) => this.kill(messageOf(error)));
+        return;
+      case 'using':
+        this.#options.onUsing(message.peers);
+        return;
       case 'event':
         this.#options.onEvent(message.event, message.dropped);
         return;
@@ -268,6 +290,11 @@ export class PlaneRun {
       spares,
     });
     this.#reports.workerLost(this);
+  }
+
+  async #tellWhereabouts({ id, worker, address }: WhereIs): Promise<void> {
+    const isKnown = await this.#options.onWhereIs(address);
+    if (!this.#over) this.send({ type: 'whereabouts', id, worker, isKnown });
   }
 
   /** False where the pod has no sockets, or none now. */

@@ -202,6 +202,76 @@ describe('Routes', () => {
     });
   });
 
+  it('outbound() asks whose an address is that nobody has, where not all nodes are known', () => {
+    const asking = change({ asks: true });
+    const lost = to('8.8.8.8');
+    expect(asking.outbound('web', lost)).toMatchObject({ kind: 'unknown', destination: lost });
+    expect(asking.outbound('web', to('10.0.1.1')).kind).toBe('remote');
+    expect(asking.outbound('web', to('10.0.0.2')).kind).toBe('local');
+    const conflict = [remote('api', 'b', '10.0.1.1'), remote('thief', 'd', '10.0.1.1')];
+    expect(change({ asks: true, remotes: conflict }).outbound('web', to('10.0.1.1'))).toMatchObject(
+      { reason: 'address-conflict' },
+    );
+    const unattested = [{ node: 'd' as NodeName, ips: ['8.8.8.8'] }];
+    expect(change({ asks: true, unattested }).outbound('web', lost)).toMatchObject({
+      reason: 'not-trusted',
+    });
+    const except = { unmeshedExcept: [{ network: '8.0.0.0/8', ports: [443] }] };
+    const named = change({ asks: true, ...except });
+    expect(named.outbound('web', lost)).toMatchObject({ rule: 'unmeshedExcept: 8.0.0.0/8' });
+    expect(named.outbound('web', to('8.8.8.8', 80)).kind).toBe('unknown');
+    const plain = change({ asks: true, unmeshed: 'plain', ...except });
+    expect(plain.outbound('web', to('8.8.8.8', 80)).kind).toBe('unknown');
+    expect(plain.outbound('web', lost)).toMatchObject({ rule: 'unmeshedExcept: 8.0.0.0/8' });
+    expect(change({ asks: false }).outbound('web', lost)).toMatchObject({ reason: 'no-agent' });
+  });
+
+  it('outbound() asks no more for what is nobody’s: that is refused, or plain', () => {
+    const nobodys = (address: string): boolean => address === '8.8.8.8';
+    const lost = to('8.8.8.8');
+    expect(change({ asks: true }).outbound('web', lost, nobodys)).toMatchObject({
+      reason: 'no-agent',
+    });
+    const plain = change({ asks: true, unmeshed: 'plain' });
+    expect(plain.outbound('web', lost, nobodys)).toMatchObject({ rule: 'unmeshed: plain' });
+    expect(plain.outbound('web', to('8.8.4.4'), nobodys).kind).toBe('unknown');
+    // Whatever was said a moment ago, whose it is stands in the snapshot.
+    const all = () => true;
+    expect(change({ asks: true }).outbound('web', to('10.0.1.1'), all).kind).toBe('remote');
+  });
+
+  it('outbound() to a service asks for an endpoint that nobody knows, and passes over what is nobody’s', () => {
+    const endpoints = [to('8.8.8.8'), to('8.8.4.4'), to('10.0.0.2', 5432)];
+    const ports = [{ port: 80, endpoints }];
+    const services = [{ name: 'ns/s', ips: ['10.96.0.1'], isSticky: false, ports }];
+    const asked = to('10.96.0.1', 80);
+    const first = () => 0;
+    const asking = new Routes({ ...snapshot, services, asks: true }, first);
+    expect(asking.outbound('web', asked)).toMatchObject({
+      kind: 'unknown',
+      destination: endpoints[0],
+    });
+    expect(asking.outbound('web', asked, (address) => address === '8.8.8.8')).toMatchObject({
+      kind: 'unknown',
+      destination: endpoints[1],
+    });
+    expect(asking.outbound('web', asked, () => true).kind).toBe('local');
+    const knowing = new Routes({ ...snapshot, services }, first);
+    expect(knowing.outbound('web', asked).kind).toBe('local');
+    const plain = { ...snapshot, services, asks: true, unmeshed: 'plain' } as const;
+    expect(new Routes(plain, first).outbound('web', asked, () => true)).toMatchObject({
+      kind: 'plain',
+      destination: endpoints[0],
+    });
+  });
+
+  it('toward() leads to the endpoint itself, by the same rules', () => {
+    expect(routes.toward('web', to('10.0.1.1'))).toMatchObject({ kind: 'remote', rule: 'p/web' });
+    expect(routes.toward('gone', to('10.0.1.1'))).toMatchObject({ reason: 'not-local' });
+    const self = { ...snapshot.self, trusted: false, reason: 'PCR 4 differs' };
+    expect(change({ self }).toward('web', to('10.0.1.1'))).toMatchObject({ reason: 'not-trusted' });
+  });
+
   it('outbound() lets no node take a service’s address over', () => {
     const services = [
       {

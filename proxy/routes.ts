@@ -6,7 +6,7 @@ import { srcRefOf, type Denial } from '#proxy/see/opening.ts';
 import type { Refusal } from './counters.ts';
 import { decide } from './policy.ts';
 import { Ranges } from './range.ts';
-import { Services } from './services.ts';
+import { Services, type Readiness } from './services.ts';
 import type {
   LocalPod,
   Peer,
@@ -49,6 +49,8 @@ export type Route =
       /** The setting that lets it pass. */
       readonly rule: string;
     }
+  /** Whose it is must be asked first (Snapshot.asks). */
+  | { readonly kind: 'unknown'; readonly from: LocalPod; readonly destination: Endpoint }
   | Refused;
 
 /** Whether a lane from a verified workload may reach one of this node's pods. */
@@ -110,7 +112,7 @@ export class Routes {
       }
     }
     this.#unmeshedExcept = new Ranges(unmeshedExcept);
-    this.#services = new Services(services, (endpoint) => this.#reaches(endpoint), random);
+    this.#services = new Services(services, (endpoint) => this.#readinessOf(endpoint), random);
   }
 
   /** The statements that a lane header's `srcRef` may mean; one's own is never among them. */
@@ -126,22 +128,37 @@ export class Routes {
     return this.#peerByNode.get(node);
   }
 
-  /** Where a connection of pod `podUid` to `asked` goes. */
-  outbound(podUid: string, asked: Endpoint): Route {
-    const { self, policy } = this.#snapshot;
+  /** Where a connection of pod `podUid` to `asked` goes; `isNobodys`: what is no pod's, by an answer. */
+  outbound(podUid: string, asked: Endpoint, isNobodys = unheard): Route {
+    const from = this.#speaker(podUid);
+    if ('kind' in from) return from;
+    const choice = this.#services.choose(podUid, asked, isNobodys);
+    if (choice && !choice.endpoint) return refused('no-endpoint', choice.why, from);
+    return this.#toward(from, choice?.endpoint ?? asked, isNobodys);
+  }
+
+  /** The same for a `destination` that is chosen already, where that was a service's. */
+  toward(podUid: string, destination: Endpoint, isNobodys = unheard): Route {
+    const from = this.#speaker(podUid);
+    return 'kind' in from ? from : this.#toward(from, destination, isNobodys);
+  }
+
+  #speaker(podUid: string): LocalPod | Refused {
+    const { self } = this.#snapshot;
     const from = this.#podByUid.get(podUid);
     if (!from) return refused('not-local', `pod ${podUid} is not in the inventory`);
-    if (!self.trusted) return refused('not-trusted', self.reason, from);
-    const choice = this.#services.choose(podUid, asked);
-    if (choice && !choice.endpoint) return refused('no-endpoint', choice.why, from);
-    const destination = choice?.endpoint ?? asked;
+    return self.trusted ? from : refused('not-trusted', self.reason, from);
+  }
+
+  #toward(from: LocalPod, destination: Endpoint, isNobodys: typeof unheard): Route {
+    const { policy } = this.#snapshot;
     const local = this.#podByAddress.get(destination.address);
     const remote = local ? undefined : this.#remoteByAddress.get(destination.address);
     if (remote && this.#conflicts.has(destination.address)) {
       return refused('address-conflict', `${destination.address} is claimed by two nodes`, from);
     }
     const to = local ?? remote;
-    if (!to) return this.#unmeshed(from, destination);
+    if (!to) return this.#unmeshed(from, destination, isNobodys);
     const { allow, rule } = decide(policy, from.spiffeId, to.spiffeId, destination.port);
     if (!allow) return refused('policy', rule, from, to);
     if (local) return { kind: 'local', from, to: local, destination, rule };
@@ -205,34 +222,42 @@ export class Routes {
     return allow ? undefined : refused('policy', rule);
   }
 
-  /** A destination that no agent serves. */
-  #unmeshed(from: LocalPod, destination: Endpoint): Route {
+  /** A destination that no agent serves, as far as is known. */
+  #unmeshed(from: LocalPod, destination: Endpoint, isNobodys: typeof unheard): Route {
     const { address } = destination;
     const node = this.#unattested.get(address);
     if (node !== undefined) {
       return refused('not-trusted', `${address} is of ${node}, which is not attested now`, from);
     }
-    const rule = this.#plainRule(destination);
+    const isToAsk = this.#snapshot.asks === true && !isNobodys(address);
+    const rule = isToAsk ? this.#exceptedBy(destination) : this.#plainRule(destination);
     if (rule !== undefined) return { kind: 'plain', from, destination, rule };
+    if (isToAsk) return { kind: 'unknown', from, destination };
     return refused('no-agent', `no agent serves ${address}`, from);
   }
 
   /** The setting by which a destination that no agent serves is reached in the clear. */
   #plainRule(destination: Endpoint): string | undefined {
-    if (this.#snapshot.unmeshed === 'plain') return 'unmeshed: plain';
+    return this.#snapshot.unmeshed === 'plain' ? 'unmeshed: plain' : this.#exceptedBy(destination);
+  }
+
+  /** The same where the destination is named: it is reached so, whose ever it may be that nobody knows. */
+  #exceptedBy(destination: Endpoint): string | undefined {
     const range = this.#unmeshedExcept.find(destination);
     return range && `unmeshedExcept: ${range.network}`;
   }
 
   /** Whether an endpoint could be reached now, if policy allows. */
-  #reaches(endpoint: Endpoint): boolean {
+  #readinessOf(endpoint: Endpoint): Readiness {
     const { address } = endpoint;
-    if (this.#podByAddress.has(address)) return true;
-    if (this.#conflicts.has(address)) return false;
+    if (this.#podByAddress.has(address)) return 'ready';
+    if (this.#conflicts.has(address)) return 'out';
     const remote = this.#remoteByAddress.get(address);
     const peer = remote && this.#peerByNode.get(remote.node);
-    if (remote) return peer !== undefined && !('refused' in peer.send);
-    return !this.#unattested.has(address) && this.#plainRule(endpoint) !== undefined;
+    if (remote) return peer !== undefined && !('refused' in peer.send) ? 'ready' : 'out';
+    if (this.#unattested.has(address)) return 'out';
+    if (this.#plainRule(endpoint) !== undefined) return 'ready';
+    return this.#snapshot.asks === true ? 'unknown' : 'out';
   }
 
   #claim(address: string, pod: RemotePod): void {
@@ -243,6 +268,9 @@ export class Routes {
     this.#remoteByAddress.set(address, pod);
   }
 }
+
+/** No answer says anything. */
+const unheard = (_address: string): boolean => false;
 
 /** A peer by one of its statements. */
 export interface PeerEnd {

@@ -8,8 +8,12 @@ export type Choice =
   | { readonly endpoint: Endpoint }
   | { readonly endpoint: undefined; readonly why: string };
 
+/** Whether an endpoint can be reached, policy aside; `unknown`: that is to be asked for (Snapshot.asks). */
+export type Readiness = 'ready' | 'unknown' | 'out';
+
 interface Candidate {
   readonly endpoint: Endpoint;
+  readonly isUnknown: boolean;
   readonly hash: number;
 }
 
@@ -29,10 +33,10 @@ export class Services {
   readonly #byAddress = new Map<string, Entry>();
   readonly #random: () => number;
 
-  /** Of the endpoints those that `isReachable`; `random` gives numbers from 0 to under 1. */
+  /** Of the endpoints those that are not `out`; `random` gives numbers from 0 to under 1. */
   constructor(
     services: readonly Service[],
-    isReachable: (endpoint: Endpoint) => boolean,
+    readinessOf: (endpoint: Endpoint) => Readiness,
     random: () => number,
   ) {
     this.#random = random;
@@ -40,9 +44,12 @@ export class Services {
       const unknownPort: Choice = { endpoint: undefined, why: `${name} has no such port` };
       const portsOf = new Map<number, Port>();
       for (const { port, endpoints } of ports) {
-        const candidates = endpoints
-          .filter(isReachable)
-          .map((endpoint) => ({ endpoint, hash: hashOf(`${endpoint.address} ${endpoint.port}`) }));
+        const candidates = endpoints.flatMap((endpoint): Candidate[] => {
+          const readiness = readinessOf(endpoint);
+          if (readiness === 'out') return [];
+          const hash = hashOf(`${endpoint.address} ${endpoint.port}`);
+          return [{ endpoint, hash, isUnknown: readiness === 'unknown' }];
+        });
         const why = `${name} has ${endpoints.length} endpoints on port ${port}, none of them ready`;
         portsOf.set(port, { isSticky, candidates, none: { endpoint: undefined, why } });
       }
@@ -55,28 +62,57 @@ export class Services {
     return this.#byAddress.has(address);
   }
 
-  /** Where pod `podUid` comes out at `destination`; undefined: that is no service's address. */
-  choose(podUid: string, { address, port }: Endpoint): Choice | undefined {
+  /**
+   * Where pod `podUid` comes out at `destination`; undefined: that is no service's address. An unknown
+   * endpoint that `isNobodys` is passed over.
+   */
+  choose(
+    podUid: string,
+    { address, port }: Endpoint,
+    isNobodys: (address: string) => boolean,
+  ): Choice | undefined {
     const entry = this.#byAddress.get(address);
     if (!entry) return undefined;
     const found = entry.ports.get(port);
     if (!found) return entry.unknownPort;
     const { candidates, isSticky, none } = found;
-    if (!isSticky) return candidates[Math.floor(this.#random() * candidates.length)] ?? none;
-    return highest(candidates, hashOf(podUid)) ?? none;
+    if (isSticky) return highest(candidates, hashOf(podUid), isNobodys) ?? none;
+    return firstFrom(candidates, Math.floor(this.#random() * candidates.length), isNobodys) ?? none;
   }
+}
+
+const isOut = (
+  { isUnknown, endpoint }: Candidate,
+  isNobodys: (address: string) => boolean,
+): boolean => isUnknown && isNobodys(endpoint.address);
+
+/** The candidate at `start`, or the next one after it, round the end. */
+function firstFrom(
+  candidates: readonly Candidate[],
+  start: number,
+  isNobodys: (address: string) => boolean,
+): Candidate | undefined {
+  for (let step = 0; step < candidates.length; step += 1) {
+    const candidate = candidates[(start + step) % candidates.length];
+    if (candidate && !isOut(candidate, isNobodys)) return candidate;
+  }
+  return undefined;
 }
 
 /**
  * Rendezvous hashing: every worker, and every data plane after this one, finds the same endpoint for the
  * same pod without a table, and an endpoint that goes moves only those who were with it.
  */
-function highest(candidates: readonly Candidate[], client: number): Candidate | undefined {
+function highest(
+  candidates: readonly Candidate[],
+  client: number,
+  isNobodys: (address: string) => boolean,
+): Candidate | undefined {
   let best: Candidate | undefined;
   let bestScore = -1;
   for (const candidate of candidates) {
     const score = mixed(candidate.hash ^ client);
-    if (score <= bestScore) continue;
+    if (score <= bestScore || isOut(candidate, isNobodys)) continue;
     best = candidate;
     bestScore = score;
   }

@@ -34,6 +34,11 @@ export interface Snapshot<Chain = LiveChain> {
   readonly unattested?: readonly UnattestedPod[];
   /** Addresses that lead to pods; no pod is looked for at one. Absent: none. */
   readonly services?: readonly Service[];
+  /**
+   * Addresses that are not in it may be of nodes that this one does not follow yet: ask before they are
+   * refused or reached in the clear. Absent: all nodes are known.
+   */
+  readonly asks?: boolean;
   /** Absent: USUAL_LIMITS. */
   readonly limits?: LaneLimits;
 }

@@ -145,6 +145,8 @@ export function goOn(
     staleAfterMs: 60_000,
     makeSockets: () => [],
     onEvent: () => undefined,
+    onWhereIs: () => Promise.resolve(false),
+    onUsing: () => undefined,
     log: logTo(log),
     clock: systemClock,
     random: () => 0,

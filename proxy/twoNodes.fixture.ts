@@ -23,8 +23,9 @@ import type { LaneEvent } from './facts.ts';
 import { LaneWorker } from './laneWorker.ts';
 import { quotaMemory } from './quota.ts';
 import { signEndorsement, signToken } from './maid.ts';
-import { tcpListener, tcpSocket } from '#proxy/native/socket.ts';
+import { tcpSocket } from '#proxy/native/socket.ts';
 import { setSpeaking } from '#proxy/native/transparent.ts';
+import { listening } from './ports.fixture.ts';
 import { Reactor } from './reactor.ts';
 import { ReplaySet } from './replay.ts';
 import { SkippingClock } from './skippingClock.fixture.ts';
@@ -53,6 +54,9 @@ export class TestNode {
   readonly events: LaneEvent[] = [];
   readonly answers: (LanePage | CanaryAnswer)[] = [];
   readonly acks: number[] = [];
+  /** What the worker asked for whose it is, and with whom it said to have connections. */
+  readonly asked: { readonly id: number; readonly address: string }[] = [];
+  readonly using: (readonly NodeName[])[] = [];
   /** Signature verifications that the worker asked for. */
   verifications = 0;
   /** Where the next redirected connection was going. */
@@ -197,6 +201,12 @@ export class TestNode {
       case 'canary':
         this.answers.push(message);
         return;
+      case 'whereIs':
+        this.asked.push(message);
+        return;
+      case 'using':
+        this.using.push(message.peers);
+        return;
       case 'drained':
         this.drained += 1;
         return;
@@ -228,8 +238,8 @@ export interface WorldView {
   /** Whether the nodes know each other as attested peers. */
   readonly peers: boolean;
   readonly limits?: LaneLimits;
-  /** What leads elsewhere than to pods of the two. */
-  readonly outside?: Pick<Snapshot, 'services' | 'unmeshedExcept'>;
+  /** What leads elsewhere than to pods of the two, and what is said of these otherwise than it is. */
+  readonly outside?: Partial<Snapshot>;
 }
 
 export class TwoNodes {
@@ -371,24 +381,3 @@ const remoteOf = ({ podUid, name, spiffeId, podIp }: TestNode): RemotePod => ({
   spiffeId,
   ips: [podIp],
 });
-
-/** A listening descriptor and its port; another test may take a free one first. */
-async function listening(attempts = 5): Promise<readonly [fd: number, port: number]> {
-  const port = await freePort();
-  try {
-    return [tcpListener('127.0.0.1', port), port];
-  } catch (error) {
-    if (attempts === 0) throw error;
-    return listening(attempts - 1);
-  }
-}
-
-/** A loopback port that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return address !== null && typeof address !== 'string' ? address.port : 0;
-}

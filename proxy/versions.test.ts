@@ -1,4 +1,4 @@
-// What is said across one version, both ways: recordings of the version before (versions/2.json), and what
+// What is said across one version, both ways: recordings of the version before (versions/3.json), and what
 // the version after may say more than this one knows.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ interface Recording {
 }
 
 const before = JSON.parse(
-  readFileSync(new URL('./versions/2.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('./versions/3.json', import.meta.url), 'utf8'),
 ) as Recording;
 const frameBefore = (): Uint8Array => Uint8Array.from(Buffer.from(before.snapshotFrame, 'base64'));
 

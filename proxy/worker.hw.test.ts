@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { NodeName } from '#agent/base/brands.ts';
 import { systemClock } from '#agent/base/clock.ts';
 import { run } from '#agent/base/run.ts';
 import { capturePod, type CapturedPod } from '#proxy/redirect/pod.ts';
@@ -23,7 +24,9 @@ import { tcpListener } from '#proxy/native/socket.ts';
 import { startDataPlane, type DataPlane } from './plane.ts';
 import { PlaneRecord } from './planeRecord.ts';
 import { ReplaySet } from './replay.ts';
-import { TwoNodes, freePort, type TestNode } from './twoNodes.fixture.ts';
+import type { Snapshot } from './snapshot.ts';
+import { freePort } from './ports.fixture.ts';
+import { TwoNodes, type TestNode } from './twoNodes.fixture.ts';
 
 const UID = 15_008;
 const NAME = `tld${process.pid}`;
@@ -51,6 +54,9 @@ interface Side {
 
 const two = new TwoNodes({ podIps: IPS, periodMs: 30_000 });
 const sides: Side[] = [];
+/** How the control plane of either node answers whose an address is, and which peers it was told are in use. */
+let whereIs = (_address: string): Promise<boolean | undefined> => Promise.resolve(false);
+const used: NodeName[] = [];
 const undo: (() => unknown)[] = [];
 
 async function startSide(node: TestNode): Promise<Side> {
@@ -74,6 +80,8 @@ async function startSide(node: TestNode): Promise<Side> {
     counters,
     makeSockets: (_uid, family, count) => pod.makeSockets(count, family),
     onEvent: (event) => events.push(event),
+    onWhereIs: (address) => whereIs(address),
+    onUsing: (peers) => used.push(...peers),
     log: () => undefined,
     clock: systemClock,
     random: () => 0,
@@ -128,16 +136,23 @@ async function echoIn(node: TestNode, port: number): Promise<ChildProcess> {
   return child;
 }
 
-/** Gives both data planes the present view, and waits until their workers use it. */
-async function publish(): Promise<void> {
+/** Gives both data planes the present view. */
+function tell(outside: Partial<Snapshot> = {}): readonly number[] {
   const [a, b] = sides;
   if (!a || !b) throw new Error('not started');
+  two.tell({ outside });
   const views = [two.snapshot(a.node, b.node), two.snapshot(b.node, a.node)] as const;
   a.plane.publish(views[0]);
   b.plane.publish(views[1]);
+  return views.map(({ version }) => version);
+}
+
+/** The same, and waits until their workers use it. */
+async function publish(outside: Partial<Snapshot> = {}): Promise<void> {
+  const versions = tell(outside);
   await vi.waitFor(() => {
     const acked = sides.map(({ plane }) => plane.status().ackedVersion);
-    expect(acked).toEqual(views.map(({ version }) => version));
+    expect(acked).toEqual(versions);
   }, WAIT);
 }
 
@@ -166,6 +181,27 @@ describe('the data path', () => {
     await vi.waitFor(() => {
       expect(sides.map(({ counters }) => counters.totals().active)).toEqual([0, 0]);
     }, WAIT);
+  });
+
+  test('asks whose an address is that no snapshot has, and carries once one has it', async () => {
+    await publish({ asks: true, peers: [], remotes: [] });
+    const asked: string[] = [];
+    whereIs = (address) => {
+      asked.push(address);
+      const isFound = address === two.b.podIp;
+      if (isFound) tell({ asks: true }); // and answers at once: whoever hears that has the snapshot
+      return Promise.resolve(isFound);
+    };
+    const say = (target: string) =>
+      run(inside(two.a, 'socat', '-d', '-t30', '-T5', '-', target), {
+        input: Buffer.from('early'),
+        okCodes: [0, 1],
+      });
+    expect(String((await say(`TCP:${two.b.podIp}:7000`)).stdout)).toBe('early');
+    expect((await say('TCP:203.0.113.9:80')).stderr).toContain('reset by peer');
+    expect(asked).toEqual([two.b.podIp, '203.0.113.9']);
+    expect(sides[0]?.plane.status().canAsk).toBe(true);
+    await vi.waitFor(() => expect(used).toContain(two.b.name), WAIT);
   });
 
   test('refuses by RST what no agent serves and what the policy does not allow', async () => {

@@ -16,7 +16,7 @@ import { inboxOf } from '#agent/epochs/grants.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
 import { openLease } from '#agent/epochs/lease.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
-import { freePort } from '#proxy/twoNodes.fixture.ts';
+import { freePort } from '#proxy/ports.fixture.ts';
 import {
   addNodes,
   adminFile,

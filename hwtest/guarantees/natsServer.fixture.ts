@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { vi } from 'vitest';
-import { freePort } from '#proxy/twoNodes.fixture.ts';
+import { freePort } from '#proxy/ports.fixture.ts';
 
 /** A message as it passed, requests and answers included. */
 export interface Said {

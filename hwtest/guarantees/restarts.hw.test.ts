@@ -11,7 +11,7 @@ import type { Opening } from '#proxy/laneOpening.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { tcpListener } from '#proxy/native/socket.ts';
 import { WAIT, running, start, undo } from '#proxy/plane.fixture.ts';
-import { freePort } from '#proxy/twoNodes.fixture.ts';
+import { freePort } from '#proxy/ports.fixture.ts';
 import { Hand } from './hand.fixture.ts';
 
 const KILLS = 3;
