@@ -13,6 +13,7 @@ import { openEpochs } from '#agent/epochs/epochs.ts';
 import { Examiner } from '#agent/epochs/examiner.ts';
 import { inboxOf } from '#agent/epochs/grants.ts';
 import { openLease } from '#agent/epochs/lease.ts';
+import { PeersFile } from '#agent/epochs/peersFile.ts';
 import { Revocations } from '#agent/epochs/revocations.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
@@ -131,6 +132,7 @@ export async function runAgent(
     ...ends,
     lease,
     revocations,
+    peersFile: new PeersFile(`${config.paths.stateDir}/peers.json`, log),
     examinerOf: (history) =>
       new Examiner({
         ...ends,
@@ -186,8 +188,8 @@ export async function runAgent(
       laneEvents.take(event, dropped);
       memory.note(event);
     },
-    onWhereIs: () => Promise.resolve(false),
-    onUsing: () => undefined,
+    onWhereIs: (address) => plane.whereIs(address),
+    onUsing: (peers) => plane.using(peers),
     clock,
     log,
   });
@@ -296,7 +298,7 @@ export async function runAgent(
   dataPlane.listenersNamed();
   before?.close();
   stack.defer(() => captures.close());
-  epochs.start();
+  await epochs.start();
   stack.defer(() => epochs.close());
   stack.use(health);
   await health.start();

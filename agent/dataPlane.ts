@@ -23,10 +23,10 @@ export interface DataPlaneParts extends Pick<
 > {
   /**
    * Whether a node has a pod at `address`, which no snapshot with `asks` held: true after such a snapshot was
-   * published, false where nobody has. A rejection and an answer after INQUIRY_MS say neither, and the
-   * connections that wait are refused.
+   * published, false where nobody has. Undefined, a rejection and an answer after INQUIRY_MS say
+   * neither, and the connections that wait are refused.
    */
-  readonly onWhereIs: (address: string) => Promise<boolean>;
+  readonly onWhereIs: (address: string) => Promise<boolean | undefined>;
   /** Connections are with these peers, or were a moment ago: told each ten seconds, and at once after a take-over. */
   readonly onUsing: (peers: readonly NodeName[]) => void;
   readonly runDir: string;

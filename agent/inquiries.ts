@@ -11,13 +11,13 @@ export const INQUIRY_MS = 3000;
 const MAX_INQUIRIES = 16_384;
 
 export class Inquiries {
-  readonly #find: (address: string) => Promise<boolean>;
+  readonly #find: (address: string) => Promise<boolean | undefined>;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #open = new Map<string, Promise<boolean | undefined>>();
 
   constructor(
-    find: (address: string) => Promise<boolean>,
+    find: (address: string) => Promise<boolean | undefined>,
     { clock, log }: { readonly clock: Clock; readonly log: Log },
   ) {
     this.#find = find;

@@ -7,7 +7,9 @@ import type { Attestor } from '#agent/epochs/attestor.ts';
 import type { Examiner } from '#agent/epochs/examiner.ts';
 import type { ChainKeeper } from '#agent/epochs/keeper.ts';
 import type { OwnListed, OwnStatements } from '#agent/epochs/ownStatements.ts';
+import type { RecordFollower } from '#agent/epochs/follower.ts';
 import type { PeerBook, PeerState } from '#agent/epochs/peers.ts';
+import type { PeersInUse } from '#agent/epochs/peersInUse.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { CompiledPolicy } from '#proxy/policy.ts';
@@ -28,6 +30,8 @@ export interface SnapshotSources {
   readonly keeper: ChainKeeper;
   readonly own: OwnStatements;
   readonly peers: PeerBook;
+  readonly inUse: PeersInUse;
+  readonly follower: Pick<RecordFollower, 'roster'>;
   readonly aliases: Aliases;
   readonly captures: Captures;
   readonly inventory: Pick<Inventory, 'pods' | 'services'>;
@@ -113,7 +117,7 @@ const withoutPlain = (snapshot: Snapshot): Snapshot => ({
 
 /** Keys of chains in the result are copies that its receiver wipes; pair secrets are not. */
 function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slot: Slot): Snapshot {
-  const { config, plane, keeper, peers } = from;
+  const { config, plane, keeper, peers, inUse, follower } = from;
   const own = from.own.listed;
   const state = selfState(from);
   const sendable = keeper.sendable(nowMs);
@@ -130,6 +134,7 @@ function makeSnapshot(from: SnapshotSources, version: number, nowMs: number, slo
     pods: from.captures.pods().map(({ spec }) => podOf(from, spec, own, slot)),
     remotes,
     policy: from.policy(),
+    ...(inUse.areAll(follower.roster) ? {} : { asks: true }),
     unmeshed: config.lanes.unmeshed,
     limits: { ...config.lanes.limits, halfClosedMs: config.lanes.halfClosedSeconds * 1000 },
     unmeshedExcept: config.lanes.unmeshedExcept,

@@ -34,6 +34,7 @@ export interface EpochsOptions {
   readonly subjects: Subjects;
   readonly lease: Lease;
   readonly revocations: Revocations;
+  readonly peersFile?: PlaneOptions['peersFile'];
   /** Checks evidence, on records of this history. */
   readonly examinerOf: (history: RecordHistory) => Examiner;
   readonly collect: AttestorOptions['collect'];
@@ -77,8 +78,8 @@ export interface Epochs {
   readonly plane: EpochPlane;
   readonly slots: SlotClock;
   slot(): Slot;
-  /** Starts all of it. */
-  start(): void;
+  /** Starts all of it, with the peers that were in use before. */
+  start(): Promise<void>;
   /** Ends the plane, and gives the lease up. */
   close(): Promise<void>;
   /** Erases the keys of all chains. */
@@ -178,7 +179,10 @@ export function openEpochs(options: EpochsOptions): Epochs {
     plane,
     slots,
     slot,
-    start: () => plane.start(),
+    start: async () => {
+      for (const peer of (await options.peersFile?.read()) ?? []) inUse.met(peer);
+      plane.start();
+    },
     close: () => plane.close(),
     forget: () => keeper.close(),
   };

@@ -37,11 +37,8 @@ export interface MeetingOptions {
   readonly follow: () => Promise<void>;
 }
 
-/**
- * What is known of an address that no followed peer has: `found`: one has it now; `nobody`: no node has; `unsure`: it
- * could not be learned, so that nobody is to be reached there in the clear.
- */
-export type Found = 'found' | 'nobody' | 'unsure';
+/** True: a followed peer has it now; false: no node has; undefined: nobody is to be reached there in the clear. */
+type Found = boolean | undefined;
 
 const ANSWER_TIMEOUT_MS = 2_000;
 /** Requests to meet that are examined in one slot: each may cost the examination of evidence. */
@@ -63,7 +60,7 @@ export class Meeting {
     bus.respond(subjects.meet(node), (value) => this.#onMeet(value));
   }
 
-  /** Whose an address is; whoever has it is followed then. Asked about one address at a time once. */
+  /** Whether a node has a pod at an address; it is followed then. Each address is looked for once at a time. */
   whereIs(address: string): Promise<Found> {
     const known = this.#asked.get(address);
     if (known) return known;
@@ -74,11 +71,11 @@ export class Meeting {
 
   async #find(address: string): Promise<Found> {
     const { follower, whereabouts, inUse, node } = this.#o;
-    if (inUse.areAll(follower.roster)) return 'nobody';
+    if (inUse.areAll(follower.roster)) return false;
     const claimants = await whereabouts.claimants(address);
-    if (!claimants) return 'unsure';
+    if (!claimants) return undefined;
     const members = claimants.filter((each) => each !== node && follower.roster.get(each));
-    if (members.length === 0) return 'nobody';
+    if (members.length === 0) return false;
     await this.meet(members);
     return this.#claimed(members, address);
   }
@@ -88,9 +85,9 @@ export class Meeting {
     const hasIt = states.some((state) =>
       state?.directory?.pods.some(({ ips }) => ips.includes(address)),
     );
-    if (hasIt) return 'found';
+    if (hasIt) return true;
     const areClear = states.every((state) => state?.directory && state.accepted.length > 0);
-    return areClear ? 'nobody' : 'unsure';
+    return areClear ? false : undefined;
   }
 
   /** Follows these nodes and has them follow this one. */

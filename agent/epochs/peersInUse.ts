@@ -22,7 +22,7 @@ interface Use {
 }
 
 /** More than any node talks to; beyond it the one that came first is given up. */
-const MAX_IN_USE = 2_048;
+export const MAX_IN_USE = 2_048;
 /** A peer with which nothing is exchanged for so long is in use no more. */
 const IDLE_MS = 900_000;
 /** Who goes on using a peer says so in time. */
@@ -77,6 +77,11 @@ export class PeersInUse {
       if (Math.max(usedAtMs, metAtMs) < idleSinceMs) this.#uses.delete(node);
     }
     return [...this.#uses.keys()].filter((node) => members.get(node));
+  }
+
+  /** All that may be in use, members or not. */
+  all(): readonly NodeName[] {
+    return [...this.#uses.keys()];
   }
 
   /** Peers that this node has used since it told them, some time ago. They count as told then. */

@@ -15,10 +15,11 @@ import type { Examiner } from './examiner.ts';
 import type { RecordFollower } from './follower.ts';
 import type { ChainKeeper } from './keeper.ts';
 import { Hearing } from './hearing.ts';
-import { Meeting, type Found } from './meeting.ts';
+import { Meeting } from './meeting.ts';
 import type { Membership } from './membership.ts';
 import type { OwnStatements } from './ownStatements.ts';
 import type { PeerBook } from './peers.ts';
+import type { PeersFile } from './peersFile.ts';
 import type { PeersInUse } from './peersInUse.ts';
 import type { EpochRecord } from './record.ts';
 import type { RosterSource } from './rosterSource.ts';
@@ -44,6 +45,8 @@ export interface PlaneOptions {
   readonly inUse: PeersInUse;
   readonly source: RosterSource;
   readonly whereabouts: Whereabouts;
+  /** Keeps the peers in use over a restart; absent: they are forgotten. */
+  readonly peersFile?: PeersFile | undefined;
   readonly revocations: Revocations;
   readonly voice: Voice;
   readonly slots: SlotClock;
@@ -162,9 +165,19 @@ export class EpochPlane {
     this.#serial.add('directory', () => this.#o.voice.speak());
   }
 
-  /** Whose an address is that no peer in use has; whoever has it is one then, and the data plane knows. */
-  whereIs(address: string): Promise<Found> {
+  /**
+   * Whether a node has a pod at an address that no peer in use has; it is one then, and the data plane knows.
+   * Undefined: that could not be learned.
+   */
+  whereIs(address: string): Promise<boolean | undefined> {
     return this.#meeting.whereIs(address);
+  }
+
+  /** Connections are with these peers. */
+  using(nodes: readonly NodeName[]): void {
+    const { inUse, peers } = this.#o;
+    for (const node of nodes) inUse.use(node);
+    if (nodes.some((node) => !peers.get(node))) this.#serial.add('follow', () => this.#follow());
   }
 
   /** Takes a revocation from an owner and tells the others. Errors: those of Revoking.revoke. */
@@ -251,6 +264,7 @@ export class EpochPlane {
     await this.#step('resync', () => this.#resyncIfLost());
     this.#revoking.onRound();
     void this.#meeting.meetAgain();
+    if (!this.#o.inUse.areAll(follower.roster)) await this.#o.peersFile?.keep(this.#o.inUse.all());
     this.#settle(nowMs);
     onChange();
   }

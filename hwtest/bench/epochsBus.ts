@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '#proxy/twoNodes.fixture.ts';
+import { freePort } from '#proxy/ports.fixture.ts';
 import { cpuSecondsOf, residentBytesOf } from './processes.ts';
 
 /** Totals since it started: messages and bytes from and to agents; its own processor time and memory. */

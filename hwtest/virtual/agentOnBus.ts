@@ -222,7 +222,7 @@ export function startAgent(
       })),
     }),
   });
-  epochs.start();
+  void epochs.start();
   const { keeper, own, peers, plane, conductor, follower, slots } = epochs;
   return {
     node,
