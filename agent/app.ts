@@ -19,6 +19,7 @@ import { busLayout } from '#agent/epochs/layout.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { Health } from '#agent/health/health.ts';
 import { openFileInventory } from '#agent/inventory/file.ts';
+import { nodesNamed } from '#agent/inventory/services.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
@@ -154,6 +155,7 @@ export async function runAgent(
     renewMs,
     ttlMs,
     knowAllUpTo: config.epochs.knowAllUpTo,
+    named: () => nodesNamed(inventory.services()),
     policyHash,
     limits: policy,
     ownAlgorithms: CHIPS.map(({ id }) => id),

@@ -53,6 +53,8 @@ export interface EpochsOptions {
   readonly maxStalenessMs: number;
   /** A cluster of up to so many nodes is known whole. */
   readonly knowAllUpTo: number;
+  /** Nodes that it has to do with in any case. */
+  readonly named?: () => readonly NodeName[];
   /** Of the owners' policy. */
   readonly policyHash: string;
   readonly limits: Pick<RecordLimits, 'periodMs' | 'algorithms'>;

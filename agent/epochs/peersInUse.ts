@@ -8,6 +8,8 @@ import type { Members } from './members.ts';
 export interface PeersInUseOptions {
   /** A cluster of up to so many nodes is known whole. */
   readonly knowAllUpTo: number;
+  /** Nodes that are in use whatever is exchanged with them. */
+  readonly named?: () => readonly NodeName[];
   readonly clock: Clock;
   readonly node: NodeName;
 }
@@ -76,7 +78,9 @@ export class PeersInUse {
     for (const [node, { usedAtMs, metAtMs }] of this.#uses) {
       if (Math.max(usedAtMs, metAtMs) < idleSinceMs) this.#uses.delete(node);
     }
-    return [...this.#uses.keys()].filter((node) => members.get(node));
+    const { named = () => [], node: self } = this.#o;
+    const all = new Set([...this.#uses.keys(), ...named()]);
+    return [...all].filter((node) => node !== self && members.get(node));
   }
 
   /** All that may be in use, members or not. */

@@ -33,6 +33,12 @@ export interface EndpointPod {
 /** `namespace/name`. */
 export const serviceName = ({ namespace, name }: ServiceSpec): string => `${namespace}/${name}`;
 
+/** The nodes that services name: whose pods they lead to, whether anything was exchanged with them or not. */
+export const nodesNamed = (services: readonly ServiceSpec[]): readonly NodeName[] =>
+  services.flatMap(({ endpoints }) =>
+    endpoints.flatMap((endpoint) => ('nodes' in endpoint ? endpoint.nodes : [])),
+  );
+
 /** Services with the addresses of their ready endpoints, of the service's own family where there are some. */
 export const resolved = (
   services: readonly ServiceSpec[],

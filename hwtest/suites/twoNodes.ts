@@ -20,6 +20,8 @@ export interface TwoNodesOptions {
   readonly ipv6?: boolean;
   /** nats-servers; one by default. */
   readonly busServers?: 1 | 3;
+  /** A cluster of up to so many nodes is known whole. */
+  readonly knowAllUpTo?: number;
   /** Settings of `lanes` on both nodes. */
   readonly lanes?: Overrides[string];
   /** How the `tidelock` program is called; without it, that of this checkout. */
@@ -59,7 +61,9 @@ const identity = (account: string): string => `spiffe://${DOMAIN}/${CLUSTER}/def
 /** Builds the rig, enrols both nodes, starts both agents and waits until they are in step. */
 export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
   const { pods, periodMs = 5_000, renewSeconds = 600, ipv6 = false, lanes = {} } = options;
-  const { busServers, program } = options;
+  const { busServers, knowAllUpTo, program } = options;
+  const epochs = { periodMs, ...(knowAllUpTo !== undefined && { knowAllUpTo }) };
+  const isThere = knowAllUpTo === 0 ? isWell : isInStep;
   const rig = await createRig({
     cluster: CLUSTER,
     nodes: options.nodes ?? NODES,
@@ -87,7 +91,7 @@ export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
           },
         },
       ],
-      overrides: { epochs: { periodMs }, attestation: { renewSeconds }, lanes },
+      overrides: { epochs, attestation: { renewSeconds }, lanes },
       ...(program && { program }),
     });
     for (const node of rig.nodes) await cluster.enrol(node);
@@ -110,9 +114,9 @@ export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
       inStep: async () => {
         const each = [...agents.values()];
         const areAll = async (): Promise<boolean> =>
-          (await Promise.all(each.map((one) => one.status()))).every(isInStep);
+          (await Promise.all(each.map((one) => one.status()))).every(isThere);
         // One may learn a moment later that the other has started anew: all at one look.
-        do await Promise.all(each.map((one) => one.until('in step', isInStep, 12 * periodMs)));
+        do await Promise.all(each.map((one) => one.until('in step', isThere, 12 * periodMs)));
         while (!(await areAll()));
       },
       exec: (name, argv, timeoutMs = 30_000) =>
@@ -152,11 +156,14 @@ export async function twoServedPairs(periodMs: number): Promise<TwoNodes> {
   }
 }
 
-export const isInStep = (status: Status): boolean =>
+export const isInStep = (status: Status): boolean => isWell(status) && status.peers.length > 0;
+
+/** It can open lanes to every peer that it follows, whether it follows any or not. */
+const isWell = (status: Status): boolean =>
   status.node.verdict === 'affirming' &&
+  status.node.reason === '' &&
   status.dataPlane.state === 'running' &&
   status.pods.every(({ captured }) => captured) &&
-  status.peers.length > 0 &&
   status.peers.every(({ sendChain }) => sendChain !== undefined);
 
 /** `check` every 100 ms until it gives a value. Errors: RangeError naming `what` after `timeoutMs`. */
