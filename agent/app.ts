@@ -12,7 +12,6 @@ import { openBus } from '#agent/epochs/bus.ts';
 import { openEpochs } from '#agent/epochs/epochs.ts';
 import { Examiner } from '#agent/epochs/examiner.ts';
 import { inboxOf } from '#agent/epochs/grants.ts';
-import { openLease } from '#agent/epochs/lease.ts';
 import { PeersFile } from '#agent/epochs/peersFile.ts';
 import { Revocations } from '#agent/epochs/revocations.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
@@ -31,6 +30,7 @@ import type { Config } from './config.ts';
 import { openDataPlane } from './dataPlane.ts';
 import { hostOf } from './host.ts';
 import { openLaneListener } from './laneListener.ts';
+import { leaseOf } from './leaseOf.ts';
 import type { EventRing, Log } from './log.ts';
 import { ownEvidence } from './ownEvidence.ts';
 import { readAttestationPolicy, readOwnEnrolment, readReference } from './ownerDocuments.ts';
@@ -53,9 +53,6 @@ export interface AgentDeps {
   /** Ends the agent gracefully. */
   readonly signal: AbortSignal;
 }
-
-/** A lease lapses after this many periods without a beat. */
-const LEASE_PERIODS = 3;
 
 /** Live lanes may go on this long while a stopping agent waits for them. */
 const DRAIN_MS = 5000;
@@ -123,12 +120,8 @@ export async function runAgent(
     log,
   });
   stack.defer(() => reporting.close());
-  const lease = openLease({
-    bus,
-    bucket: subjects.buckets.lease,
-    clock,
-    ttlMs: () => LEASE_PERIODS * periodMs,
-  });
+  const lease = await leaseOf(config, { bus, clock, random: Math.random, log });
+  stack.defer(() => lease.close());
   const epochs = openEpochs({
     ...ends,
     lease,
@@ -287,7 +280,13 @@ export async function runAgent(
     reporting,
     health,
     probes,
-    problems: () => [inventory.problem(), access.problem(), bus.problem, attestor.state.error],
+    problems: () => [
+      inventory.problem(),
+      access.problem(),
+      bus.problem,
+      lease.problem,
+      attestor.state.error,
+    ],
     host,
     counters: () => counters.totals(),
     dataPlane: () => dataPlane.status(),

@@ -139,6 +139,20 @@ describe('loadConfig()', () => {
     expect(await problemsOf({ ...minimal, lanes })).toEqual([expect.stringMatching(why)]);
   });
 
+  it('loadConfig() keeps the lease on the bus unless it is told otherwise', async () => {
+    expect(await load(minimal)).toMatchObject({ epochs: { lease: 'bus' }, kubernetes: {} });
+    const kubernetes = { kubeconfig: 'kube/config', namespace: 'mesh' };
+    const config = await load({ ...minimal, epochs: { lease: 'kubernetes' }, kubernetes });
+    expect(config.epochs.lease).toBe('kubernetes');
+    expect(config.kubernetes.namespace).toBe('mesh');
+    expect(config.kubernetes.kubeconfig).toMatch(/^\/.*\/kube\/config$/);
+    const wrong = { epochs: { lease: 'etcd' }, kubernetes: { namespace: 'Not_one' } };
+    expect(await problemsOf({ ...minimal, ...wrong })).toEqual([
+      expect.stringMatching(/epochs\.lease is "etcd"; must be bus or kubernetes/),
+      expect.stringMatching(/kubernetes\.namespace is "Not_one"; must be a namespace/),
+    ]);
+  });
+
   it('loadConfig() bounds the number of exceptions', async () => {
     const lanes = {
       ...minimal.lanes,

@@ -72,6 +72,16 @@ const epochs = section({
   maxStalenessSeconds: whole('seconds', 10, 86_400).default(1_800),
   onStale: oneOf('closed', 'open-lanes').default('closed'),
   knowAllUpTo: whole('', 0, 20_000).default(500),
+  /** Where the conductor's lease is kept; the same on all nodes of a cluster. */
+  lease: oneOf('bus', 'kubernetes').default('bus'),
+});
+
+const kubernetes = section({
+  kubeconfig: path('a kubeconfig').optional(),
+  namespace: matching(
+    DNS_LABEL,
+    'must be a namespace: a-z, 0-9 and -, at most 63 characters',
+  ).optional(),
 });
 
 const limits = section({
@@ -146,6 +156,7 @@ export const configSchema = section({
   tpm: present(tpm),
   attestation: present(attestation),
   epochs: present(epochs),
+  kubernetes: present(kubernetes),
   lanes: present(lanes),
   policy: present(policy),
   inventory: present(inventory),

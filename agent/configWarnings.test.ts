@@ -48,6 +48,18 @@ describe('configWarnings()', () => {
     expect((await loaded(weak)).lanes).toMatchObject({ inbound: 'plain', unmeshed: 'plain' });
   });
 
+  it('configWarnings() names settings of Kubernetes while the lease is on the bus', async () => {
+    const warned = async (lease: string): Promise<string[]> => {
+      const kubernetes = { namespace: 'mesh', kubeconfig: 'kubeconfig' };
+      return configWarnings(await loaded({ ...bounded, epochs: { lease }, kubernetes }));
+    };
+    expect(await warned('kubernetes')).toEqual([]);
+    expect(await warned('bus')).toEqual([
+      'kubernetes.kubeconfig changes nothing: epochs.lease is bus',
+      'kubernetes.namespace changes nothing: epochs.lease is bus',
+    ]);
+  });
+
   it('configWarnings() says when an outage has no room', async () => {
     const warned = async (periodMs: number, maxStalenessSeconds: number): Promise<string[]> =>
       configWarnings(await loaded({ ...bounded, epochs: { periodMs, maxStalenessSeconds } }));

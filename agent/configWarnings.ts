@@ -38,6 +38,12 @@ export function configWarnings(config: Config): string[] {
   ) {
     warnings.push('lanes.udp is refuse and lanes.udpExcept names no port 53: pods cannot ask DNS');
   }
+  if (config.epochs.lease === 'bus') {
+    for (const [setting, value] of Object.entries(config.kubernetes)) {
+      if (value === undefined) continue;
+      warnings.push(`kubernetes.${setting} changes nothing: epochs.lease is bus`);
+    }
+  }
   if (config.tpm.tcti.startsWith('swtpm:')) {
     warnings.push('tpm.tcti is a software TPM: whoever owns this machine owns it');
   }

@@ -71,6 +71,7 @@ function sources(change: Partial<EpochsSources> = {}): EpochsSources {
         maxStalenessSeconds: 1_800,
         onStale: 'closed',
         knowAllUpTo: 500,
+        lease: 'bus',
       },
     },
     plane: { admitted: true, stale: false, seen: { slots: 9, chains: 2, algorithms: [1, 7] } },
@@ -79,7 +80,7 @@ function sources(change: Partial<EpochsSources> = {}): EpochsSources {
     own: { listed: [{ own: a, listedBy: first }] },
     bus: { connected: true, server: 'nats-server 2.9.10 at 198.18.0.2:4222', problem: undefined },
     conductor: { leading: false },
-    lease: { holder: undefined },
+    lease: { holder: undefined, kept: 'bus', problem: undefined },
     follower: { newest: second, silenceMs: 1_200, accepted: 9, refused: 1 },
     slots: { timeMs: () => NOW_MS, untilNextMs: () => 3_200 },
     events: { events: () => [] },
@@ -179,6 +180,13 @@ describe('epochsOf()', () => {
   });
 });
 
+const HOLDER = { node: B, sid: b.statement.sid };
+const AWAY = new TidelockError('KUBE_UNREACHABLE', {
+  op: 'kube.lease',
+  message: 'Cannot use the Lease: away',
+  hint: 'wait',
+});
+
 describe('epochsText()', () => {
   it.each([
     /^Epochs +in-step: records come/,
@@ -194,6 +202,19 @@ describe('epochsText()', () => {
     expect(epochsText(epochsOf(sources())).split('\n')).toContainEqual(
       expect.stringMatching(pattern),
     );
+  });
+
+  it.each([
+    [{ kept: 'bus', holder: undefined }, /^Lease +on the bus, not held as far as known here$/],
+    [{ kept: 'bus', holder: HOLDER }, /^Lease +on the bus, held by node-b$/],
+    [{ kept: 'kubernetes', holder: HOLDER }, /^Lease +in Kubernetes, held by node-b$/],
+    [
+      { kept: 'kubernetes', holder: HOLDER, problem: AWAY },
+      /^Lease +in Kubernetes, OUT OF REACH: Cannot use the Lease: away$/,
+    ],
+  ] as const)('epochsText() says where the lease is and who holds it: %#', (lease, pattern) => {
+    const text = epochsText(epochsOf(sources({ lease: { problem: undefined, ...lease } })));
+    expect(text.split('\n')).toContainEqual(expect.stringMatching(pattern));
   });
 
   it('epochsText() of a node that has only just started says nothing undefined', () => {

@@ -25,7 +25,7 @@ export interface EpochsSources {
   readonly own: Pick<OwnStatements, 'listed'>;
   readonly bus: Pick<Bus, 'connected' | 'server' | 'problem'>;
   readonly conductor: Pick<Conductor, 'leading'>;
-  readonly lease: Pick<Lease, 'holder'>;
+  readonly lease: Pick<Lease, 'holder' | 'kept' | 'problem'>;
   readonly follower: Pick<RecordFollower, 'newest' | 'silenceMs' | 'accepted' | 'refused'>;
   readonly slots: Pick<SlotClock, 'timeMs' | 'untilNextMs'>;
   readonly events: Pick<EventRing, 'events'>;
@@ -38,7 +38,7 @@ export interface EpochsSources {
 const SHOWN_CHAINS = 16;
 const SHOWN_EVENTS = 12;
 const ABOUT_EPOCHS =
-  /^(record|conductor|chains|clock|peer|presence|directory|slot|node|bus)\.|^BUS_/;
+  /^(record|conductor|lease|chains|clock|peer|presence|directory|slot|node|bus)\.|^(BUS|KUBE)_/;
 /** Without a record for this many periods the conductor is missing, not late. */
 const SILENT_PERIODS = 3;
 
@@ -77,6 +77,11 @@ export function epochsOf(from: EpochsSources): Epochs {
       connected: bus.connected,
       ...(bus.server === undefined ? {} : { server: bus.server }),
       ...(bus.problem ? { problem: bus.problem.message } : {}),
+    },
+    lease: {
+      kept: lease.kept,
+      ...(lease.holder ? { holder: lease.holder.node } : {}),
+      ...(lease.problem ? { problem: lease.problem.message } : {}),
     },
     staleness: {
       maxMs: from.maxStalenessMs,

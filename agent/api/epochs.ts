@@ -80,6 +80,12 @@ export const epochsSchema = z.object({
     server: text.optional(),
     problem: text.optional(),
   }),
+  /** Where the conductor's lease is kept, who held it when it was last read, and why it cannot be. */
+  lease: z.object({
+    kept: z.enum(['bus', 'kubernetes']),
+    holder: text.optional(),
+    problem: text.optional(),
+  }),
   staleness: z.object({
     maxMs: count,
     /** Until lanes can no longer be opened; absent while records come, 0 when it is so far. */

@@ -19,6 +19,7 @@ export function epochsText(epochs: Epochs): string {
         `${records.accepted} accepted, ${records.refused} refused${records.ageMs === undefined ? '' : `, last ${duration(records.ageMs)} ago`}`,
       ],
       ['Bus', busText(epochs.bus)],
+      ['Lease', leaseText(epochs.lease)],
       ['Outage', outageText(epochs.staleness)],
       ['Heals', `what leaked is of no use ${duration(epochs.healsWithinMs)} later at the latest`],
       [
@@ -59,6 +60,12 @@ const busText = ({ connected, server, problem }: Epochs['bus']): string =>
   connected
     ? `connected${server ? `, ${server}` : ''}`
     : `DISCONNECTED${problem ? `: ${problem}` : ''}`;
+
+function leaseText({ kept, holder, problem }: Epochs['lease']): string {
+  const where = kept === 'bus' ? 'on the bus' : 'in Kubernetes';
+  if (problem !== undefined) return `${where}, OUT OF REACH: ${problem}`;
+  return `${where}, ${holder === undefined ? 'not held as far as known here' : `held by ${holder}`}`;
+}
 
 function outageText({ maxMs, inMs, onStale }: Epochs['staleness']): string {
   const then = onStale === 'closed' ? 'then lanes are cut' : 'then no lane is opened';

@@ -47,6 +47,8 @@ export const CODES = {
   ATTESTATION_UNUSABLE: code(EXIT.notVerified, true),
   BUS_UNREACHABLE: code(EXIT.unreachable, true),
   BUS_DENIED: code(EXIT.usage, true),
+  KUBE_UNREACHABLE: code(EXIT.unreachable, true),
+  KUBE_DENIED: code(EXIT.usage, true),
   ROOT_REQUIRED: code(EXIT.missing),
   SETUP_UNSUPPORTED: code(EXIT.missing),
   SETUP_OFFLINE: code(EXIT.missing, true),

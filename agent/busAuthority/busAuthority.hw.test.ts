@@ -14,6 +14,7 @@ import { openBus, type Bus } from '#agent/epochs/bus.ts';
 import { connectionTo } from '#agent/epochs/busAccess.ts';
 import { inboxOf } from '#agent/epochs/grants.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
+import { busLease } from '#agent/epochs/busLease.ts';
 import { openLease } from '#agent/epochs/lease.ts';
 import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { freePort } from '#proxy/ports.fixture.ts';
@@ -178,7 +179,8 @@ describe('a bus of one server', () => {
     const asked = () => newcomer.request(subjects.join(A), { n: 1 }, 1000);
     await vi.waitFor(async () => expect(await asked()).toEqual({ heard: { n: 1 } }), 5000);
     const { lease: bucket } = subjects.buckets;
-    const lease = openLease({ bus: conductor, bucket, clock: systemClock, ttlMs: () => 10_000 });
+    const store = busLease(conductor, bucket);
+    const lease = openLease({ store, clock: systemClock, ttlMs: 10_000 });
     const candidate = { node: B, sid: 'ab'.repeat(16) as Sid, highestTerm: 0 };
     expect(await lease.hold({ ...candidate, standing: () => 'unknown' })).toEqual({ term: 1 });
   });

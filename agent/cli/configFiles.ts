@@ -11,7 +11,8 @@ const BUS_REMEDY = 'Fetch it from whoever runs the bus.';
 export async function missingFiles({
   attestation,
   bus,
-}: Pick<SoundSections, 'attestation' | 'bus'>): Promise<string[]> {
+  kubernetes,
+}: Pick<SoundSections, 'attestation' | 'bus' | 'kubernetes'>): Promise<string[]> {
   const files: [string, string | undefined, string][] = [
     [
       'attestation.ekRoots',
@@ -34,6 +35,11 @@ export async function missingFiles({
     ['bus.tls.caFile', bus?.tls?.caFile, BUS_REMEDY],
     ['bus.tls.certFile', bus?.tls?.certFile, BUS_REMEDY],
     ['bus.tls.keyFile', bus?.tls?.keyFile, BUS_REMEDY],
+    [
+      'kubernetes.kubeconfig',
+      kubernetes?.kubeconfig,
+      'Fetch it from whoever runs the cluster, or leave the setting out within a pod.',
+    ],
   ];
   const found = await Promise.all(
     files.map(async ([setting, file, remedy]) => {

@@ -15,6 +15,7 @@ export const EPOCHS = {
   chainsLeftOut: 0,
   records: { accepted: 1, refused: 0 },
   bus: { connected: true },
+  lease: { kept: 'bus' },
   staleness: { maxMs: 10, onStale: 'closed' },
   peers: [],
   seen: { slots: 1, chains: 1, algorithms: [] },

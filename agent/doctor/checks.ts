@@ -5,6 +5,7 @@ import { CLIENTS_CHECK } from './clients.ts';
 import { CLOCK_CHECKS } from './clock.ts';
 import { DOCUMENT_CHECKS } from './documents.ts';
 import { HOST_CHECKS, LIMIT_CHECKS } from './host.ts';
+import { LEASE_CHECK } from './lease.ts';
 import { LIVE_CHECKS } from './live.ts';
 import { REDIRECT_CHECKS } from './nftables.ts';
 import { PROBE_CHECKS } from './probes.ts';
@@ -19,6 +20,7 @@ export const CHECKS: readonly Check[] = [
   ...LIMIT_CHECKS,
   ...TPM_CHECKS,
   ...BUS_CHECKS,
+  LEASE_CHECK,
   ...CLOCK_CHECKS,
   ...REDIRECT_CHECKS,
   ...LIVE_CHECKS,

@@ -5,13 +5,12 @@ import { connect as tcpConnect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os';
 import { connect, nkeyAuthenticator, nkeys } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { NodeName, Sid } from '#agent/base/brands.ts';
-import { systemClock, type Clock } from '#agent/base/clock.ts';
+import type { NodeName } from '#agent/base/brands.ts';
+import { systemClock } from '#agent/base/clock.ts';
 import type { Json } from '#agent/base/jcs.ts';
 import { openBus, type Bus } from './bus.ts';
 import { inboxOf } from './grants.ts';
 import { busLayout } from './layout.ts';
-import { openLease, type Lease } from './lease.ts';
 import { subjectsOf } from './subjects.ts';
 
 const log = {
@@ -172,87 +171,5 @@ describe('openBus()', () => {
     await vi.waitFor(() => expect(bus.connected).toBe(true), { timeout: 15_000 });
     await bus.publish(subjects.presence('n' as NodeName), { again: true });
     await vi.waitFor(() => expect(heard).toEqual([{ again: true }]));
-  });
-});
-
-describe('openLease()', () => {
-  const A = { node: 'a' as NodeName, sid: 'a'.repeat(32) as Sid };
-  const B = { node: 'b' as NodeName, sid: 'b'.repeat(32) as Sid };
-  const every = { highestTerm: 4, standing: () => 'member' as const };
-  let monoMs = 0;
-  const clock: Clock = { ...systemClock, monoMs: () => monoMs };
-  let bucketUsed = 0;
-
-  /** Two candidates for a lease of their own. */
-  async function candidates(): Promise<{ bus: Bus; a: Lease; b: Lease }> {
-    const bus = open();
-    await connected(bus);
-    if (bucketUsed++ > 0) await bus.put(subjects.buckets.lease, 'conductor', 'free');
-    const lease = (): Lease =>
-      openLease({ bus, bucket: subjects.buckets.lease, clock, ttlMs: () => 1000 });
-    return { bus, a: lease(), b: lease() };
-  }
-
-  test('gives one candidate a term above every record, and keeps it while it renews', async () => {
-    const { a, b } = await candidates();
-    expect(await a.hold({ ...A, ...every })).toEqual({ term: 5 });
-    expect(await b.hold({ ...B, ...every })).toBeUndefined();
-    monoMs += 900;
-    expect(await a.hold({ ...A, ...every })).toEqual({ term: 5 });
-    expect(await b.hold({ ...B, ...every })).toBeUndefined();
-    monoMs += 900;
-    expect(await b.hold({ ...B, ...every }), 'the beat was seen').toBeUndefined();
-    expect(b.holder).toEqual(A);
-  });
-
-  test('lets another take it, with a higher term, once no beat is seen', async () => {
-    const { a, b } = await candidates();
-    await a.hold({ ...A, ...every });
-    await b.hold({ ...B, ...every });
-    monoMs += 1001;
-    expect(await b.hold({ ...B, ...every })).toEqual({ term: 6 });
-    expect(await a.hold({ ...A, ...every })).toBeUndefined();
-  });
-
-  test('is held under a new term once records of a higher one are known', async () => {
-    const { a } = await candidates();
-    await a.hold({ ...A, ...every });
-    expect(await a.hold({ ...A, ...every, highestTerm: 9 })).toEqual({ term: 10 });
-    expect(await a.hold({ ...A, ...every, highestTerm: 10 })).toEqual({ term: 10 });
-  });
-
-  test('passes at once when it is released, or when its holder is not acceptable', async () => {
-    const { a, b } = await candidates();
-    await a.hold({ ...A, ...every });
-    expect(await b.hold({ ...B, ...every, standing: () => 'out' })).toEqual({ term: 6 });
-    await b.release(B.node);
-    expect(await a.hold({ ...A, ...every })).toEqual({ term: 7 });
-  });
-
-  test('passes from a holder that nobody knows, after it had time to show itself', async () => {
-    const { b, a } = await candidates();
-    const unknown = { ...every, standing: () => 'unknown' as const };
-    await a.hold({ ...A, ...every });
-    expect(await b.hold({ ...B, ...unknown })).toBeUndefined();
-    monoMs += 900;
-    await a.hold({ ...A, ...every });
-    expect(await b.hold({ ...B, ...unknown })).toBeUndefined();
-    monoMs += 900;
-    await a.hold({ ...A, ...every });
-    expect(await b.hold({ ...B, ...unknown })).toEqual({ term: 6 });
-  });
-
-  test('takes no term from a value that no candidate can have written', async () => {
-    const { bus, a } = await candidates();
-    const absurd = { v: 1, holder: null, term: Number.MAX_SAFE_INTEGER, beat: 0 };
-    await bus.put(subjects.buckets.lease, 'conductor', absurd);
-    expect(await a.hold({ ...A, ...every })).toEqual({ term: 5 });
-  });
-
-  test('is a new term for a process that was started anew', async () => {
-    const { bus, a } = await candidates();
-    await a.hold({ ...A, ...every });
-    const again = openLease({ bus, bucket: subjects.buckets.lease, clock, ttlMs: () => 1000 });
-    expect(await again.hold({ ...A, ...every })).toEqual({ term: 6 });
   });
 });

@@ -1,7 +1,7 @@
 // What the bus lets one node do (PROTOCOL 3.7): say what is its own, conduct if it is elected, hear what
 // everybody may hear, and read of what is sealed its own alone. Whoever has stolen a node's credentials is held to
 // these; what it says is judged by its signature as ever. Pure.
-import { LEASE_KEY } from './lease.ts';
+import { LEASE_KEY } from './busLease.ts';
 import type { Subjects } from './subjects.ts';
 
 /** Subjects, with NATS wildcards. */

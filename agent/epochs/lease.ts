@@ -1,13 +1,12 @@
-// The conductor's lease on NATS KV by compare-and-set (PROTOCOL 4.5). Holding it lets an agent speak;
-// it makes nobody believe: a record counts by signature, evidence and term.
+// Who conducts (PROTOCOL 4.5): the decision who may take the lease, under which term, and when it has lapsed, over
+// whatever keeps it and can compare-and-set. Holding it lets an agent speak; it makes nobody believe: a record
+// counts by signature, evidence and term.
 import { z } from 'zod';
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
+import type { TidelockError } from '#agent/base/errors.ts';
 import { nodeName, sid } from '#agent/base/schema.ts';
-import type { Bus } from './bus.ts';
 
-/** The one key of its bucket. */
-export const LEASE_KEY = 'conductor';
 /** Terms that candidates may have taken without a record; a stored one beyond is nobody's. */
 const MAX_TERM_AHEAD = 1000;
 
@@ -19,21 +18,45 @@ const schema = z.strictObject({
   beat: z.int().min(0),
 });
 
-type LeaseValue = z.infer<typeof schema>;
+export type LeaseValue = z.infer<typeof schema>;
 
 /** The lease in `value`, or undefined when no agent wrote it. */
 export const readLease = (value: unknown): LeaseValue | undefined => schema.safeParse(value).data;
+
+/** What a store has at one moment; both undefined: nothing is there. */
+export interface Stored {
+  /** As it was found: who reads it judges it. */
+  readonly value: unknown;
+  /** The store's own name of this state, for its swap alone; it says nothing about terms. */
+  readonly revision: string | undefined;
+}
+
+/** What keeps the one lease of a cluster. It decides nothing and is believed in nothing. */
+export interface LeaseStore {
+  readonly kept: 'bus' | 'kubernetes';
+  /** False while asking it would be in vain. */
+  readonly isReachable: boolean;
+  /** Why the last call failed, until one succeeds. */
+  readonly problem: TidelockError | undefined;
+  /** Undefined: it could not be asked. */
+  read(): Promise<Stored | undefined>;
+  /**
+   * Writes `value` if the state is still `revision`, where undefined means that nothing is there. The new revision;
+   * undefined when somebody else was first or the store is away.
+   */
+  swap(value: LeaseValue, revision: string | undefined): Promise<string | undefined>;
+  close(): Promise<void>;
+}
 
 export interface Held {
   readonly term: number;
 }
 
 export interface LeaseOptions {
-  readonly bus: Bus;
-  readonly bucket: string;
+  readonly store: LeaseStore;
   readonly clock: Clock;
   /** Without a beat for this long, by the watcher's own monotonic clock, a lease may be taken. */
-  readonly ttlMs: () => number;
+  readonly ttlMs: number;
 }
 
 export interface Candidate {
@@ -51,51 +74,66 @@ export type Standing = 'member' | 'unknown' | 'out';
 export interface Lease {
   /** The holder as last read, whoever it is. */
   readonly holder: { readonly node: NodeName; readonly sid: Sid } | undefined;
-  /** Takes or renews the lease; undefined while somebody else holds it or the bus is away. */
+  readonly kept: LeaseStore['kept'];
+  /** Why the store cannot be asked, until it can. */
+  readonly problem: TidelockError | undefined;
+  /** Takes or renews the lease; undefined while somebody else holds it or the store is away. */
   hold(candidate: Candidate): Promise<Held | undefined>;
   /** Gives the lease up at once, so that the next candidate need not wait. */
   release(self: NodeName): Promise<void>;
+  close(): Promise<void>;
 }
 
-export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
+export function openLease({ store, clock, ttlMs }: LeaseOptions): Lease {
   /** Since when the present holder has held it, as seen here. */
   let holding: { readonly node: NodeName | undefined; readonly sinceMs: number } | undefined;
-  let seen: { readonly revision: number; readonly sinceMs: number } | undefined;
+  /** The newest beat, and since when it is known here. */
+  let seen: { readonly beat: string; readonly sinceMs: number } | undefined;
   let holder: LeaseValue['holder'] = null;
   /** The term under which this process holds the lease; a restart is a new term. */
   let heldTerm: number | undefined;
 
-  const read = async (): Promise<{ value: LeaseValue; revision: number } | undefined> => {
-    const stored = await bus.get(bucket, LEASE_KEY);
-    if (stored === undefined) return undefined;
-    // A value that makes no sense was not written by an agent: free to take, at its revision.
-    const value = readLease(stored.value) ?? { v: 1, holder: null, term: 0, beat: 0 };
-    if (seen?.revision !== stored.revision) {
-      seen = { revision: stored.revision, sinceMs: clock.monoMs() };
-    }
+  const see = (value: LeaseValue): void => {
+    const beat = beatOf(value);
+    if (seen?.beat !== beat) seen = { beat, sinceMs: clock.monoMs() };
     holder = value.holder;
     if (holding?.node !== holder?.node) holding = { node: holder?.node, sinceMs: clock.monoMs() };
+  };
+
+  const read = async (): Promise<
+    { readonly value: LeaseValue | undefined; readonly revision: string | undefined } | undefined
+  > => {
+    const stored = await store.read();
+    if (stored?.revision === undefined) return stored && { value: undefined, revision: undefined };
+    // A value that makes no sense was not written by an agent: free to take, at its revision.
+    const value = readLease(stored.value) ?? { v: 1, holder: null, term: 0, beat: 0 };
+    see(value);
     return { value, revision: stored.revision };
   };
 
   return {
+    kept: store.kept,
     get holder() {
       return holder ?? undefined;
     },
+    get problem() {
+      return store.problem;
+    },
     hold: async ({ node, sid, highestTerm, standing }) => {
-      if (!bus.connected) return undefined;
+      if (!store.isReachable) return undefined;
       const current = await read();
-      const value = current?.value;
+      if (!current) return undefined;
+      const { value } = current;
       // A restored backup may show it under a term that others have passed since: records of it are refused.
       const mine =
         value?.holder?.node === node && value.term === heldTerm && value.term >= highestTerm;
       const free =
         !value?.holder ||
         value.holder.node === node ||
-        clock.monoMs() - (seen?.sinceMs ?? 0) > ttlMs() ||
+        clock.monoMs() - (seen?.sinceMs ?? 0) > ttlMs ||
         standing(value.holder.node) === 'out' ||
         (standing(value.holder.node) === 'unknown' &&
-          clock.monoMs() - (holding?.sinceMs ?? 0) > ttlMs());
+          clock.monoMs() - (holding?.sinceMs ?? 0) > ttlMs);
       if (!free) {
         heldTerm = undefined;
         return undefined;
@@ -103,18 +141,21 @@ export function openLease({ bus, bucket, clock, ttlMs }: LeaseOptions): Lease {
       const stored = value && value.term - highestTerm <= MAX_TERM_AHEAD ? value.term : 0;
       const term = mine && value ? value.term : 1 + Math.max(highestTerm, stored);
       const next: LeaseValue = { v: 1, holder: { node, sid }, term, beat: (value?.beat ?? 0) + 1 };
-      const revision = await bus.swap(bucket, LEASE_KEY, next, current?.revision);
-      if (revision === undefined) return undefined;
-      seen = { revision, sinceMs: clock.monoMs() };
-      holder = next.holder;
+      if ((await store.swap(next, current.revision)) === undefined) return undefined;
+      see(next);
       heldTerm = term;
       return { term };
     },
     release: async (self) => {
       heldTerm = undefined;
       const current = await read();
-      if (current?.value.holder?.node !== self) return;
-      await bus.swap(bucket, LEASE_KEY, { ...current.value, holder: null }, current.revision);
+      if (current?.value?.holder?.node !== self) return;
+      await store.swap({ ...current.value, holder: null }, current.revision);
     },
+    close: () => store.close(),
   };
 }
+
+/** Equal only while nobody has renewed: a store may change its revision for reasons of its own. */
+const beatOf = ({ holder, term, beat }: LeaseValue): string =>
+  `${holder?.node}/${holder?.sid}/${term}/${beat}`;

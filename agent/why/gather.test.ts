@@ -64,7 +64,7 @@ function sources(change: Partial<WhySources> = {}): WhySources {
   return {
     config: {
       node: 'node-a' as NodeName,
-      epochs: { periodMs: PERIOD_MS, maxStalenessSeconds: 60, onStale: 'closed', knowAllUpTo: 500 },
+      epochs: { periodMs: PERIOD_MS, maxStalenessSeconds: 60, onStale: 'closed', knowAllUpTo: 500, lease: 'bus' },
       lanes: {
         ...BY_DEFAULT,
         address: '198.18.0.11',
@@ -80,7 +80,7 @@ function sources(change: Partial<WhySources> = {}): WhySources {
     own: { listed: [{ own: a, listedBy: record }] },
     bus: { connected: true, server: undefined, problem: undefined },
     conductor: { leading: true },
-    lease: { holder: undefined },
+    lease: { holder: undefined, kept: 'bus', problem: undefined },
     follower: { newest: record, silenceMs: 0, accepted: 1, refused: 0 },
     slots: { timeMs: () => NOW_MS, untilNextMs: () => 1 },
     events: { events: () => [] },

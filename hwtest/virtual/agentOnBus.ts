@@ -10,7 +10,8 @@ import { Examiner, type Examined } from '#agent/epochs/examiner.ts';
 import type { ChainKeeper } from '#agent/epochs/keeper.ts';
 import { inboxOf } from '#agent/epochs/grants.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
-import { openLease } from '#agent/epochs/lease.ts';
+import { busLease } from '#agent/epochs/busLease.ts';
+import { openLease, type LeaseStore } from '#agent/epochs/lease.ts';
 import type { OwnStatements } from '#agent/epochs/ownStatements.ts';
 import type { PeerBook } from '#agent/epochs/peers.ts';
 import type { EpochPlane } from '#agent/epochs/plane.ts';
@@ -33,7 +34,8 @@ export const SUBJECTS = subjectsOf(CLUSTER);
 /** Streams and buckets of its cluster. */
 export const BUS_LAYOUT = busLayout(SUBJECTS, MAX_STALENESS_MS, 1);
 const TTL_MS = 30_000;
-const LEASE_PERIODS = 3;
+/** A lease lapses after three periods, as agent/leaseOf.ts has it. */
+export const BUS_LEASE_MS = 3 * BUS_PERIOD_MS;
 const POLICY_HASH = '0'.repeat(64);
 /** AES-256-GCM with each way to derive. */
 const ALGORITHMS = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -128,6 +130,8 @@ export interface Surroundings {
   readonly ttlMs?: number;
   /** Of its pods; none where absent. */
   readonly addresses?: readonly string[];
+  /** Of the lease; on the bus where absent. */
+  readonly leaseStore?: LeaseStore;
 }
 
 /** Starts the epoch plane of `node` on a real bus, in real time. */
@@ -172,10 +176,9 @@ export function startAgent(
     maxStalenessMs: MAX_STALENESS_MS,
   };
   const lease = openLease({
-    bus,
-    bucket: subjects.buckets.lease,
+    store: surroundings.leaseStore ?? busLease(bus, subjects.buckets.lease),
     clock,
-    ttlMs: () => LEASE_PERIODS * periodMs,
+    ttlMs: (BUS_LEASE_MS * periodMs) / BUS_PERIOD_MS,
   });
   const epochs = openEpochs({
     ...ends,
