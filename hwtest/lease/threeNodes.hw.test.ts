@@ -18,7 +18,7 @@ import {
   BUS_PERIOD_MS,
   startAgentOnBus,
   type AgentOnBus,
-} from '#hwtest/guarantees/agentOnBus.fixture.ts';
+} from '#hwtest/virtual/agentOnBus.ts';
 import { startNats, type NatsServer } from '#hwtest/guarantees/natsServer.fixture.ts';
 import { endpoint, kidOf, tick } from '#proxy/chips/chain.ts';
 import { candidateAt, leaseNameIn, NAMESPACE, rulesFor, type Candidate } from './places.fixture.ts';
