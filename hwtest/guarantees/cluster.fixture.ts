@@ -55,9 +55,15 @@ export class Cluster extends TwoNodes {
   readonly #given: Snapshot[] = [];
   readonly #slots = new SlotClock(this.clock, PERIOD_MS);
 
-  /** A cluster whose first generation is in effect; `onRoot` sees each root that is drawn. */
-  static async start(onRoot: (root: Buffer) => void = () => undefined): Promise<Cluster> {
-    const cluster = new Cluster({ periodMs: PERIOD_MS });
+  /**
+   * A cluster whose first generation is in effect; `onRoot` sees each root that is drawn. With `onlySkips` no
+   * timer of the nodes fires unless the test skips time.
+   */
+  static async start(
+    onRoot: (root: Buffer) => void = () => undefined,
+    onlySkips = false,
+  ): Promise<Cluster> {
+    const cluster = new Cluster({ periodMs: PERIOD_MS, onlySkips });
     const { clock } = cluster;
     clock.skip(PERIOD_MS - (clock.wallMs() % PERIOD_MS)); // a whole slot from now on
     for (const member of cluster.members) await cluster.renew(member);
