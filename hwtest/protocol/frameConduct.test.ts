@@ -30,13 +30,16 @@ it.each([
 });
 
 it.each([
+  ['a CAR', FRAME.car, Buffer.alloc(0)],
+  ['a CAR with data', FRAME.car, Buffer.of(1)],
   ['a FIN with data', FRAME.fin, Buffer.of(1)],
   ['a RESET of no byte', FRAME.reset, Buffer.alloc(0)],
   ['a RESET of one byte', FRAME.reset, Buffer.of(1)],
   ['a RESET of three bytes', FRAME.reset, Buffer.of(0, 1, 0)],
 ])('PROTOCOL 7.1: %s ends the lane', async (_, type, data) => {
   const { lane: opened, heard } = await lane();
-  opened.wire.write(opened.seal(type, data));
+  const said = [opened.seal(type, data), opened.seal(FRAME.data, 'behind'), opened.seal(FRAME.fin)];
+  opened.wire.write(Buffer.concat(said)); // a lane that went on would end in order
   expect(await heard).toBe('ECONNRESET');
   opened.wire.destroy();
 });
