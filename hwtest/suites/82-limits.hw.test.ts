@@ -1,18 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CRASHABLE } from '#hwtest/rig/crashable.ts';
-import { waitListening, type Argv, type Program } from '#hwtest/rig/program.ts';
+import type { Argv, Program } from '#hwtest/rig/program.ts';
+import { hold as holdIn, roundOf as roundWithin, startEcho } from './held.ts';
 import type { HolderSays } from './holder.ts';
 import { eventually, NODES, pod, report, twoNodes, type TwoNodes } from './twoNodes.ts';
 
 const PERIOD_MS = 5_000;
-const ECHO_PORT = 7007;
 /** Of the agents: few, so that a test can use them up. */
 const MAX_FDS = 500;
 /** More connections than that, at two descriptors each, beside fewer that were there before. */
 const [MANY, FEW] = [250, 60];
 const WITHIN_MS = 20_000;
-const here = import.meta.dirname;
 const LIMITED: Argv = ['prlimit', `--nofile=${MAX_FDS}`, '--', ...CRASHABLE];
 
 let both: TwoNodes;
@@ -25,36 +23,14 @@ beforeAll(async () => {
   ];
   const lanes = { workers: 2 };
   both = await twoNodes({ pods, periodMs: PERIOD_MS, lanes, program: LIMITED });
-  const argv = [process.execPath, `${here}/echo.ts`, String(ECHO_PORT)] as const;
-  const echo = both.rig.spawn(both.rig.pod('server'), argv, { name: 'echo' });
-  await waitListening(echo, ECHO_PORT);
+  await startEcho(both);
 }, 400_000);
 afterAll(async () => {
   await both?.[Symbol.asyncDispose]();
 });
 
-/** Connections that `name` opens and holds. */
-function hold(name: string, count: number): Program {
-  const { address } = both.rig.pod('server');
-  const argv = [process.execPath, `${here}/holder.ts`, address, ECHO_PORT, count].map(String);
-  const [program = '', ...args] = argv;
-  return both.rig.spawn(both.rig.pod(name), [program, ...args], { name: `holder-${count}` });
-}
-
-/** What a holder says after a round that began after this was called. */
-async function roundOf({ logFile }: Program): Promise<HolderSays> {
-  const last = (): HolderSays | undefined => {
-    const lines = readFileSync(logFile, 'utf8').trim().split('\n');
-    const line = lines.findLast((each) => each.startsWith('{') && each.endsWith('}'));
-    return line === undefined ? undefined : (JSON.parse(line) as HolderSays);
-  };
-  const before = last()?.round ?? 0;
-  const whole = async (): Promise<HolderSays | undefined> => {
-    const says = last();
-    return says !== undefined && says.round > before + 1 ? says : undefined;
-  };
-  return (await eventually('a round of a holder', whole, WITHIN_MS)).value;
-}
+const hold = (name: string, count: number): Program => holdIn(both, name, count);
+const roundOf = (holder: Program): Promise<HolderSays> => roundWithin(holder, WITHIN_MS);
 
 const status = () => both.agent('node-a').status();
 /** Connections that either node had no descriptor for. */

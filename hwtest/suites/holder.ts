@@ -1,6 +1,6 @@
-// Runs inside a client pod: opens COUNT connections to an echo server, one after the other, and holds them.
-// Then exchanges a byte on each that lives, again and again, and prints `{"round","live","errors"}` each time,
-// errors by code. Usage: holder.ts ADDRESS PORT COUNT
+// Runs inside a client pod: opens COUNT connections to an echo server, AT a time, and holds them. Then exchanges
+// a byte on each that lives, again and again, and prints `{"round","live","errors"}` each time, errors by code.
+// Usage: holder.ts ADDRESS PORT COUNT AT
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,7 +14,7 @@ export interface HolderSays {
 
 const BETWEEN_ROUNDS_MS = 200;
 
-const [address = '', port = '0', count = '0'] = process.argv.slice(2);
+const [address = '', port = '0', count = '0', at = '1'] = process.argv.slice(2);
 const live = new Set<Socket>();
 const errors: Record<string, number> = {};
 
@@ -44,7 +44,11 @@ async function open(): Promise<void> {
 }
 
 if (import.meta.main) {
-  for (let n = 0; n < Number(count); n += 1) await open();
+  let started = 0;
+  const inTurn = async (): Promise<void> => {
+    while (started++ < Number(count)) await open();
+  };
+  await Promise.all(Array.from({ length: Number(at) }, inTurn));
   for (let round = 1; ; round += 1) {
     await Promise.all([...live].map(exchange));
     const says: HolderSays = { round, live: live.size, errors };
