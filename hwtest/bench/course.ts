@@ -18,6 +18,8 @@ import type { Subject } from './subject.ts';
 import { CIPHER_VARIANTS, LANES, ROTATION_VARIANTS, lanesOfCheckout } from './variants.ts';
 
 export interface CoursePlan {
+  /** What asked for it. */
+  readonly command: string;
   readonly runs: number;
   readonly effort: Effort;
   /** Its page gives no verdict. */
@@ -89,6 +91,7 @@ class Course {
     await this.#measureMemory();
     for (const stage of this.#stages()) await this.#runStage(stage);
     return benchResult({
+      command: this.#plan.command,
       quick: this.#plan.quick,
       machine,
       subjects: this.#subjects,

@@ -10,7 +10,7 @@ import { SUBJECT_NAMES, runCourse } from './course.ts';
 import type { Effort } from './measure.ts';
 import { MEASUREMENT_NAMES } from './measurements.ts';
 import type { BenchResult } from './result.ts';
-import { PROGRAM } from './program.ts';
+import { PROGRAM, commandOf } from './program.ts';
 import { benchPage } from './table.ts';
 
 const RUNS = 5;
@@ -58,6 +58,7 @@ export const lanes = defineVerb({
   example: 'npm run -s bench -- lanes --only bulk1,connections --subjects tidelock,nginx',
   run: async ({ flags, output, terminal }) => {
     const result = await runCourse({
+      command: commandOf('lanes', flags),
       runs: numberOf('--runs', flags.runs, flags.quick ? 1 : RUNS, MAX_RUNS),
       rotations: numberOf('--rotations', flags.rotations, ROTATIONS, MAX_ROTATIONS),
       effort: flags.quick ? QUICK : FULL,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { benchChart } from './chart.ts';
 import type { FigureName } from './figures.ts';
 import type { Machine } from './machine.ts';
+import { commandOf } from './program.ts';
 import { benchResult, medianOf, type Sample, type SubjectInfo } from './result.ts';
 import { benchPage } from './table.ts';
 
@@ -42,7 +43,7 @@ const samples = (figure: FigureName, ...runs: readonly (readonly number[])[]): S
     })),
   );
 const resultOf = (...found: readonly Sample[]) =>
-  benchResult({ quick: false, machine, subjects, samples: found, failures: [] });
+  benchResult({ command: 'bench', quick: false, machine, subjects, samples: found, failures: [] });
 
 describe('medianOf()', () => {
   it('has as many values below it as above it', () => {
@@ -153,8 +154,20 @@ describe('benchResult()', () => {
   });
 });
 
+describe('commandOf()', () => {
+  it('has every flag that was given but for where the files went', () => {
+    const given = { runs: undefined, rotations: '100', quick: false, probes: true, out: 'DIR' };
+    const lists = { only: ['bulk1', 'memory'], subjects: [] };
+    expect(commandOf('lanes', { ...given, ...lists })).toBe(
+      'npm run bench -- lanes --rotations 100 --probes --only bulk1,memory',
+    );
+    expect(commandOf('lanes', {})).toBe('npm run bench -- lanes');
+  });
+});
+
 describe('benchPage()', () => {
   const result = benchResult({
+    command: 'npm run bench -- lanes --rotations 100',
     quick: false,
     machine,
     subjects,
@@ -163,7 +176,8 @@ describe('benchPage()', () => {
   });
   const page = benchPage(result, 'lanes.svg');
 
-  it('shows the verdict, every run and what failed', () => {
+  it('shows the command, the verdict, every run and what failed', () => {
+    expect(page).toContain('Made by `npm run bench -- lanes --rotations 100`. ');
     expect(page).toContain('| new connections | 5 |  | more | 3, met | 5, met | label of fast |');
     expect(page).toContain('| bulk, 1 flow | not measured |  | more | 1.25 | 1.4 |  |');
     expect(page).toContain('| new connections | tidelock | 8,000 |');
@@ -222,6 +236,7 @@ describe('benchChart()', () => {
 
   it('is well-formed whatever a subject is called', () => {
     const odd = benchResult({
+      command: 'bench',
       quick: false,
       machine,
       subjects: [subject('<&>', 'mtls')],

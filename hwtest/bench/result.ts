@@ -37,6 +37,8 @@ export type Summary = Readonly<Record<string, Partial<Readonly<Record<FigureName
 export interface BenchResult {
   readonly kind: 'BenchResult';
   readonly bench: 'lanes';
+  /** What made it: every flag that changes a figure. */
+  readonly command: string;
   /** Short measurements: whether it works, not how fast. */
   readonly quick: boolean;
   readonly machine: Machine;
@@ -60,13 +62,14 @@ const ORDER: readonly SubjectInfo['kind'][] = [
 
 /** Errors: none; a subject without samples has an empty summary. */
 export function benchResult(found: {
+  readonly command: string;
   readonly quick: boolean;
   readonly machine: Machine;
   readonly subjects: readonly SubjectInfo[];
   readonly samples: readonly Sample[];
   readonly failures: readonly Failure[];
 }): BenchResult {
-  const { quick, machine, failures } = found;
+  const { command, quick, machine, failures } = found;
   const subjects = found.subjects
     .map(({ name, label, kind }) => ({ name, label, kind }))
     .sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
@@ -75,6 +78,7 @@ export function benchResult(found: {
   return {
     kind: 'BenchResult',
     bench: 'lanes',
+    command,
     quick,
     machine,
     subjects,
