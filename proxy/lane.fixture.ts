@@ -30,7 +30,7 @@ export async function readAll(socket: Socket): Promise<Buffer | string> {
 }
 
 /** Waits for what sockets will bring about. */
-export const until = (claim: () => void) => vi.waitFor(claim, { timeout: 10_000, interval: 5 });
+export const until = (claim: () => void) => vi.waitFor(claim, { timeout: 20_000, interval: 5 });
 
 /** Until node a has one open lane. */
 export const opened = (two: TwoNodes) => until(() => expect(two.a.count('lanesOpenedOut')).toBe(1));

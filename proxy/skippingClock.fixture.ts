@@ -3,11 +3,13 @@ import { performance } from 'node:perf_hooks';
 import type { Clock } from '#agent/base/clock.ts';
 
 /**
- * Real time plus what a test skips: timers that a skip passes fire at once. With `onlySkips` no timer
- * fires by itself, so that a test which never skips shows what happens without any.
+ * Real time plus what a test skips: timers that a skip passes fire at once. With `onlySkips` time stands still but
+ * for skips, however long the test itself takes, and no timer fires by itself: a test which never skips shows what
+ * happens without any.
  */
 export class SkippingClock implements Clock {
   readonly #onlySkips: boolean;
+  readonly #from = { wallMs: Date.now(), monoMs: performance.now() };
   #skippedMs = 0;
   readonly #timers = new Set<{ readonly atMs: number; readonly fire: () => void }>();
 
@@ -15,8 +17,9 @@ export class SkippingClock implements Clock {
     this.#onlySkips = onlySkips;
   }
 
-  wallMs = (): number => Date.now() + this.#skippedMs;
-  monoMs = (): number => performance.now() + this.#skippedMs;
+  wallMs = (): number => (this.#onlySkips ? this.#from.wallMs : Date.now()) + this.#skippedMs;
+  monoMs = (): number =>
+    (this.#onlySkips ? this.#from.monoMs : performance.now()) + this.#skippedMs;
 
   after = (ms: number, callback: () => void): (() => void) => {
     const cancel = (): void => {

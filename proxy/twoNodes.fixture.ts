@@ -259,7 +259,7 @@ export class TwoNodes {
       readonly periodMs?: number;
       readonly algorithm?: number;
       readonly podIps?: readonly [a: string, b: string];
-      /** No timer fires unless the test skips time. */
+      /** Time stands still, and no timer fires, unless the test skips time. */
       readonly onlySkips?: boolean;
       /** Node b gets no socket into its pod until the test gives them. */
       readonly withholdsSockets?: boolean;

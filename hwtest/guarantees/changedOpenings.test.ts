@@ -2,6 +2,7 @@
 // by a stranger or by a member that holds the chain, opens no lane, is answered with not one byte, and is
 // closed when a connection that says nothing would be.
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { readAll, until, world } from '#proxy/lane.fixture.ts';
 import { FRAME } from '#proxy/see/frames.ts';
@@ -88,8 +89,14 @@ async function areSilent(at: Listening, change: Change): Promise<void> {
     right.destroy();
 
     two.clock.skip(DRAWN_MS - 1_000);
-    (await hand.dial()).destroy(); // whatever was to be closed by now has been
-    expect(strangers.filter(({ readableEnded }) => readableEnded)).toEqual([]);
+    const last = await hand.dial();
+    await until(() => expect(two.b.count('strangersOpen')).toBe(batch.length + 1));
+    await setImmediate(); // whatever was to be closed by now has been
+    last.destroy();
+    const early = strangers.flatMap(({ readableEnded }, n) =>
+      readableEnded ? [from + n - 1] : [],
+    );
+    expect(early).toEqual([]); // -1: the one that says nothing
     two.clock.skip(2_000);
     expect((await Promise.all(answers)).map(String)).toEqual(batch.map(() => ''));
     for (const stranger of strangers) stranger.destroy();

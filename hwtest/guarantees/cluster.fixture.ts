@@ -56,8 +56,8 @@ export class Cluster extends TwoNodes {
   readonly #slots = new SlotClock(this.clock, PERIOD_MS);
 
   /**
-   * A cluster whose first generation is in effect; `onRoot` sees each root that is drawn. With `onlySkips` no
-   * timer of the nodes fires unless the test skips time.
+   * A cluster whose first generation is in effect; `onRoot` sees each root that is drawn. With `onlySkips` time
+   * stands still for the nodes unless the test skips some.
    */
   static async start(
     onRoot: (root: Buffer) => void = () => undefined,
