@@ -34,7 +34,16 @@ const VERBS = {
   demo: { target: ['agent/main.ts', 'demo'], debian: noHelp },
   tidelock: { target: ['agent/main.ts'], debian: (args) => args[0] === 'demo' && noHelp(args) },
   test: {
-    target: ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', '--project', 'hw'],
+    target: [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--project',
+      'unit',
+      '--project',
+      'parts',
+      '--project',
+      'hw',
+    ],
     debian: noHelp,
     soaks: true,
   },

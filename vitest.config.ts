@@ -1,14 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-// Three projects: `unit` stands beside the code and needs no privilege; `hw` builds real rigs, after
-// `unit` and one file at a time, because two cores cannot honestly time two things at once; `chaos` is as `hw`, takes
-// too long for every run and is run by `npm run test:hw`. Vitest would leave one of two cores idle.
-const rigs = {
-  fileParallelism: false,
-  sequence: { groupOrder: 1 },
-  testTimeout: 300_000,
-  hookTimeout: 180_000,
-};
+// `unit` stands beside the code and needs no privilege; `parts` has single parts do with real programs what they do,
+// after `unit`; `hw` builds real rigs, after `parts` and one file at a time, because two cores cannot honestly time two
+// things at once; `chaos` is as `hw`, takes too long for every run and is run by `npm run test:hw`. Vitest would leave
+// one of two cores idle.
+const PARTS = ['{attest,proxy,agent}/**/*.hw.test.ts', 'hwtest/{guarantees,lease}/*.hw.test.ts'];
+const patient = { testTimeout: 300_000, hookTimeout: 180_000 };
+const rigs = { ...patient, fileParallelism: false, sequence: { groupOrder: 2 } };
 
 export default defineConfig({
   test: {
@@ -23,11 +21,12 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
+      { test: { name: 'parts', include: PARTS, ...patient, sequence: { groupOrder: 1 } } },
       {
         test: {
           name: 'hw',
-          include: ['hwtest/**/*.hw.test.ts', '{attest,proxy,agent}/**/*.hw.test.ts'],
-          exclude: ['hwtest/chaos/**', 'node_modules/**'],
+          include: ['hwtest/**/*.hw.test.ts'],
+          exclude: ['hwtest/chaos/**', ...PARTS, 'node_modules/**'],
           ...rigs,
         },
       },

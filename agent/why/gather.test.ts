@@ -64,7 +64,13 @@ function sources(change: Partial<WhySources> = {}): WhySources {
   return {
     config: {
       node: 'node-a' as NodeName,
-      epochs: { periodMs: PERIOD_MS, maxStalenessSeconds: 60, onStale: 'closed', knowAllUpTo: 500, lease: 'bus' },
+      epochs: {
+        periodMs: PERIOD_MS,
+        maxStalenessSeconds: 60,
+        onStale: 'closed',
+        knowAllUpTo: 500,
+        lease: 'bus',
+      },
       lanes: {
         ...BY_DEFAULT,
         address: '198.18.0.11',
