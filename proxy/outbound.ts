@@ -10,6 +10,7 @@ import { deliver } from './delivery.ts';
 import { dial } from './dial.ts';
 import type { Facts } from './facts.ts';
 import type { Floor } from './floor.ts';
+import { MAX_WAITING_BYTES } from './heldBytes.ts';
 import { Lane } from './lane.ts';
 import { LaneSender } from './laneKeys.ts';
 import { sealOpening, type Opening } from './laneOpening.ts';
@@ -19,8 +20,9 @@ import { Passage } from './passage.ts';
 import { Relay } from './relay.ts';
 import { ReplyReader } from './replyReader.ts';
 import { tokenFor, type Route, type Standing } from './routes.ts';
+import { Waiting } from './waiting.ts';
 
-/** Bytes of an application that are held while its lane is being connected. */
+/** Bytes of an application that are held while its lane is being connected, or fewer (heldBytes.ts). */
 const MAX_EARLY_BYTES = 256 << 10;
 
 const placeOf = ({ address, port }: Endpoint): string => `${address}:${port}`;
@@ -88,8 +90,7 @@ class Caller {
   readonly #app: Leg;
   #facts: Facts;
   /** What the application wrote so far. */
-  #early: Buffer[] = [];
-  #earlyBytes = 0;
+  readonly #early: Waiting;
   #hasEnded = false;
   #isOver = false;
   #abort: () => void = () => undefined;
@@ -106,6 +107,7 @@ class Caller {
     this.#destination = destination;
     this.#facts = asked === destination ? facts : { ...facts, endpoint: placeOf(destination) };
     this.#from = accepted.from;
+    this.#early = new Waiting(floor.reactor.held);
     floor.opening(1);
     floor.podQuota.count(seat, 1);
     this.#app = Leg.accepted(floor.reactor, accepted.fd, {
@@ -128,6 +130,7 @@ class Caller {
       { ...this.#facts, ...(from && { from }), ...(to && { to }) },
       detail,
     );
+    this.#early.clear();
     this.#app.reset();
   }
 
@@ -145,6 +148,7 @@ class Caller {
     }
     const client = routes().clientHere(from.uid, this.#client());
     const target = { podUid: to.uid, destination: this.#destination, client };
+    this.#early.outlast();
     this.#abort = deliver(reactor, pool, target, {
       connected: (far) => {
         this.#floor.counters.add('lanesSameNode');
@@ -194,6 +198,7 @@ class Caller {
   /** Failure refuses the application. */
   #dial(endpoint: Endpoint, connected: (far: Leg) => void): void {
     const { reactor, clock } = this.#floor;
+    this.#early.outlast();
     this.#abort = dial(reactor, clock, endpoint, {
       connected,
       failed: (detail) => this.refuse('peer-unreachable', detail),
@@ -309,21 +314,21 @@ class Caller {
 
   /** Hands on what the application has said so far, to an owner that has taken the leg over. */
   #release(send: (bytes: Buffer) => void): void {
-    for (const bytes of this.#early) send(bytes);
-    this.#early = [];
+    this.#early.drain(send);
     if (this.#hasEnded) this.#app.owner.end();
   }
 
   #hold(bytes: Buffer): void {
-    this.#early.push(Buffer.from(bytes)); // the shared buffer is read into again meanwhile
-    this.#earlyBytes += bytes.length;
-    if (this.#earlyBytes >= MAX_EARLY_BYTES) this.#app.pause();
+    this.#early.push(bytes);
+    const most = MAX_WAITING_BYTES[this.#floor.reactor.held.pressure];
+    if (this.#early.bytes > Math.min(MAX_EARLY_BYTES, most)) this.#app.pause();
   }
 
   /** The application went away before its destination was reached. */
   #giveUp(): void {
     if (this.#isOver) return;
     this.#conclude();
+    this.#early.clear();
     this.#abort();
   }
   #conclude(): void {
