@@ -134,6 +134,7 @@ class Newcomer {
     this.#opened = opened;
     this.#peerSeat = seat;
     this.#early = Buffer.from(early); // the shared buffer is read into again meanwhile
+    floor.reactor.held.count(early.length);
     const destination = `${block.destination.address}:${block.destination.port}`;
     const client = `${block.client.address}:${block.client.port}`;
     this.#facts = { direction: 'in', peer: start.peer.node, client, destination };
@@ -306,6 +307,7 @@ class Newcomer {
 
   #conclude(): void {
     this.#isOver = true;
+    this.#floor.reactor.held.count(-this.#early.length);
     this.#floor.opening(-1);
     this.#floor.peerQuota.count(this.#peerSeat, -1);
     this.#cancelDeadline();

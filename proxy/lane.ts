@@ -249,7 +249,13 @@ export class Lane extends Conversation {
     const { wire, clock } = this.#parts;
     wire.pause();
     this.#behind = Buffer.from(behind); // the shared buffer is read into again meanwhile
+    wire.held.count(behind.length);
     this.#cancelAwait = clock.after(AWAIT_KEYS_MS, () => this.#abort('keys', 'protocol', 'update'));
+  }
+
+  #forgetBehind(): void {
+    this.#parts.wire.held.count(-this.#behind.length);
+    this.#behind = NOTHING;
   }
 
   /** Goes on where #awaitKeys() stopped, if the keys have come. */
@@ -258,7 +264,7 @@ export class Lane extends Conversation {
     this.#cancelAwait();
     this.#cancelAwait = undefined;
     const behind = this.#behind;
-    this.#behind = NOTHING;
+    this.#forgetBehind();
     this.hear(behind);
     if (this.#hasWire && !this.#ending && !this.#cancelAwait && !this.#parts.app.isFull) {
       this.#parts.wire.resume();
@@ -371,6 +377,7 @@ export class Lane extends Conversation {
     if (!app.isClosed || (this.#hasWire && !wire.isClosed)) return;
     this.#cancelLinger?.();
     this.#cancelAwait?.();
+    this.#forgetBehind();
     sender.close();
     this.#receiver?.close();
     done(this.#ending ?? 'truncated', this.#detail);

@@ -18,7 +18,7 @@ import {
   transmit,
   type KeepAlive,
 } from '#proxy/native/stream.ts';
-import { MAX_READ_BYTES, MAX_WAITING_BYTES, type Pressure } from './heldBytes.ts';
+import { MAX_READ_BYTES, MAX_WAITING_BYTES, type HeldBytes, type Pressure } from './heldBytes.ts';
 import type { Reactor, Task, Watched } from './reactor.ts';
 import { Waiting } from './waiting.ts';
 
@@ -128,6 +128,11 @@ export class Leg implements Watched, Task {
   /** True once its owner was told. */
   get isClosed(): boolean {
     return this.#isTold;
+  }
+
+  /** Where what this thread holds is counted. */
+  get held(): HeldBytes {
+    return this.#reactor.held;
   }
 
   /** True while both directions are open, as far as the kernel has told. */
