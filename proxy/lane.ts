@@ -39,6 +39,7 @@ export type LaneSide = Pick<
   | 'pause'
   | 'resume'
   | 'end'
+  | 'flush'
   | 'reset'
   | 'keepAlive'
 >;
@@ -159,11 +160,8 @@ export class Lane extends Conversation {
   }
 
   cut(why: CutReason): void {
-    if (this.#ending) {
-      // All is said, but somebody is slow to hear it: cut means now.
-      this.#parts.app.reset();
-      if (this.#hasWire) this.#parts.wire.reset();
-    }
+    this.#parts.app.reset(); // now, though somebody be slow to hear what was said
+    if (this.#ending && this.#hasWire) this.#parts.wire.reset();
     this.#abort(why, CUT_CODES[why], '');
   }
 
@@ -327,8 +325,7 @@ export class Lane extends Conversation {
     this.#detail = detail;
     const isTold = this.#parts.sender.seal(FRAME.reset, encodeReset(code), this.#put);
     this.passage.count('resets');
-    this.#receiver?.stop();
-    this.#parts.app.reset();
+    this.#resetApp();
     if (isTold) this.#closeWire();
     else this.#parts.wire.reset();
   }
@@ -339,9 +336,16 @@ export class Lane extends Conversation {
     this.#ending = how;
     this.#detail = detail;
     this.passage.count('resets');
-    this.#receiver?.stop();
-    this.#parts.app.reset();
+    this.#resetApp();
     this.#parts.wire.reset();
+  }
+
+  /** A RST behind what was authentic, as TCP itself delivers it. */
+  #resetApp(): void {
+    const { app } = this.#parts;
+    this.#receiver?.stop();
+    app.flush();
+    app.reset();
   }
 
   /** The application may still be reading what it was sent; the wire is not needed for that. */

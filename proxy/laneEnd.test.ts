@@ -205,3 +205,45 @@ describe('a lane whose one direction has ended', () => {
     expect(two.a.events.map(({ reason }) => reason)).not.toContain('clean');
   });
 });
+
+describe('what was said before the end of a lane arrives before the reset, though both come at once', () => {
+  it.each(['a reset of the other end', 'a cut on the path', 'a frame that was changed'])(
+    'by %s',
+    async (how) => {
+      const two = await world();
+      const nears: Socket[] = [];
+      const held: Buffer[] = [];
+      let isHeld = false;
+      await onPath(two, (near, far) => {
+        nears.push(near);
+        near.on('data', (bytes) => far.write(bytes));
+        near.on('close', () => far.destroy());
+        far.on('data', (bytes: Buffer) => {
+          if (isHeld) held.push(bytes);
+          else near.write(bytes);
+        });
+      });
+      const pods: Socket[] = [];
+      const destination = await two.serve((socket) => {
+        pods.push(socket);
+        socket.write('up');
+      });
+      const app = await two.a.connect(destination);
+      await once(app, 'data');
+      isHeld = true;
+      pods[0]?.write('413 too large');
+      await until(() => expect(held).toHaveLength(1));
+      if (how === 'a reset of the other end') {
+        pods[0]?.resetAndDestroy();
+        await until(() => expect(held).toHaveLength(2));
+      } else if (how === 'a frame that was changed') held.push(Buffer.alloc(100));
+      const chunks: Buffer[] = [];
+      app.on('data', (bytes: Buffer) => chunks.push(bytes));
+      nears[0]?.end(Buffer.concat(held));
+      await once(app, 'error');
+      expect(app.errored).toMatchObject({ code: 'ECONNRESET' });
+      expect(String(Buffer.concat(chunks))).toBe('413 too large');
+      await idle(two);
+    },
+  );
+});
