@@ -21,6 +21,7 @@ import { Passage } from './passage.ts';
 import type { Accepted } from '#proxy/native/stream.ts';
 import type { ReplayVerdict } from './replay.ts';
 import type { Standing } from './routes.ts';
+import { NO_SEAT } from './seats.ts';
 
 /** So many lanes more than its limit a peer may have where they are canaries. */
 const CANARY_LANES = 8;
@@ -113,6 +114,8 @@ class Newcomer {
   readonly #wire: Leg;
   readonly #opened: Opened;
   readonly #peerSeat: number;
+  /** Of the pod that it is for, once it has been admitted. */
+  #calledSeat = NO_SEAT;
   /** Its peer has not reached its limits. */
   readonly #hasRoom: boolean;
   /** Frames that came with the opening. */
@@ -215,10 +218,12 @@ class Newcomer {
     }
     const { to, rule } = admission;
     const { calledQuota } = this.#floor;
-    if (calledQuota.isFull(calledQuota.seatOf(to.uid))) {
+    const calledSeat = calledQuota.seatOf(to.uid);
+    if (!calledQuota.takeLane(calledSeat)) {
       this.#deny('busy', 'pod-limit', calledQuota.text);
       return;
     }
+    this.#calledSeat = calledSeat;
     this.#facts = { ...this.#facts, to: to.spiffeId, podUid: to.uid };
     const standing: Standing = {
       access: { from: token.spiffeId, to: to.spiffeId, port: destination.port },
@@ -310,6 +315,7 @@ class Newcomer {
     this.#floor.reactor.held.count(-this.#early.length);
     this.#floor.opening(-1);
     this.#floor.peerQuota.count(this.#peerSeat, -1);
+    this.#floor.calledQuota.count(this.#calledSeat, -1);
     this.#cancelDeadline();
   }
 

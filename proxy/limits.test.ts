@@ -113,6 +113,51 @@ describe('a peer', () => {
   });
 });
 
+describe('what is not open yet counts as what is', () => {
+  /** Opens `count` at once; how many carry a word. */
+  async function atOnce(count: number, open: () => Promise<Socket>): Promise<number> {
+    const apps = await Promise.all(Array.from({ length: count }, open));
+    const heard = apps.map(async (app) => {
+      app.write('word');
+      const word = new Promise((resolve) => app.once('data', resolve));
+      return Promise.race([word, readAll(app)]);
+    });
+    const echoes = (await Promise.all(heard)).filter((each) => String(each) === 'word');
+    return echoes.length;
+  }
+
+  it('of lanes to a pod whose sockets are still being made, and of connections within its node', async () => {
+    const two = await world({ withholdsSockets: true });
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    two.tell({ limits: { ...USUAL_LIMITS, perPodLanes: 3 } }, two.b);
+    const carried = Promise.all([
+      atOnce(6, () => two.a.connect(destination)),
+      atOnce(3, () => two.b.connect(destination)),
+    ]);
+    await until(() => expect(two.b.count('refused.pod-limit')).toBe(6));
+    for (const give of two.b.withheld?.splice(0) ?? []) give();
+    two.b.withheld = undefined;
+    const [lanes, within] = await carried;
+    expect(lanes + within).toBe(3);
+    expect(two.b.count('active')).toBe(3);
+  });
+
+  it('of lanes to a peer that is still being connected to', async () => {
+    const { two, open } = await limited('a', { perPeerLanes: 2 });
+    expect(await atOnce(6, open)).toBe(2);
+    expect(two.a.count('refused.peer-limit')).toBe(4);
+  });
+
+  it('and room that a refused one had is free again', async () => {
+    const { two, open } = await limited('b', { perPodLanes: 1 });
+    const nowhere = { address: two.b.podIp, port: 1 };
+    for (const node of [two.a, two.b]) {
+      expect(await readAll(await node.connect(nowhere))).toBe('ECONNRESET');
+    }
+    expect(await echoOf(await open())).toBe('word');
+  });
+});
+
 describe('at the limit of descriptors', () => {
   it('a new connection is reset and said, those that live go on, and later ones are taken', async () => {
     const descriptors = { limit: 20_000, ceiling: 20_000, idle: 8 };

@@ -20,6 +20,7 @@ import { Passage } from './passage.ts';
 import { Relay } from './relay.ts';
 import { ReplyReader } from './replyReader.ts';
 import { tokenFor, type Route, type Standing } from './routes.ts';
+import { NO_SEAT } from './seats.ts';
 import { Waiting } from './waiting.ts';
 
 /** Bytes of an application that are held while its lane is being connected, or fewer (heldBytes.ts). */
@@ -83,6 +84,9 @@ export function turnAway(
 class Caller {
   readonly #floor: Floor;
   readonly #seat: number;
+  /** Of whom it is for: a pod of this node, or a peer. */
+  #calledSeat = NO_SEAT;
+  #peerSeat = NO_SEAT;
   /** Where it goes: not what the application asked for where that is a service. */
   readonly #destination: Endpoint;
   /** The application's own address. */
@@ -142,10 +146,12 @@ class Caller {
       podUids: [from.uid, to.uid],
     };
     const { calledQuota, reactor, pool, routes } = this.#floor;
-    if (calledQuota.isFull(calledQuota.seatOf(to.uid))) {
+    const seat = calledQuota.seatOf(to.uid);
+    if (!calledQuota.takeLane(seat)) {
       this.refuse('pod-limit', calledQuota.text);
       return;
     }
+    this.#calledSeat = seat;
     const client = routes().clientHere(from.uid, this.#client());
     const target = { podUid: to.uid, destination: this.#destination, client };
     this.#early.outlast();
@@ -182,10 +188,12 @@ class Caller {
       return;
     }
     const { peerQuota } = this.#floor;
-    if (peerQuota.isFull(peerQuota.seatOf(peer.node))) {
+    const seat = peerQuota.seatOf(peer.node);
+    if (!peerQuota.takeLane(seat)) {
       this.refuse('peer-limit', peerQuota.text);
       return;
     }
+    this.#peerSeat = seat;
     const kept = this.#floor.wires.take(placeOf(peer));
     if (kept) {
       this.#app.readNow(); // what it has said already goes along in the first segment
@@ -335,5 +343,7 @@ class Caller {
     this.#isOver = true;
     this.#floor.opening(-1);
     this.#floor.podQuota.count(this.#seat, -1);
+    this.#floor.calledQuota.count(this.#calledSeat, -1);
+    this.#floor.peerQuota.count(this.#peerSeat, -1);
   }
 }

@@ -91,6 +91,13 @@ export class Quota {
     return lanes >= this.#allowance.lanes + extra;
   }
 
+  /** One lane more of this worker, counted before it is there; false: there is no room for it. */
+  takeLane(seat: number): boolean {
+    if (this.isFull(seat)) return false;
+    this.count(seat, 1);
+    return true;
+  }
+
   /** One lane more, or one fewer, of this worker. */
   count(seat: number, change: 1 | -1): void {
     if (seat !== NO_SEAT) this.#live[seat * this.#workers + this.#worker]! += change;
