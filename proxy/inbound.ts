@@ -169,7 +169,8 @@ class Newcomer {
       return;
     }
     const { token, endorsement } = block;
-    this.#floor.maids.judge(token, endorsement, peer.statement.ed25519, (answer) => {
+    const shown = { peer: peer.peer.node, token, endorsement, nodeKey: peer.statement.ed25519 };
+    this.#floor.maids.judge(shown, (answer) => {
       if (!this.#isOver) this.#identify(answer);
     });
   }
@@ -190,6 +191,10 @@ class Newcomer {
   }
 
   #identify(answer: MaidAnswer): void {
+    if (answer.kind === 'busy') {
+      this.#deny('busy', 'peer-limit', 'it shows more new MAIDs than are verified for one peer');
+      return;
+    }
     if (answer.kind === 'refused') {
       this.#deny('identity', answer.reason, 'a signature of its MAID is wrong');
       return;

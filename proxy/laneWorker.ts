@@ -38,6 +38,7 @@ import { Routes } from './routes.ts';
 import { NO_SNAPSHOT, USUAL_LIMITS, isAhead, wholeChains, type LocalPod } from './snapshot.ts';
 import { SocketPool } from './socketPool.ts';
 import { Strangers } from './strangers.ts';
+import { Verifier } from './verifier.ts';
 import { Wires } from './wires.ts';
 
 export interface LaneWorkerParts {
@@ -79,8 +80,7 @@ export class LaneWorker {
   readonly #listeners = new Map<string, Acceptor>();
   readonly #conversations = new LinkedList<Conversation>();
   readonly #review: Review;
-  readonly #verifying = new Map<number, (valid: boolean) => void>();
-  #verifications = 0;
+  readonly #verifier: Verifier;
   #passages = 0;
   #routes = new Routes(NO_SNAPSHOT);
   #policyVersion = NO_SNAPSHOT.policy.version;
@@ -109,6 +109,7 @@ export class LaneWorker {
       post({ type: 'events', ...batch }),
     );
     this.#review = new Review(clock);
+    this.#verifier = new Verifier(post);
     const ask = (podUid: string, family: Family, want: number): void =>
       post({ type: 'poolLow', podUid, family, want });
     this.#pool = new SocketPool(ask, clock, parts.descriptors);
@@ -132,19 +133,7 @@ export class LaneWorker {
       slots: this.#slots,
       ring: this.#ring,
       routes: () => this.#routes,
-      maids: new MaidDesk((check, answer) => {
-        this.#verifications += 1;
-        this.#verifying.set(this.#verifications, answer);
-        // Memory of their own: a message takes all of what its arrays are views of along, and that is a
-        // snapshot with its keys, or a pool in which secrets lie.
-        post({
-          type: 'verify',
-          id: this.#verifications,
-          key: Uint8Array.from(check.key),
-          message: Uint8Array.from(check.message),
-          signature: Uint8Array.from(check.signature),
-        });
-      }),
+      maids: new MaidDesk(this.#verifier.verify, clock),
       pool: this.#pool,
       strangers: this.#strangers,
       podQuota: new Quota(parts.quotas.pods, index, clock),
@@ -183,8 +172,7 @@ export class LaneWorker {
         this.#pool.give(message.podUid, message.family, message.fds);
         return;
       case 'verified':
-        this.#verifying.get(message.id)?.(message.valid);
-        this.#verifying.delete(message.id);
+        this.#verifier.answered(message.id, message.valid);
         return;
       case 'succeeded':
         this.#pool.askAgain();

@@ -208,7 +208,7 @@ describe('a half-closed lane', () => {
     two.skipSlots(8);
     await until(() => expect(two.a.count('closed.half-closed')).toBe(1));
     await ended(two, 0);
-    expect(app.errored).toMatchObject({ code: 'ECONNRESET' });
+    await until(() => expect(app.errored).toMatchObject({ code: 'ECONNRESET' }));
   });
 
   it('does not end while its reader is slow, at either node', async () => {
