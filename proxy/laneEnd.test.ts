@@ -166,6 +166,69 @@ describe('drain', () => {
     await until(() => expect(two.b.drained).toBeGreaterThan(0));
   });
 
+  /** Node b accepts what somebody on the path lets through only later. */
+  async function delayed() {
+    const two = await world();
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const letThrough: (() => void)[] = [];
+    await onPath(two, (near, far) => {
+      near.once('data', (first) => {
+        near.pause();
+        letThrough.push(() => {
+          far.write(first);
+          near.pipe(far);
+        });
+      });
+      far.on('data', (bytes) => near.write(bytes));
+      far.on('close', () => near.destroy());
+      near.on('close', () => far.destroy());
+    });
+    const app = await two.a.connect(destination);
+    app.write('word');
+    await until(() => expect([letThrough.length, two.b.count('strangersOpen')]).toEqual([1, 1]));
+    return { two, app, letThrough: () => letThrough[0]?.() };
+  }
+
+  it('waits for an opening that may be on its way on a connection it has accepted', async () => {
+    const { two, app, letThrough } = await delayed();
+    two.b.worker.handle({ type: 'drain', deadlineMs: 60_000 });
+    two.b.turn();
+    expect(two.b.drained).toBe(0);
+    letThrough();
+    expect(String((await once(app, 'data'))[0])).toBe('word');
+    expect(two.b.drained).toBe(0);
+    app.destroy();
+    await until(() => expect(two.b.drained).toBeGreaterThan(0));
+  });
+
+  it.each([
+    ['two seconds', 60_000, 2000],
+    ['its deadline', 1000, 1000],
+  ])('waits for that no longer than %s', async (_long, deadlineMs, skipMs) => {
+    const { two } = await delayed();
+    two.b.worker.handle({ type: 'drain', deadlineMs });
+    two.b.turn();
+    expect(two.b.drained).toBe(0);
+    two.clock.skip(skipMs);
+    await until(() => expect(two.b.drained).toBeGreaterThan(0));
+    expect(two.b.count('strangersOpen')).toBe(1);
+  });
+
+  it('cuts what is on its way when its deadline is over', async () => {
+    const two = await world({ withholdsSockets: true });
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const app = await two.a.connect(destination);
+    app.write('one');
+    await until(() => expect(two.b.withheld).toHaveLength(1));
+    await until(() => expect(two.b.count('strangersOpen')).toBe(0));
+    two.b.worker.handle({ type: 'drain', deadlineMs: 1000 });
+    two.clock.skip(1000);
+    await until(() => expect(two.b.drained).toBeGreaterThan(0));
+    for (const give of two.b.withheld?.splice(0) ?? []) give();
+    expect(await readAll(app)).toBe('ECONNRESET');
+    await idle(two);
+  });
+
   it('ends what is left at its deadline', async () => {
     const two = await world();
     const destination = await two.serve((socket) => socket.pipe(socket));

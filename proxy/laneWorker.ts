@@ -67,6 +67,8 @@ const REFRESH_BATCH = 64;
 const REFRESH_PAUSE_MS = 1;
 /** Between batches of old chains: all are through within a fifth of a second. */
 const LATE_PAUSE_MS = 3;
+/** While a drain waits for openings that may be on their way. */
+const LOOK_EVERY_MS = 100;
 
 export class LaneWorker {
   readonly #parts: LaneWorkerParts;
@@ -96,6 +98,9 @@ export class LaneWorker {
   /** Of older chains. */
   readonly #lateTicks: Batches;
   #isDraining = false;
+  /** The deadline of the drain is over. */
+  #isLate = false;
+  #cancelLook: () => void = () => undefined;
   /** Connections that are not yet a conversation. */
   #openings = 0;
   #isClosed = false;
@@ -150,7 +155,10 @@ export class LaneWorker {
         this.#openings += change;
         if (change < 0) this.#maybeDrained();
       },
-      enter: (conversation) => this.#conversations.add(conversation),
+      enter: (conversation) => {
+        this.#conversations.add(conversation);
+        if (this.#isLate) reactor.late({ run: () => conversation.cut('shutdown') });
+      },
       leave: (conversation) => this.#left(conversation),
     };
     this.#armTick();
@@ -202,6 +210,7 @@ export class LaneWorker {
     this.#refreshes.close();
     this.#lateTicks.close();
     this.#cancelTick();
+    this.#cancelLook();
     for (const key of this.#listeners.keys()) this.#unlisten(key);
     for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
     this.#strangers.close();
@@ -323,7 +332,9 @@ export class LaneWorker {
     for (const key of this.#listeners.keys()) this.#unlisten(key);
     this.#wires.close();
     this.#parts.clock.after(deadlineMs, () => {
+      this.#isLate = true;
       for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
+      this.#maybeDrained();
     });
     this.#maybeDrained();
   }
@@ -338,8 +349,12 @@ export class LaneWorker {
     if (!this.#isDraining) return;
     this.#parts.reactor.late({
       run: () => {
-        const isDrained = this.#conversations.size === 0 && this.#openings === 0;
-        if (!isDrained) return;
+        if (this.#conversations.size > 0 || (this.#openings > 0 && !this.#isLate)) return;
+        if (this.#strangers.areAwaited && !this.#isLate) {
+          this.#cancelLook();
+          this.#cancelLook = this.#parts.clock.after(LOOK_EVERY_MS, () => this.#maybeDrained());
+          return;
+        }
         this.#events.send();
         this.#parts.post({ type: 'drained' });
       },
