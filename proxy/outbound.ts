@@ -167,7 +167,7 @@ class Caller {
   /** A destination without an agent, where the configuration lets it pass. */
   plain({ from, rule }: Extract<Route, { kind: 'plain' }>): void {
     this.#facts = { ...this.#facts, from: from.spiffeId };
-    const standing: Standing = { podUids: [from.uid] };
+    const standing: Standing = { podUids: [from.uid], plain: this.#destination };
     this.#dial(this.#destination, (far) => {
       this.#floor.counters.add('plainOut');
       this.#join(far, standing, rule);

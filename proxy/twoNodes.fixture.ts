@@ -232,7 +232,7 @@ export interface WorldView {
   readonly peers: boolean;
   readonly limits?: LaneLimits;
   /** What leads elsewhere than to pods of the two. */
-  readonly outside?: Pick<Snapshot, 'services' | 'unmeshedExcept'>;
+  readonly outside?: Pick<Snapshot, 'services' | 'unmeshedExcept' | 'isPlainWithheld'>;
 }
 
 export class TwoNodes {
