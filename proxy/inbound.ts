@@ -184,10 +184,12 @@ class Newcomer {
       return;
     }
     const standing: Standing = { podUids: [], peer: start.peer.node };
-    const lane = this.#open(answerSide(deferring(floor)), standing, undefined);
+    let cancel = (): void => undefined;
+    const side = answerSide(deferring(floor));
+    const lane = this.#open(side, standing, undefined, () => cancel());
     if (!lane) return;
     floor.counters.add('canariesAnswered');
-    floor.clock.after(CANARY_MS, () => lane.cut('shutdown'));
+    cancel = floor.clock.after(CANARY_MS, () => lane.cut('shutdown'));
   }
 
   #identify(answer: MaidAnswer): void {
@@ -246,8 +248,13 @@ class Newcomer {
     });
   }
 
-  /** Accepts the lane; `rule` is undefined for a canary. */
-  #open(app: LaneSide, standing: Standing, rule: string | undefined): Lane | undefined {
+  /** Accepts the lane; `rule` is undefined for a canary, which is told when it has ended. */
+  #open(
+    app: LaneSide,
+    standing: Standing,
+    rule: string | undefined,
+    ended?: () => void,
+  ): Lane | undefined {
     const floor = this.#floor;
     const objection = floor.routes().objection(standing); // a snapshot may have come meanwhile
     if (objection) {
@@ -278,6 +285,7 @@ class Newcomer {
       clock: floor.clock,
       free: rule === undefined ? undefined : (wire, rest) => awaitNext(floor, wire, rest),
       done: (how, detail) => {
+        ended?.();
         if (how === 'unanswered') leave(floor, lane);
         else closed(floor, lane, how, detail);
       },
