@@ -90,9 +90,19 @@ function awaitNext(floor: Floor, wire: Leg, rest: Buffer): void {
   else if (floor.isDraining()) wire.end();
 }
 
-/** The atomic test-and-set of PROTOCOL 6. What it does not know to be fresh is treated as noise. */
+/**
+ * The atomic test-and-set of PROTOCOL 6, for a peer that has openings left. What it
+ * does not know to be fresh is treated as noise, and takes none of those.
+ */
 function isFresh(floor: Floor, opened: Opened): boolean {
   const { chain, slot, peer } = opened.start;
+  const { peerQuota } = floor;
+  const facts: Facts = { direction: 'in', peer: peer.node };
+  if (!peerQuota.mayOpen(peerQuota.seatOf(peer.node))) {
+    abandon(opened);
+    refused(floor, 'peer-limit', facts, peerQuota.text);
+    return false;
+  }
   const verdict = floor.replay.testAndSet({
     kid: opened.kid,
     salt: opened.salt,
@@ -103,7 +113,6 @@ function isFresh(floor: Floor, opened: Opened): boolean {
   });
   if (verdict === 'fresh') return true;
   abandon(opened);
-  const facts: Facts = { direction: 'in', peer: peer.node };
   refused(floor, REPLAY_REFUSALS[verdict], facts, `opening under ${peer.sid}`);
   return false;
 }

@@ -95,12 +95,17 @@ describe('a peer', () => {
     expect(await echoOf(await open())).toBe('word');
   });
 
-  it('is told the same beyond its openings of a second', async () => {
+  it('is told nothing beyond its openings of a second', async () => {
     const { two, open } = await limited('b', { perPeerOpeningsPerSecond: 1 });
     expect(await echoOf(await open())).toBe('word');
-    expect(await readAll(await open())).toBe('ECONNRESET');
+    const app = await open();
+    app.write('word');
     await until(() => expect(two.b.count('refused.peer-limit')).toBe(1));
-    two.clock.skip(1000);
+    expect(reasons(two.b)).toEqual(['peer-limit: more than 32000 at once or 1 a second']);
+    two.clock.skip(10_000);
+    expect(await readAll(app)).toBe('ECONNRESET');
+    await until(() => expect(reasons(two.a)).toContain('peer-silent: no reply within a slot'));
+    two.skipSlots(1);
     expect(await echoOf(await open())).toBe('word');
   });
 
