@@ -108,11 +108,12 @@ export class Snapshots {
   }
 }
 
-/** Nobody is reached in the clear. */
+/** Nobody new is reached in the clear. */
 const withoutPlain = (snapshot: Snapshot): Snapshot => ({
   ...snapshot,
   unmeshed: 'refuse',
   unmeshedExcept: [],
+  isPlainWithheld: true,
 });
 
 /** Keys of chains in the result are copies that its receiver wipes; pair secrets are not. */

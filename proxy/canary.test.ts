@@ -2,7 +2,7 @@
 // those that cannot pass.
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { answerSide, isCanaryBlock } from './canary.ts';
+import { answerSide, CANARY_MS, isCanaryBlock } from './canary.ts';
 import { COUNTER_NAMES } from './counters.ts';
 import { idle, onPath, opened, until, world } from './lane.fixture.ts';
 import type { TwoNodes } from './twoNodes.fixture.ts';
@@ -39,6 +39,13 @@ describe('a canary', () => {
     expect(counted(two.b)).toEqual(['canariesAnswered']);
     expect([...two.a.events, ...two.b.events]).toEqual([]);
     expect(two.b.verifications).toBe(0);
+  });
+
+  it('that is over leaves no timer behind at either end', async () => {
+    const two = await world({ onlySkips: true });
+    await send(two);
+    expect(two.b.count('canariesAnswered')).toBe(1);
+    await until(() => expect(two.clock.waiting(CANARY_MS)).toBe(0));
   });
 
   it('is not among the live connections while it is under way', async () => {

@@ -187,6 +187,8 @@ export interface WorkerInit {
   /** An eventfd that is rung with every message, for a worker that waits in its Reactor. */
   readonly bell: number;
   readonly quotas: SharedQuotas;
+  /** heldMemory() of the data plane. */
+  readonly held: SharedArrayBuffer;
   /** ledgerMemory() of the process. */
   readonly ledger: SharedArrayBuffer;
   /** How many descriptors the process may open. */

@@ -33,6 +33,6 @@ export abstract class Conversation extends Linked {
 
 /** Why a connection is cut that a snapshot objects to. */
 export function cutReasonOf({ reason }: Refused): CutReason {
-  if (reason === 'policy') return 'policy';
+  if (reason === 'policy' || reason === 'no-agent') return 'policy';
   return reason === 'not-local' ? 'pod-gone' : 'trust';
 }

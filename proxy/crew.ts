@@ -16,6 +16,7 @@ import {
   type ToWorker,
   type WorkerInit,
 } from './control.ts';
+import { clearHeld, heldMemory } from './heldBytes.ts';
 import { Ledger, ledgerMemory } from './ledger.ts';
 import { createEventfd, ring } from '#proxy/native/eventfd.ts';
 import { closeFd, dupFd } from '#proxy/native/fd.ts';
@@ -58,6 +59,7 @@ export class Crew {
   readonly #spares: Member[];
   readonly #ledger: SharedArrayBuffer;
   readonly #quotas: SharedQuotas;
+  readonly #held: SharedArrayBuffer;
   /** Which have begun late and wait for a snapshot before they accept. */
   readonly #late = new Set<number>();
   readonly #acked: number[];
@@ -72,13 +74,14 @@ export class Crew {
   private constructor(
     members: readonly Member[],
     spares: readonly Member[],
-    { ledger, quotas }: { readonly ledger: SharedArrayBuffer; readonly quotas: SharedQuotas },
+    { ledger, quotas, held }: Pick<WorkerInit, 'ledger' | 'quotas' | 'held'>,
     reports: CrewReports,
   ) {
     this.#members = [...members];
     this.#spares = [...spares];
     this.#ledger = ledger;
     this.#quotas = quotas;
+    this.#held = held;
     this.#acked = members.map(() => -1);
     this.#reports = reports;
     for (const member of [...members, ...spares]) this.#follow(member);
@@ -96,6 +99,7 @@ export class Crew {
         podsCalled: quotaMemory(workers),
         peers: quotaMemory(workers),
       },
+      held: heldMemory(workers),
       ledger: ledgerMemory(descriptorLimit),
       descriptorLimit,
       settings,
@@ -233,6 +237,7 @@ export class Crew {
     new Ledger(this.#ledger, index).clear();
     const { pods, podsCalled, peers } = this.#quotas;
     for (const memory of [pods, podsCalled, peers]) clearLanes(memory, index);
+    clearHeld(this.#held, index);
     const spare = this.#isDraining ? undefined : this.#spares.pop();
     this.#members[index] = spare;
     this.#acked[index] = spare ? -1 : Infinity;

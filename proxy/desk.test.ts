@@ -43,6 +43,23 @@ describe('VerificationDesk.verify()', () => {
     expect(operations(() => expect([ask(), ask(), ask()]).toEqual([false, false, false]))).toBe(1);
   });
 
+  test('verify() keeps what is asked for, and any number of false ones push out none that is valid', () => {
+    const desk = new VerificationDesk(2);
+    const [first, second, third] = [1, 2, 3].map((n) => token(n));
+    const ask = (message = token(0)): boolean =>
+      desk.verify(workload.public, message, workload.sign(message));
+    [first, second, first, third].forEach(ask);
+    for (let n = 0; n < 2000; n += 1) {
+      expect(desk.verify(workload.public, token(n), new Uint8Array(64))).toBe(false);
+    }
+    const signed = [first, third].map((message = token(0)) => workload.sign(message));
+    const spent = operations(() => {
+      expect(desk.verify(workload.public, token(1), signed[0] ?? token(0))).toBe(true);
+      expect(desk.verify(workload.public, token(3), signed[1] ?? token(0))).toBe(true);
+    });
+    expect(spent).toBe(0);
+  });
+
   test('verify() forgets the oldest answer beyond its bound', () => {
     const desk = new VerificationDesk(2);
     const signed = [1, 2, 3].map((n) => ({

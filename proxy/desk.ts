@@ -3,30 +3,30 @@
 // of asymmetric operations depends on tokens and not on lanes (G1).
 import { verifyEd25519 } from '#agent/base/asymmetric.ts';
 import { field, hex, sha256, type Bytes } from '#agent/base/bytes.ts';
+import { Recent } from './recent.ts';
 
 /** Answers kept; a token lives three slots, so this is room for thousands of workloads a slot. */
 const DEFAULT_ANSWERS = 16_384;
 
+/** False ones are kept apart, and as few: only who means no good makes many. */
+const MAX_FALSE = 1024;
+
 export class VerificationDesk {
-  /** By digest of key, signature and message; oldest first. */
-  readonly #answers = new Map<string, boolean>();
-  readonly #maxAnswers: number;
+  /** By digest of key, signature and message. */
+  readonly #valid: Recent<true>;
+  readonly #false = new Recent<true>(MAX_FALSE);
 
   constructor(maxAnswers = DEFAULT_ANSWERS) {
-    this.#maxAnswers = maxAnswers;
+    this.#valid = new Recent(maxAnswers);
   }
 
   /** Whether `signature` (64 bytes) is the Ed25519 signature of `message` by `key` (32 bytes). */
   verify(key: Bytes, message: Bytes, signature: Bytes): boolean {
     const digest = hex(sha256(field(key), field(signature), message));
-    const known = this.#answers.get(digest);
-    if (known !== undefined) return known;
+    if (this.#valid.get(digest)) return true;
+    if (this.#false.get(digest)) return false;
     const valid = verifyEd25519(key, message, signature, 'tokens');
-    this.#answers.set(digest, valid);
-    if (this.#answers.size > this.#maxAnswers) {
-      const oldest = this.#answers.keys().next();
-      if (oldest.done === false) this.#answers.delete(oldest.value);
-    }
+    (valid ? this.#valid : this.#false).set(digest, true);
     return valid;
   }
 }

@@ -21,6 +21,7 @@ import { Passage } from './passage.ts';
 import type { Accepted } from '#proxy/native/stream.ts';
 import type { ReplayVerdict } from './replay.ts';
 import type { Standing } from './routes.ts';
+import { NO_SEAT } from './seats.ts';
 
 /** So many lanes more than its limit a peer may have where they are canaries. */
 const CANARY_LANES = 8;
@@ -89,9 +90,19 @@ function awaitNext(floor: Floor, wire: Leg, rest: Buffer): void {
   else if (floor.isDraining()) wire.end();
 }
 
-/** The atomic test-and-set of PROTOCOL 6. What it does not know to be fresh is treated as noise. */
+/**
+ * The atomic test-and-set of PROTOCOL 6, for a peer that has openings left. What it
+ * does not know to be fresh is treated as noise, and takes none of those.
+ */
 function isFresh(floor: Floor, opened: Opened): boolean {
   const { chain, slot, peer } = opened.start;
+  const { peerQuota } = floor;
+  const facts: Facts = { direction: 'in', peer: peer.node };
+  if (!peerQuota.mayOpen(peerQuota.seatOf(peer.node))) {
+    abandon(opened);
+    refused(floor, 'peer-limit', facts, peerQuota.text);
+    return false;
+  }
   const verdict = floor.replay.testAndSet({
     kid: opened.kid,
     salt: opened.salt,
@@ -102,7 +113,6 @@ function isFresh(floor: Floor, opened: Opened): boolean {
   });
   if (verdict === 'fresh') return true;
   abandon(opened);
-  const facts: Facts = { direction: 'in', peer: peer.node };
   refused(floor, REPLAY_REFUSALS[verdict], facts, `opening under ${peer.sid}`);
   return false;
 }
@@ -113,6 +123,8 @@ class Newcomer {
   readonly #wire: Leg;
   readonly #opened: Opened;
   readonly #peerSeat: number;
+  /** Of the pod that it is for, once it has been admitted. */
+  #calledSeat = NO_SEAT;
   /** Its peer has not reached its limits. */
   readonly #hasRoom: boolean;
   /** Frames that came with the opening. */
@@ -134,6 +146,7 @@ class Newcomer {
     this.#opened = opened;
     this.#peerSeat = seat;
     this.#early = Buffer.from(early); // the shared buffer is read into again meanwhile
+    floor.reactor.held.count(early.length);
     const destination = `${block.destination.address}:${block.destination.port}`;
     const client = `${block.client.address}:${block.client.port}`;
     this.#facts = { direction: 'in', peer: start.peer.node, client, destination };
@@ -165,7 +178,8 @@ class Newcomer {
       return;
     }
     const { token, endorsement } = block;
-    this.#floor.maids.judge(token, endorsement, peer.statement.ed25519, (answer) => {
+    const shown = { peer: peer.peer.node, token, endorsement, nodeKey: peer.statement.ed25519 };
+    this.#floor.maids.judge(shown, (answer) => {
       if (!this.#isOver) this.#identify(answer);
     });
   }
@@ -179,13 +193,19 @@ class Newcomer {
       return;
     }
     const standing: Standing = { podUids: [], peer: start.peer.node };
-    const lane = this.#open(answerSide(deferring(floor)), standing, undefined);
+    let cancel = (): void => undefined;
+    const side = answerSide(deferring(floor));
+    const lane = this.#open(side, standing, undefined, () => cancel());
     if (!lane) return;
     floor.counters.add('canariesAnswered');
-    floor.clock.after(CANARY_MS, () => lane.cut('shutdown'));
+    cancel = floor.clock.after(CANARY_MS, () => lane.cut('shutdown'));
   }
 
   #identify(answer: MaidAnswer): void {
+    if (answer.kind === 'busy') {
+      this.#deny('busy', 'peer-limit', 'it shows more new MAIDs than are verified for one peer');
+      return;
+    }
     if (answer.kind === 'refused') {
       this.#deny('identity', answer.reason, 'a signature of its MAID is wrong');
       return;
@@ -214,10 +234,12 @@ class Newcomer {
     }
     const { to, rule } = admission;
     const { calledQuota } = this.#floor;
-    if (calledQuota.isFull(calledQuota.seatOf(to.uid))) {
+    const calledSeat = calledQuota.seatOf(to.uid);
+    if (!calledQuota.takeLane(calledSeat)) {
       this.#deny('busy', 'pod-limit', calledQuota.text);
       return;
     }
+    this.#calledSeat = calledSeat;
     this.#facts = { ...this.#facts, to: to.spiffeId, podUid: to.uid };
     const standing: Standing = {
       access: { from: token.spiffeId, to: to.spiffeId, port: destination.port },
@@ -235,8 +257,13 @@ class Newcomer {
     });
   }
 
-  /** Accepts the lane; `rule` is undefined for a canary. */
-  #open(app: LaneSide, standing: Standing, rule: string | undefined): Lane | undefined {
+  /** Accepts the lane; `rule` is undefined for a canary, which is told when it has ended. */
+  #open(
+    app: LaneSide,
+    standing: Standing,
+    rule: string | undefined,
+    ended?: () => void,
+  ): Lane | undefined {
     const floor = this.#floor;
     const objection = floor.routes().objection(standing); // a snapshot may have come meanwhile
     if (objection) {
@@ -267,6 +294,7 @@ class Newcomer {
       clock: floor.clock,
       free: rule === undefined ? undefined : (wire, rest) => awaitNext(floor, wire, rest),
       done: (how, detail) => {
+        ended?.();
         if (how === 'unanswered') leave(floor, lane);
         else closed(floor, lane, how, detail);
       },
@@ -306,8 +334,10 @@ class Newcomer {
 
   #conclude(): void {
     this.#isOver = true;
+    this.#floor.reactor.held.count(-this.#early.length);
     this.#floor.opening(-1);
     this.#floor.peerQuota.count(this.#peerSeat, -1);
+    this.#floor.calledQuota.count(this.#calledSeat, -1);
     this.#cancelDeadline();
   }
 

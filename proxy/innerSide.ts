@@ -42,6 +42,10 @@ export class InnerSide implements LaneSide {
     });
   }
 
+  flush(): boolean {
+    return true;
+  }
+
   reset(): void {
     this.#later(() => this.#close(true));
   }

@@ -39,6 +39,7 @@ export type LaneSide = Pick<
   | 'pause'
   | 'resume'
   | 'end'
+  | 'flush'
   | 'reset'
   | 'keepAlive'
 >;
@@ -159,11 +160,8 @@ export class Lane extends Conversation {
   }
 
   cut(why: CutReason): void {
-    if (this.#ending) {
-      // All is said, but somebody is slow to hear it: cut means now.
-      this.#parts.app.reset();
-      if (this.#hasWire) this.#parts.wire.reset();
-    }
+    this.#parts.app.reset(); // now, though somebody be slow to hear what was said
+    if (this.#ending && this.#hasWire) this.#parts.wire.reset();
     this.#abort(why, CUT_CODES[why], '');
   }
 
@@ -249,7 +247,13 @@ export class Lane extends Conversation {
     const { wire, clock } = this.#parts;
     wire.pause();
     this.#behind = Buffer.from(behind); // the shared buffer is read into again meanwhile
+    wire.held.count(behind.length);
     this.#cancelAwait = clock.after(AWAIT_KEYS_MS, () => this.#abort('keys', 'protocol', 'update'));
+  }
+
+  #forgetBehind(): void {
+    this.#parts.wire.held.count(-this.#behind.length);
+    this.#behind = NOTHING;
   }
 
   /** Goes on where #awaitKeys() stopped, if the keys have come. */
@@ -258,7 +262,7 @@ export class Lane extends Conversation {
     this.#cancelAwait();
     this.#cancelAwait = undefined;
     const behind = this.#behind;
-    this.#behind = NOTHING;
+    this.#forgetBehind();
     this.hear(behind);
     if (this.#hasWire && !this.#ending && !this.#cancelAwait && !this.#parts.app.isFull) {
       this.#parts.wire.resume();
@@ -321,8 +325,7 @@ export class Lane extends Conversation {
     this.#detail = detail;
     const isTold = this.#parts.sender.seal(FRAME.reset, encodeReset(code), this.#put);
     this.passage.count('resets');
-    this.#receiver?.stop();
-    this.#parts.app.reset();
+    this.#resetApp();
     if (isTold) this.#closeWire();
     else this.#parts.wire.reset();
   }
@@ -333,9 +336,16 @@ export class Lane extends Conversation {
     this.#ending = how;
     this.#detail = detail;
     this.passage.count('resets');
-    this.#receiver?.stop();
-    this.#parts.app.reset();
+    this.#resetApp();
     this.#parts.wire.reset();
+  }
+
+  /** A RST behind what was authentic, as TCP itself delivers it. */
+  #resetApp(): void {
+    const { app } = this.#parts;
+    this.#receiver?.stop();
+    app.flush();
+    app.reset();
   }
 
   /** The application may still be reading what it was sent; the wire is not needed for that. */
@@ -371,6 +381,7 @@ export class Lane extends Conversation {
     if (!app.isClosed || (this.#hasWire && !wire.isClosed)) return;
     this.#cancelLinger?.();
     this.#cancelAwait?.();
+    this.#forgetBehind();
     sender.close();
     this.#receiver?.close();
     done(this.#ending ?? 'truncated', this.#detail);

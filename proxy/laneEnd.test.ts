@@ -166,6 +166,69 @@ describe('drain', () => {
     await until(() => expect(two.b.drained).toBeGreaterThan(0));
   });
 
+  /** Node b accepts what somebody on the path lets through only later. */
+  async function delayed() {
+    const two = await world();
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const letThrough: (() => void)[] = [];
+    await onPath(two, (near, far) => {
+      near.once('data', (first) => {
+        near.pause();
+        letThrough.push(() => {
+          far.write(first);
+          near.pipe(far);
+        });
+      });
+      far.on('data', (bytes) => near.write(bytes));
+      far.on('close', () => near.destroy());
+      near.on('close', () => far.destroy());
+    });
+    const app = await two.a.connect(destination);
+    app.write('word');
+    await until(() => expect([letThrough.length, two.b.count('strangersOpen')]).toEqual([1, 1]));
+    return { two, app, letThrough: () => letThrough[0]?.() };
+  }
+
+  it('waits for an opening that may be on its way on a connection it has accepted', async () => {
+    const { two, app, letThrough } = await delayed();
+    two.b.worker.handle({ type: 'drain', deadlineMs: 60_000 });
+    two.b.turn();
+    expect(two.b.drained).toBe(0);
+    letThrough();
+    expect(String((await once(app, 'data'))[0])).toBe('word');
+    expect(two.b.drained).toBe(0);
+    app.destroy();
+    await until(() => expect(two.b.drained).toBeGreaterThan(0));
+  });
+
+  it.each([
+    ['two seconds', 60_000, 2000],
+    ['its deadline', 1000, 1000],
+  ])('waits for that no longer than %s', async (_long, deadlineMs, skipMs) => {
+    const { two } = await delayed();
+    two.b.worker.handle({ type: 'drain', deadlineMs });
+    two.b.turn();
+    expect(two.b.drained).toBe(0);
+    two.clock.skip(skipMs);
+    await until(() => expect(two.b.drained).toBeGreaterThan(0));
+    expect(two.b.count('strangersOpen')).toBe(1);
+  });
+
+  it('cuts what is on its way when its deadline is over', async () => {
+    const two = await world({ withholdsSockets: true });
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    const app = await two.a.connect(destination);
+    app.write('one');
+    await until(() => expect(two.b.withheld).toHaveLength(1));
+    await until(() => expect(two.b.count('strangersOpen')).toBe(0));
+    two.b.worker.handle({ type: 'drain', deadlineMs: 1000 });
+    two.clock.skip(1000);
+    await until(() => expect(two.b.drained).toBeGreaterThan(0));
+    for (const give of two.b.withheld?.splice(0) ?? []) give();
+    expect(await readAll(app)).toBe('ECONNRESET');
+    await idle(two);
+  });
+
   it('ends what is left at its deadline', async () => {
     const two = await world();
     const destination = await two.serve((socket) => socket.pipe(socket));
@@ -204,4 +267,46 @@ describe('a lane whose one direction has ended', () => {
     await idle(two);
     expect(two.a.events.map(({ reason }) => reason)).not.toContain('clean');
   });
+});
+
+describe('what was said before the end of a lane arrives before the reset, though both come at once', () => {
+  it.each(['a reset of the other end', 'a cut on the path', 'a frame that was changed'])(
+    'by %s',
+    async (how) => {
+      const two = await world();
+      const nears: Socket[] = [];
+      const held: Buffer[] = [];
+      let isHeld = false;
+      await onPath(two, (near, far) => {
+        nears.push(near);
+        near.on('data', (bytes) => far.write(bytes));
+        near.on('close', () => far.destroy());
+        far.on('data', (bytes: Buffer) => {
+          if (isHeld) held.push(bytes);
+          else near.write(bytes);
+        });
+      });
+      const pods: Socket[] = [];
+      const destination = await two.serve((socket) => {
+        pods.push(socket);
+        socket.write('up');
+      });
+      const app = await two.a.connect(destination);
+      await once(app, 'data');
+      isHeld = true;
+      pods[0]?.write('413 too large');
+      await until(() => expect(held).toHaveLength(1));
+      if (how === 'a reset of the other end') {
+        pods[0]?.resetAndDestroy();
+        await until(() => expect(held).toHaveLength(2));
+      } else if (how === 'a frame that was changed') held.push(Buffer.alloc(100));
+      const chunks: Buffer[] = [];
+      app.on('data', (bytes: Buffer) => chunks.push(bytes));
+      nears[0]?.end(Buffer.concat(held));
+      await once(app, 'error');
+      expect(app.errored).toMatchObject({ code: 'ECONNRESET' });
+      expect(String(Buffer.concat(chunks))).toBe('413 too large');
+      await idle(two);
+    },
+  );
 });

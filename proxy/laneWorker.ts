@@ -34,6 +34,7 @@ import { Routes } from './routes.ts';
 import { NO_SNAPSHOT, USUAL_LIMITS, isAhead, wholeChains, type LocalPod } from './snapshot.ts';
 import { SocketPool } from './socketPool.ts';
 import { Strangers } from './strangers.ts';
+import { Verifier } from './verifier.ts';
 import { Whereabouts } from './whereabouts.ts';
 import { Wires } from './wires.ts';
 
@@ -63,6 +64,8 @@ const REFRESH_BATCH = 64;
 const REFRESH_PAUSE_MS = 1;
 /** Between batches of old chains: all are through within a fifth of a second. */
 const LATE_PAUSE_MS = 3;
+/** While a drain waits for openings that may be on their way. */
+const LOOK_EVERY_MS = 100;
 
 export class LaneWorker {
   readonly #parts: LaneWorkerParts;
@@ -78,8 +81,7 @@ export class LaneWorker {
   readonly #peersInUse: PeersInUse;
   readonly #conversations = new LinkedList<Conversation>();
   readonly #review: Review;
-  readonly #verifying = new Map<number, (valid: boolean) => void>();
-  #verifications = 0;
+  readonly #verifier: Verifier;
   #passages = 0;
   #routes = new Routes(NO_SNAPSHOT);
   #policyVersion = NO_SNAPSHOT.policy.version;
@@ -95,6 +97,9 @@ export class LaneWorker {
   /** Of older chains. */
   readonly #lateTicks: Batches;
   #isDraining = false;
+  /** The deadline of the drain is over. */
+  #isLate = false;
+  #cancelLook: () => void = () => undefined;
   /** Connections that are not yet a conversation. */
   #openings = 0;
   #isClosed = false;
@@ -108,6 +113,7 @@ export class LaneWorker {
       post({ type: 'events', ...batch }),
     );
     this.#review = new Review(clock);
+    this.#verifier = new Verifier(post);
     const ask = (podUid: string, family: Family, want: number): void =>
       post({ type: 'poolLow', podUid, family, want });
     this.#pool = new SocketPool(ask, clock, parts.descriptors);
@@ -137,19 +143,7 @@ export class LaneWorker {
       ring: this.#ring,
       routes: () => this.#routes,
       whereabouts: this.#whereabouts,
-      maids: new MaidDesk((check, answer) => {
-        this.#verifications += 1;
-        this.#verifying.set(this.#verifications, answer);
-        // Memory of their own: a message takes all of what its arrays are views of along, and that is a
-        // snapshot with its keys, or a pool in which secrets lie.
-        post({
-          type: 'verify',
-          id: this.#verifications,
-          key: Uint8Array.from(check.key),
-          message: Uint8Array.from(check.message),
-          signature: Uint8Array.from(check.signature),
-        });
-      }),
+      maids: new MaidDesk(this.#verifier.verify, clock),
       pool: this.#pool,
       strangers: this.#strangers,
       podQuota: new Quota(parts.quotas.pods, index, clock),
@@ -169,6 +163,7 @@ export class LaneWorker {
       enter: (conversation) => {
         this.#conversations.add(conversation);
         this.#peersInUse.entered(conversation);
+        if (this.#isLate) reactor.late({ run: () => conversation.cut('shutdown') });
       },
       leave: (conversation) => this.#left(conversation),
     };
@@ -192,8 +187,7 @@ export class LaneWorker {
         this.#pool.give(message.podUid, message.family, message.fds);
         return;
       case 'verified':
-        this.#verifying.get(message.id)?.(message.valid);
-        this.#verifying.delete(message.id);
+        this.#verifier.answered(message.id, message.valid);
         return;
       case 'whereabouts':
         this.#whereabouts.answer(message.id, message.isKnown);
@@ -228,6 +222,7 @@ export class LaneWorker {
     this.#refreshes.close();
     this.#lateTicks.close();
     this.#cancelTick();
+    this.#cancelLook();
     this.#entrances.closeAll();
     this.#whereabouts.close();
     for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
@@ -320,7 +315,9 @@ export class LaneWorker {
     this.#entrances.closeAll();
     this.#wires.close();
     this.#parts.clock.after(deadlineMs, () => {
+      this.#isLate = true;
       for (const conversation of this.#conversations.toArray()) conversation.cut('shutdown');
+      this.#maybeDrained();
     });
     this.#maybeDrained();
   }
@@ -336,8 +333,12 @@ export class LaneWorker {
     if (!this.#isDraining) return;
     this.#parts.reactor.late({
       run: () => {
-        const isDrained = this.#conversations.size === 0 && this.#openings === 0;
-        if (!isDrained) return;
+        if (this.#conversations.size > 0 || (this.#openings > 0 && !this.#isLate)) return;
+        if (this.#strangers.areAwaited && !this.#isLate) {
+          this.#cancelLook();
+          this.#cancelLook = this.#parts.clock.after(LOOK_EVERY_MS, () => this.#maybeDrained());
+          return;
+        }
         this.#events.send();
         this.#parts.post({ type: 'drained' });
       },

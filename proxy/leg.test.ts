@@ -80,6 +80,39 @@ it('write() says what is too much, and drained() when all of it is gone', async 
   expect(digest(await all)).toBe(digest(sent));
 });
 
+it('many small writes that wait leave in few system calls, a bounded number in each turn', async () => {
+  far.pause();
+  const given: Buffer[] = [];
+  const write = (bytes: Buffer): void => {
+    given.push(bytes);
+    leg.write(bytes);
+  };
+  while (leg.flush()) write(randomBytes(64 << 10));
+  await new Promise((resolve) => setTimeout(resolve, 20)); // the kernel takes no more
+  const written = { all: 0, inTurn: 0, most: 0 };
+  const served = reactor.served.bind(reactor);
+  reactor.served = () => {
+    written.all += 1;
+    written.inTurn += 1;
+    written.most = Math.max(written.most, written.inTurn);
+    served();
+  };
+  const turn = reactor.turn.bind(reactor);
+  reactor.turn = (maxWaitMs) => {
+    written.inTurn = 0;
+    turn(maxWaitMs);
+  };
+  const one = randomBytes(1);
+  for (let n = 0; n < 1_000_000; n += 1) leg.write(one);
+  const all = arrived();
+  far.resume();
+  await until(() => expect(leg.isBehind).toBe(false));
+  leg.end();
+  expect((await all).equals(Buffer.concat([...given, Buffer.alloc(1_000_000, one)]))).toBe(true);
+  expect(written.all).toBeLessThan(500);
+  expect(written.most).toBeLessThanOrEqual(17);
+});
+
 it('pause() holds back data and their end until resume()', async () => {
   leg.pause();
   far.end('held back');

@@ -8,6 +8,7 @@ import { EPOLL } from '#proxy/native/epoll.ts';
 import {
   FAILED,
   WOULD_BLOCK,
+  errnoName,
   finish,
   pendingError,
   receive,
@@ -17,7 +18,9 @@ import {
   transmit,
   type KeepAlive,
 } from '#proxy/native/stream.ts';
+import { MAX_READ_BYTES, MAX_WAITING_BYTES, type HeldBytes, type Pressure } from './heldBytes.ts';
 import type { Reactor, Task, Watched } from './reactor.ts';
+import { Waiting } from './waiting.ts';
 
 /** What a leg tells its owner, never from within a call to the leg. Nothing follows `closed`. */
 export interface LegOwner {
@@ -39,20 +42,21 @@ export const NOBODY: LegOwner = {
   closed: () => undefined,
 };
 
-/** More waiting than this, and whoever feeds the leg stops reading. */
-const MAX_WAITING_BYTES = 512 << 10;
-/** Reads up to here, four full frames: with one bulk takes a third more CPU, with eight a fifth (decision 0008). */
-export const READ_BYTES = 240 << 10;
 /** So much is written at once instead of copied and written at the end of the turn. */
 const AT_ONCE_BYTES = 16 << 10;
-/** Buffers that wait together are joined up to here: a copy is cheaper than a system call. */
-const JOIN_BYTES = 32 << 10;
+/** So often it is written in one turn: others have theirs before what waits behind that. */
+const MAX_WRITES = 16;
 /** An end that vanished is noticed after two minutes; within those a link may fail and come back. */
 const KEEP_ALIVE: KeepAlive = { idleSeconds: 60, everySeconds: 15, times: 4 };
 /** How long what is written "soon" waits for company, milliseconds: a busy application answers after some ten. */
 const SOON_MS = 25;
 
-const shared = Buffer.allocUnsafeSlow(READ_BYTES);
+const shared = Buffer.allocUnsafeSlow(MAX_READ_BYTES.none);
+const READS: Readonly<Record<Pressure, Buffer>> = {
+  none: shared,
+  half: shared.subarray(0, MAX_READ_BYTES.half),
+  all: shared.subarray(0, MAX_READ_BYTES.all),
+};
 
 export class Leg implements Watched, Task {
   /** Set by whoever takes the connection over. */
@@ -74,13 +78,11 @@ export class Leg implements Watched, Task {
   #hasEnded = false;
   /** A read stops at urgent data (tcp(7)), so that a short one does not mean that nothing is left. */
   #readsShort = false;
-  /** Own memory. */
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  readonly #waiting: Waiting;
   /** The kernel takes no more for now. */
   #isBlocked = false;
-  /** The owner is to be told when all is written. */
-  #owesDrain = false;
+  /** Too much waited, and the owner is to be told when all is written. */
+  #isFull = false;
   #isDue = false;
   #isEnding = false;
   #isFinished = false;
@@ -93,6 +95,7 @@ export class Leg implements Watched, Task {
     this.#reactor = reactor;
     this.#fd = fd;
     this.owner = owner;
+    this.#waiting = new Waiting(reactor.held);
   }
 
   /** Takes over the descriptor of a connection that was accepted, and reads from it. */
@@ -127,6 +130,11 @@ export class Leg implements Watched, Task {
     return this.#isTold;
   }
 
+  /** Where what this thread holds is counted. */
+  get held(): HeldBytes {
+    return this.#reactor.held;
+  }
+
   /** True while both directions are open, as far as the kernel has told. */
   get isWhole(): boolean {
     return !this.#isClosed && !this.#isEnding && !this.#isHungUp;
@@ -137,14 +145,14 @@ export class Leg implements Watched, Task {
     return this.#isEnding;
   }
 
-  /** True while so much waits that its feeder should pause until `drained`. */
+  /** True from when so much waits that its feeder should pause, until `drained`. */
   get isFull(): boolean {
-    return this.#waitingBytes > MAX_WAITING_BYTES;
+    return this.#isFull;
   }
 
   /** True while something waits that the kernel does not take. */
   get isBehind(): boolean {
-    return this.#waitingBytes > 0;
+    return this.#waiting.bytes > 0;
   }
 
   /** Why it failed, by the name of the errno; undefined: it did not. */
@@ -170,7 +178,7 @@ export class Leg implements Watched, Task {
   flush(): boolean {
     if (this.#soon.length > 0) this.#queueSoon();
     this.#flush();
-    return this.#waitingBytes === 0 && !this.#isClosed;
+    return this.#waiting.bytes === 0 && !this.#isClosed;
   }
 
   /** Reads no more than is being handed over. */
@@ -181,7 +189,7 @@ export class Leg implements Watched, Task {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    if (this.#isReadable) this.#readOn();
+    if (this.#isReadable) this.#goOn();
   }
 
   /** FIN after what is queued; `sent` is called when the kernel has all of it. */
@@ -265,7 +273,8 @@ export class Leg implements Watched, Task {
   #read(): void {
     if (!this.#isReadable || this.#isPaused || this.#connected || this.#isClosed) return;
     if (this.#hasEnded) return;
-    const length = receive(this.#fd, shared);
+    const into = READS[this.#reactor.held.pressure];
+    const length = receive(this.#fd, into);
     if (length === WOULD_BLOCK) {
       this.#isReadable = false;
       return;
@@ -281,12 +290,13 @@ export class Leg implements Watched, Task {
       return;
     }
     // Less than was asked for is all there was, unless an end waits behind it (epoll(7), "edge").
-    if (length < READ_BYTES && !this.#isHungUp && !this.#readsShort) this.#isReadable = false;
-    this.owner.data(shared.subarray(0, length));
-    if (this.#isReadable && !this.#isPaused) this.#readOn();
+    if (length < into.length && !this.#isHungUp && !this.#readsShort) this.#isReadable = false;
+    this.owner.data(into.subarray(0, length));
+    if (this.#isReadable && !this.#isPaused) this.#goOn();
   }
 
-  #readOn(): void {
+  /** In the next turn. */
+  #goOn(): void {
     if (this.#isListed) return;
     this.#isListed = true;
     this.#reactor.again(this);
@@ -302,13 +312,13 @@ export class Leg implements Watched, Task {
   #queue(bytes: Buffer): void {
     let rest = bytes;
     if (bytes.length >= AT_ONCE_BYTES && this.#mayTransmit()) {
-      if (this.#waitingBytes > 0) this.#flush();
-      if (this.#waitingBytes === 0) rest = bytes.subarray(this.#transmit(bytes, false));
+      if (this.#waiting.bytes > 0) this.#flush();
+      if (this.#waiting.bytes === 0) rest = bytes.subarray(this.#transmit(bytes, false));
     }
     if (rest.length === 0 || this.#isClosed) return;
-    this.#waiting.push(Buffer.from(rest));
-    this.#waitingBytes += rest.length;
-    if (this.isFull) this.#owesDrain = true;
+    this.#waiting.push(rest);
+    const { pressure } = this.#reactor.held;
+    if (this.#waiting.bytes > MAX_WAITING_BYTES[pressure]) this.#isFull = true;
     this.#flushLate();
   }
 
@@ -320,16 +330,21 @@ export class Leg implements Watched, Task {
 
   #flush(): void {
     this.#isDue = false;
-    while (this.#waitingBytes > 0) {
-      if (!this.#mayTransmit()) return;
-      const next = this.#next();
-      const length = this.#transmit(next, next.length < this.#waitingBytes);
-      this.#waitingBytes -= length;
-      if (length === next.length) this.#waiting.shift();
-      else this.#waiting[0] = next.subarray(length);
+    for (let writes = 0; this.#waiting.bytes > 0; writes += 1) {
+      if (!this.#mayTransmit()) {
+        this.#waiting.outlast();
+        return;
+      }
+      if (writes === MAX_WRITES) {
+        this.#isDue = true;
+        this.#goOn();
+        return;
+      }
+      const { first } = this.#waiting;
+      this.#waiting.drop(this.#transmit(first, first.length < this.#waiting.bytes));
     }
-    if (this.#owesDrain) {
-      this.#owesDrain = false;
+    if (this.#isFull) {
+      this.#isFull = false;
       this.#reactor.late({ run: () => this.#isClosed || this.owner.drained() });
     }
     if (this.#isEnding && !this.#isFinished && this.#mayTransmit()) this.#finish();
@@ -351,15 +366,6 @@ export class Leg implements Watched, Task {
     return 0;
   }
 
-  /** What is to be written next, the first of those that wait. */
-  #next(): Buffer {
-    const [first] = this.#waiting;
-    if (first && (this.#waiting.length === 1 || this.#waitingBytes > JOIN_BYTES)) return first;
-    const joined = Buffer.concat(this.#waiting);
-    this.#waiting = [joined];
-    return joined;
-  }
-
   #finish(): void {
     this.#isFinished = true;
     if (!this.#hasEnded) finish(this.#fd); // else close() says so
@@ -372,14 +378,13 @@ export class Leg implements Watched, Task {
   }
 
   #fail(errno: number): void {
-    this.#failure = ERRNO_NAMES.get(errno) ?? `errno ${errno}`;
+    this.#failure = errnoName(errno);
     this.#close();
   }
 
   #close(): void {
     this.#isClosed = true;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#waiting.clear();
     this.#soon = [];
     this.#cancelSoon();
     this.#reactor.close(this.#fd);
@@ -392,7 +397,3 @@ export class Leg implements Watched, Task {
     this.owner.closed(this.#failure !== undefined);
   }
 }
-
-const ERRNO_NAMES = new Map(
-  Object.entries(koffi.os.errno).map(([name, number]) => [number, name] as const),
-);

@@ -95,12 +95,17 @@ describe('a peer', () => {
     expect(await echoOf(await open())).toBe('word');
   });
 
-  it('is told the same beyond its openings of a second', async () => {
+  it('is told nothing beyond its openings of a second', async () => {
     const { two, open } = await limited('b', { perPeerOpeningsPerSecond: 1 });
     expect(await echoOf(await open())).toBe('word');
-    expect(await readAll(await open())).toBe('ECONNRESET');
+    const app = await open();
+    app.write('word');
     await until(() => expect(two.b.count('refused.peer-limit')).toBe(1));
-    two.clock.skip(1000);
+    expect(reasons(two.b)).toEqual(['peer-limit: more than 32000 at once or 1 a second']);
+    two.clock.skip(10_000);
+    expect(await readAll(app)).toBe('ECONNRESET');
+    await until(() => expect(reasons(two.a)).toContain('peer-silent: no reply within a slot'));
+    two.skipSlots(1);
     expect(await echoOf(await open())).toBe('word');
   });
 
@@ -110,6 +115,51 @@ describe('a peer', () => {
     expect(await readAll(await open())).toBe('ECONNRESET');
     expect(two.a.count('refused.peer-limit')).toBe(1);
     expect(two.b.count('lanesOpenedIn')).toBe(1);
+  });
+});
+
+describe('what is not open yet counts as what is', () => {
+  /** Opens `count` at once; how many carry a word. */
+  async function atOnce(count: number, open: () => Promise<Socket>): Promise<number> {
+    const apps = await Promise.all(Array.from({ length: count }, open));
+    const heard = apps.map(async (app) => {
+      app.write('word');
+      const word = new Promise((resolve) => app.once('data', resolve));
+      return Promise.race([word, readAll(app)]);
+    });
+    const echoes = (await Promise.all(heard)).filter((each) => String(each) === 'word');
+    return echoes.length;
+  }
+
+  it('of lanes to a pod whose sockets are still being made, and of connections within its node', async () => {
+    const two = await world({ withholdsSockets: true });
+    const destination = await two.serve((socket) => socket.pipe(socket));
+    two.tell({ limits: { ...USUAL_LIMITS, perPodLanes: 3 } }, two.b);
+    const carried = Promise.all([
+      atOnce(6, () => two.a.connect(destination)),
+      atOnce(3, () => two.b.connect(destination)),
+    ]);
+    await until(() => expect(two.b.count('refused.pod-limit')).toBe(6));
+    for (const give of two.b.withheld?.splice(0) ?? []) give();
+    two.b.withheld = undefined;
+    const [lanes, within] = await carried;
+    expect(lanes + within).toBe(3);
+    expect(two.b.count('active')).toBe(3);
+  });
+
+  it('of lanes to a peer that is still being connected to', async () => {
+    const { two, open } = await limited('a', { perPeerLanes: 2 });
+    expect(await atOnce(6, open)).toBe(2);
+    expect(two.a.count('refused.peer-limit')).toBe(4);
+  });
+
+  it('and room that a refused one had is free again', async () => {
+    const { two, open } = await limited('b', { perPodLanes: 1 });
+    const nowhere = { address: two.b.podIp, port: 1 };
+    for (const node of [two.a, two.b]) {
+      expect(await readAll(await node.connect(nowhere))).toBe('ECONNRESET');
+    }
+    expect(await echoOf(await open())).toBe('word');
   });
 });
 

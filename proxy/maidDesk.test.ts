@@ -33,17 +33,20 @@ const nodeKey = node.public.ed25519;
 function deskThatCounts() {
   const pending: (() => void)[] = [];
   let verified = 0;
+  const clock = { nowMs: 0, monoMs: () => clock.nowMs };
   const desk = new MaidDesk(({ key, message, signature }, answer) => {
     verified += 1;
     pending.push(() => answer(verifyEd25519(key, message, signature, 'tokens')));
-  });
+  }, clock);
   const answers: MaidAnswer[] = [];
-  const judge = (t = token, e = endorsement, k = nodeKey): void =>
-    desk.judge(t, e, k, (answer) => answers.push(answer));
+  const judge = (t = token, e = endorsement, k = nodeKey, peer = 'a'): void =>
+    desk.judge({ peer: peer as NodeName, token: t, endorsement: e, nodeKey: k }, (answer) =>
+      answers.push(answer),
+    );
   const settle = (): void => {
     for (let next = pending.shift(); next; next = pending.shift()) next();
   };
-  return { judge, settle, answers, verifications: () => verified };
+  return { judge, settle, answers, clock, verifications: () => verified };
 }
 
 describe('MaidDesk', () => {
@@ -74,6 +77,54 @@ describe('MaidDesk', () => {
       { kind: 'refused', reason: 'bad-token' },
       { kind: 'refused', reason: 'bad-token' },
     ]);
+  });
+
+  /** As many MAIDs as asked for whose endorsements are of nobody, each another. */
+  const invented = (count: number, from = 0): Buffer[] =>
+    Array.from({ length: count }, (_, n) => {
+      const bad = Buffer.from(endorsement);
+      bad.writeUInt32BE(from + n, bad.length - 4);
+      return bad;
+    });
+
+  it('judge() verifies a bounded number of what one peer invents, and goes on to hear the others', () => {
+    const { judge, settle, answers, clock, verifications } = deskThatCounts();
+    for (const bad of invented(5000)) judge(token, bad);
+    expect(verifications()).toBe(512); // asked for and not answered
+    settle();
+    for (const bad of invented(5000, 5000)) {
+      judge(token, bad);
+      settle();
+    }
+    expect(verifications()).toBe(1024);
+    expect(answers.filter(({ kind }) => kind === 'busy')).toHaveLength(10_000 - 1024);
+    judge(token, endorsement, nodeKey, 'b');
+    settle();
+    expect(answers.at(-1)?.kind).toBe('genuine');
+    judge(token, endorsement, nodeKey, 'a'); // what is known is no question
+    expect(answers.at(-1)?.kind).toBe('genuine');
+    clock.nowMs = 1000;
+    const before = verifications();
+    for (const bad of invented(1000, 20_000)) {
+      judge(token, bad);
+      settle();
+    }
+    expect(verifications() - before).toBe(256);
+  });
+
+  it('judge() keeps the answers in use, whatever malformed and refused ones come', () => {
+    const { judge, settle, clock, verifications } = deskThatCounts();
+    judge();
+    settle();
+    for (let n = 0; n < 10_000; n += 1) judge(Buffer.from(`malformed ${n}`));
+    for (const bad of invented(1500)) {
+      clock.nowMs += 10;
+      judge(token, bad);
+      settle();
+    }
+    expect(verifications()).toBe(2 + 1500);
+    judge();
+    expect(verifications()).toBe(2 + 1500);
   });
 
   it('judge() remembers nothing against a token that another node showed first', () => {

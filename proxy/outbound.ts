@@ -10,6 +10,7 @@ import { deliver } from './delivery.ts';
 import { dial } from './dial.ts';
 import type { Facts } from './facts.ts';
 import type { Floor } from './floor.ts';
+import { MAX_WAITING_BYTES } from './heldBytes.ts';
 import { Lane } from './lane.ts';
 import { LaneSender } from './laneKeys.ts';
 import { sealOpening, type Opening } from './laneOpening.ts';
@@ -19,9 +20,11 @@ import { Passage } from './passage.ts';
 import { Relay } from './relay.ts';
 import { ReplyReader } from './replyReader.ts';
 import { tokenFor, type Route, type Standing } from './routes.ts';
+import { NO_SEAT } from './seats.ts';
+import { Waiting } from './waiting.ts';
 import { ANSWER_WITHIN_MS, notLearned, type Finding } from './whereabouts.ts';
 
-/** Bytes of an application that are held while its lane is being connected. */
+/** Bytes of an application that are held while its lane is being connected, or fewer (heldBytes.ts). */
 const MAX_EARLY_BYTES = 256 << 10;
 
 const placeOf = ({ address, port }: Endpoint): string => `${address}:${port}`;
@@ -76,6 +79,9 @@ class Caller {
   readonly #floor: Floor;
   readonly #podUid: string;
   readonly #seat: number;
+  /** Of whom it is for: a pod of this node, or a peer. */
+  #calledSeat = NO_SEAT;
+  #peerSeat = NO_SEAT;
   /** What the application asked for, and where it goes: another where that is a service. */
   readonly #asked: Endpoint;
   #destination: Endpoint;
@@ -84,8 +90,7 @@ class Caller {
   readonly #app: Leg;
   #facts: Facts;
   /** What the application wrote so far. */
-  #early: Buffer[] = [];
-  #earlyBytes = 0;
+  readonly #early: Waiting;
   #hasEnded = false;
   #isOver = false;
   /** Monotonic: nothing more is asked for from then on. */
@@ -100,6 +105,7 @@ class Caller {
     this.#destination = asked;
     this.#facts = facts;
     this.#from = accepted.from;
+    this.#early = new Waiting(floor.reactor.held);
     floor.opening(1);
     floor.podQuota.count(seat, 1);
     this.#app = Leg.accepted(floor.reactor, accepted.fd, {
@@ -148,6 +154,7 @@ class Caller {
       { ...this.#facts, ...(from && { from }), ...(to && { to }) },
       detail,
     );
+    this.#early.clear();
     this.#app.reset();
   }
 
@@ -156,6 +163,7 @@ class Caller {
     this.#facts = { ...this.#facts, from: from.spiffeId };
     const { whereabouts, clock } = this.#floor;
     this.#learnsUntilMs ??= clock.monoMs() + ANSWER_WITHIN_MS;
+    this.#early.outlast();
     const asked = whereabouts.ask(this.#podUid, destination.address, (finding) =>
       this.#learned(destination, finding),
     );
@@ -185,12 +193,15 @@ class Caller {
       podUids: [from.uid, to.uid],
     };
     const { calledQuota, reactor, pool, routes } = this.#floor;
-    if (calledQuota.isFull(calledQuota.seatOf(to.uid))) {
+    const seat = calledQuota.seatOf(to.uid);
+    if (!calledQuota.takeLane(seat)) {
       this.#refuse('pod-limit', calledQuota.text);
       return;
     }
+    this.#calledSeat = seat;
     const client = routes().clientHere(from.uid, this.#client());
     const target = { podUid: to.uid, destination: this.#destination, client };
+    this.#early.outlast();
     this.#abort = deliver(reactor, pool, target, {
       connected: (far) => {
         this.#floor.counters.add('lanesSameNode');
@@ -203,7 +214,7 @@ class Caller {
   /** A destination without an agent, where the configuration lets it pass. */
   #plain({ from, rule }: Extract<Route, { kind: 'plain' }>): void {
     this.#facts = { ...this.#facts, from: from.spiffeId };
-    const standing: Standing = { podUids: [from.uid] };
+    const standing: Standing = { podUids: [from.uid], plain: this.#destination };
     this.#dial(this.#destination, (far) => {
       this.#floor.counters.add('plainOut');
       this.#join(far, standing, rule);
@@ -224,10 +235,12 @@ class Caller {
       return;
     }
     const { peerQuota } = this.#floor;
-    if (peerQuota.isFull(peerQuota.seatOf(peer.node))) {
+    const seat = peerQuota.seatOf(peer.node);
+    if (!peerQuota.takeLane(seat)) {
       this.#refuse('peer-limit', peerQuota.text);
       return;
     }
+    this.#peerSeat = seat;
     const kept = this.#floor.wires.take(placeOf(peer));
     if (kept) {
       this.#app.readNow(); // what it has said already goes along in the first segment
@@ -240,6 +253,7 @@ class Caller {
   /** Failure refuses the application. */
   #dial(endpoint: Endpoint, connected: (far: Leg) => void): void {
     const { reactor, clock } = this.#floor;
+    this.#early.outlast();
     this.#abort = dial(reactor, clock, endpoint, {
       connected,
       failed: (detail) => this.#refuse('peer-unreachable', detail),
@@ -355,26 +369,28 @@ class Caller {
 
   /** Hands on what the application has said so far, to an owner that has taken the leg over. */
   #release(send: (bytes: Buffer) => void): void {
-    for (const bytes of this.#early) send(bytes);
-    this.#early = [];
+    this.#early.drain(send);
     if (this.#hasEnded) this.#app.owner.end();
   }
 
   #hold(bytes: Buffer): void {
-    this.#early.push(Buffer.from(bytes)); // the shared buffer is read into again meanwhile
-    this.#earlyBytes += bytes.length;
-    if (this.#earlyBytes >= MAX_EARLY_BYTES) this.#app.pause();
+    this.#early.push(bytes);
+    const most = MAX_WAITING_BYTES[this.#floor.reactor.held.pressure];
+    if (this.#early.bytes > Math.min(MAX_EARLY_BYTES, most)) this.#app.pause();
   }
 
   /** The application went away before its destination was reached. */
   #giveUp(): void {
     if (this.#isOver) return;
     this.#conclude();
+    this.#early.clear();
     this.#abort();
   }
   #conclude(): void {
     this.#isOver = true;
     this.#floor.opening(-1);
     this.#floor.podQuota.count(this.#seat, -1);
+    this.#floor.calledQuota.count(this.#calledSeat, -1);
+    this.#floor.peerQuota.count(this.#peerSeat, -1);
   }
 }

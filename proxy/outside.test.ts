@@ -69,4 +69,31 @@ describe('a connection to where no agent is', () => {
     expect(await readAll(other)).toBe('ECONNRESET');
     expect(two.a.count('refused.no-agent')).toBe(1);
   });
+
+  it('lives as long as the setting that allowed it, and on while a new control plane looks around', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.pipe(socket);
+    }).listen(0, '127.9.0.2');
+    await once(server, 'listening');
+    const listening = server.address();
+    const port = typeof listening === 'object' && listening !== null ? listening.port : 0;
+    const two = await world();
+    two.tell({ outside: { unmeshedExcept: [{ network: '127.9.0.0/24', ports: [port] }] } });
+    const app = await two.a.connect({ address: '127.9.0.2', port });
+    const echoed = async (): Promise<string> => {
+      app.write('word');
+      return String((await once(app, 'data'))[0]);
+    };
+    expect(await echoed()).toBe('word');
+    two.tell({ outside: { isPlainWithheld: true } });
+    expect(await echoed()).toBe('word');
+    expect(await readAll(await two.a.connect({ address: '127.9.0.2', port }))).toBe('ECONNRESET');
+    const end = readAll(app);
+    two.tell({ outside: {} });
+    expect(await end).toBe('ECONNRESET');
+    await idle(two);
+    server.close();
+    expect(two.a.count('closed.policy')).toBe(1);
+  });
 });

@@ -68,18 +68,30 @@ export class Quota {
     return this.#seats.of(name);
   }
 
+  /** Whether takeOpening() would take one now. */
+  mayOpen(seat: number): boolean {
+    if (seat === NO_SEAT || this.#stepUs === 0) return true;
+    const nowUs = (this.#clock.wallMs() * 1000) | 0;
+    return this.#after(Atomics.load(this.#full, seat), nowUs) <= SECOND_US;
+  }
+
   /** Takes one opening out of the bucket; false: it is empty. */
   takeOpening(seat: number): boolean {
     if (seat === NO_SEAT || this.#stepUs === 0) return true;
     const nowUs = (this.#clock.wallMs() * 1000) | 0;
     for (;;) {
       const full = Atomics.load(this.#full, seat);
-      // A time that lies further ahead than a bucket is deep was noted before the clock was set, or long ago.
-      const ahead = (full - nowUs) | 0;
-      const next = (ahead > 0 && ahead <= SECOND_US ? ahead : 0) + this.#stepUs;
+      const next = this.#after(full, nowUs);
       if (next > SECOND_US) return false;
       if (Atomics.compareExchange(this.#full, seat, full, (nowUs + next) | 0) === full) return true;
     }
+  }
+
+  /** How far from now a bucket that is full again at `full` will be so after one opening more. */
+  #after(full: number, nowUs: number): number {
+    // A time that lies further ahead than a bucket is deep was noted before the clock was set, or long ago.
+    const ahead = (full - nowUs) | 0;
+    return (ahead > 0 && ahead <= SECOND_US ? ahead : 0) + this.#stepUs;
   }
 
   /** Whether it has all the lanes that it may have, and `extra` more. */
@@ -89,6 +101,13 @@ export class Quota {
     const from = seat * this.#workers;
     for (let at = from; at < from + this.#workers; at += 1) lanes += this.#live[at] ?? 0;
     return lanes >= this.#allowance.lanes + extra;
+  }
+
+  /** One lane more of this worker, counted before it is there; false: there is no room for it. */
+  takeLane(seat: number): boolean {
+    if (this.isFull(seat)) return false;
+    this.count(seat, 1);
+    return true;
   }
 
   /** One lane more, or one fewer, of this worker. */

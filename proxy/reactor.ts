@@ -8,6 +8,7 @@ import { EPOLL, Epoll } from '#proxy/native/epoll.ts';
 import { closeFd } from '#proxy/native/fd.ts';
 import { quieten } from '#proxy/native/eventfd.ts';
 import { giveWay } from '#proxy/native/process.ts';
+import { HeldBytes } from './heldBytes.ts';
 import type { Ledger } from './ledger.ts';
 import { CROWDED_MS, POLL_MS, Polling } from './polling.ts';
 import { Timers } from './timers.ts';
@@ -44,10 +45,13 @@ export class Reactor {
   #hasServed = false;
   #isStopped = false;
   readonly #ledger: Pick<Ledger, 'take' | 'drop'> | undefined;
+  /** What the connections of this thread hold. */
+  readonly held: HeldBytes;
 
-  /** `ledger`: where the descriptors of this thread are noted. */
-  constructor(ledger?: Pick<Ledger, 'take' | 'drop'>) {
+  /** `ledger`: where the descriptors of this thread are noted; `held`: its part of what all may hold. */
+  constructor(ledger?: Pick<Ledger, 'take' | 'drop'>, held = new HeldBytes()) {
     this.#ledger = ledger;
+    this.held = held;
     ledger?.take(this.#epoll.fd);
   }
 

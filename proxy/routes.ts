@@ -66,6 +66,8 @@ export interface Standing {
   readonly podUids: readonly string[];
   /** The node at the other end; absent within the node. */
   readonly peer?: NodeName;
+  /** Where it goes in the clear; absent where an agent serves it. */
+  readonly plain?: Endpoint;
 }
 
 /** A snapshot but for its chains, which are the key ring's. */
@@ -216,7 +218,9 @@ export class Routes {
     if (standing.peer && !this.#peerByNode.get(standing.peer)?.statements.length) {
       return refused('not-trusted', `${standing.peer} is no longer attested`);
     }
-    const { access } = standing;
+    const { access, plain } = standing;
+    const outside = plain && this.#outside(plain);
+    if (outside && 'kind' in outside) return outside;
     if (!access || !isPolicyNew) return undefined;
     const { allow, rule } = decide(policy, access.from, access.to, access.port);
     return allow ? undefined : refused('policy', rule);
@@ -225,14 +229,26 @@ export class Routes {
   /** A destination that no agent serves, as far as is known. */
   #unmeshed(from: LocalPod, destination: Endpoint, isNobodys: typeof unheard): Route {
     const { address } = destination;
+    const isToAsk = this.#snapshot.asks === true && !isNobodys(address);
+    if (isToAsk && !this.#unattested.has(address)) {
+      const rule = this.#exceptedBy(destination);
+      return rule === undefined
+        ? { kind: 'unknown', from, destination }
+        : { kind: 'plain', from, destination, rule };
+    }
+    const outside = this.#outside(destination, from);
+    return 'kind' in outside ? outside : { kind: 'plain', from, destination, ...outside };
+  }
+
+  /** By which setting a destination that no agent serves is reached in the clear; `from`: by whom, if that is new. */
+  #outside({ address, port }: Endpoint, from?: LocalPod): { readonly rule: string } | Refused {
     const node = this.#unattested.get(address);
     if (node !== undefined) {
       return refused('not-trusted', `${address} is of ${node}, which is not attested now`, from);
     }
-    const isToAsk = this.#snapshot.asks === true && !isNobodys(address);
-    const rule = isToAsk ? this.#exceptedBy(destination) : this.#plainRule(destination);
-    if (rule !== undefined) return { kind: 'plain', from, destination, rule };
-    if (isToAsk) return { kind: 'unknown', from, destination };
+    const rule = this.#plainRule({ address, port });
+    if (rule !== undefined) return { rule };
+    if (!from && this.#snapshot.isPlainWithheld) return { rule: '' };
     return refused('no-agent', `no agent serves ${address}`, from);
   }
 

@@ -11,7 +11,11 @@ export class SkippingClock implements Clock {
   readonly #onlySkips: boolean;
   readonly #from = { wallMs: Date.now(), monoMs: performance.now() };
   #skippedMs = 0;
-  readonly #timers = new Set<{ readonly atMs: number; readonly fire: () => void }>();
+  readonly #timers = new Set<{
+    readonly ms: number;
+    readonly atMs: number;
+    readonly fire: () => void;
+  }>();
 
   constructor(onlySkips = false) {
     this.#onlySkips = onlySkips;
@@ -30,11 +34,16 @@ export class SkippingClock implements Clock {
       cancel();
       callback();
     };
-    const timer = { atMs: this.monoMs() + ms, fire };
+    const timer = { ms, atMs: this.monoMs() + ms, fire };
     const real = this.#onlySkips ? undefined : setTimeout(fire, ms).unref();
     this.#timers.add(timer);
     return cancel;
   };
+
+  /** How many timers of `ms` are set. */
+  waiting(ms: number): number {
+    return [...this.#timers].filter((timer) => timer.ms === ms).length;
+  }
 
   skip(ms: number): void {
     this.#skippedMs += ms;

@@ -30,6 +30,8 @@ export interface Snapshot<Chain = LiveChain> {
   readonly unmeshed: 'refuse' | 'plain';
   /** Destinations of those that pass in the clear all the same. Absent: none. */
   readonly unmeshedExcept?: readonly Range[];
+  /** The control plane is new and lets nothing new pass in the clear for a while: what does goes on. */
+  readonly isPlainWithheld?: boolean;
   /** Pods of nodes that are not accepted now: nobody is to reach them in the clear. Absent: none. */
   readonly unattested?: readonly UnattestedPod[];
   /** Addresses that lead to pods; no pod is looked for at one. Absent: none. */

@@ -11,7 +11,7 @@ const DEADLINE_MS = { min: 4000, max: 12_000 };
 const LIMIT_BYTES = { min: 16 << 10, max: 64 << 10 };
 /** Per worker: what connections have sent that may yet turn out to be openings. */
 const MAX_HELD_BYTES = 16 << 20;
-/** How long such bytes are looked at again as keys and statements change: what is on its way comes by then. */
+/** How long such bytes are looked at again as keys and statements change, and a drain waits: what is on its way comes by then. */
 const EARLY_MS = 2000;
 /** How exact deadlines are: one timer serves all. */
 const SWEEP_MS = 250;
@@ -27,6 +27,7 @@ export class Stranger extends Linked {
   readonly reconsider: (isLast: boolean) => void;
   deadlineMs: number;
   bytesLeft: number;
+  readonly sinceMs: number;
   /** How many of its bytes are kept, and since when. */
   heldBytes = 0;
   heldSinceMs = 0;
@@ -34,12 +35,13 @@ export class Stranger extends Linked {
   constructor(
     leg: Leg,
     { isKnown, reconsider }: Waiting,
-    until: { readonly deadlineMs: number; readonly bytesLeft: number },
+    until: Pick<Stranger, 'sinceMs' | 'deadlineMs' | 'bytesLeft'>,
   ) {
     super();
     this.leg = leg;
     this.isKnown = isKnown;
     this.reconsider = reconsider;
+    this.sinceMs = until.sinceMs;
     this.deadlineMs = until.deadlineMs;
     this.bytesLeft = until.bytesLeft;
   }
@@ -86,8 +88,10 @@ export class Strangers {
 
   /** Draws deadline and limit of a connection that was just accepted, or on which a lane has ended. */
   add(leg: Leg, waiting: Waiting): Stranger {
+    const sinceMs = this.#clock.monoMs();
     const stranger = new Stranger(leg, waiting, {
-      deadlineMs: this.#clock.monoMs() + this.#draw(DEADLINE_MS),
+      sinceMs,
+      deadlineMs: sinceMs + this.#draw(DEADLINE_MS),
       bytesLeft: this.#draw(LIMIT_BYTES),
     });
     const list = waiting.isKnown ? this.#known : this.#open;
@@ -126,7 +130,7 @@ export class Strangers {
 
   /** A denied opener gets its FIN behind its reply, and is closed like those that have shown no key. */
   dismiss(leg: Leg): void {
-    this.#finish(new Stranger(leg, DISMISSED, { deadlineMs: 0, bytesLeft: Infinity }));
+    this.#finish(new Stranger(leg, DISMISSED, { sinceMs: 0, deadlineMs: 0, bytesLeft: Infinity }));
     this.#armSweep();
   }
 
@@ -137,6 +141,15 @@ export class Strangers {
     this.release(oldest);
     oldest.leg.destroy();
     return true;
+  }
+
+  /** Whether an opening may be on its way, or lie here until its keys come: not that of who has taken long. */
+  get areAwaited(): boolean {
+    const nowMs = this.#clock.monoMs();
+    return this.#waiting().some(({ leg, sinceMs, heldBytes, heldSinceMs }) => {
+      const isHeld = heldBytes > 0 && nowMs < heldSinceMs + EARLY_MS;
+      return (nowMs < sinceMs + EARLY_MS || isHeld) && !leg.isEnding;
+    });
   }
 
   /** Keys or statements have changed: what was none may be an opening now. */

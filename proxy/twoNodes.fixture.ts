@@ -20,6 +20,7 @@ import { Counters, type CounterName } from './counters.ts';
 import { descriptorRoom, type DescriptorRoom } from './descriptors.ts';
 import { VerificationDesk } from './desk.ts';
 import type { LaneEvent } from './facts.ts';
+import type { HeldBytes } from './heldBytes.ts';
 import { LaneWorker } from './laneWorker.ts';
 import { quotaMemory } from './quota.ts';
 import { signEndorsement, signToken } from './maid.ts';
@@ -70,7 +71,7 @@ export class TestNode {
   randomBytes: (length: number) => Buffer = randomBytes;
   worker: LaneWorker;
   readonly #start: () => LaneWorker;
-  readonly #reactor = new Reactor();
+  readonly #reactor: Reactor;
   readonly #counters = Counters.create();
   readonly #workload = generateWorkloadKey();
   readonly #desk = new VerificationDesk();
@@ -80,7 +81,9 @@ export class TestNode {
     clock: Clock,
     podIp = `127.0.${index}.1`,
     descriptors = descriptorRoom(20_000, 1),
+    held?: HeldBytes,
   ) {
+    this.#reactor = new Reactor(undefined, held);
     this.name = `node-${index}` as NodeName;
     this.podIp = podIp;
     this.podUid = `pod-${index}`;
@@ -265,11 +268,14 @@ export class TwoNodes {
       readonly withholdsSockets?: boolean;
       /** Of node b. */
       readonly descriptors?: DescriptorRoom;
+      /** Of both. */
+      readonly held?: HeldBytes;
     } = {},
   ) {
     this.clock = new SkippingClock(options.onlySkips);
-    this.a = new TestNode(1, this.clock, options.podIps?.[0]);
-    this.b = new TestNode(2, this.clock, options.podIps?.[1], options.descriptors);
+    const { podIps, descriptors, held } = options;
+    this.a = new TestNode(1, this.clock, podIps?.[0], undefined, held);
+    this.b = new TestNode(2, this.clock, podIps?.[1], descriptors, held);
     const chain = testChain(options.periodMs ?? 10_000, options.algorithm);
     if (options.withholdsSockets) this.b.withheld = [];
     this.view = { chains: [chain], policy: ALLOW_ALL, trusted: true, peers: true };

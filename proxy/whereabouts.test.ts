@@ -89,7 +89,7 @@ describe('Whereabouts', () => {
   it('ask() puts at most 256 questions of a pod at once, whoever waits for them', () => {
     const { whereabouts, asked, heard, ask, clock } = desk();
     const takeBack = addresses(0, 256).map((address) => ask('p', address));
-    clock.skip(1000);
+    clock.skip(1001);
     ask('p', '10.0.0.7', 'of its own');
     ask('q', '10.1.0.0', 'of another pod');
     ask('p', '10.1.0.0', 'asked by another pod');
@@ -115,7 +115,7 @@ describe('Whereabouts', () => {
     for (const address of addresses(0, 257)) known(address);
     expect(asked).toHaveLength(256);
     expect(heard.filter(([, finding]) => 'failed' in finding)).toHaveLength(1);
-    clock.skip(1000);
+    clock.skip(1001);
     known('10.1.0.0');
     expect(asked).toHaveLength(257);
   });
@@ -157,7 +157,7 @@ describe('Whereabouts', () => {
     whereabouts.askAgain();
     expect(asked.slice(2)).toEqual([{ id: 102, address: '10.0.0.2' }]);
     expect(whereabouts.isNobodys('10.0.0.1')).toBe(false);
-    clock.skip(1000);
+    clock.skip(1001);
     expect(heard).toHaveLength(2);
   });
 

@@ -6,6 +6,7 @@ import { parentPort as main, workerData } from 'node:worker_threads';
 import type { FromWorker, ToWorker, WorkerInit } from './control.ts';
 import { Counters } from './counters.ts';
 import { descriptorRoom } from './descriptors.ts';
+import { HeldBytes } from './heldBytes.ts';
 import { LaneWorker } from './laneWorker.ts';
 import { Ledger } from './ledger.ts';
 import { originalDestination } from '#proxy/native/socket.ts';
@@ -22,7 +23,7 @@ const post = (message: FromWorker): void => main?.postMessage(message, []);
 let worker: LaneWorker | undefined;
 
 function begin(index: number): LaneWorker {
-  const reactor = new Reactor(new Ledger(init.ledger, index));
+  const reactor = new Reactor(new Ledger(init.ledger, index), new HeldBytes(init.held, index));
   setImmediate(() => reactor.run(init.bell));
   return new LaneWorker({
     index,

@@ -49,6 +49,13 @@ export interface Accepted {
   readonly from: Endpoint;
 }
 
+const ERRNO_NAMES = new Map(
+  Object.entries(koffi.os.errno).map(([name, number]) => [number, name] as const),
+);
+
+/** As `ECONNRESET`. */
+export const errnoName = (errno: number): string => ERRNO_NAMES.get(errno) ?? `errno ${errno}`;
+
 const address = Buffer.alloc(SOCKADDR_BYTES);
 const addressLength = Buffer.alloc(4);
 const NOWHERE: Endpoint = { family: 4, address: '0.0.0.0', port: 0 };

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ChainId, Sid, Slot } from '#agent/base/brands.ts';
 import type { AeadName } from '#proxy/chips/registry.ts';
-import { READ_BYTES } from '#proxy/leg.ts';
+import { MAX_READ_BYTES } from '#proxy/heldBytes.ts';
 import {
   FRAME,
   FULL_FRAME_DATA,
@@ -152,7 +152,7 @@ describe('FrameSealer and FrameOpener', () => {
       const carried = Math.floor((64 << 10) / largest) * largest;
       const frame = own(sealerOf('AES-256-GCM').frame(FRAME.data, Buffer.alloc(FULL_FRAME_DATA)));
       expect(frame.length).toBeLessThanOrEqual(carried);
-      expect(READ_BYTES % FULL_FRAME_DATA).toBe(0);
+      expect(MAX_READ_BYTES.none % FULL_FRAME_DATA).toBe(0);
     },
   );
 
