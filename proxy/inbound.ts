@@ -25,6 +25,7 @@ import { NO_SEAT } from './seats.ts';
 
 /** So many lanes more than its limit a peer may have where they are canaries. */
 const CANARY_LANES = 8;
+const NO_TIMER = (): void => undefined;
 
 const REPLAY_REFUSALS: Readonly<Record<Exclude<ReplayVerdict, 'fresh'>, Refusal>> = {
   replayed: 'replayed',
@@ -193,7 +194,7 @@ class Newcomer {
       return;
     }
     const standing: Standing = { podUids: [], peer: start.peer.node };
-    let cancel = (): void => undefined;
+    let cancel = NO_TIMER;
     const side = answerSide(deferring(floor));
     const lane = this.#open(side, standing, undefined, () => cancel());
     if (!lane) return;

@@ -115,11 +115,6 @@ class Crew {
   /** Notes when the keeper of an agent takes a record or a root. */
   #watch({ keeper }: AgentOnBus): void {
     const [accept, giveRoot] = [keeper.accept.bind(keeper), keeper.giveRoot.bind(keeper)];
-    const note = (times: Map<string, number[]>, hash: string): void => {
-      const all = times.get(hash) ?? [];
-      all.push(nowMs());
-      times.set(hash, all);
-    };
     keeper.accept = (record) => {
       const acceptance = accept(record);
       if (acceptance === 'applied') note(this.#taken, record.hash);
@@ -161,6 +156,12 @@ class Crew {
 }
 
 const nothing = (): void => undefined;
+
+function note(times: Map<string, number[]>, hash: string): void {
+  const all = times.get(hash) ?? [];
+  all.push(nowMs());
+  times.set(hash, all);
+}
 
 if (process.send) {
   const crew = new Crew();

@@ -31,7 +31,7 @@ const followed = async (node: string): Promise<readonly string[]> =>
 
 const fetched = async (): Promise<string> => {
   const { stdout, stderr } = await fetchFrom(both, 'client', both.rig.pod('server'));
-  return `${stdout.toString().trim()}${stderr.toString()}`;
+  return `${stdout.toString().trim()}${stderr}`;
 };
 
 describe('a cluster that is not known whole', () => {
@@ -54,7 +54,7 @@ describe('a cluster that is not known whole', () => {
       '8',
       `http://${NOWHERE}:8080/`,
     ]);
-    expect(stderr.toString()).toMatch(/reset|connect to server/i);
+    expect(stderr).toMatch(/reset|connect to server/i);
     const { refused } = (await both.agent(A).status()).lanes;
     expect(refused).toMatchObject({ 'no-agent': expect.any(Number) as number });
   });
