@@ -84,16 +84,20 @@ export class AdmissionDesk {
     this.#refusals = limitedLog(options.log, options.clock);
   }
 
-  /** Starts from the roster of the newest record; whom it lists is examined here one after the other. */
-  async takeOver(digest: string | undefined): Promise<void> {
+  /**
+   * Starts from the roster of the newest record; whom it lists is examined here one after the other. False: it could
+   * not be read.
+   */
+  async takeOver(digest: string | undefined): Promise<boolean> {
     this.#members.clear();
     this.#leaving.clear();
     this.#renewed.clear();
     this.#published.clear();
-    this.#index =
-      (digest === undefined ? undefined : await this.#o.source.load(digest)) ?? Members.none;
+    const roster = digest === undefined ? Members.none : await this.#o.source.load(digest);
+    this.#index = roster ?? Members.none;
     for (const row of this.#index.rows) this.#members.set(row.node, { row });
     await this.examineSome();
+    return roster !== undefined;
   }
 
   /** Examines members that were admitted by the conductor before: who fails here leaves. */

@@ -49,6 +49,8 @@ const SLOTS_AHEAD = 3;
 const SLOTS_AHEAD_COLD = 1;
 /** Sealings under way at a time: X-Wing takes about 1.5 ms each. */
 const SEALS_AT_ONCE = 16;
+/** After so many slots the roster is nobody's any more. */
+const MAX_TRIES = 4;
 
 export class Conductor {
   readonly #o: ConductorOptions;
@@ -56,6 +58,8 @@ export class Conductor {
   #stopResponding: (() => void) | undefined;
   /** Members whose root could not be sealed yet: no unused seal key of theirs was known. */
   readonly #owed = new Set<NodeName>();
+  /** In how many slots the roster could not be read. */
+  #tries = 0;
 
   constructor(options: ConductorOptions) {
     this.#o = options;
@@ -86,8 +90,11 @@ export class Conductor {
       return;
     }
     if (!this.leading) {
+      // A record without those that the last one lists would cut all their lanes.
+      this.#tries += 1;
+      if (!(await desk.takeOver(this.#o.newest()?.rosterDigest)) && this.#tries < MAX_TRIES) return;
+      this.#tries = 0;
       this.#o.publisher.forget();
-      await desk.takeOver(this.#o.newest()?.rosterDigest);
       this.#stopResponding = desk.open();
       log.info('conductor.elected', { term: held.term, text: `conducting, term ${held.term}` });
     }
@@ -95,7 +102,7 @@ export class Conductor {
     await desk.examineSome();
     await desk.admitSelf(self);
     await this.#announce(self, held.term, slot);
-    await this.#payOwed(self, slot);
+    await this.#pay([...this.#owed], self, slot);
   }
 
   /** A bus that has lost the roster gets all of it again with the next record. */
@@ -132,10 +139,10 @@ export class Conductor {
     this.#owed.delete(node);
   }
 
-  /** Seals again for members that had no unused seal key when a generation began. */
-  async onSealKey(slot: Slot): Promise<void> {
+  /** A member has a new seal key: what could not be sealed to it when a generation began is sealed now. */
+  async onSealKey(node: NodeName, slot: Slot): Promise<void> {
     const self = this.#o.self();
-    if (this.leading && self) await this.#payOwed(self, slot);
+    if (this.leading && self && this.#owed.has(node)) await this.#pay([node], self, slot);
   }
 
   async #announce(self: OwnStatement, term: number, slot: Slot): Promise<void> {
@@ -209,12 +216,12 @@ export class Conductor {
     for (const node of members) if (!sealed.has(node)) this.#owed.add(node);
   }
 
-  async #payOwed(self: OwnStatement, slot: Slot): Promise<void> {
+  async #pay(nodes: readonly NodeName[], self: OwnStatement, slot: Slot): Promise<void> {
     const { keeper, clock } = this.#o;
     const newest = this.#o.newest();
-    if (!newest || this.#owed.size === 0) return;
+    if (!newest || nodes.length === 0) return;
     const secrets = { chains: keeper.sealable(clock.wallMs()) };
-    const sealed = await this.#sealTo([...this.#owed], self, secrets, newest.hash, slot);
+    const sealed = await this.#sealTo(nodes, self, secrets, newest.hash, slot);
     for (const node of sealed) this.#owed.delete(node);
   }
 

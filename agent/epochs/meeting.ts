@@ -41,8 +41,11 @@ export interface MeetingOptions {
 type Found = boolean | undefined;
 
 const ANSWER_TIMEOUT_MS = 2_000;
-/** Requests to meet that are examined in one slot: each may cost the examination of evidence. */
-const MAX_MET_PER_SLOT = 128;
+/** Requests to meet that are looked at in one slot. */
+const MAX_MET_PER_SLOT = 512;
+/** Addresses that are looked for in a second, whatever pods ask for. */
+const MAX_LOOKUPS_PER_SECOND = 200;
+const SECOND_MS = 1_000;
 /** A request is of about now. */
 const MAX_SLOTS_OFF = 2;
 
@@ -50,6 +53,7 @@ export class Meeting {
   readonly #o: MeetingOptions;
   readonly #asked = new Map<string, Promise<Found>>();
   #met = { slot: 0, count: 0 };
+  #lookups = { sinceMs: -Infinity, count: 0 };
 
   constructor(options: MeetingOptions) {
     this.#o = options;
@@ -72,6 +76,7 @@ export class Meeting {
   async #find(address: string): Promise<Found> {
     const { follower, whereabouts, inUse, node } = this.#o;
     if (inUse.areAll(follower.roster)) return false;
+    if (!this.#mayLookUp()) return undefined;
     const claimants = await whereabouts.claimants(address);
     if (!claimants) return undefined;
     const members = claimants.filter((each) => each !== node && follower.roster.get(each));
@@ -146,6 +151,13 @@ export class Meeting {
     }
     if (inUse.met(from) || peers.standing(from) !== 'member') await this.#o.follow();
     return peers.standing(from) === 'member' ? undefined : 'its evidence was not accepted here';
+  }
+
+  #mayLookUp(): boolean {
+    const nowMs = this.#o.clock.monoMs();
+    if (nowMs - this.#lookups.sinceMs >= SECOND_MS) this.#lookups = { sinceMs: nowMs, count: 0 };
+    this.#lookups.count += 1;
+    return this.#lookups.count <= MAX_LOOKUPS_PER_SECOND;
   }
 
   #withinLimit(): boolean {

@@ -21,6 +21,7 @@ import type { OwnStatements } from './ownStatements.ts';
 import type { PeerBook } from './peers.ts';
 import type { PeersFile } from './peersFile.ts';
 import type { PeersInUse } from './peersInUse.ts';
+import { claimedSender } from './presence.ts';
 import type { EpochRecord } from './record.ts';
 import type { RosterSource } from './rosterSource.ts';
 import type { Revocations } from './revocations.ts';
@@ -118,7 +119,8 @@ export class EpochPlane {
       onPresence: (value) =>
         this.#serial.addMessage('presence', async () => {
           if (!membership.hearPresence(value)) return;
-          await conductor.onSealKey(this.#slot());
+          const from = claimedSender(value)?.node as NodeName;
+          await conductor.onSealKey(from, this.#slot());
           onChange();
         }),
       onWorkloads: (value) =>

@@ -30,7 +30,7 @@ test('speak() says presence only when the data plane knows the statement; a with
     bus,
     subjects,
     keeper: new ChainKeeper({ maxStalenessMs: 3_600_000 }),
-    whereabouts: new Whereabouts({ bus, subjects, node: NODE }),
+    whereabouts: new Whereabouts({ bus, subjects, clock: stillClock, node: NODE, maxStalenessMs: 3_600_000 }),
     own: { listed: [{ own, listedBy: undefined }] },
     slots: new SlotClock(stillClock, PERIOD_MS),
     clock: stillClock,

@@ -98,13 +98,15 @@ export class Voice {
     const speaker = own.listed[0]?.own;
     if (!speaker || !bus.connected) return;
     const { sid } = speaker.statement;
-    const said = JSON.stringify([sid, this.#o.directory()]);
-    if (said === this.#saidDirectory) return;
-    this.#directorySeq += 1;
-    const directory = { v: 1 as const, node, sid, seq: this.#directorySeq, ...this.#o.directory() };
-    const signed = signDirectory(directory, speaker.sign);
-    if (!(await bus.publish(subjects.workloads(node), signed))) return;
-    this.#saidDirectory = said;
-    await whereabouts.say(directory.pods.flatMap(({ ips }) => ips));
+    const { lane, pods } = this.#o.directory();
+    const said = JSON.stringify([sid, lane, pods]);
+    if (said !== this.#saidDirectory) {
+      this.#directorySeq += 1;
+      const directory = { v: 1 as const, node, sid, seq: this.#directorySeq, lane, pods };
+      const signed = signDirectory(directory, speaker.sign);
+      if (!(await bus.publish(subjects.workloads(node), signed))) return;
+      this.#saidDirectory = said;
+    }
+    await whereabouts.say(pods.flatMap(({ ips }) => ips));
   }
 }

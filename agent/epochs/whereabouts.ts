@@ -2,13 +2,17 @@
 // at as any peer, and what its signed directory says counts.
 import type { NodeName } from '#agent/base/brands.ts';
 import { canonicalAddress } from '#proxy/see/address.ts';
+import type { Clock } from '#agent/base/clock.ts';
 import type { Bus } from './bus.ts';
 import { nodeOfToken, type Subjects } from './subjects.ts';
 
 export interface WhereaboutsOptions {
   readonly bus: Pick<Bus, 'publish' | 'subjects'>;
   readonly subjects: Subjects;
+  readonly clock: Clock;
   readonly node: NodeName;
+  /** The stream keeps what was said for twice this. */
+  readonly maxStalenessMs: number;
 }
 
 /** Nodes that claim one address; more are not looked at. */
@@ -16,28 +20,32 @@ const MAX_CLAIMS = 8;
 
 export class Whereabouts {
   readonly #o: WhereaboutsOptions;
-  readonly #said = new Set<string>();
+  /** By address, when it was said, monotonic milliseconds. */
+  readonly #saidAtMs = new Map<string, number>();
 
   constructor(options: WhereaboutsOptions) {
     this.#o = options;
   }
 
-  /** Says of addresses that they are of this node's pods, of each once. */
+  /** Says of addresses that they are of this node's pods, of each once and again before it is forgotten. */
   async say(ips: readonly string[]): Promise<void> {
-    const { bus, subjects, node } = this.#o;
+    const { bus, subjects, clock, node, maxStalenessMs } = this.#o;
+    const nowMs = clock.monoMs();
     const addresses = ips.map((ip) => canonicalAddress(ip) ?? ip);
     for (const address of addresses) {
-      if (this.#said.has(address)) continue;
+      if (nowMs - (this.#saidAtMs.get(address) ?? -Infinity) < maxStalenessMs) continue;
       if (!(await bus.publish(subjects.address(address, node), { v: 1 }))) return; // with the next
-      this.#said.add(address);
+      this.#saidAtMs.set(address, nowMs);
     }
     const present = new Set(addresses);
-    for (const address of this.#said) if (!present.has(address)) this.#said.delete(address);
+    for (const address of this.#saidAtMs.keys()) {
+      if (!present.has(address)) this.#saidAtMs.delete(address);
+    }
   }
 
-  /** The bus may have lost them, or forgets them soon: everything is said again. */
+  /** The bus may have lost them: everything is said again. */
   repeat(): void {
-    this.#said.clear();
+    this.#saidAtMs.clear();
   }
 
   /** Nodes that claim an address; undefined: the bus could not be asked. */
