@@ -127,7 +127,8 @@ export async function runAgent(
   const usedSeals = new UsedSeals();
   const random = randomBytes;
   const source = new RosterSource(bus, subjects.buckets.roster);
-  const ends = { bus, subjects, clock, log, node, domain, cluster, periodMs, maxStalenessMs };
+  const names = { node, domain, cluster, periodMs, maxStalenessMs };
+  const ends = { bus, subjects, clock: slots.asClock(), log, ...names };
   const revocations = await Revocations.open({
     ...ends,
     owners,
@@ -213,7 +214,8 @@ export async function runAgent(
     algorithms: policy.algorithms,
     self,
     standing: (holder) => (holder === node ? 'member' : peers.standing(holder)),
-    ready: () => follower.ready,
+    // What an earlier control plane told the data plane is of a cluster that is there: none is begun beside it.
+    ready: () => follower.ready && (follower.newest !== undefined || opened.isTold()),
     newest: () => follower.newest,
     sealKeyOf: (of) => peers.sealKeyOf(of),
     apply: (record) => plane.applied(record),
@@ -229,6 +231,7 @@ export async function runAgent(
   });
   const voice = new Voice({
     ...ends,
+    clock,
     keeper,
     own,
     slots,

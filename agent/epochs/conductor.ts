@@ -53,6 +53,8 @@ const SEALS_AT_ONCE = 16;
 export class Conductor {
   readonly #o: ConductorOptions;
   #term: number | undefined;
+  /** The newest record when this node was elected. */
+  #tookOver: string | undefined;
   #stopResponding: (() => void) | undefined;
   /** Digest of the roster that is known to be on the bus. */
   #publishedIndex: string | undefined;
@@ -77,10 +79,15 @@ export class Conductor {
     }
     if (!this.leading && !this.#o.ready()) return;
     const { node, sid } = self.statement;
+    const newest = this.#o.newest();
+    if (this.leading && newest?.conductor.node !== node && newest?.hash !== this.#tookOver) {
+      await this.resign('a newer record is that of another node');
+      return;
+    }
     const held = await lease.hold({
       node,
       sid,
-      highestTerm: this.#o.newest()?.term ?? 0,
+      highestTerm: newest?.term ?? 0,
       standing: this.#o.standing,
     });
     if (!held) {
@@ -89,7 +96,8 @@ export class Conductor {
     }
     if (!this.leading) {
       this.#publishedIndex = undefined;
-      await desk.takeOver(this.#o.newest()?.rosterDigest);
+      this.#tookOver = newest?.hash;
+      await desk.takeOver(newest?.rosterDigest);
       this.#stopResponding = desk.open();
       log.info('conductor.elected', { term: held.term, text: `conducting, term ${held.term}` });
     }

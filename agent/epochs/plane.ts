@@ -187,7 +187,10 @@ export class EpochPlane {
   }
 
   async #onConnect(): Promise<void> {
-    const { attestor, conductor, follower, bus, subjects, node, own, voice } = this.#o;
+    const { attestor, conductor, follower, bus, subjects, node, own, voice, random } = this.#o;
+    const { newest, roster } = follower;
+    const isSigner = newest?.conductor.node === node;
+    follower.kept.onConnect(newest, { isSigner, members: roster.length, random: random() });
     this.#revoking.onConnect();
     await attestor.onConnect();
     await conductor.onConnect();
@@ -222,15 +225,25 @@ export class EpochPlane {
     const nowMs = slots.timeMs();
     await this.#step('presence', () => voice.speak());
     await this.#step('roster', async () => {
-      if (!follower.ready) await follower.catchUp();
-      if (!follower.rosterCurrent && (await follower.loadRoster())) await this.#onRecord();
+      const hasMoved = await follower.onRound();
+      const isLoaded = !follower.rosterCurrent && (await follower.loadRoster());
+      if (hasMoved || isLoaded) await this.#onRecord();
     });
+    await this.#step('records', () => this.#putBack());
     await this.#step('conductor', () => conductor.onSlot(slotAt(nowMs, periodMs)));
     await this.#step('attestation', () => this.#attest());
     await this.#step('resync', () => this.#resyncIfLost());
     this.#revoking.onRound();
     this.#settle(nowMs);
     onChange();
+  }
+
+  /** Before this node conducts: what a bus lost comes before what is new. */
+  async #putBack(): Promise<void> {
+    const { bus, subjects, follower, log } = this.#o;
+    const count = await follower.kept.onRound(bus, subjects);
+    if (count === 0) return;
+    log.info('records.put-back', { count, text: `the bus had lost ${count} records: put back` });
   }
 
   /** One part of a slot: what fails is reported and does not take the others with it. */
@@ -255,7 +268,7 @@ export class EpochPlane {
   #settle(nowMs: number): void {
     const { peers, keeper, own, renewMs, maxStalenessMs } = this.#o;
     const inEffect = keeper.inEffect(nowMs);
-    peers.settle(inEffect, (id) => keeper.get(id) !== undefined, nowMs);
+    peers.settle(inEffect, (id) => keeper.get(id) !== undefined, nowMs, maxStalenessMs);
     own.settle(inEffect, peers.all(), nowMs - maxStalenessMs - renewMs);
     peers.forgetPairs(own.addressable);
   }
@@ -303,8 +316,8 @@ export class EpochPlane {
 
   /** Runs an attestation round when one is due. */
   async #attest(): Promise<void> {
-    const { attestor, bus, conductor, keeper, clock, renewMs, periodMs, own, voice, random } =
-      this.#o;
+    const { attestor, bus, conductor, follower, keeper, clock, renewMs, periodMs, own } = this.#o;
+    const { voice, random } = this.#o;
     const waiting = !this.admitted && !conductor.leading;
     const nowMs = clock.monoMs();
     const isDue =
@@ -314,7 +327,9 @@ export class EpochPlane {
     if (!isDue) return;
     const { current } = attestor;
     const reuse = current !== undefined && (!own.isListed(current) || !bus.connected);
-    const result = await attestor.round(reuse, keeper.chains().length === 0);
+    const { newest } = follower;
+    const needsChains = newest === undefined || keeper.get(newest.chainId) === undefined;
+    const result = await attestor.round(reuse, needsChains);
     const good = result.outcome === 'attested';
     const soonMs = clock.monoMs() + periodMs / 2; // in effect: at the next slot
     this.#renewAtMs = good ? clock.monoMs() + renewMs * (0.9 + 0.1 * random()) : soonMs;

@@ -156,7 +156,7 @@ export function startAgent(
   const ends = {
     bus,
     subjects,
-    clock,
+    clock: slots.asClock(),
     log,
     node,
     domain: DOMAIN,
@@ -246,6 +246,7 @@ export function startAgent(
   });
   const voice = new Voice({
     ...ends,
+    clock,
     keeper,
     own,
     slots,
