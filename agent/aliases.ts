@@ -26,8 +26,11 @@ export interface Speaker {
 }
 
 const NONE = Buffer.alloc(32);
-/** A control plane that was killed is back and admitted by then. */
-const SLOTS_AHEAD = 4;
+/**
+ * A control plane that was killed is back and admitted by then, were the bus away meanwhile: its successor gives its
+ * first snapshot after twelve slots at most.
+ */
+const SLOTS_AHEAD = 12;
 
 export class Aliases {
   readonly #node: NodeName;

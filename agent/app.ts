@@ -22,6 +22,7 @@ import { nodesNamed } from '#agent/inventory/services.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
+import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { closeListener } from '#proxy/native/listening.ts';
 import { startProbes } from '#probes/probes.ts';
 import { Aliases } from './aliases.ts';
@@ -101,7 +102,9 @@ export async function runAgent(
   });
   stack.defer(() => bus.close());
   bus.onConnect(() => void bus.put(subjects.buckets.enrolment, nodeToken(node), enrolment));
-  const ends = { bus, subjects, clock, log, node, domain, cluster, periodMs, maxStalenessMs };
+  const slots = new SlotClock(clock, periodMs);
+  const names = { node, domain, cluster, periodMs, maxStalenessMs };
+  const ends = { bus, subjects, clock: slots.asClock(), log, ...names };
   const revocations = await Revocations.open({
     ...ends,
     owners,
@@ -124,6 +127,8 @@ export async function runAgent(
   stack.defer(() => lease.close());
   const epochs = openEpochs({
     ...ends,
+    clock,
+    slots,
     lease,
     revocations,
     peersFile: new PeersFile(`${config.paths.stateDir}/peers.json`, log),
@@ -165,7 +170,7 @@ export async function runAgent(
     }),
   });
   stack.defer(() => epochs.forget());
-  const { plane, attestor, membership, slots } = epochs;
+  const { plane, attestor, membership } = epochs;
 
   // Data plane
   const laneEvents = new LaneEvents(log);

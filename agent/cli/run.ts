@@ -10,6 +10,7 @@ import { CONFIG_FLAGS, configSources } from './configFlags.ts';
 import { defineVerb } from './verb.ts';
 
 const EVENTS_KEPT = 50;
+const LONG_MS = 3_600_000;
 
 /** `tidelock agent run`. */
 export const agentRun = defineVerb({
@@ -33,7 +34,13 @@ export const agentRun = defineVerb({
     });
     for (const warning of configWarnings(config)) log.warn('config.warning', { text: warning });
     const { runAgent } = await import('#agent/app.ts');
-    await runAgent(config, { clock: systemClock, log, events, signal: terminal.stopSignal() });
+    // While the bus is away and nothing listens yet there are only timers of a clock, which keep no process alive.
+    const alive = setInterval(() => undefined, LONG_MS);
+    try {
+      await runAgent(config, { clock: systemClock, log, events, signal: terminal.stopSignal() });
+    } finally {
+      clearInterval(alive);
+    }
     return EXIT.ok;
   },
 });

@@ -64,6 +64,8 @@ interface Member {
 const MAX_JOINS_PER_SLOT = 2000;
 /** Members of the conductor before, examined in one slot. */
 const MAX_EXAMINED_PER_SLOT = 256;
+/** A member of whom nothing can be read for so many slots leaves. */
+const MAX_UNREAD = 8;
 
 export class AdmissionDesk {
   readonly #o: AdmissionOptions;
@@ -74,6 +76,8 @@ export class AdmissionDesk {
   readonly #challenges: Challenges;
   readonly #refusals: Log;
   readonly #published = new Set<string>();
+  /** In how many slots evidence or entry of a member could not be read. */
+  readonly #unread = new Map<NodeName, number>();
   /** The roster of the last record. */
   #index = Members.none;
   #joins = { slot: 0, count: 0 };
@@ -93,6 +97,7 @@ export class AdmissionDesk {
     this.#leaving.clear();
     this.#renewed.clear();
     this.#published.clear();
+    this.#unread.clear();
     const roster = digest === undefined ? Members.none : await this.#o.source.load(digest);
     this.#index = roster ?? Members.none;
     for (const row of this.#index.rows) this.#members.set(row.node, { row });
@@ -107,20 +112,25 @@ export class AdmissionDesk {
   }
 
   async #examine(row: RosterRow): Promise<void> {
-    const { examiner, source, clock } = this.#o;
+    const { examiner, source } = this.#o;
     const [examined, entry] = await Promise.all([
       examiner.examine(row.node, row.sid),
       source.entry(row.entry),
     ]);
     if (this.#members.get(row.node)?.row !== row) return; // it has renewed meanwhile
-    const isGood = examined.known && acceptable(examined.appraisal);
-    if (isGood && entry && entry.expiresAt > clock.wallMs()) {
+    if (examined.known && acceptable(examined.appraisal) && entry) {
       this.#members.set(row.node, { row, examined: { entry, statement: examined.statement } });
       this.#published.add(row.entry);
       return;
     }
-    const why = examined.known ? 'no longer attested' : examined.why;
-    this.#leave(row.node, isGood && !entry ? 'its roster entry is not on the bus' : why);
+    // What the bus does not give now it may give in the next slot: nobody leaves for that at once.
+    const tries = (this.#unread.get(row.node) ?? 0) + 1;
+    this.#unread.set(row.node, tries);
+    if (examined.known && !acceptable(examined.appraisal))
+      this.#leave(row.node, 'no longer attested');
+    else if (tries >= MAX_UNREAD) {
+      this.#leave(row.node, examined.known ? 'its roster entry is not on the bus' : examined.why);
+    }
   }
 
   #leave(node: NodeName, why: string): void {

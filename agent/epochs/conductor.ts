@@ -55,6 +55,8 @@ const MAX_TRIES = 4;
 export class Conductor {
   readonly #o: ConductorOptions;
   #term: number | undefined;
+  /** The newest record when this node was elected. */
+  #tookOver: string | undefined;
   #stopResponding: (() => void) | undefined;
   /** Members whose root could not be sealed yet: no unused seal key of theirs was known. */
   readonly #owed = new Set<NodeName>();
@@ -79,10 +81,15 @@ export class Conductor {
     }
     if (!this.leading && !this.#o.ready()) return;
     const { node, sid } = self.statement;
+    const newest = this.#o.newest();
+    if (this.leading && newest?.conductor.node !== node && newest?.hash !== this.#tookOver) {
+      await this.resign('a newer record is that of another node');
+      return;
+    }
     const held = await lease.hold({
       node,
       sid,
-      highestTerm: this.#o.newest()?.term ?? 0,
+      highestTerm: newest?.term ?? 0,
       standing: this.#o.standing,
     });
     if (!held) {
@@ -92,8 +99,9 @@ export class Conductor {
     if (!this.leading) {
       // A record without those that the last one lists would cut all their lanes.
       this.#tries += 1;
-      if (!(await desk.takeOver(this.#o.newest()?.rosterDigest)) && this.#tries < MAX_TRIES) return;
+      if (!(await desk.takeOver(newest?.rosterDigest)) && this.#tries < MAX_TRIES) return;
       this.#tries = 0;
+      this.#tookOver = newest?.hash;
       this.#o.publisher.forget();
       this.#stopResponding = desk.open();
       log.info('conductor.elected', { term: held.term, text: `conducting, term ${held.term}` });

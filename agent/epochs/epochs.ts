@@ -3,7 +3,7 @@
 import type { NodeName, Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import type { Log } from '#agent/log.ts';
-import { SlotClock } from '#proxy/chips/slotClock.ts';
+import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import { AdmissionDesk } from './admission.ts';
 import { Attestor, type AttestorOptions } from './attestor.ts';
 import type { Bus } from './bus.ts';
@@ -38,7 +38,9 @@ export interface EpochsOptions {
   /** Checks evidence, on records of this history. */
   readonly examinerOf: (history: RecordHistory) => Examiner;
   readonly collect: AttestorOptions['collect'];
+  /** Of this host; what expires goes by slot time. */
   readonly clock: Clock;
+  readonly slots: SlotClock;
   readonly log: Log;
   readonly randomBytes: (count: number) => Buffer;
   /** From 0 to under 1, for moments. */
@@ -89,10 +91,10 @@ export interface Epochs {
 }
 
 export function openEpochs(options: EpochsOptions): Epochs {
-  const { bus, subjects, lease, clock, node, domain, cluster, periodMs, limits, policyHash } =
+  const { bus, subjects, lease, slots, node, domain, cluster, periodMs, limits, policyHash } =
     options;
+  const clock = slots.asClock();
   const { maxStalenessMs, ttlMs, randomBytes: random } = options;
-  const slots = new SlotClock(clock, periodMs);
   const slot = (): Slot => slots.slot(periodMs);
   const keeper = new ChainKeeper({ maxStalenessMs });
   const history = new RecordHistory(policyHash);
@@ -100,12 +102,12 @@ export function openEpochs(options: EpochsOptions): Epochs {
   const peers = new PeerBook();
   const usedSeals = new UsedSeals();
   const source = new RosterSource(bus, subjects.buckets.roster);
-  const inUse = new PeersInUse(options);
-  const whereabouts = new Whereabouts(options);
+  const inUse = new PeersInUse({ ...options, clock });
+  const whereabouts = new Whereabouts({ ...options, clock });
   const examiner = options.examinerOf(history);
   const shared = {
     ...options,
-    slots,
+    clock,
     keeper,
     history,
     own,
@@ -150,7 +152,8 @@ export function openEpochs(options: EpochsOptions): Epochs {
     algorithms: limits.algorithms,
     self,
     standing: (holder) => (holder === node ? 'member' : membership.standing(holder)),
-    ready: () => follower.ready,
+    // What an earlier control plane told the data plane is of a cluster that is there: none is begun beside it.
+    ready: () => follower.ready && (follower.newest !== undefined || options.isTold()),
     newest: () => follower.newest,
     apply: (record) => plane.applied(record),
   });
@@ -165,7 +168,7 @@ export function openEpochs(options: EpochsOptions): Epochs {
     conductor,
     follower,
     membership,
-    voice: new Voice(parts),
+    voice: new Voice({ ...parts, clock: options.clock }),
     random: options.random,
   });
   return {

@@ -28,11 +28,18 @@ beforeAll(async () => {
 });
 
 /** A follower of a bus that has kept `stored`, newest first. */
-function follow(stored: readonly unknown[]) {
+function follow(
+  stored: readonly unknown[],
+  roster?: Members | 'lost',
+  onRead: () => void = () => undefined,
+) {
   const history = new RecordHistory(POLICY_HASH);
   const bus = {
     connected: true,
-    count: () => Promise.resolve(stored.length),
+    count: () => {
+      onRead();
+      return Promise.resolve(stored.length);
+    },
     history: async function* () {
       yield* stored;
     },
@@ -43,7 +50,9 @@ function follow(stored: readonly unknown[]) {
     examiner: examinerOf(new Map([[conductor, appraisalOf('affirming')]])),
     keeper: new ChainKeeper({ maxStalenessMs: 3_600_000 }),
     history,
-    source: { load: () => Promise.resolve(Members.none) },
+    source: {
+      load: () => Promise.resolve(roster === 'lost' ? undefined : (roster ?? Members.none)),
+    },
     slots: new SlotClock(stillClock, PERIOD_MS),
     clock: stillClock,
     log: keptLog().log,
@@ -123,7 +132,52 @@ describe('RecordFollower.ready', () => {
   });
 });
 
+test('RecordFollower.ready is false while the roster of the newest record is not there', async () => {
+  const { follower } = follow([recordBy(conductor).document], 'lost');
+  await follower.catchUp();
+  expect(follower.newest).toBeDefined();
+  expect(follower.ready).toBe(false);
+});
+
+describe('RecordFollower.onRound()', () => {
+  test('leaves a cluster of its own for the one that is there, whatever lies between, and by its order alone', async () => {
+    // Started alone on an empty bus, twice: its term is the higher one.
+    const alone = recordBy(conductor, { term: 7 });
+    const there = recordBy(conductor, { term: 3, generation: 5, epoch: 90, prev: 'a'.repeat(64) });
+    const stored: unknown[] = [alone.document];
+    const { follower } = follow(stored);
+    await follower.take(alone.document);
+    expect(await follower.onRound()).toBe(false);
+    stored.push(there.document); // put back before what it says itself again
+    expect(await follower.take(there.document)).toBe(false);
+    expect(await follower.onRound()).toBe(true);
+    expect(follower.newest?.hash).toBe(there.record.hash);
+  });
+
+  test('looks less and less often into records that claim to be newer and are nobody’s', async () => {
+    const first = recordBy(conductor);
+    const stored: unknown[] = [first.document];
+    let reads = 0;
+    const { follower } = follow(stored, Members.none, () => (reads += 1));
+    await follower.take(first.document);
+    for (let round = 0; round < 100; round += 1) {
+      await follower.take(
+        recordBy(stranger, { term: 2, generation: 2, epoch: 2 + round }).document,
+      );
+      await follower.onRound();
+    }
+    expect(reads).toBeLessThan(10);
+  });
+});
+
 describe('RecordFollower.take()', () => {
+  test('goes on to the newest from the first that it hears: it may be one of many that are put back', async () => {
+    const { first, second } = twoRecords();
+    const { follower } = follow([second.document, first.document]);
+    expect(await follower.take(first.document)).toBe(true);
+    expect(follower.newest?.hash).toBe(second.record.hash);
+  });
+
   test('takes a record once, and none that another signed in its conductor’s name', async () => {
     const { first } = twoRecords();
     const { follower } = follow([]);

@@ -10,12 +10,12 @@ import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { Bus } from './bus.ts';
 import { acceptable, type Examiner } from './examiner.ts';
 import type { RecordHistory } from './history.ts';
+import { KeptRecords, MAX_LOOK_BACK, peek } from './keptRecords.ts';
 import type { ChainKeeper } from './keeper.ts';
 import {
   claimedConductor,
   judgeRecord,
   newestFirst,
-  openLinkedRecord,
   openRecord,
   type EpochRecord,
   type RecordLimits,
@@ -42,11 +42,12 @@ export interface FollowerOptions {
   readonly ownStatement: (sid: Sid) => OwnStatement | undefined;
 }
 
-const MAX_LOOK_BACK = 512;
 /** Stored records whose signer is looked up in one catch-up. */
 const MAX_CANDIDATES = 8;
 /** After so many the stored records are nobody's any more: a cluster that was all down starts anew. */
 const MAX_TRIES = 6;
+/** What claims to be newer and cannot be followed is looked into again after at most so many slots. */
+const MAX_REST = 32;
 
 export class RecordFollower {
   readonly #o: FollowerOptions;
@@ -58,9 +59,17 @@ export class RecordFollower {
   #refused = 0;
   #empty = false;
   #tries = 0;
+  /** Somebody said a record that claims to be newer and could not be taken as it came. */
+  #behind = false;
+  /** Slots until that is looked into, and how many it was the last time. */
+  #rest = 0;
+  #rested = 0;
+  /** The newest records as they were signed. */
+  readonly kept: KeptRecords;
 
   constructor(options: FollowerOptions) {
     this.#o = options;
+    this.kept = new KeptRecords(options.lookBackMs);
     this.#refusals = limitedLog(options.log, options.clock);
   }
 
@@ -93,6 +102,16 @@ export class RecordFollower {
 
   /** Takes a record from the bus. True when it counted. */
   async take(document: unknown): Promise<boolean> {
+    const claimed = peek(document);
+    if (claimed && this.#o.history.has(claimed.hash)) return false; // seen before
+    const isFirst = this.#newest === undefined;
+    const counted = await this.#takeNew(document);
+    if (counted && isFirst) await this.catchUp(); // the oldest, maybe, of many that are put back
+    if (!counted && claimed && this.#isNewer(claimed)) this.#behind = true;
+    return counted;
+  }
+
+  async #takeNew(document: unknown): Promise<boolean> {
     const claim = claimedConductor(document);
     if (!claim || claim.term < (this.#newest?.term ?? 0)) return this.#refuse('lower-term');
     const key = await this.#keyOf(claim.node, claim.sid);
@@ -103,15 +122,19 @@ export class RecordFollower {
     } catch (cause) {
       return this.#refuse(asTidelockError(cause, 'record.open').message);
     }
-    if (this.#o.history.has(record.hash)) return false; // seen before
     const refusal = this.#judge(record);
-    if (refusal === 'generation-jump') {
+    if (refusal === 'generation-jump' && this.#isNewer(record)) {
+      this.#behind = true;
       await this.catchUp();
       return this.#newest?.hash === record.hash;
     }
     if (refusal !== undefined) return this.#refuse(refusal);
     await this.apply(record);
     return true;
+  }
+
+  #isNewer(record: EpochRecord): boolean {
+    return this.#newest !== undefined && newestFirst(record, this.#newest) < 0;
   }
 
   #judge(record: EpochRecord): ReturnType<typeof judgeRecord> {
@@ -124,6 +147,7 @@ export class RecordFollower {
     const { keeper, history, clock } = this.#o;
     this.#accepted += 1;
     history.add(record);
+    this.kept.add(record);
     if (keeper.accept(record) === 'needs-parent' && this.#newest?.hash !== record.prev) {
       await this.#fill(record);
     }
@@ -138,8 +162,10 @@ export class RecordFollower {
     const digest = this.#newest?.rosterDigest;
     if (digest === undefined || digest === this.#roster?.digest) return digest !== undefined;
     const members = await this.#o.source.load(digest);
-    this.#roster = members ?? this.#roster;
-    return members !== undefined;
+    if (!members) return false;
+    this.#roster = members;
+    this.#tries = 0;
+    return true;
   }
 
   /** Whether the roster in hand is that of the newest record. */
@@ -159,6 +185,7 @@ export class RecordFollower {
     const linked = await this.#linkedBefore(record);
     for (const missed of linked.toReversed()) {
       this.#o.history.add(missed);
+      this.kept.add(missed);
       this.#o.keeper.accept(missed);
     }
     this.#o.keeper.accept(record);
@@ -183,28 +210,51 @@ export class RecordFollower {
 
   /**
    * After a start or an outage, and until it has succeeded: reads back the newest record that can be
-   * verified and what leads to it. Garbage on the subject is passed over.
+   * verified and what leads to it, or to what was said to be newer. Garbage on the subject is passed over.
    */
   async catchUp(): Promise<void> {
     const { bus, subjects } = this.#o;
     if (!bus.connected) return;
     this.#tries += 1;
+    const isBehind = this.#behind;
+    this.#behind = false;
     const stored = await bus.count(subjects.streams.record);
     this.#empty = stored === 0;
     let examined = 0;
     for await (const document of bus.history(subjects.streams.record, MAX_LOOK_BACK)) {
       const record = peek(document);
       if (!record) continue;
-      if (this.#newest && newestFirst(record, this.#newest) >= 0) return;
+      if (this.#newest && !this.#isNewer(record)) {
+        if (!isBehind) return;
+        continue;
+      }
       if (await this.#takeStored(document, record)) return;
       examined += 1;
       if (examined >= MAX_CANDIDATES) return;
     }
   }
 
+  /**
+   * Once in a slot: catches up where that is owed; less and less often where it is of no use, since anybody can claim
+   * that a record is newer. True when the newest record is another now.
+   */
+  async onRound(): Promise<boolean> {
+    const before = this.#newest;
+    this.#rest -= 1;
+    if (!this.ready) await this.catchUp();
+    else if (this.#rest < 0 && !this.#behind) this.#rested = 0;
+    else if (this.#rest < 0) {
+      await this.catchUp();
+      const isOfUse = this.#newest !== before;
+      this.#rested = isOfUse ? 0 : Math.min(2 * this.#rested + 1, MAX_REST);
+      this.#rest = this.#rested;
+    }
+    return this.#newest !== before;
+  }
+
   /** The conductor's evidence is based on an older record: those are linked first, then it is judged. */
   async #takeStored(document: unknown, record: EpochRecord): Promise<boolean> {
-    const { keeper, history } = this.#o;
+    const { keeper, history, limits, slots } = this.#o;
     const linked = await this.#linkedBefore(record);
     const added = linked.filter(({ hash }) => !history.has(hash));
     for (const each of added) history.add(each);
@@ -214,10 +264,12 @@ export class RecordFollower {
       return false;
     }
     for (const missed of linked.toReversed()) {
+      this.kept.add(missed);
       keeper.accept(missed);
       if (!this.#newest || newestFirst(missed, this.#newest) < 0) this.#newest = missed;
     }
-    if (this.#judge(record) !== undefined) return false;
+    // It is the newer one, whatever lies between: a bus that lost its data does not have that any more.
+    if (judgeRecord(record, undefined, limits, slots.slot(record.periodMs))) return false;
     await this.apply(record);
     return true;
   }
@@ -233,9 +285,13 @@ export class RecordFollower {
     }
   }
 
-  /** False while records exist that could not be read back: who conducts then forks the cluster. */
+  /**
+   * False while records exist that could not be read back, or the roster of the newest is not there: who conducts then
+   * forks the cluster.
+   */
   get ready(): boolean {
-    return this.#newest !== undefined || this.#empty || this.#tries > MAX_TRIES;
+    const isRead = this.#newest ? this.rosterCurrent : this.#empty;
+    return isRead || this.#tries > MAX_TRIES;
   }
 
   #refuse(why: string): false {
@@ -243,14 +299,5 @@ export class RecordFollower {
     const log = this.#refusals;
     log.warn('record.refused', { why, text: `epoch record refused: ${why}` });
     return false;
-  }
-}
-
-/** A record nobody vouched for yet: good only for following its links. */
-function peek(document: unknown): EpochRecord | undefined {
-  try {
-    return openLinkedRecord(document, undefined);
-  } catch {
-    return undefined;
   }
 }

@@ -33,6 +33,7 @@ function record(over: Partial<EpochRecord>): EpochRecord {
     conductor: { node: A, sid: SID },
     hash: hex(hash),
     chainId: chainIdOf(hash),
+    document: { v: 1, kind: 'epoch-record', payload: {}, signatures: [] },
     ...over,
   };
 }

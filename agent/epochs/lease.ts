@@ -130,6 +130,7 @@ export function openLease({ store, clock, ttlMs }: LeaseOptions): Lease {
       const free =
         !value?.holder ||
         value.holder.node === node ||
+        value.term < highestTerm || // of somebody who knows nothing of what has been: nobody follows it
         clock.monoMs() - (seen?.sinceMs ?? 0) > ttlMs ||
         standing(value.holder.node) === 'out' ||
         (standing(value.holder.node) === 'unknown' &&

@@ -11,6 +11,7 @@ import { drawStatement, type OwnStatement } from './statement.ts';
 
 const PERIOD = 5000;
 const NOW = 2_000_000 * PERIOD;
+const MAX_STALENESS_SLOTS = 360;
 const B = 'node-b' as NodeName;
 
 const order = (epoch: number, generation = 1): Order => ({
@@ -195,10 +196,11 @@ describe('PeerBook.settle()', () => {
 
   test('keeps every statement of a peer until its successor is known for three slots', async () => {
     const { peers, sids } = await renewing();
+    const isHeard = 0; // as if the peer had shown each chain that is in effect
     const [third, second, first] = sids();
     expect([second, first]).toEqual([peerRenewed.statement.sid, peer.statement.sid]);
     const settle = (epoch: number, age: number) =>
-      peers.settle([chain(epoch + 1, age - 1), chain(epoch, age)], () => true, NOW);
+      peers.settle([chain(epoch + 1, age - 1), chain(epoch, age)], () => true, NOW, isHeard);
     settle(4, 2); // the peer may still hear of epoch 4, and use its first statement until it has
     expect(sids()).toEqual([third, second, first]);
     settle(4, 3);
@@ -207,6 +209,27 @@ describe('PeerBook.settle()', () => {
     expect(sids()).toEqual([third, second]);
     settle(7, 3);
     expect(sids()).toEqual([third]);
+  });
+
+  test('keeps one whose peer has not shown a chain that lists its successor, for maxStaleness', async () => {
+    const { peers, sids } = await renewing();
+    const settle = (age: number) =>
+      peers.settle([chain(7, age)], () => true, NOW, MAX_STALENESS_SLOTS * PERIOD);
+    settle(MAX_STALENESS_SLOTS);
+    expect(sids()).toHaveLength(3); // the bus went away before the peer could hear that it is known by another
+    peers.hear(presenceBy(peer, 1), [chain(7, 0).id], NOW);
+    settle(2);
+    expect(sids()).toHaveLength(3);
+    settle(3);
+    expect(sids()).toHaveLength(1);
+    const silent = await renewing();
+    silent.peers.settle(
+      [chain(7, MAX_STALENESS_SLOTS + 1)],
+      () => true,
+      NOW,
+      MAX_STALENESS_SLOTS * PERIOD,
+    );
+    expect(silent.sids()).toHaveLength(1);
   });
 
   test('keeps no more than a peer can have in use that renews with every record', async () => {

@@ -38,7 +38,10 @@ export interface PeerState {
 
 /** A chain must be in effect this long before a peer of which nothing is heard is trusted to have it. */
 const UNHEARD_SLOTS = 3;
-/** A superseded statement of a peer is kept until a chain that lists its successor is this old. */
+/**
+ * A superseded statement of a peer is kept until a chain that lists its successor is this old, and the peer has shown
+ * one: were the bus away, it could not know that this node knows the successor.
+ */
 const SUPERSEDED_SLOTS = 3;
 /**
  * Statements kept of one peer. A record a slot lists one of them, takes effect three slots later, and after
@@ -142,15 +145,23 @@ export class PeerBook {
     return true;
   }
 
-  /** Forgets superseded statements and confirmations of chains that are gone. */
-  settle(inEffect: readonly Chain[], known: (id: ChainId) => boolean, nowMs: number): void {
-    const settled = inEffect.find(
+  /** Forgets superseded statements, after `maxStalenessMs` in any case, and confirmations of chains that are gone. */
+  settle(
+    inEffect: readonly Chain[],
+    known: (id: ChainId) => boolean,
+    nowMs: number,
+    maxStalenessMs: number,
+  ): void {
+    const settled = inEffect.filter(
       (chain) => slotAt(nowMs, chain.periodMs) >= slotPlus(chain.atSlot, SUPERSEDED_SLOTS),
     );
     for (const state of this.#peers.values()) {
       state.confirmed = new Set([...state.confirmed].filter(known));
+      const isShown = ({ id, atSlot, periodMs }: Chain): boolean =>
+        state.confirmed.has(id) || nowMs - atSlot * periodMs > maxStalenessMs;
+      const last = settled.find(isShown);
       const successor = state.accepted.findIndex(
-        ({ listedBy }) => settled && newestFirst(settled, listedBy) <= 0,
+        ({ listedBy }) => last && newestFirst(last, listedBy) <= 0,
       );
       if (successor >= 0) state.accepted = state.accepted.slice(0, successor + 1);
     }

@@ -2,7 +2,7 @@
 // others current. It owns order and timing; what each message means is in the files beside it.
 import { createHash } from 'node:crypto';
 import type { Revoked } from '#agent/api/revoked.ts';
-import { slotAt, type ChainId, type NodeName, type Slot } from '#agent/base/brands.ts';
+import { slotAt, type NodeName, type Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
 import { limitedLog } from '#agent/limitedLog.ts';
@@ -26,6 +26,7 @@ import type { EpochRecord } from './record.ts';
 import type { RosterSource } from './rosterSource.ts';
 import type { Revocations } from './revocations.ts';
 import { Revoking } from './revoking.ts';
+import { SeenSoFar, type Seen } from './seen.ts';
 import { Serial } from './serial.ts';
 import { MESSAGE_BYTES, type Subjects } from './subjects.ts';
 import { takeSealed } from './unsealing.ts';
@@ -64,14 +65,6 @@ export interface PlaneOptions {
   readonly told: () => Promise<void>;
 }
 
-/** What was lived through since the start. */
-export interface Seen {
-  readonly slots: number;
-  readonly chains: number;
-  /** CHIPS registry ids. */
-  readonly algorithms: readonly number[];
-}
-
 /**
  * What a node says in a slot it says at a moment of its own within this part of the slot, so that those of
  * a cluster do not all speak, verify and seal at once.
@@ -79,8 +72,6 @@ export interface Seen {
 const SPEAKING_PART = 1 / 8;
 /** A node that is not listed after this many slots asks again. */
 const LISTED_WITHIN_SLOTS = 3;
-/** At most a few chains take effect in one slot. */
-const NEW_IN_A_SLOT = 3;
 
 export class EpochPlane {
   readonly #o: PlaneOptions;
@@ -98,9 +89,7 @@ export class EpochPlane {
   #lost = false;
   /** Slots in a row at which the newest chain was not here. */
   #missing = 0;
-  #slotsSeen = 0;
-  readonly #chainsSeen = new Set<ChainId>();
-  readonly #algorithmsSeen = new Set<number>();
+  readonly #seen = new SeenSoFar();
   #closed = false;
   #cancelTimer: () => void = () => undefined;
   #cancelRound: () => void = () => undefined;
@@ -132,8 +121,7 @@ export class EpochPlane {
   }
 
   get seen(): Seen {
-    const algorithms = [...this.#algorithmsSeen];
-    return { slots: this.#slotsSeen, chains: this.#chainsSeen.size, algorithms };
+    return this.#seen.all;
   }
 
   /** True while the newest roster lists one of this node's statements. */
@@ -223,7 +211,10 @@ export class EpochPlane {
   }
 
   async #onConnect(): Promise<void> {
-    const { attestor, conductor, follower, bus, subjects, node, own, voice } = this.#o;
+    const { attestor, conductor, follower, bus, subjects, node, own, voice, random } = this.#o;
+    const { newest, roster } = follower;
+    const isSigner = newest?.conductor.node === node;
+    follower.kept.onConnect(newest, { isSigner, members: roster.rows.length, random: random() });
     this.#revoking.onConnect();
     await attestor.onConnect();
     await conductor.onConnect();
@@ -241,13 +232,9 @@ export class EpochPlane {
   #onSlot(): void {
     const { keeper, slots, membership, onChange } = this.#o;
     const nowMs = slots.timeMs();
-    this.#slotsSeen += 1;
     this.#watchClock();
     keeper.advance(nowMs);
-    for (const { id, algorithm } of keeper.inEffect(nowMs).slice(0, NEW_IN_A_SLOT)) {
-      this.#chainsSeen.add(id);
-      this.#algorithmsSeen.add(algorithm);
-    }
+    this.#seen.slot(keeper.inEffect(nowMs));
     membership.expire();
     onChange();
   }
@@ -258,9 +245,11 @@ export class EpochPlane {
     const nowMs = slots.timeMs();
     await this.#step('presence', () => voice.speak());
     await this.#step('roster', async () => {
-      if (!follower.ready) await follower.catchUp();
-      if (!follower.rosterCurrent && (await follower.loadRoster())) await this.#onRecord();
+      const hasMoved = await follower.onRound();
+      const isLoaded = !follower.rosterCurrent && (await follower.loadRoster());
+      if (hasMoved || isLoaded) await this.#onRecord();
     });
+    await this.#step('records', () => this.#putBack());
     await this.#step('conductor', () => conductor.onSlot(slotAt(nowMs, periodMs)));
     await this.#step('attestation', () => this.#attest());
     await this.#step('resync', () => this.#resyncIfLost());
@@ -269,6 +258,14 @@ export class EpochPlane {
     if (!this.#o.inUse.areAll(follower.roster)) await this.#o.peersFile?.keep(this.#o.inUse.all());
     this.#settle(nowMs);
     onChange();
+  }
+
+  /** Before this node conducts: what a bus lost comes before what is new. */
+  async #putBack(): Promise<void> {
+    const { bus, subjects, follower, log } = this.#o;
+    const count = await follower.kept.onRound(bus, subjects);
+    if (count === 0) return;
+    log.info('records.put-back', { count, text: `the bus had lost ${count} records: put back` });
   }
 
   /** Listens to the peers in use, then examines those that are new. */
@@ -311,7 +308,7 @@ export class EpochPlane {
   #settle(nowMs: number): void {
     const { peers, keeper, own, renewMs, maxStalenessMs } = this.#o;
     const inEffect = keeper.inEffect(nowMs);
-    peers.settle(inEffect, (id) => keeper.get(id) !== undefined, nowMs);
+    peers.settle(inEffect, (id) => keeper.get(id) !== undefined, nowMs, maxStalenessMs);
     own.settle(inEffect, peers.all(), nowMs - maxStalenessMs - renewMs);
     peers.forgetPairs(own.addressable);
   }
@@ -358,8 +355,8 @@ export class EpochPlane {
 
   /** Runs an attestation round when one is due. */
   async #attest(): Promise<void> {
-    const { attestor, bus, conductor, keeper, clock, renewMs, periodMs, own, voice, random } =
-      this.#o;
+    const { attestor, bus, conductor, follower, keeper, clock, renewMs, periodMs, own } = this.#o;
+    const { voice, random } = this.#o;
     const waiting = !this.admitted && !conductor.leading;
     const nowMs = clock.monoMs();
     const isDue =
@@ -369,7 +366,9 @@ export class EpochPlane {
     if (!isDue) return;
     const { current } = attestor;
     const reuse = current !== undefined && (!own.isListed(current) || !bus.connected);
-    const result = await attestor.round(reuse, keeper.chains().length === 0);
+    const { newest } = follower;
+    const needsChains = newest === undefined || keeper.get(newest.chainId) === undefined;
+    const result = await attestor.round(reuse, needsChains);
     const good = result.outcome === 'attested';
     const soonMs = clock.monoMs() + periodMs / 2; // in effect: at the next slot
     this.#renewAtMs = good ? clock.monoMs() + renewMs * (0.9 + 0.1 * random()) : soonMs;

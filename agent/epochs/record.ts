@@ -52,6 +52,8 @@ export interface EpochRecord extends RecordBody {
   /** SHA-256, hex, of the document without its signatures. */
   readonly hash: string;
   readonly chainId: ChainId;
+  /** As it was signed, so that it can be put back where a bus has lost it. */
+  readonly document: RecordDocument;
 }
 
 export function signRecord(body: RecordBody, key: SigningKey): RecordDocument {
@@ -64,7 +66,7 @@ export function signRecord(body: RecordBody, key: SigningKey): RecordDocument {
  */
 export function openRecord(document: unknown, conductor: SigningPublic): EpochRecord {
   const body = parseBody(verifyDocument(document, KIND, [conductor]));
-  return named(body, documentHash(document as SignedDocument));
+  return named(body, document as RecordDocument, documentHash(document as RecordDocument));
 }
 
 /**
@@ -74,7 +76,8 @@ export function openRecord(document: unknown, conductor: SigningPublic): EpochRe
 export function openLinkedRecord(document: unknown, hash?: string): EpochRecord | undefined {
   const actual = hashOf(document);
   if (actual === undefined || (hash !== undefined && actual !== hash)) return undefined;
-  return named(parseBody((document as SignedDocument).payload), fromHex(actual));
+  const { payload } = document as RecordDocument;
+  return named(parseBody(payload), document as RecordDocument, fromHex(actual));
 }
 
 /** Who claims to have signed, read before anything is verified: only to find the key to verify with. */
@@ -110,10 +113,11 @@ const parseBody = (payload: unknown): RecordBody =>
     hint: 'The conductor runs an incompatible version; upgrade agents one minor version at a time.',
   });
 
-const named = (body: RecordBody, hash: Bytes): EpochRecord => ({
+const named = (body: RecordBody, document: RecordDocument, hash: Bytes): EpochRecord => ({
   ...body,
   hash: hex(hash),
   chainId: chainIdOf(hash),
+  document,
 });
 
 /** What orders chains and records. */

@@ -9,6 +9,7 @@ import { createLog } from '#agent/log.ts';
 import type { Appraisal } from '#attest/verify.ts';
 import { rootCommit } from '#proxy/chips/chain.ts';
 import type { Examined } from './examiner.ts';
+import { Members } from './members.ts';
 import type { Presence } from './presence.ts';
 import { openRecord, signRecord, type EpochRecord, type RecordBody } from './record.ts';
 import { drawStatement, type OwnStatement } from './statement.ts';
@@ -48,7 +49,7 @@ export function recordBy(
     beacon: b64url(Buffer.alloc(32, 3)),
     algorithm: 1,
     rootCommit: hex(rootCommit(ROOT)),
-    rosterDigest: hex(sha256(utf8('roster'))),
+    rosterDigest: Members.none.digest,
     prev: null,
     conductor: { node, sid },
     ...change,

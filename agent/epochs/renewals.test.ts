@@ -1,7 +1,7 @@
 // How two nodes renew their statements under lanes that go on (PROTOCOL 3.4): books, own statements and chains
 // of both, with a record in each slot, slot by slot.
 import { expect, test } from 'vitest';
-import { slotPlus, type NodeName, type Sid, type Slot } from '#agent/base/brands.ts';
+import { slotPlus, type ChainId, type NodeName, type Sid, type Slot } from '#agent/base/brands.ts';
 import { b64url } from '#agent/base/bytes.ts';
 import type { PairSecret, Peer } from '#proxy/snapshot.ts';
 import { ChainKeeper } from './keeper.ts';
@@ -86,7 +86,8 @@ class Side {
   advance(nowMs: number): void {
     this.#keeper.advance(nowMs);
     const inEffect = this.#keeper.inEffect(nowMs);
-    this.#peers.settle(inEffect, (id) => this.#keeper.get(id) !== undefined, nowMs);
+    const isHeld = (id: ChainId): boolean => this.#keeper.get(id) !== undefined;
+    this.#peers.settle(inEffect, isHeld, nowMs, MAX_STALENESS_MS);
     this.#own.settle(inEffect, this.#peers.all(), nowMs - MAX_STALENESS_MS);
     this.#peers.forgetPairs(this.#own.addressable);
   }

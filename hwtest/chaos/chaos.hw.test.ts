@@ -3,20 +3,25 @@
 // takes a quarter of an hour. The last lines are the table.
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Status } from '#agent/api/status.ts';
 import { startNginx, startRedis } from '#hwtest/rig/servers.ts';
 import { eventually, isInStep, pod, twoNodes, type TwoNodes } from '#hwtest/suites/twoNodes.ts';
 import {
+  agentSuspended,
+  controlPlanesKilled,
   cut,
   emptied,
   full,
   killed,
+  leaderOf,
+  proxied,
   restored,
   sabotage,
   sabotaged,
   suspended,
   type Fault,
 } from './faults.ts';
-import { startTraffic, type Pair } from './traffic.ts';
+import { startTraffic, type Noticed, type Pair, type Patience } from './traffic.ts';
 
 const PERIOD_MS = 5_000;
 const HELD_MS = 20_000;
@@ -27,6 +32,10 @@ const PAIRS: readonly Pair[] = [
   ['client', 'server'],
   ['client-b', 'server-a'],
 ];
+/** What comes into a pod waits for its control plane: more than a few sockets in there are not kept in stock. */
+const WITHOUT_CONTROL_PLANE: Patience = { seconds: 30 };
+/** What a suspended node's pods ask waits for it; others are refused after a slot without a reply (PROTOCOL 7.3). */
+const SUSPENDED: Patience = { seconds: 60, fetching: [['client', 'server']] };
 const ALL_BUS = 'ip daddr 198.18.0.2-198.18.0.4';
 const FROM_BUS = 'ip saddr 198.18.0.2-198.18.0.4';
 
@@ -37,9 +46,11 @@ interface Row {
   readonly requests: number;
   readonly exchanges: number;
   readonly failed: number;
-  readonly healedMs: number;
+  /** Undefined: not at all. */
+  readonly healedMs: number | undefined;
 }
 const rows: Row[] = [];
+let courses = 0;
 
 afterAll(() => {
   const cells = rows.map(({ bus, fault, heldMs, requests, exchanges, failed, healedMs }) =>
@@ -50,7 +61,7 @@ afterAll(() => {
       requests,
       exchanges,
       failed,
-      (healedMs / 1000).toFixed(1),
+      healedMs === undefined ? 'never' : (healedMs / 1000).toFixed(1),
     ].join(' | '),
   );
   const head = 'bus | fault | held, s | requests | exchanges | failed | healed after, s';
@@ -78,26 +89,26 @@ async function nodesWith(busServers: 1 | 3): Promise<TwoNodes> {
   return both;
 }
 
-/** The newest epoch that any of both nodes has seen. */
-async function newestEpoch(both: TwoNodes): Promise<number> {
-  const seen = await Promise.all(both.rig.nodes.map(({ name }) => both.agent(name).status()));
-  return Math.max(...seen.map(({ epochs }) => epochs.epoch));
-}
+const statuses = (both: TwoNodes): Promise<(Status | undefined)[]> =>
+  Promise.all(
+    both.rig.nodes.map(({ name }) =>
+      both
+        .agent(name)
+        .status()
+        .catch(() => undefined),
+    ),
+  );
+
+/** The newest epoch that any of both nodes knows of, if it answers at all. */
+const newestEpoch = async (both: TwoNodes): Promise<number> =>
+  Math.max(...(await statuses(both)).map((seen) => seen?.epochs.epoch ?? 0));
 
 /** Both are on the bus and in step by a record made after the fault; how long that took. */
 async function healed(both: TwoNodes, epoch: number): Promise<number> {
   const { afterMs } = await eventually(
     'both nodes in step by a new record',
     async () => {
-      const seen = await Promise.all(
-        both.rig.nodes.map(({ name }) =>
-          both
-            .agent(name)
-            .status()
-            .catch(() => undefined),
-        ),
-      );
-      const isHealed = seen.every(
+      const isHealed = (await statuses(both)).every(
         (one) => one && isInStep(one) && one.epochs.busConnected && one.epochs.epoch > epoch + 1,
       );
       return isHealed || undefined;
@@ -107,26 +118,40 @@ async function healed(both: TwoNodes, epoch: number): Promise<number> {
   return afterMs;
 }
 
-async function endure(both: TwoNodes, bus: string, fault: Fault, heldMs = HELD_MS): Promise<void> {
-  const stop = startTraffic(both, PAIRS, `chaos-${rows.length}`);
-  await pause(CALM_MS);
-  await fault.begin();
-  await pause(heldMs);
-  const epoch = await newestEpoch(both);
-  await fault.end();
-  const healedMs = await healed(both, epoch);
-  await pause(CALM_MS);
-  const { requests, exchanges, failed } = await stop();
-  rows.push({
-    bus,
-    fault: fault.name,
-    heldMs,
-    requests,
-    exchanges,
-    failed: failed.length,
-    healedMs,
-  });
-  expect(failed).toEqual([]);
+async function endure(
+  both: TwoNodes,
+  bus: string,
+  fault: Fault,
+  patience: Patience = {},
+  heldMs = HELD_MS,
+): Promise<void> {
+  courses += 1;
+  const stop = startTraffic(both, PAIRS, `chaos-${courses}`, patience);
+  let healedMs: number | undefined;
+  let noticed: Noticed | undefined;
+  try {
+    await pause(CALM_MS);
+    const before = await newestEpoch(both);
+    await fault.begin();
+    await pause(heldMs);
+    const epoch = Math.max(before, await newestEpoch(both));
+    await fault.end();
+    healedMs = await healed(both, epoch);
+    await pause(CALM_MS);
+  } finally {
+    noticed = await stop();
+    const { requests, exchanges, failed } = noticed;
+    rows.push({
+      bus,
+      fault: fault.name,
+      heldMs,
+      requests,
+      exchanges,
+      failed: failed.length,
+      healedMs,
+    });
+  }
+  expect(noticed.failed).toEqual([]);
 }
 
 /** What is done to a bus, in order; each in a test of its own. */
@@ -134,9 +159,10 @@ const inOrder = (
   bus: string,
   rig: () => TwoNodes,
   faults: Readonly<Record<string, (name: string, both: TwoNodes) => Promise<Fault> | Fault>>,
+  patience?: Patience,
 ): void => {
   test.each(Object.entries(faults))('%s', async (name, make) => {
-    await endure(rig(), bus, await make(name, rig()));
+    await endure(rig(), bus, await make(name, rig()), patience);
   });
 };
 
@@ -174,11 +200,43 @@ describe('one nats-server', () => {
       sabotaged(both, name, { mode: 'replay', seconds, file: `${dir}/yesterday` }),
     'every message twice, late and out of order': (name) =>
       sabotaged(both, name, { mode: 'echo', seconds }),
+    'a proxy that repeats, delays and reorders': (name) => {
+      const [server] = first(both);
+      if (!server) throw new RangeError('no server');
+      return proxied(both, name, server);
+    },
     'each record corrupted in a hundred ways': (name) =>
       sabotaged(both, name, { mode: 'corrupt', seconds }),
     'each record followed by a forged one': (name) =>
       sabotaged(both, name, { mode: 'forge', seconds }),
   });
+  inOrder(
+    'one',
+    () => both,
+    {
+      'all its data lost, and a control plane without a memory alone on it': (name) => {
+        const others = cut(both, name, both.rig.nodes.slice(0, 1), [['output', ALL_BUS]]);
+        return controlPlanesKilled(both, name, both.rig.nodes.slice(1), {
+          whenDown: async () => {
+            await others.begin();
+            const lost = emptied(name, first(both));
+            await lost.begin();
+            await lost.end();
+          },
+          end: () => others.end(),
+        });
+      },
+    },
+    WITHOUT_CONTROL_PLANE,
+  );
+  inOrder(
+    'one',
+    () => both,
+    {
+      'the agent of one node suspended': (name) => agentSuspended(both, name, 'node-a'),
+    },
+    SUSPENDED,
+  );
 });
 
 describe('three nats-servers', () => {
@@ -200,7 +258,10 @@ describe('three nats-servers', () => {
     'the first killed': (name) => killed(name, [server(0)]),
     'the second killed': (name) => killed(name, [server(1)]),
     'the third killed, its disk lost with it': (name) => killed(name, [server(2)]),
-    'one suspended': (name) => suspended(name, [server(0)]),
+    'the leader of the records’ stream killed': async (name) =>
+      killed(name, [await leaderOf(both)]),
+    'the leader of the records’ stream suspended': async (name) =>
+      suspended(name, [await leaderOf(both)]),
     'the disk of one full': (name) => full(name, server(2)),
     'two killed: no majority': (name) => killed(name, [server(0), server(1)]),
     'all killed': (name) => killed(name, both.rig.bus.servers),
@@ -216,18 +277,17 @@ describe('three nats-servers', () => {
         ['output', ALL_BUS],
         ['input', FROM_BUS],
       ]),
-    'the control planes of both nodes and all servers killed, agents first to start': (name) => ({
-      name,
-      begin: async () => {
-        for (const { name: node } of both.rig.nodes) {
-          const { program } = both.agent(node);
-          program.kill('SIGKILL');
-          await program.ended;
-        }
-        await both.rig.bus.kill();
-        for (const { name: node } of both.rig.nodes) both.startAgain(node);
-      },
-      end: () => both.rig.bus.start(),
-    }),
   });
+  inOrder(
+    'three',
+    () => both,
+    {
+      'the control planes of both nodes and all servers killed, agents first to start': (name) =>
+        controlPlanesKilled(both, name, both.rig.nodes, {
+          whenDown: () => both.rig.bus.kill(),
+          end: () => both.rig.bus.start(),
+        }),
+    },
+    WITHOUT_CONTROL_PLANE,
+  );
 });

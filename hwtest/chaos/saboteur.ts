@@ -4,12 +4,14 @@
 //   replay    sends every message in FILE again, as fast as the bus takes them
 //   echo      sends everything that it hears once more, up to three seconds late and in another order
 //   corrupt   sends each record again with one character changed, in a hundred ways
+//   leader    prints the name of the server that leads the stream of records, as soon as one does
 //   forge     sends a record after each one, signed by keys of its own, for the term and generation after it
 import { createInterface } from 'node:readline';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { generateSigningKey } from '#agent/base/asymmetric.ts';
 import { b64url } from '#agent/base/bytes.ts';
@@ -30,7 +32,7 @@ const bus = await connect({
     inboxPrefix: '_INBOX.saboteur',
   }),
 });
-const { record } = subjectsOf(cluster);
+const { record, streams } = subjectsOf(cluster);
 const ownMessages = new Set<string>();
 let sent = 0;
 
@@ -102,6 +104,19 @@ switch (mode) {
       for (let n = 0; n < CHANGES; n += 1) send(subject, spoiled(data));
     });
     break;
+  case 'leader': {
+    const manager = await jetstreamManager(bus);
+    for (let leader: string | undefined; leader === undefined; await pause(500)) {
+      leader = await manager.streams.info(streams.record).then(
+        ({ cluster: group }) => group?.leader,
+        () => undefined, // nobody leads
+      );
+      if (leader !== undefined) process.stdout.write(`${leader}\n`);
+    }
+    await bus.close();
+    process.exit();
+    break;
+  }
   case 'forge': {
     const key = generateSigningKey();
     await hear(record, (subject, data) => send(subject, forged(data, key)));

@@ -17,11 +17,18 @@ export interface Noticed {
 
 const EVERY_MS = 50;
 
+/** How long applications wait for an answer, and whose are counted, where it is not those of all pairs. */
+export interface Patience {
+  readonly seconds?: number;
+  readonly fetching?: readonly Pair[];
+}
+
 /** Starts both; what is returned stops them and says what they noticed. */
 export function startTraffic(
   both: TwoNodes,
   pairs: readonly Pair[],
   name: string,
+  { seconds, fetching: fetchers = pairs }: Patience = {},
 ): () => Promise<Noticed> {
   const failed: string[] = [];
   const stopping = new AbortController();
@@ -30,10 +37,10 @@ export function startTraffic(
   const sessions = pairs.map(([client, server]) =>
     startSession(rig, rig.pod(client), rig.pod(server), `${name}-${client}`),
   );
-  const fetching = pairs.map(async ([client, server]) => {
+  const fetching = fetchers.map(async ([client, server]) => {
     while (!stopping.signal.aborted) {
       const atMs = Date.now();
-      const { code, stderr } = await fetchFrom(both, client, rig.pod(server));
+      const { code, stderr } = await fetchFrom(both, client, rig.pod(server), '/canary', seconds);
       requests += 1;
       if (code !== 0) failed.push(`${new Date(atMs).toISOString()} ${client}: ${stderr.trim()}`);
       await pause(EVERY_MS);

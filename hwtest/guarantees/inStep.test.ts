@@ -1,12 +1,13 @@
 // Whole epoch planes of three nodes, as an agent wires them, through whatever a bus, clocks and crashes can do, in
 // simulated time (PROTOCOL 4; docs/model has the same claims of a model):
 //   shared    a chain under which a node would open a lane, because its peer's statement has confirmed it, the peer holds
+//   known     and accepts the statement under which it speaks, while nothing was forgotten and no message lost
 //   reached   once the bus has healed, all nodes come to hold the newest chain, each able to send to each other
 import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { NodeName } from '#agent/base/brands.ts';
-import { BUS_PERIOD_MS, SUBJECTS } from '#hwtest/virtual/agentOnBus.ts';
+import { BUS_PERIOD_MS } from '#hwtest/virtual/agentOnBus.ts';
 import type { Weather } from './simulatedBus.fixture.ts';
 import { NODES, SimulatedCluster, numbersOf } from './simulatedCluster.fixture.ts';
 
@@ -27,13 +28,14 @@ type Event = (cluster: SimulatedCluster) => Promise<void> | void;
 const named = (name: string, event: Event): Event => Object.assign(event, { toString: () => name });
 const event: fc.Arbitrary<Event> = fc.oneof(
   fc.integer({ min: 1, max: 4 }).map((n) => named(`pass ${n}`, (c) => c.pass(n))),
-  node.map((n) => named(`cut ${n}`, (c) => c.bus.cut(n))),
+  node.map((n) => named(`cut ${n}`, (c) => c.cutOff(n))),
   node.map((n) => named(`heal ${n}`, (c) => c.bus.heal(n))),
   node.map((n) => named(`restart ${n}`, (c) => c.restart(n))),
-  weather.map((w) => named(`weather ${JSON.stringify(w)}`, ({ bus }) => void (bus.weather = w))),
-  fc.constant(
-    named('lose the lease', ({ bus }) => bus.forget(SUBJECTS.buckets.lease, 'conductor')),
-  ),
+  weather.map((w) => named(`weather ${JSON.stringify(w)}`, (c) => c.setWeather(w))),
+  fc.constant(named('lose the lease', (c) => c.loseLease())),
+  fc.constant(named('back up', (c) => c.backUp())),
+  fc.constant(named('restore', (c) => c.restore())),
+  fc.constant(named('lose all', (c) => c.loseAll())),
 );
 
 test('three nodes share what they confirmed, and come back into step whatever happened', async () => {
@@ -48,7 +50,7 @@ test('three nodes share what they confirmed, and come back into step whatever ha
           expect(await cluster.inStep(SLOTS_TO_BEGIN)).toEqual([]);
           for (const each of events) await each(cluster);
           for (const each of NODES) cluster.bus.heal(each);
-          cluster.bus.weather = { lost: 0, twice: 0, lateMs: 1 };
+          cluster.setWeather({ lost: 0, twice: 0, lateMs: 1 });
           expect(await cluster.inStep(SLOTS_TO_HEAL)).toEqual([]);
         } finally {
           await cluster.close();
@@ -58,6 +60,25 @@ test('three nodes share what they confirmed, and come back into step whatever ha
     { numRuns: Number(process.env['TIDELOCK_IN_STEP_RUNS'] ?? 20) },
   );
 }, 300_000);
+
+test('a wall clock that is set wrong takes nobody out of step, however far and whoever conducts', async () => {
+  for (const aheadMs of [3_600_000, -3_600_000, BUS_PERIOD_MS]) {
+    for (const each of NODES) {
+      const cluster = new SimulatedCluster([0, 0, 0], numbersOf(1));
+      try {
+        expect(await cluster.inStep(SLOTS_TO_BEGIN)).toEqual([]);
+        cluster.setClock(each, aheadMs);
+        for (let slot = 0; slot < SLOTS_TO_HEAL; slot += 1) {
+          await cluster.pass(1);
+          expect(cluster.cut()).toEqual([]);
+        }
+        expect(await cluster.inStep(1)).toEqual([]);
+      } finally {
+        await cluster.close();
+      }
+    }
+  }
+}, 120_000);
 
 test('what simulated randomness is made of is random enough to be of use', () => {
   const draw = numbersOf(randomBytes(4).readInt32LE());

@@ -1,5 +1,5 @@
 // A bus in memory that stands in for NATS where time is simulated: what is stored is stored at once, what is said arrives
-// late, out of order, twice or never. A node can be cut off.
+// late, out of order, twice or never. A node can be cut off; all that is stored can be lost, or be again what it once was.
 import { jcs, type Json } from '#agent/base/jcs.ts';
 import type { Bus, BusOptions } from '#agent/epochs/bus.ts';
 import { unreachable } from '#agent/epochs/busAccess.ts';
@@ -35,6 +35,9 @@ export interface Weather {
   readonly lateMs: number;
 }
 
+/** Those who were connected are back after at most this long, each after a time of its own. */
+const RECONNECT_MS = 2000;
+
 /** As on a real bus: the JCS of its JSON. */
 const textOf = (value: Json): string => Buffer.from(jcs(value)).toString();
 
@@ -45,8 +48,12 @@ export class SimulatedBus {
   readonly #ears = new Set<Ear>();
   readonly #responders = new Set<Responder>();
   readonly #cut = new Set<string>();
+  /** Who connects again in a moment, and how to forget that. */
+  readonly #returning = new Map<string, () => void>();
+  /** The handle of a node that counts; that of a process which is gone does nothing. */
+  readonly #lives = new Map<string, symbol>();
   readonly #connected = new Map<string, (() => void)[]>();
-  readonly #stored: Streams = { messages: new Map(), values: new Map() };
+  #stored: Streams = { messages: new Map(), values: new Map() };
   #revision = 0;
   weather: Weather = { lost: 0, twice: 0, lateMs: 1 };
 
@@ -65,8 +72,38 @@ export class SimulatedBus {
   }
 
   heal(node: string): void {
-    if (!this.#cut.delete(node)) return;
+    if (this.#cut.delete(node) && !this.#returning.has(node)) this.#connect(node);
+  }
+
+  /** What is stored now; the function that is returned has the bus start with it, as from an old backup. */
+  backUp(): () => void {
+    const backup = copyOf(this.#stored);
+    return () => this.#startWith(copyOf(backup));
+  }
+
+  /** The bus starts with nothing. */
+  loseAll(): void {
+    this.#startWith({ messages: new Map(), values: new Map() });
+  }
+
+  #startWith(stored: Streams): void {
+    this.#stored = stored;
+    for (const node of this.#connected.keys()) {
+      this.#returning.get(node)?.();
+      const back = this.#time.after(this.#random() * RECONNECT_MS, () => {
+        this.#returning.delete(node);
+        if (!this.#cut.has(node)) this.#connect(node);
+      });
+      this.#returning.set(node, back);
+    }
+  }
+
+  #connect(node: string): void {
     for (const callback of this.#connected.get(node) ?? []) callback();
+  }
+
+  #isHere(node: string): boolean {
+    return this.#lives.has(node) && !this.#cut.has(node) && !this.#returning.has(node);
   }
 
   /** Takes a key out of a bucket, as if nobody had put it there. */
@@ -80,10 +117,15 @@ export class SimulatedBus {
     for (const each of this.#responders) if (each.node === node) this.#responders.delete(each);
     this.#connected.delete(node);
     this.#cut.delete(node);
+    this.#returning.get(node)?.();
+    this.#returning.delete(node);
+    this.#lives.delete(node);
   }
 
   of(node: string): Bus {
-    const isHere = (): boolean => !this.#cut.has(node);
+    const life = Symbol(node);
+    this.#lives.set(node, life);
+    const isHere = (): boolean => this.#lives.get(node) === life && this.#isHere(node);
     const streamOf = (name: string): readonly Stored[] =>
       isHere() ? (this.#stored.messages.get(name) ?? []) : [];
     return {
@@ -110,7 +152,7 @@ export class SimulatedBus {
       },
       request: async (subject, value) => {
         const found = [...this.#responders].find(
-          (each) => !this.#cut.has(each.node) && matches(each.subject, subject),
+          (each) => this.#isHere(each.node) && matches(each.subject, subject),
         );
         const answer = isHere() ? await found?.handler(JSON.parse(textOf(value))) : undefined;
         if (answer === undefined) throw unreachable(new Error('no responders'), []);
@@ -150,7 +192,7 @@ export class SimulatedBus {
         return Promise.resolve(isHere() && isNext ? this.#put(at, textOf(value)) : undefined);
       },
       close: () => {
-        this.remove(node);
+        if (this.#lives.get(node) === life) this.remove(node);
         return Promise.resolve();
       },
     };
@@ -172,7 +214,7 @@ export class SimulatedBus {
       const times = this.#random() < this.weather.twice ? 2 : 1;
       for (let i = 0; i < times; i += 1) {
         this.#time.after(1 + this.#random() * this.weather.lateMs, () => {
-          const hears = this.#ears.has(ear) && !this.#cut.has(ear.node);
+          const hears = this.#ears.has(ear) && this.#isHere(ear.node);
           if (hears) ear.handler(JSON.parse(message.text));
         });
       }
@@ -187,6 +229,11 @@ export class SimulatedBus {
     this.#stored.messages.set(name, [...before.filter((each) => !dropped.has(each)), message]);
   }
 }
+
+const copyOf = ({ messages, values }: Streams): Streams => ({
+  messages: new Map(messages),
+  values: new Map(values),
+});
 
 /** NATS wildcards, as far as agents use them. */
 function matches(pattern: string, subject: string): boolean {

@@ -1,12 +1,14 @@
 // Three nodes in simulated time: whole epoch planes as an agent wires them, on a bus in memory, and what holds among them.
 import type { NodeName } from '#agent/base/brands.ts';
+import { LEASE_KEY } from '#agent/epochs/busLease.ts';
 import {
   BUS_LAYOUT,
   BUS_PERIOD_MS,
+  SUBJECTS,
   startAgent,
   type AgentOnBus,
 } from '#hwtest/virtual/agentOnBus.ts';
-import { SimulatedBus } from './simulatedBus.fixture.ts';
+import { SimulatedBus, type Weather } from './simulatedBus.fixture.ts';
 import { SimulatedTime } from './simulatedTime.fixture.ts';
 
 export const NODES = ['node-1', 'node-2', 'node-3'] as NodeName[];
@@ -17,11 +19,17 @@ export class SimulatedCluster {
   readonly #time: SimulatedTime;
   readonly bus: SimulatedBus;
   readonly #offsets: readonly number[];
+  /** How far wall clocks were set forward since, milliseconds. */
+  readonly #steps = new Map<NodeName, number>();
+  /** Nobody has forgotten anything, neither a node nor the bus, and nobody missed what was said while he was there. */
+  #isOfOneCourse = true;
+  #restore: () => void;
 
   constructor(offsets: readonly number[], random: () => number) {
     this.#offsets = offsets;
     this.#time = new SimulatedTime(START_MS, () => this.#settled());
     this.bus = new SimulatedBus(this.#time, BUS_LAYOUT, random);
+    this.#restore = this.bus.backUp();
     for (const node of NODES) this.start(node);
   }
 
@@ -32,7 +40,9 @@ export class SimulatedCluster {
   }
 
   start(node: NodeName): void {
-    const clock = this.#time.clock(this.#offsets[NODES.indexOf(node)] ?? 0);
+    const clock = this.#time.clock(
+      () => (this.#offsets[NODES.indexOf(node)] ?? 0) + (this.#steps.get(node) ?? 0),
+    );
     const agent = startAgent(node, this.bus.of(node), clock, {
       lanePort: () => 15_008,
       drawn: () => undefined,
@@ -43,12 +53,52 @@ export class SimulatedCluster {
 
   /** As after kill -9: without a key, and without a word to anybody. */
   async restart(node: NodeName): Promise<void> {
+    this.#isOfOneCourse = false;
     this.bus.remove(node);
     await this.#agents.get(node)?.close();
     this.start(node);
   }
 
-  /** Errors: Error as soon as somebody would send on what its peer does not hold. */
+  /** Somebody sets the wall clock of a node; 0: right again. */
+  setClock(node: NodeName, aheadMs: number): void {
+    this.#steps.set(node, aheadMs);
+  }
+
+  backUp(): void {
+    this.#restore = this.bus.backUp();
+  }
+
+  /** The bus starts with what it held at the last backUp(), or with nothing. */
+  restore(): void {
+    this.#isOfOneCourse = false;
+    this.#restore();
+  }
+
+  setWeather(weather: Weather): void {
+    if (weather.lost > 0) this.#isOfOneCourse = false;
+    this.bus.weather = weather;
+  }
+
+  /** One that is cut off may not hear that the other has heard of its new statement. */
+  cutOff(node: NodeName): void {
+    this.#isOfOneCourse = false;
+    this.bus.cut(node);
+  }
+
+  loseAll(): void {
+    this.#isOfOneCourse = false;
+    this.bus.loseAll();
+  }
+
+  loseLease(): void {
+    this.#isOfOneCourse = false;
+    this.bus.forget(SUBJECTS.buckets.lease, LEASE_KEY);
+  }
+
+  /**
+   * Errors: Error as soon as somebody would send on what its peer does not hold, or under a statement that it has
+   * dropped.
+   */
   async pass(slots: number): Promise<void> {
     for (let half = 0; half < 2 * slots; half += 1) await this.#passHalf();
   }
@@ -76,18 +126,29 @@ export class SimulatedCluster {
             `${sender.node} would send to ${receiver.node} on ${choice.chainId}, which is not held there`,
           );
         }
+        const accepted = receiver.peers.get(sender.node)?.accepted ?? [];
+        const isKnown = accepted.some(({ statement }) => statement.sid === choice?.ownSid);
+        if (isOfNow && this.#isOfOneCourse && accepted.length > 0 && !isKnown) {
+          throw new Error(
+            `${sender.node} would speak to ${receiver.node} under ${choice.ownSid}, which is dropped there`,
+          );
+        }
       }
     }
   }
 
   #missing(): string[] {
     const newest = new Set([...this.#agents.values()].map(({ keeper }) => keeper.chains()[0]?.id));
-    const deaf = [...this.#agents.values()].flatMap((sender) =>
+    return [...(newest.size === 1 ? [] : [`${newest.size} newest chains`]), ...this.cut()];
+  }
+
+  /** Who cannot open a lane to whom. */
+  cut(): string[] {
+    return [...this.#agents.values()].flatMap((sender) =>
       NODES.filter((node) => node !== sender.node && !choiceOf(sender, node)).map(
         (node) => `${sender.node} cannot send to ${node}`,
       ),
     );
-    return [...(newest.size === 1 ? [] : [`${newest.size} newest chains`]), ...deaf];
   }
 
   async close(): Promise<void> {

@@ -33,10 +33,10 @@ export class SimulatedTime {
     };
   }
 
-  /** The clock of a node whose wall clock is `offsetMs` ahead. */
-  clock(offsetMs: number): Clock {
+  /** The clock of a node whose wall clock is `offsetMs()` ahead. */
+  clock(offsetMs: () => number): Clock {
     return {
-      wallMs: () => Math.floor(this.#startMs + this.#nowMs + offsetMs),
+      wallMs: () => Math.floor(this.#startMs + this.#nowMs + offsetMs()),
       monoMs: () => this.#nowMs,
       after: (ms, callback) => this.after(ms, callback),
     };

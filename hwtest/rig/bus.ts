@@ -13,12 +13,14 @@ import {
 import { spawnIn, waitListening, type Argv, type Place, type Program } from './program.ts';
 import { BUS_ADDRESSES } from './topology.ts';
 
-const PORT = 4222;
+export const PORT = 4222;
 /** Of a server that has a file system of its own. */
 export const OWN_DISK_BYTES = 256 << 20;
 
 export interface BusServer {
   readonly host: string;
+  /** Its configuration, key and certificates. */
+  readonly configDir: string;
   /** Of the process that runs, or ran last. */
   readonly pid: number;
   /** Where its data are, for it; only from within its mount namespace where `ownDisk` is set. */
@@ -32,6 +34,8 @@ export interface BusServer {
 }
 
 export interface Bus {
+  /** Where its servers run. */
+  readonly place: Place;
   readonly servers: readonly BusServer[];
   /** `tls://198.18.0.2:4222`, reachable from every node; one a server. */
   readonly urls: readonly string[];
@@ -70,6 +74,7 @@ export async function startBus(
   };
   await start();
   return {
+    place,
     servers,
     urls: hosts.map((host) => `tls://${host}:${PORT}`),
     caFile: authorityCertificate(dir),
@@ -100,6 +105,7 @@ function serverOf(place: Place, dir: string, host: string, ownDisk: boolean): Bu
   const running = (): boolean => program?.running() ?? false;
   return {
     host,
+    configDir,
     get pid() {
       return program?.pid ?? 0;
     },

@@ -2,7 +2,7 @@
 // rigs run side by side. A rig starts no agent by itself (agent.ts does) and never touches the
 // namespace of the machine.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { cpSync, lstatSync, mkdirSync } from 'node:fs';
 import type { RunOptions, RunResult } from '#agent/base/run.ts';
 import type { HashName } from '#attest/tpm/algorithms.ts';
 import { startBus, type Bus } from './bus.ts';
@@ -105,12 +105,24 @@ export async function createRig(options: RigOptions): Promise<Rig> {
     makeCgroup(journal.cgroup);
     const parts = await build(id, dir, options);
     let closing: Promise<void> | undefined;
-    const close = (): Promise<void> => (closing ??= removeRig(journal, 5000));
+    const close = (): Promise<void> => {
+      if (!closing) leaveLogs(id, dir);
+      return (closing ??= removeRig(journal, 5000));
+    };
     return { id, dir, ...parts, close, [Symbol.asyncDispose]: close };
   } catch (thrown) {
     await removeRig(journal, 0);
     throw thrown;
   }
+}
+
+/** Every log is copied to the directory `HWTEST_LOGS`, where there is one, to be read when the rig is gone. */
+function leaveLogs(id: string, dir: string): void {
+  const logs = process.env['HWTEST_LOGS'];
+  if (logs === undefined) return;
+  const isOfLogs = (path: string): boolean =>
+    (lstatSync(path).isDirectory() && !path.startsWith(`${dir}/ns`)) || path.endsWith('.log');
+  cpSync(dir, `${logs}/${rigName(id)}`, { recursive: true, filter: isOfLogs });
 }
 
 type Parts = Omit<Rig, 'id' | 'dir' | 'close' | typeof Symbol.asyncDispose>;

@@ -22,6 +22,7 @@ import type { Conductor } from '#agent/epochs/conductor.ts';
 import type { RecordFollower } from '#agent/epochs/follower.ts';
 import type { Log } from '#agent/log.ts';
 import type { Appraisal } from '#attest/verify.ts';
+import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { policySchema } from '#attest/policy.ts';
 
 const DOMAIN = 'example.org';
@@ -164,10 +165,11 @@ export function startAgent(
   const { periodMs = BUS_PERIOD_MS, ttlMs = TTL_MS } = surroundings;
   const subjects = SUBJECTS;
   const log = SILENT;
+  const slots = new SlotClock(clock, periodMs);
   const ends = {
     bus,
     subjects,
-    clock,
+    clock: slots.asClock(),
     log,
     node,
     domain: DOMAIN,
@@ -182,6 +184,8 @@ export function startAgent(
   });
   const epochs = openEpochs({
     ...ends,
+    clock,
+    slots,
     lease,
     revocations: new Revocations({ ...ends, owners: [], directory: '/dev/null' }), // no owner, no word
     examinerOf: (history) =>
@@ -226,7 +230,7 @@ export function startAgent(
     }),
   });
   void epochs.start();
-  const { keeper, own, peers, plane, conductor, follower, slots } = epochs;
+  const { keeper, own, peers, plane, conductor, follower } = epochs;
   return {
     node,
     keeper,

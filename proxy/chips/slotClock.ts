@@ -26,6 +26,15 @@ export class SlotClock {
     this.#timeMs = clock.wallMs();
   }
 
+  /** The same clock, of which slot time is the wall time: for what must not expire by a step that is not followed. */
+  asClock(): Clock {
+    return {
+      wallMs: () => Math.floor(this.timeMs()),
+      monoMs: () => this.#clock.monoMs(),
+      after: (ms, callback) => this.#clock.after(ms, callback),
+    };
+  }
+
   /** Slot time: unix milliseconds as slots count them. Never goes back. */
   timeMs(): number {
     const mono = this.#clock.monoMs();
