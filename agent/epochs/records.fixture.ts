@@ -1,7 +1,7 @@
 // What tests of the epoch plane stand on: nodes with real keys, records that a conductor really signed,
 // and an examiner that was told its answers.
 import type { ChainId, NodeName, Slot } from '#agent/base/brands.ts';
-import { b64url, hex, sha256, utf8 } from '#agent/base/bytes.ts';
+import { b64url, hex } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import type { Json } from '#agent/base/jcs.ts';
 import type { SignedDocument } from '#agent/base/signed.ts';

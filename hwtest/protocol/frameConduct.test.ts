@@ -43,12 +43,3 @@ it.each([
   expect(await heard).toBe('ECONNRESET');
   opened.wire.destroy();
 });
-
-it('PROTOCOL 7.1: a byte behind a FIN ends the lane, whose end was authentic', async () => {
-  const { lane: opened, heard } = await lane();
-  const ended = new Promise((resolve) => opened.wire.once('close', resolve).resume());
-  opened.wire.on('error', () => undefined);
-  opened.wire.write(Buffer.concat([opened.seal(FRAME.fin), Buffer.of(0)]));
-  expect(String(await heard)).toBe('');
-  await ended;
-});
