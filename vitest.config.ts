@@ -2,9 +2,14 @@ import { defineConfig } from 'vitest/config';
 
 // `unit` stands beside the code and needs no privilege; `parts` has single parts do with real programs what they do,
 // after `unit`; `hw` builds real rigs, after `parts` and one file at a time, because two cores cannot honestly time two
-// things at once; `chaos` is as `hw`, takes too long for every run and is run by `npm run test:hw`. Vitest would leave
+// things at once; `long` is as `hw`, takes too long for every run and is run by `npm run test:hw`. Vitest would leave
 // one of two cores idle.
 const PARTS = ['{attest,proxy,agent}/**/*.hw.test.ts', 'hwtest/{guarantees,lease}/*.hw.test.ts'];
+const LONG = [
+  'hwtest/chaos/*.hw.test.ts',
+  'hwtest/bench/*.hw.test.ts',
+  'hwtest/suites/58-soak.hw.test.ts',
+];
 const patient = { testTimeout: 300_000, hookTimeout: 180_000 };
 const rigs = { ...patient, fileParallelism: false, sequence: { groupOrder: 2 } };
 
@@ -26,12 +31,12 @@ export default defineConfig({
         test: {
           name: 'hw',
           include: ['hwtest/**/*.hw.test.ts'],
-          exclude: ['hwtest/chaos/**', ...PARTS, 'node_modules/**'],
+          exclude: [...LONG, ...PARTS, 'node_modules/**'],
           ...rigs,
         },
       },
       {
-        test: { name: 'chaos', include: ['hwtest/chaos/*.hw.test.ts'], ...rigs },
+        test: { name: 'long', include: LONG, ...rigs },
       },
     ],
   },

@@ -124,13 +124,12 @@ export class AdmissionDesk {
       return;
     }
     // What the bus does not give now it may give in the next slot: nobody leaves for that at once.
+    const isAbsent = examined.known ? acceptable(examined.appraisal) : examined.isAbsent === true;
     const tries = (this.#unread.get(row.node) ?? 0) + 1;
     this.#unread.set(row.node, tries);
-    if (examined.known && !acceptable(examined.appraisal))
-      this.#leave(row.node, 'no longer attested');
-    else if (tries >= MAX_UNREAD) {
-      this.#leave(row.node, examined.known ? 'its roster entry is not on the bus' : examined.why);
-    }
+    if (isAbsent && tries < MAX_UNREAD) return;
+    const why = isAbsent ? 'its roster entry is not on the bus' : 'no longer attested';
+    this.#leave(row.node, examined.known ? why : examined.why);
   }
 
   #leave(node: NodeName, why: string): void {

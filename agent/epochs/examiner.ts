@@ -26,7 +26,8 @@ export type Examined =
       readonly evidenceDigest: string;
       readonly challengeRandom: string;
     }
-  | { readonly known: false; readonly why: string };
+  /** `isAbsent`: the bus did not give it now. */
+  | { readonly known: false; readonly why: string; readonly isAbsent?: boolean };
 
 export interface ExaminerOptions extends EnrolmentOptions {
   readonly bus: Bus;
@@ -99,12 +100,12 @@ export class Examiner {
     const { bus, subjects, clock } = this.#options;
     const nowMs = clock.monoMs();
     if (nowMs - (this.#failedAtMs.get(`${node}/${sid}`) ?? -Infinity) < RETRY_MS) {
-      return { known: false, why: 'its evidence failed a moment ago' };
+      return { known: false, why: 'its evidence failed a moment ago', isAbsent: true };
     }
     const stored = await bus.get(subjects.buckets.roster, evidenceKey(sid));
     const examined =
       stored === undefined
-        ? { known: false as const, why: 'its evidence is not on the bus' }
+        ? { known: false as const, why: 'its evidence is not on the bus', isAbsent: true }
         : await this.appraise(node, sid, stored.value);
     if (!examined.known || !acceptable(examined.appraisal)) {
       if (this.#failedAtMs.size >= MAX_REMEMBERED) this.#failedAtMs.clear();
