@@ -64,8 +64,8 @@ export class Examiner {
   readonly #options: ExaminerOptions;
   readonly #enrolments: Enrolments;
   readonly #good = new Map<Sid, Examined & { known: true }>();
-  /** By node and sid, so that a claim in another name does not stand in the way. */
-  readonly #failedAtMs = new Map<string, number>();
+  /** By node and sid, so that a claim in another name does not stand in the way: when and why. */
+  readonly #failed = new Map<string, { readonly atMs: number; readonly why: string }>();
   /** What each node's TPM said of time under its newest acceptable statement: it never goes back. */
   readonly #clocks = new Map<NodeName, SeenClock>();
 
@@ -99,8 +99,9 @@ export class Examiner {
   async examineAgain(node: NodeName, sid: Sid): Promise<Examined> {
     const { bus, subjects, clock } = this.#options;
     const nowMs = clock.monoMs();
-    if (nowMs - (this.#failedAtMs.get(`${node}/${sid}`) ?? -Infinity) < RETRY_MS) {
-      return { known: false, why: 'its evidence failed a moment ago', isAbsent: true };
+    const failed = this.#failed.get(`${node}/${sid}`);
+    if (failed && nowMs - failed.atMs < RETRY_MS) {
+      return { known: false, why: failed.why, isAbsent: true };
     }
     const stored = await bus.get(subjects.buckets.roster, evidenceKey(sid));
     const examined =
@@ -108,8 +109,9 @@ export class Examiner {
         ? { known: false as const, why: 'its evidence is not on the bus', isAbsent: true }
         : await this.appraise(node, sid, stored.value);
     if (!examined.known || !acceptable(examined.appraisal)) {
-      if (this.#failedAtMs.size >= MAX_REMEMBERED) this.#failedAtMs.clear();
-      this.#failedAtMs.set(`${node}/${sid}`, nowMs);
+      if (this.#failed.size >= MAX_REMEMBERED) this.#failed.clear();
+      const why = examined.known ? `is ${examined.appraisal.verdict}` : examined.why;
+      this.#failed.set(`${node}/${sid}`, { atMs: nowMs, why });
     }
     return examined;
   }
