@@ -1,4 +1,4 @@
-// The one place where an agent is wired: every part is made here, given what it needs, and ended in
+// The one place where an agent is wired: every part is made here (those of epochs by openEpochs), given what it needs, and ended in
 // the reverse order. It decides nothing.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

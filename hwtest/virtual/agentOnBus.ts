@@ -1,4 +1,4 @@
-// The epoch plane of an agent as agent/app.ts wires it, on a real bus: lease, conductor, admission, records,
+// The epoch plane of an agent as agent/epochs/epochs.ts puts it together, on a real bus: lease, conductor, admission, records,
 // sealed messages, presence. Only the TPM is left out: every statement's evidence is taken for good.
 import { randomBytes } from 'node:crypto';
 import type { NodeName, Sid, SpiffeId } from '#agent/base/brands.ts';
@@ -36,7 +36,8 @@ export const SUBJECTS = subjectsOf(CLUSTER);
 export const BUS_LAYOUT = busLayout(SUBJECTS, MAX_STALENESS_MS, 1);
 const TTL_MS = 30_000;
 /** A lease lapses after three periods, as agent/leaseOf.ts has it. */
-export const BUS_LEASE_MS = 3 * BUS_PERIOD_MS;
+const LEASE_PERIODS = 3;
+export const BUS_LEASE_MS = LEASE_PERIODS * BUS_PERIOD_MS;
 const POLICY_HASH = '0'.repeat(64);
 /** AES-256-GCM with each way to derive. */
 const ALGORITHMS = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -180,7 +181,7 @@ export function startAgent(
   const lease = openLease({
     store: surroundings.leaseStore ?? busLease(bus, subjects.buckets.lease),
     clock,
-    ttlMs: (BUS_LEASE_MS * periodMs) / BUS_PERIOD_MS,
+    ttlMs: LEASE_PERIODS * periodMs,
   });
   const epochs = openEpochs({
     ...ends,
