@@ -37,12 +37,7 @@ const VERBS = {
     target: [
       'node_modules/vitest/vitest.mjs',
       'run',
-      '--project',
-      'unit',
-      '--project',
-      'parts',
-      '--project',
-      'hw',
+      ...['unit', 'parts', 'rigs', 'hw'].flatMap((name) => ['--project', name]),
     ],
     debian: noHelp,
     soaks: true,

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { serveControl } from '#agent/api/control.ts';
-import type { Clock } from '#agent/base/clock.ts';
+import { machineAsleepMs, type Clock } from '#agent/base/clock.ts';
 import type { TidelockError } from '#agent/base/errors.ts';
 import { hex } from '#agent/base/bytes.ts';
 import { run } from '#agent/base/run.ts';
@@ -102,7 +102,7 @@ export async function runAgent(
   });
   stack.defer(() => bus.close());
   bus.onConnect(() => void bus.put(subjects.buckets.enrolment, nodeToken(node), enrolment));
-  const slots = new SlotClock(clock, periodMs);
+  const slots = new SlotClock(clock, periodMs, machineAsleepMs);
   const names = { node, domain, cluster, periodMs, maxStalenessMs };
   const ends = { bus, subjects, clock: slots.asClock(), log, ...names };
   const revocations = await Revocations.open({

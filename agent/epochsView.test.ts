@@ -126,6 +126,8 @@ describe('epochsOf()', () => {
         behind: 0,
         presenceAgeMs: 1_000,
         clockOffsetMs: 3,
+        epochsBehind: 1,
+        lagMs: 12 * PERIOD_MS - 1_000,
       },
       { node: 'node-c', verdict: 'affirming', sendChain: first.chainId, behind: 0 },
     ]);
@@ -196,8 +198,8 @@ describe('epochsText()', () => {
     /^Outage +none; one may last 30 min, then lanes are cut$/,
     /^ {2}[0-9a-f]{12} +1 +2 +2000002 +in 10 s +\S+ +- +node-b node-c$/,
     /^ {2}[0-9a-f]{12} +1 \(heal\) +1 +1999991 +newest +\S+ +node-b +node-c$/,
-    /^ {2}node-b +affirming +[0-9a-f]{12} +1 s ago +3 ms$/,
-    /^ {2}node-c +affirming +[0-9a-f]{12} +never heard +-$/,
+    /^ {2}node-b +affirming +[0-9a-f]{12} +1 s ago +1 missing, last after 59 s +3 ms$/,
+    /^ {2}node-c +affirming +[0-9a-f]{12} +never heard +- +-$/,
   ])('epochsText() has a line %s', (pattern) => {
     expect(epochsText(epochsOf(sources())).split('\n')).toContainEqual(
       expect.stringMatching(pattern),

@@ -1,6 +1,6 @@
 // What `GET /epochs` answers: conductor, slot, chains, who confirmed them, and how an outage stands. A
 // reading of the epoch plane's parts at one moment; it changes nothing.
-import { slotAt, type ChainId } from '#agent/base/brands.ts';
+import { slotAt, slotPlus, type ChainId } from '#agent/base/brands.ts';
 import type { Epochs } from '#agent/api/epochs.ts';
 import { duration } from '#agent/api/units.ts';
 import type { Bus } from '#agent/epochs/bus.ts';
@@ -11,6 +11,7 @@ import type { Lease } from '#agent/epochs/lease.ts';
 import type { OwnStatements } from '#agent/epochs/ownStatements.ts';
 import type { PeerBook, PeerState } from '#agent/epochs/peers.ts';
 import type { EpochPlane } from '#agent/epochs/plane.ts';
+import { SLOTS_AHEAD } from '#agent/epochs/record.ts';
 import { chipsAlgorithm } from '#proxy/chips/registry.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { Config } from './config.ts';
@@ -181,9 +182,23 @@ function peerOf(
       ? {
           presenceAgeMs: Math.round(nowMs - peer.presence.receivedMs),
           clockOffsetMs: peer.presence.clockOffsetMs,
+          ...shownOf(peer, keeper),
         }
       : {}),
   };
+}
+
+/** How far a peer has come, by the newest chain of those held here that it has shown. */
+function shownOf(
+  { confirmed }: PeerState,
+  keeper: Pick<ChainKeeper, 'chains'>,
+): Pick<Epochs['peers'][number], 'epochsBehind' | 'lagMs'> {
+  const chains = keeper.chains();
+  const epochsBehind = chains.findIndex(({ id }) => confirmed.has(id));
+  const chain = chains[epochsBehind];
+  if (!chain) return {};
+  const announcedMs = slotPlus(chain.atSlot, -SLOTS_AHEAD) * chain.periodMs;
+  return { epochsBehind, lagMs: Math.round((confirmed.get(chain.id) ?? 0) - announcedMs) };
 }
 
 const placeOf = (chains: readonly Chain[], id: ChainId): number =>

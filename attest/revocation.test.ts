@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { generateSigningKey } from '#agent/base/asymmetric.ts';
 import type { NodeName } from '#agent/base/brands.ts';
 import { signDocument } from '#agent/base/signed.ts';
-import { isRevoked, readRevocation, signRevocation, type Revocation } from './revocation.ts';
+import {
+  isNewer,
+  isRevoked,
+  readRevocation,
+  signRevocation,
+  type Revocation,
+} from './revocation.ts';
 
 const owner = generateSigningKey();
 const stranger = generateSigningKey();
@@ -48,7 +54,9 @@ describe('readRevocation()', () => {
     ['no reason', { reason: '' }],
     ['a reason without end', { reason: 'x'.repeat(1001) }],
     ['a node name that is none', { node: '../etc' }],
-    ['more than there is', { until: 3000 }],
+    ['more than there is', { untill: 3000 }],
+    ['a quarantine that ends before it begins', { until: 1999 }],
+    ['a revocation that repeats one', { revokedAt: 1000 }],
   ])('readRevocation() refuses %s, even signed by an owner', (_, change) => {
     const signed = signDocument('revocation', { ...revocation, ...change }, owner);
     expect(() => readRevocation(signed, [owner.public])).toThrow(
@@ -62,6 +70,42 @@ it.each([
   [2000, true],
   [2001, false],
 ])('isRevoked() ends an enrolment of %i: %s', (issuedAt, expected) => {
-  expect(isRevoked({ issuedAt }, revocation)).toBe(expected);
-  expect(isRevoked({ issuedAt }, undefined)).toBe(false);
+  expect(isRevoked({ issuedAt }, revocation, 9000)).toBe(expected);
+  expect(isRevoked({ issuedAt }, undefined, 9000)).toBe(false);
+});
+
+it.each([
+  [500, 3000, true],
+  [500, 5000, true], // revoked before
+  [501, 3000, true],
+  [501, 4999, true],
+  [501, 5000, false],
+  [2000, 4999, true],
+  [2001, 3000, false], // enrolled since
+])('isRevoked() in a quarantine ends an enrolment of %i at %i: %s', (issuedAt, nowMs, expected) => {
+  const quarantine = { ...revocation, until: 5000, revokedAt: 500 };
+  expect(isRevoked({ issuedAt }, quarantine, nowMs)).toBe(expected);
+});
+
+describe('isNewer()', () => {
+  const quarantine = (issuedAt: number, revokedAt?: number): Revocation => ({
+    ...revocation,
+    issuedAt,
+    until: issuedAt + 1000,
+    ...(revokedAt === undefined ? {} : { revokedAt }),
+  });
+  const revokedAt = (issuedAt: number): Revocation => ({ ...revocation, issuedAt });
+
+  it.each<[string, Revocation, Revocation]>([
+    ['a later revocation', revokedAt(2001), revokedAt(2000)],
+    ['a revocation', revokedAt(2000), quarantine(9000)],
+    ['a revocation that one does not repeat', revokedAt(2000), quarantine(9000, 1999)],
+    ['a quarantine that repeats it', quarantine(3000, 2000), revokedAt(2000)],
+    ['a later quarantine', quarantine(3001, 2000), quarantine(3000, 2000)],
+    ['a first revocation at the beginning of time', revokedAt(0), quarantine(9000)],
+  ])('isNewer() prefers %s, and never both', (_, newer, older) => {
+    expect(isNewer(newer, older)).toBe(true);
+    expect(isNewer(older, newer)).toBe(false);
+    expect(isNewer(newer, newer)).toBe(false);
+  });
 });

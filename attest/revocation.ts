@@ -1,5 +1,5 @@
-// Revocation: the owner-signed word that what was enrolled for a node up to a moment counts no more
-// (PROTOCOL 3.8). A later enrolment brings the node back.
+// Revocation: the owner-signed word that what was enrolled for a node up to a moment counts no more, for good or,
+// in a quarantine, for a time (PROTOCOL 3.8). A later enrolment brings the node back.
 import type { SigningKey, SigningPublic } from '#agent/base/asymmetric.ts';
 import { nodeName } from '#agent/base/schema.ts';
 import { signDocument, type SignedDocument } from '#agent/base/signed.ts';
@@ -10,15 +10,28 @@ import { readOwned, shortName, unixMs } from './owned.ts';
 const REVOCATION_KIND = 'revocation';
 export const MAX_REASON_CHARS = 1000;
 
-export const revocationSchema = z.strictObject({
-  v: z.literal(1),
-  domain: shortName,
-  cluster: shortName.max(63),
-  node: nodeName,
-  /** For people. */
-  reason: z.string().min(1).max(MAX_REASON_CHARS),
-  issuedAt: unixMs,
-});
+export const revocationSchema = z
+  .strictObject({
+    v: z.literal(1),
+    domain: shortName,
+    cluster: shortName.max(63),
+    node: nodeName,
+    /** For people. */
+    reason: z.string().min(1).max(MAX_REASON_CHARS),
+    issuedAt: unixMs,
+    /** Makes it a quarantine, which ends then; one that ends as it is issued ends the one before. */
+    until: unixMs.optional(),
+    /** In a quarantine: what was enrolled up to then stays void, since an owner has revoked the node before. */
+    revokedAt: unixMs.optional(),
+  })
+  .refine(({ issuedAt, until }) => until === undefined || until >= issuedAt, {
+    error: 'it ends before it begins',
+    path: ['until'],
+  })
+  .refine(({ until, revokedAt }) => revokedAt === undefined || until !== undefined, {
+    error: 'only a quarantine has one',
+    path: ['revokedAt'],
+  });
 
 export type Revocation = z.infer<typeof revocationSchema>;
 
@@ -31,8 +44,30 @@ export const signRevocation = (
 export const readRevocation = (document: unknown, owners: readonly SigningPublic[]): Revocation =>
   readOwned(document, REVOCATION_KIND, owners, revocationSchema);
 
+/** Up to when enrolments are void for good, unix milliseconds; undefined: none are. */
+export const voidUpTo = ({ issuedAt, until, revokedAt }: Revocation): number | undefined =>
+  until === undefined ? issuedAt : revokedAt;
+
+/** Whether it holds at `nowMs` up to its own `issuedAt`; a quarantine that is over does not. */
+export const isInForce = ({ until }: Revocation, nowMs: number): boolean =>
+  until === undefined || nowMs < until;
+
+/**
+ * Whether `a` takes the place of `b`, of the same node: no quarantine takes the place of a revocation that it does not
+ * repeat, so that its end brings nobody back whom an owner has put out for good.
+ */
+export const isNewer = (a: Revocation, b: Revocation): boolean => {
+  const [ofA, ofB] = [voidUpTo(a) ?? -1, voidUpTo(b) ?? -1];
+  return ofA === ofB ? a.issuedAt > b.issuedAt : ofA > ofB;
+};
+
 /** Whether `revocation` ends what `enrolment` says. Both are of one node, domain and cluster. */
 export const isRevoked = (
   { issuedAt }: Pick<Enrolment, 'issuedAt'>,
   revocation: Revocation | undefined,
-): boolean => revocation !== undefined && issuedAt <= revocation.issuedAt;
+  nowMs: number,
+): boolean => {
+  if (!revocation) return false;
+  const upTo = isInForce(revocation, nowMs) ? revocation.issuedAt : voidUpTo(revocation);
+  return upTo !== undefined && issuedAt <= upTo;
+};

@@ -72,6 +72,7 @@ class Delivery implements Arrival {
   }
 
   connected(leg: Leg): void {
+    leg.resetIfKilled();
     this.#arrival.connected(leg);
   }
 

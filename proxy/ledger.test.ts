@@ -1,8 +1,11 @@
 import { fstatSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { connect } from 'node:net';
+import { expect, it, vi } from 'vitest';
 import { Ledger, ledgerMemory } from './ledger.ts';
 import { closeFd, dupFd } from '#proxy/native/fd.ts';
 import { createMemfd } from '#proxy/native/memfd.ts';
+import { acceptNext, transmit } from '#proxy/native/stream.ts';
+import { listening } from './ports.fixture.ts';
 import { Reactor } from './reactor.ts';
 
 const LIMIT = 20_000;
@@ -48,4 +51,23 @@ it('Reactor notes what it takes, and drops what it closes', () => {
   expect(isOpen(fd)).toBe(false);
   expect(new Ledger(memory, 3).clear()).toBe(2); // the file, and what it waits with
   expect(isOpen(file)).toBe(false);
+});
+
+it('clear() leaves a listening socket to others as it was: what they accept ends by a FIN behind all of it', async () => {
+  const [listener, port] = await listening();
+  const ledger = new Ledger(ledgerMemory(LIMIT), 0);
+  ledger.take(dupFd(listener));
+  expect(ledger.clear()).toBe(1);
+  const client = connect({ host: '127.0.0.1', port });
+  let said = '';
+  client.on('data', (bytes) => (said += String(bytes)));
+  const ended = new Promise((resolve) => {
+    client.once('end', () => resolve('end'));
+    client.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+  });
+  const { fd } = await vi.waitFor(() => acceptNext(listener) ?? expect.fail('not yet'));
+  transmit(fd, Buffer.from('last words'), false);
+  closeFd(fd);
+  expect([await ended, said]).toEqual(['end', 'last words']);
+  closeFd(listener);
 });

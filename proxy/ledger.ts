@@ -2,6 +2,7 @@
 // its connections would stay open for good, and nobody would hear of it. A word per descriptor, in memory of
 // the process, written by the thread that watches it.
 import { closeFd } from '#proxy/native/fd.ts';
+import { isListening } from '#proxy/native/listening.ts';
 import { resetOnClose } from '#proxy/native/stream.ts';
 
 /** Descriptors with a higher number are not kept account of. */
@@ -37,7 +38,8 @@ export class Ledger {
     let closed = 0;
     for (let fd = this.#owners.indexOf(this.#own); fd >= 0;) {
       this.drop(fd);
-      resetOnClose(fd); // fails for what is no connection
+      // A listener is others' too, and what it accepts from then on would have that setting (socket(7)).
+      if (!isListening(fd)) resetOnClose(fd); // fails for what is no connection
       closeFd(fd);
       closed += 1;
       fd = this.#owners.indexOf(this.#own, fd + 1);

@@ -217,3 +217,19 @@ it('connecting() to an address that cannot be closes with the reason', async () 
   await until(() => expect(refused.said).toEqual(['<failed>']));
   expect(made.failure).toMatch(/^E/);
 });
+
+it('resetIfKilled() makes of a close that nobody asked for a reset, and of an end in order an end', async () => {
+  leg.resetIfKilled();
+  leg.write(Buffer.from('all'));
+  far.end();
+  const text = arrived();
+  await until(() => expect(heard.said).toEqual(['<end>']));
+  leg.end();
+  expect((await text).toString()).toBe('all');
+
+  const cut = await connectedLeg(reactor);
+  cut.leg.resetIfKilled();
+  const failed = once(cut.far, 'error') as Promise<[NodeJS.ErrnoException]>;
+  cut.leg.destroy(); // closes the descriptor, as the end of the process does
+  expect((await failed)[0].code).toBe('ECONNRESET');
+});

@@ -8,6 +8,7 @@ import { EPOLL } from '#proxy/native/epoll.ts';
 import {
   FAILED,
   WOULD_BLOCK,
+  endOnClose,
   errnoName,
   finish,
   pendingError,
@@ -86,6 +87,7 @@ export class Leg implements Watched, Task {
   #isDue = false;
   #isEnding = false;
   #isFinished = false;
+  #resetsIfKilled = false;
   #sent: (() => void) | undefined;
   /** Written by writeSoon() and not yet queued. */
   #soon: Buffer[] = [];
@@ -206,6 +208,13 @@ export class Leg implements Watched, Task {
     if (this.#isClosed) return;
     resetOnClose(this.#fd);
     this.#close();
+  }
+
+  /** Should this process be killed before end(), the program sees a reset: what was cut off is no clean end. */
+  resetIfKilled(): void {
+    if (this.#isClosed || this.#isFinished) return;
+    this.#resetsIfKilled = true;
+    resetOnClose(this.#fd);
   }
 
   /** Closes at once: FIN, or RST where bytes were left unread. */
@@ -368,6 +377,7 @@ export class Leg implements Watched, Task {
 
   #finish(): void {
     this.#isFinished = true;
+    if (this.#resetsIfKilled) endOnClose(this.#fd);
     if (!this.#hasEnded) finish(this.#fd); // else close() says so
     this.#sent?.();
     this.#closeWhenOver();

@@ -116,6 +116,7 @@ class Caller {
       drained: () => undefined,
       closed: () => this.#giveUp(),
     });
+    this.#app.resetIfKilled();
   }
 
   /** Takes this way, or refuses. */

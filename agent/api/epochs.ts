@@ -37,6 +37,10 @@ const peer = z.object({
   /** Since its last presence. */
   presenceAgeMs: count.optional(),
   clockOffsetMs: count.optional(),
+  /** Chains held here that are newer than the newest that it has shown. */
+  epochsBehind: count.optional(),
+  /** From the slot in which that one was announced until it showed it. */
+  lagMs: count.optional(),
 });
 
 const event = z.object({

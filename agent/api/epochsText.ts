@@ -44,7 +44,7 @@ export function epochsText(epochs: Epochs): string {
     ...(epochs.chainsLeftOut > 0 ? [`  and ${epochs.chainsLeftOut} older ones`] : []),
     ...table(
       'Peers',
-      ['node', 'verdict', 'lanes to it use', 'presence', 'clock'],
+      ['node', 'verdict', 'lanes to it use', 'presence', 'newest epoch', 'clock'],
       epochs.peers.map(peerRow),
     ),
     ...table(
@@ -103,6 +103,12 @@ function peerRow({
     verdict,
     refused ?? (sendChain ? `${sendChain.slice(0, SHORT_ID)}${lag}` : '-'),
     peer.presenceAgeMs === undefined ? 'never heard' : `${duration(peer.presenceAgeMs)} ago`,
+    shownText(peer),
     peer.clockOffsetMs === undefined ? '-' : `${peer.clockOffsetMs} ms`,
   ];
 }
+
+const shownText = ({ epochsBehind, lagMs }: Partial<Epochs['peers'][number]>): string =>
+  lagMs === undefined || epochsBehind === undefined
+    ? '-'
+    : `${epochsBehind === 0 ? 'shown' : `${epochsBehind} missing, last`} after ${duration(lagMs)}`;

@@ -1,6 +1,8 @@
 // Time as a parameter. Nothing in the product reads Date.now or sets a timer of its own accord in
 // code that decides something; it is given a Clock.
+import { uptime } from 'node:os';
 import { performance } from 'node:perf_hooks';
+import { hrtime } from 'node:process';
 
 export interface Clock {
   /** Wall-clock time, unix milliseconds. May step. */
@@ -20,6 +22,12 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/**
+ * Milliseconds that this machine has spent suspended since it booted, to some 10 ms: what CLOCK_BOOTTIME counts and
+ * CLOCK_MONOTONIC does not (clock_gettime(2)).
+ */
+export const machineAsleepMs = (): number => uptime() * 1000 - Number(hrtime.bigint()) / 1e6;
 
 /** A promise for `clock.after`, ended early by the signal. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

@@ -48,6 +48,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./revoke.ts')).revoke),
   },
   {
+    name: 'quarantine',
+    summary: 'put a node out for a time, or let it in again',
+    load: async () => runnable((await import('./quarantine.ts')).quarantine),
+  },
+  {
     name: 'agent run',
     summary: 'run the agent of this node',
     load: async () => runnable((await import('./run.ts')).agentRun),

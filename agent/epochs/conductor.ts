@@ -11,7 +11,13 @@ import type { Bus } from './bus.ts';
 import type { ChainKeeper } from './keeper.ts';
 import type { Lease, Standing } from './lease.ts';
 import type { Members } from './members.ts';
-import { openRecord, signRecord, type EpochRecord, type RecordBody } from './record.ts';
+import {
+  openRecord,
+  signRecord,
+  SLOTS_AHEAD,
+  type EpochRecord,
+  type RecordBody,
+} from './record.ts';
 import type { RosterPublisher } from './rosterPublisher.ts';
 import { sealFor, type Secrets, type UsedSeals } from './sealed.ts';
 import type { OwnStatement } from './statement.ts';
@@ -43,8 +49,6 @@ export interface ConductorOptions {
   readonly apply: (record: EpochRecord) => Promise<void>;
 }
 
-/** A record takes effect this many slots after it is made: two whole periods to reach everyone. */
-const SLOTS_AHEAD = 3;
 /** Where nobody holds a chain there is nobody to wait for. */
 const SLOTS_AHEAD_COLD = 1;
 /** Sealings under way at a time: X-Wing takes about 1.5 ms each. */

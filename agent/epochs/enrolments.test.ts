@@ -12,7 +12,8 @@ const stranger = generateSigningKey();
 /** What the bus says of any node, one document at a time. */
 function enrolments() {
   const bus: { document: unknown } = { document: undefined };
-  const revoked: { at?: number } = {};
+  const revoked: { at?: number; until?: number; revokedAt?: number } = {};
+  const time = { nowMs: 5000 };
   const held = new Enrolments({
     owners: [owner.public],
     domain: 'example.org',
@@ -21,7 +22,17 @@ function enrolments() {
     revocationOf: (node) =>
       revoked.at === undefined
         ? undefined
-        : { v: 1, domain: 'example.org', cluster: 'c', node, reason: 'lost', issuedAt: revoked.at },
+        : {
+            v: 1,
+            domain: 'example.org',
+            cluster: 'c',
+            node,
+            reason: 'lost',
+            issuedAt: revoked.at,
+            ...(revoked.until === undefined ? {} : { until: revoked.until }),
+            ...(revoked.revokedAt === undefined ? {} : { revokedAt: revoked.revokedAt }),
+          },
+    clock: { wallMs: () => time.nowMs, monoMs: () => 0, after: () => () => undefined },
   });
   const after = (issuedAt: number, change: Partial<Enrolment> = {}, key: SigningKey = owner) => {
     const enrolment: Enrolment = {
@@ -38,7 +49,7 @@ function enrolments() {
     bus.document = signDocument(ENROLMENT_KIND, enrolment, key);
     return held.of(B);
   };
-  return { bus, held, revoked, after };
+  return { bus, held, revoked, time, after };
 }
 
 const OLDER = {
@@ -75,6 +86,18 @@ describe('Enrolments.of()', () => {
     const why = 'was revoked by an owner at 1970-01-01T00:00:02.000Z: lost';
     for (const at of [1000, 1999, 2000]) expect(await after(at)).toEqual({ why });
     expect(await after(2001)).toMatchObject({ issuedAt: 2001 });
+  });
+
+  test('gives none in a quarantine, and the same again when it is over, but for what was revoked before', async () => {
+    const { after, revoked, time } = enrolments();
+    Object.assign(revoked, { at: 2000, until: 6000, revokedAt: 1000 });
+    const during =
+      'was quarantined by an owner at 1970-01-01T00:00:02.000Z until 1970-01-01T00:00:06.000Z: lost';
+    for (const at of [1000, 1001, 2000]) expect(await after(at)).toEqual({ why: during });
+    time.nowMs = 6000;
+    const why = 'was revoked by an owner at 1970-01-01T00:00:01.000Z';
+    expect(await after(1000)).toEqual({ why });
+    expect(await after(1001)).toMatchObject({ issuedAt: 1001 });
   });
 
   test('says why there is none', async () => {

@@ -3,9 +3,10 @@
 // owner has replaced.
 import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import type { NodeName } from '#agent/base/brands.ts';
+import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import { readEnrolment, type Enrolment } from '#attest/enrolment.ts';
-import { isRevoked, type Revocation } from '#attest/revocation.ts';
+import { isInForce, isRevoked, voidUpTo, type Revocation } from '#attest/revocation.ts';
 
 export interface EnrolmentOptions {
   readonly owners: readonly SigningPublic[];
@@ -15,6 +16,7 @@ export interface EnrolmentOptions {
   readonly enrolmentOf: (node: NodeName) => Promise<unknown>;
   /** The newest revocation of a node. */
   readonly revocationOf: (node: NodeName) => Revocation | undefined;
+  readonly clock: Clock;
 }
 
 /** Nodes of which the newest enrolment is remembered; an owner signed for each of them. */
@@ -44,7 +46,10 @@ export class Enrolments {
     // Another's is refused by whoever appraises the evidence, and must not count for this node.
     if (!isOfNode || domain !== this.#o.domain || cluster !== this.#o.cluster) return enrolment;
     const revocation = this.#o.revocationOf(node);
-    if (revocation && isRevoked(enrolment, revocation)) return { why: revokedText(revocation) };
+    const nowMs = this.#o.clock.wallMs();
+    if (revocation && isRevoked(enrolment, revocation, nowMs)) {
+      return { why: revokedText(revocation, nowMs) };
+    }
     const newestMs = this.#newestMs.get(node) ?? issuedAt;
     if (issuedAt < newestMs) {
       const times = `of ${isoTime(issuedAt)}, and an owner has signed one of ${isoTime(newestMs)} since`;
@@ -60,7 +65,10 @@ export class Enrolments {
   }
 
   /** When a node was enrolled, unix milliseconds, where that is later than `revocation`; undefined: it is revoked. */
-  async after({ node, issuedAt }: Revocation): Promise<number | undefined> {
+  async after(revocation: Revocation): Promise<number | undefined> {
+    const { node } = revocation;
+    const isHeld = isInForce(revocation, this.#o.clock.wallMs());
+    const issuedAt = isHeld ? revocation.issuedAt : (voidUpTo(revocation) ?? -1);
     if (!this.#newestMs.has(node)) await this.of(node);
     const newestMs = this.#newestMs.get(node);
     return newestMs !== undefined && newestMs > issuedAt ? newestMs : undefined;
@@ -70,5 +78,10 @@ export class Enrolments {
 const isoTime = (unixMs: number): string => new Date(unixMs).toISOString();
 
 /** Why a node is out, as one clause. */
-export const revokedText = ({ reason, issuedAt }: Revocation): string =>
-  `was revoked by an owner at ${isoTime(issuedAt)}: ${reason}`;
+export function revokedText(revocation: Revocation, nowMs: number): string {
+  const { reason, issuedAt, until, revokedAt } = revocation;
+  if (until === undefined) return `was revoked by an owner at ${isoTime(issuedAt)}: ${reason}`;
+  return isInForce(revocation, nowMs)
+    ? `was quarantined by an owner at ${isoTime(issuedAt)} until ${isoTime(until)}: ${reason}`
+    : `was revoked by an owner at ${isoTime(revokedAt ?? issuedAt)}`;
+}

@@ -2,7 +2,6 @@
 // from the bus, which is not trusted, and held against the owner-signed enrolment and policy.
 import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { fromB64url, hex, sha256 } from '#agent/base/bytes.ts';
-import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import { jcs, type Json } from '#agent/base/jcs.ts';
 import type { AttestationPolicy } from '#attest/policy.ts';
@@ -36,7 +35,6 @@ export interface ExaminerOptions extends EnrolmentOptions {
   /** Decides about the registers that it names, in place of enrolled values. */
   readonly reference: ReferencePolicy | undefined;
   readonly history: RecordHistory;
-  readonly clock: Clock;
   /** Evidence on a record older than this is refused. */
   readonly maxAgeMs: number;
 }

@@ -1,7 +1,7 @@
 // Follows the conductor's records (PROTOCOL 4): finds the signer's key, verifies, judges, reads back
 // what was missed, and keeps the roster of the newest one. It never speaks on the bus.
 import type { SigningPublic } from '#agent/base/asymmetric.ts';
-import type { NodeName, Sid } from '#agent/base/brands.ts';
+import { slotPlus, type NodeName, type Sid } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
 import { limitedLog } from '#agent/limitedLog.ts';
@@ -17,6 +17,7 @@ import {
   judgeRecord,
   newestFirst,
   openRecord,
+  SLOTS_AHEAD,
   type EpochRecord,
   type RecordLimits,
 } from './record.ts';
@@ -122,6 +123,7 @@ export class RecordFollower {
     } catch (cause) {
       return this.#refuse(asTidelockError(cause, 'record.open').message);
     }
+    this.#keepTime(record);
     const refusal = this.#judge(record);
     if (refusal === 'generation-jump' && this.#isNewer(record)) {
       this.#behind = true;
@@ -131,6 +133,14 @@ export class RecordFollower {
     if (refusal !== undefined) return this.#refuse(refusal);
     await this.apply(record);
     return true;
+  }
+
+  /** Who has just made it was SLOTS_AHEAD before its slot: this node may have slept. */
+  #keepTime({ atSlot, periodMs, conductor }: EpochRecord): void {
+    const { slots, log } = this.#o;
+    if (!slots.vouched(slotPlus(atSlot, -SLOTS_AHEAD), periodMs)) return;
+    const text = `slot time was behind and follows the wall clock, which agrees with the conductor ${conductor.node}`;
+    log.warn('clock.resumed', { text });
   }
 
   #isNewer(record: EpochRecord): boolean {

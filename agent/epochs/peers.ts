@@ -22,6 +22,8 @@ export interface AcceptedStatement {
   readonly listedBy: Order;
 }
 
+type Confirmed = ReadonlyMap<ChainId, number>;
+
 export interface PeerState {
   readonly node: NodeName;
   /** Newest first; never more than MAX_ACCEPTED. */
@@ -29,10 +31,10 @@ export interface PeerState {
   /** Why the newest roster entry was not accepted here, if it was not. */
   refused: string | undefined;
   presence: (Presence & { readonly receivedMs: number }) | undefined;
-  /** Chains proven under the present sid. */
-  confirmed: ReadonlySet<ChainId>;
+  /** Chains proven under the present sid, and when each first was: slot time, milliseconds. */
+  confirmed: Confirmed;
   /** The same under the one that was heard before it. */
-  before: { readonly sid: Sid; readonly confirmed: ReadonlySet<ChainId> } | undefined;
+  before: { readonly sid: Sid; readonly confirmed: Confirmed } | undefined;
   directory: Directory | undefined;
 }
 
@@ -64,7 +66,7 @@ export class PeerBook {
         accepted: [],
         refused: undefined,
         presence: undefined,
-        confirmed: new Set(),
+        confirmed: new Map(),
         before: undefined,
         directory: undefined,
       };
@@ -140,7 +142,8 @@ export class PeerBook {
       state.before = { sid: state.presence.sid, confirmed: state.confirmed };
     }
     state.presence = { ...presence, receivedMs: nowMs };
-    state.confirmed = new Set(same ? [...state.confirmed, ...confirmed] : confirmed);
+    const now = confirmed.map((id) => [id, nowMs] as const);
+    state.confirmed = new Map(same ? [...now, ...state.confirmed] : now);
     if (presence.chains.length === 0) holdsNothing(state);
     return true;
   }
@@ -156,7 +159,7 @@ export class PeerBook {
       (chain) => slotAt(nowMs, chain.periodMs) >= slotPlus(chain.atSlot, SUPERSEDED_SLOTS),
     );
     for (const state of this.#peers.values()) {
-      state.confirmed = new Set([...state.confirmed].filter(known));
+      state.confirmed = new Map([...state.confirmed].filter(([id]) => known(id)));
       const isShown = ({ id, atSlot, periodMs }: Chain): boolean =>
         state.confirmed.has(id) || nowMs - atSlot * periodMs > maxStalenessMs;
       const last = settled.find(isShown);
@@ -236,7 +239,7 @@ export class PeerBook {
 
 /** It has started anew and says so: what it has shown before opens nothing there. */
 function holdsNothing(state: PeerState): void {
-  state.confirmed = new Set();
+  state.confirmed = new Map();
   state.before = undefined;
 }
 

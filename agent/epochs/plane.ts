@@ -2,6 +2,7 @@
 // others current. It owns order and timing; what each message means is in the files beside it.
 import { createHash } from 'node:crypto';
 import type { Revoked } from '#agent/api/revoked.ts';
+import { duration } from '#agent/api/units.ts';
 import { slotAt, type NodeName, type Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
@@ -297,6 +298,11 @@ export class EpochPlane {
   }
 
   #watchClock(): void {
+    const suspendedMs = Math.round(this.#o.slots.noticeSuspend());
+    if (suspendedMs > 0) {
+      const text = `this machine was suspended for ${duration(suspendedMs)}: slots go on from where the cluster is`;
+      this.#o.log.warn('clock.resumed', { suspendedMs, text });
+    }
     const step = this.#o.slots.step();
     if (!step) return;
     const offsetMs = Math.round(step.offsetMs);

@@ -153,6 +153,8 @@ export interface RecordLimits {
   readonly algorithms: readonly number[];
 }
 
+/** A record takes effect this many slots after it is made: two whole periods to reach everyone. */
+export const SLOTS_AHEAD = 3;
 /** A record may take effect at most this many slots after it is made. */
 const MAX_SLOTS_AHEAD = 8;
 

@@ -8,7 +8,7 @@ import { hex, sha256, utf8 } from '#agent/base/bytes.ts';
 import { hasCode, messageOf, TidelockError } from '#agent/base/errors.ts';
 import type { Log } from '#agent/log.ts';
 import { replaceFile } from '#agent/replaceFile.ts';
-import { readRevocation, type Revocation } from '#attest/revocation.ts';
+import { isNewer, readRevocation, type Revocation } from '#attest/revocation.ts';
 import { MESSAGE_BYTES } from './subjects.ts';
 
 export interface RevocationsOptions {
@@ -74,7 +74,7 @@ export class Revocations {
 
   #accept(document: unknown): Taken {
     const revocation = readRevocation(document, this.#o.owners);
-    const { node, domain, cluster, issuedAt } = revocation;
+    const { node, domain, cluster } = revocation;
     if (domain !== this.#o.domain || cluster !== this.#o.cluster) {
       throw refused(
         `it is about ${cluster} in ${domain}`,
@@ -85,7 +85,7 @@ export class Revocations {
       throw refused('it is padded beyond what fits a message', 'Take it as the owner signed it.');
     }
     const held = this.of(node);
-    if (held && issuedAt <= held.issuedAt) return { revocation: held, isNews: false };
+    if (held && !isNewer(revocation, held)) return { revocation: held, isNews: false };
     if (!held && this.#held.size >= MAX_NODES) {
       const hint = 'Nodes that are gone for good need none: empty the directory of revocations.';
       throw refused(`${MAX_NODES} nodes are revoked already`, hint);

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { generateSigningKey } from '#agent/base/asymmetric.ts';
 import type { NodeName } from '#agent/base/brands.ts';
 import { Members } from './members.ts';
-import { signRevocation } from '#attest/revocation.ts';
+import { signRevocation, type Revocation } from '#attest/revocation.ts';
 import { keptLog } from './records.fixture.ts';
 import { Revocations } from './revocations.ts';
 import { Revoking } from './revoking.ts';
@@ -14,9 +14,10 @@ const owner = generateSigningKey();
 const subjects = subjectsOf('c');
 const stream = subjects.streams.revocation;
 
-const revoked = (node: NodeName, issuedAt = 2000) =>
+const NOW_MS = 5000;
+const revoked = (node: NodeName, issuedAt = 2000, more: Partial<Revocation> = {}) =>
   signRevocation(
-    { v: 1, domain: 'example.org', cluster: 'c', node, reason: 'lost', issuedAt },
+    { v: 1, domain: 'example.org', cluster: 'c', node, reason: 'lost', issuedAt, ...more },
     owner,
   );
 
@@ -73,6 +74,7 @@ beforeEach(() => {
     attestor: { revoked: () => done.push('self') },
     own: { isIn: () => true, forgetListed: () => done.push('forget') },
     serial,
+    slots: { timeMs: () => NOW_MS },
     log: kept.log,
     refusals: kept.log,
     node: A,
@@ -109,7 +111,29 @@ describe('Revoking', () => {
     expect(await revoking.revoke(revoked(B))).toMatchObject({ wasMember: false, outlivedBy: 3000 });
     hear(revoked(A));
     await revoking.revoke(revoked(C));
+    await serial.settled(); // what was heard comes after what an owner gives
     expect(done).toEqual([]);
+  });
+
+  test('a quarantine shuts a node out, and its end lets it in, but for what was revoked before', async () => {
+    const until = NOW_MS + 1;
+    expect(await revoking.revoke(revoked(B, 2000, { until }))).toMatchObject({ wasMember: true });
+    expect(done).toEqual(['out node-b', 'left node-b', 'change']);
+    expect(lines.at(-1)?.text).toMatch(/was quarantined by an owner at .* until .*: lost/);
+    const lifted = await revoking.revoke(revoked(B, 3000, { until: 3000, reason: 'found' }));
+    expect(lifted).toMatchObject({ isNews: true, wasMember: false });
+    expect(lines.at(-1)).toMatchObject({
+      event: 'node.released',
+      text: 'node-b may join again: found',
+    });
+    expect(done).toHaveLength(3);
+    await revoking.revoke(revoked(B, 4000, { until: 4000, revokedAt: 3500 }));
+    expect(done).toHaveLength(6); // this node had missed the revocation
+    expect(lines.at(-1)?.text).toContain('was revoked by an owner at 1970-01-01T00:00:03.500Z');
+    enrolledAtMs = 3600;
+    await revoking.revoke(revoked(B, 4001, { until: 4001, revokedAt: 3500 }));
+    expect(lines.at(-1)).toMatchObject({ event: 'node.released' });
+    expect(done).toHaveLength(6);
   });
 
   test('says again what the bus did not take, and what it has lost', async () => {

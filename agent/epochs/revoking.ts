@@ -6,7 +6,8 @@ import type { NodeName } from '#agent/base/brands.ts';
 import { asTidelockError, TidelockError } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
 import type { Log } from '#agent/log.ts';
-import type { Revocation } from '#attest/revocation.ts';
+import type { SlotClock } from '#proxy/chips/slotClock.ts';
+import { isInForce, voidUpTo, type Revocation } from '#attest/revocation.ts';
 import type { Attestor } from './attestor.ts';
 import type { Bus } from './bus.ts';
 import type { Conductor } from './conductor.ts';
@@ -30,6 +31,7 @@ export interface RevokingOptions {
   readonly attestor: Pick<Attestor, 'revoked'>;
   readonly own: Pick<OwnStatements, 'isIn' | 'forgetListed'>;
   readonly serial: Pick<Serial, 'add' | 'addMessage'>;
+  readonly slots: Pick<SlotClock, 'timeMs'>;
   readonly log: Log;
   /** The same, for what whoever can publish may cause. */
   readonly refusals: Log;
@@ -57,12 +59,13 @@ export class Revoking {
   }
 
   start(): void {
-    const { bus, subjects, serial, revocations, node } = this.#o;
+    const { bus, subjects, serial, revocations, node, slots } = this.#o;
     bus.subscribe(subjects.every.revocation, MESSAGE_BYTES.revocation, (value) =>
       serial.addMessage('revocation', () => this.#hear(value)),
     );
     const own = revocations.of(node);
-    if (own) serial.add('revoked', async () => void (await this.#follow(own)));
+    if (own && isInForce(own, slots.timeMs()))
+      serial.add('revoked', async () => void (await this.#follow(own)));
   }
 
   /** The bus is there again. */
@@ -115,9 +118,14 @@ export class Revoking {
   /** The lanes of the node are cut by the next snapshot, records or not. */
   async #follow(revocation: Revocation): Promise<Followed> {
     const { node, log, conductor, attestor, own, membership, examiner, follower } = this.#o;
+    const nowMs = this.#o.slots.timeMs();
+    const isOver = !isInForce(revocation, nowMs);
+    if (isOver && voidUpTo(revocation) === undefined) return this.#release(revocation);
     const outlivedBy = await examiner.enrolledAfter(revocation);
-    if (outlivedBy !== undefined) return { wasMember: false, outlivedBy };
-    const why = revokedText(revocation);
+    if (outlivedBy !== undefined) {
+      return isOver ? this.#release(revocation) : { wasMember: false, outlivedBy };
+    }
+    const why = revokedText(revocation, nowMs);
     log.warn('node.revoked', { node: revocation.node, text: `${revocation.node} ${why}` });
     if (revocation.node !== node) {
       const wasMember = membership.revoke(revocation.node, why);
@@ -131,6 +139,12 @@ export class Revoking {
     this.#o.onChange();
     if (conductor.leading) await conductor.resign(why);
     return { wasMember };
+  }
+
+  /** A quarantine is over: the node is asked to prove itself, as any that is not listed, when it comes. */
+  #release({ node, reason }: Revocation): Followed {
+    this.#o.log.info('node.released', { node, text: `${node} may join again: ${reason}` });
+    return NOTHING;
   }
 
   #exchangeSoon(): void {

@@ -44,6 +44,8 @@ export interface CrewAnswer {
 const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 /** So many agents start a second in each crew: each is examined and sealed to by one conductor. */
 const STARTS_PER_SECOND = 40;
+/** So many agents look for their peers at a time in each crew. */
+const LOOKING_AT_ONCE = 16;
 
 export const nameOf = (number: number): NodeName => `node-${number}` as NodeName;
 const addressOf = (n: number): string => `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`;
@@ -130,10 +132,14 @@ class Crew {
   /** Every agent looks for the pods of those that come after it, as a data plane would ask it to. */
   async #use(): Promise<void> {
     const { first = 0, of = 1, peers = 0 } = this.#start ?? {};
-    for (const [i, { plane }] of this.#agents.entries()) {
-      const wanted = Array.from({ length: peers }, (_, k) => (first + i + k + 1) % of);
-      await Promise.all(wanted.map((n) => plane.whereIs(addressOf(n))));
-    }
+    const agents = this.#agents.entries();
+    const lookOn = async (): Promise<void> => {
+      for (const [i, { plane }] of agents) {
+        const wanted = Array.from({ length: peers }, (_, k) => (first + i + k + 1) % of);
+        await Promise.all(wanted.map((n) => plane.whereIs(addressOf(n))));
+      }
+    };
+    await Promise.all(Array.from({ length: LOOKING_AT_ONCE }, lookOn));
   }
 
   answer(): CrewAnswer {

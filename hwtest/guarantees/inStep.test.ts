@@ -80,6 +80,25 @@ test('a wall clock that is set wrong takes nobody out of step, however far and w
   }
 }, 120_000);
 
+test('a machine that was suspended, and a virtual one that was paused, is back in step when it goes on', async () => {
+  for (const countsSleep of [true, false]) {
+    for (const slots of [4, 60]) {
+      for (const each of NODES) {
+        const cluster = new SimulatedCluster([0, 0, 0], numbersOf(slots), countsSleep);
+        try {
+          expect(await cluster.inStep(SLOTS_TO_BEGIN)).toEqual([]);
+          await cluster.sleep(each, slots);
+          expect(await cluster.inStep(SLOTS_TO_HEAL)).toEqual([]);
+          await cluster.pass(4);
+          expect(cluster.cut()).toEqual([]);
+        } finally {
+          await cluster.close();
+        }
+      }
+    }
+  }
+}, 120_000);
+
 test('what simulated randomness is made of is random enough to be of use', () => {
   const draw = numbersOf(randomBytes(4).readInt32LE());
   const drawn = Array.from({ length: 1000 }, draw);

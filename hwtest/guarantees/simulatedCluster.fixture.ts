@@ -9,24 +9,28 @@ import {
   type AgentOnBus,
 } from '#hwtest/virtual/agentOnBus.ts';
 import { SimulatedBus, type Weather } from './simulatedBus.fixture.ts';
-import { SimulatedTime } from './simulatedTime.fixture.ts';
+import { SimulatedTime, type NodeClock } from './simulatedTime.fixture.ts';
 
 export const NODES = ['node-1', 'node-2', 'node-3'] as NodeName[];
 const START_MS = Date.UTC(2026, 0, 1);
 
 export class SimulatedCluster {
   readonly #agents = new Map<NodeName, AgentOnBus>();
+  readonly #clocks = new Map<NodeName, NodeClock>();
   readonly #time: SimulatedTime;
   readonly bus: SimulatedBus;
   readonly #offsets: readonly number[];
+  readonly #countsSleep: boolean;
   /** How far wall clocks were set forward since, milliseconds. */
   readonly #steps = new Map<NodeName, number>();
   /** Nobody has forgotten anything, neither a node nor the bus, and nobody missed what was said while he was there. */
   #isOfOneCourse = true;
   #restore: () => void;
 
-  constructor(offsets: readonly number[], random: () => number) {
+  /** `countsSleep`: kernels know how long they slept; that of a paused virtual machine does not. */
+  constructor(offsets: readonly number[], random: () => number, countsSleep = true) {
     this.#offsets = offsets;
+    this.#countsSleep = countsSleep;
     this.#time = new SimulatedTime(START_MS, () => this.#settled());
     this.bus = new SimulatedBus(this.#time, BUS_LAYOUT, random);
     this.#restore = this.bus.backUp();
@@ -43,7 +47,9 @@ export class SimulatedCluster {
     const clock = this.#time.clock(
       () => (this.#offsets[NODES.indexOf(node)] ?? 0) + (this.#steps.get(node) ?? 0),
     );
+    this.#clocks.set(node, clock);
     const agent = startAgent(node, this.bus.of(node), clock, {
+      ...(this.#countsSleep && { asleepMs: clock.asleepMs }),
       lanePort: () => 15_008,
       drawn: () => undefined,
       changed: () => undefined,
@@ -62,6 +68,15 @@ export class SimulatedCluster {
   /** Somebody sets the wall clock of a node; 0: right again. */
   setClock(node: NodeName, aheadMs: number): void {
     this.#steps.set(node, aheadMs);
+  }
+
+  /** A machine sleeps: it hears and does nothing, and its clocks stand still. */
+  async sleep(node: NodeName, slots: number): Promise<void> {
+    this.cutOff(node);
+    this.#clocks.get(node)?.stop();
+    for (let half = 0; half < 2 * slots; half += 1) await this.#time.advance(BUS_PERIOD_MS / 2);
+    this.#clocks.get(node)?.goOn();
+    this.bus.heal(node);
   }
 
   backUp(): void {

@@ -8,6 +8,14 @@ interface Timer {
   readonly call: () => void;
 }
 
+/** A clock that stands still while its machine sleeps, but for the wall clock, which is right again afterwards. */
+export interface NodeClock extends Clock {
+  /** What it has slept in all, as a kernel counts it. */
+  readonly asleepMs: () => number;
+  readonly stop: () => void;
+  readonly goOn: () => void;
+}
+
 export class SimulatedTime {
   #nowMs = 0;
   #order = 0;
@@ -34,11 +42,27 @@ export class SimulatedTime {
   }
 
   /** The clock of a node whose wall clock is `offsetMs()` ahead. */
-  clock(offsetMs: () => number): Clock {
+  clock(offsetMs: () => number): NodeClock {
+    let sleptMs = 0;
+    let sinceMs: number | undefined;
+    const missed: (() => void)[] = [];
     return {
-      wallMs: () => Math.floor(this.#startMs + this.#nowMs + offsetMs()),
-      monoMs: () => this.#nowMs,
-      after: (ms, callback) => this.after(ms, callback),
+      wallMs: () => Math.floor(this.#startMs + (sinceMs ?? this.#nowMs) + offsetMs()),
+      monoMs: () => (sinceMs ?? this.#nowMs) - sleptMs,
+      after: (ms, callback) =>
+        this.after(ms, () => {
+          if (sinceMs === undefined) callback();
+          else missed.push(callback);
+        }),
+      asleepMs: () => sleptMs,
+      stop: () => {
+        sinceMs ??= this.#nowMs;
+      },
+      goOn: () => {
+        sleptMs += this.#nowMs - (sinceMs ?? this.#nowMs);
+        sinceMs = undefined;
+        for (const callback of missed.splice(0)) callback();
+      },
     };
   }
 

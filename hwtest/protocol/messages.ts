@@ -57,6 +57,14 @@ export const REVOCATION: Revocation = {
   issuedAt: SENT_MS,
 };
 
+/** For a day, of a node that was revoked and enrolled anew before. */
+const QUARANTINE: Revocation = {
+  ...REVOCATION,
+  reason: 'looked into',
+  until: SENT_MS + 86_400_000,
+  revokedAt: SENT_MS - 86_400_000,
+};
+
 export interface Message {
   readonly name: string;
   readonly kind: string;
@@ -81,6 +89,7 @@ export async function messages(): Promise<readonly Message[]> {
     signedBriefly('meet', { v: 1, node, sid, to: RECEIVER.node, slot: SLOT }),
     signedBriefly('join', { ...admit, ask: 'resync' }, 'resync'),
     signedByBoth('revocation', REVOCATION),
+    signedByBoth('revocation', QUARANTINE, 'quarantine'),
   ];
 }
 

@@ -159,6 +159,8 @@ const AT_LIMITS: Readonly<Record<string, JsonObject>> = {
     cluster: 'c'.repeat(63),
     reason: 'r'.repeat(1000),
     issuedAt: 8_640_000_000_000_000,
+    until: 8_640_000_000_000_000,
+    revokedAt: 8_640_000_000_000_000,
   },
   'epoch-record': { term: 2 ** 40, generation: 2 ** 40, epoch: 2 ** 40, periodMs: 60_000 },
   presence: { hop: 3, clockOffsetMs: 0.25, chains: [], withdrawn: 'w'.repeat(1000) },

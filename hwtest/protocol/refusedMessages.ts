@@ -84,6 +84,9 @@ const OTHERWISE: Readonly<Record<string, readonly (readonly [member: string, val
     ['reason', 'r'.repeat(1001)],
     ['issuedAt', 8_640_000_000_000_001],
     ['issuedAt', -1],
+    ['until', 0],
+    ['until', 8_640_000_000_000_001],
+    ['revokedAt', 0],
   ],
   workloads: [
     ['seq', 2 ** 53],

@@ -32,6 +32,7 @@ const digest = hexOf(32);
 const count = integer(1, 2 ** 40);
 const periodMs = integer(1000, 60_000);
 const port = integer(1, 65_535);
+const unixMs = integer(0, 8_640_000_000_000_000);
 const domain = text(0, 255);
 const cluster = text(0, 63);
 const nothing = oneOf(null);
@@ -54,6 +55,10 @@ const goesWithKind = ({ kind, parent, rootCommit }: { readonly [name: string]: J
   kind === 'epoch'
     ? parent !== null && rootCommit === undefined
     : parent === null && rootCommit !== undefined;
+
+/** A quarantine ends no sooner than it begins, and it alone repeats a revocation. */
+const endsInOrder = ({ issuedAt, until, revokedAt }: { readonly [name: string]: Json }): boolean =>
+  until === undefined ? revokedAt === undefined : Number(until) >= Number(issuedAt);
 
 const kind = oneOf('epoch', 'heal', 'revoke');
 
@@ -156,14 +161,19 @@ const MESSAGES: Readonly<Record<string, readonly [section: string, form: Form]>>
   meetAnswer: ['3.9', object({ v, ok: truth, reason: text(0, 2000) })],
   revocation: [
     '3.8',
-    object({
-      v,
-      domain: text(1, 255),
-      cluster: text(1, 63),
-      node,
-      reason: text(1, 1000),
-      issuedAt: integer(0, 8_640_000_000_000_000),
-    }),
+    object(
+      {
+        v,
+        domain: text(1, 255),
+        cluster: text(1, 63),
+        node,
+        reason: text(1, 1000),
+        issuedAt: unixMs,
+        'until?': unixMs,
+        'revokedAt?': unixMs,
+      },
+      endsInOrder,
+    ),
   ],
   lease: ['4.5', object({ v, holder: either(end, nothing), term: natural, beat: natural })],
   'epoch-record': [

@@ -16,7 +16,10 @@ export const PAYLOADS: Readonly<Record<string, Shape>> = {
     section: '3.6',
     written: '{v, node, sid, seq, lane: {address, port}, pods: [{uid, ips, spiffeId, ports}]}',
   },
-  revocation: { section: '3.8', written: '{v, domain, cluster, node, reason, issuedAt}' },
+  revocation: {
+    section: '3.8',
+    written: '{v, domain, cluster, node, reason, issuedAt, until?, revokedAt?}',
+  },
   'epoch-record': {
     section: '4.5',
     written:

@@ -48,8 +48,11 @@ export interface Cluster {
   readonly ownerFile: string;
   /** Writes a node's configuration and inventory, and enrols its TPM. Again only once its enrolment is gone. */
   enrol(node: RigNode): Promise<void>;
-  /** Has the owner revoke the node of that name, by the agent that runs at `at`; what it printed. */
-  revoke(at: RigNode, name: string, reason: string): Promise<string>;
+  /** Has the owner say a word about a node, `revoke` or `quarantine`, by the agent that runs at `at`; what it printed. */
+  ownerSays(
+    at: RigNode,
+    ...word: readonly [verb: string, node: string, ...flags: string[]]
+  ): Promise<string>;
   /** Starts the agent of an enrolled node inside its namespace; `program`: another build than the rest. */
   startAgent(node: RigNode, overrides?: Overrides, program?: Argv): RigAgent;
 }
@@ -83,9 +86,9 @@ export async function createCluster(rig: Rig, options: ClusterOptions): Promise<
       const config = configure(node, {});
       await run([...tidelock, 'enroll', '--config', config, '--owner', `${ownerDir}/owner.key`]);
     },
-    revoke: async (at, name, reason) => {
+    ownerSays: async (at, ...word) => {
       const by = ['--config', configFileOf(at), '--owner', `${ownerDir}/owner.key`];
-      const { stdout } = await run([...tidelock, 'revoke', name, '--reason', reason, ...by]);
+      const { stdout } = await run([...tidelock, ...word, ...by]);
       return stdout.toString();
     },
     startAgent: (node, overrides = {}, build = tidelock) => {

@@ -4,6 +4,7 @@ import { spawnIn, waitListening, type Argv } from '#hwtest/rig/program.ts';
 import type { RigPod } from '#hwtest/rig/rig.ts';
 import { HTTP_PORT, REDIS_PORT, startNginx, startRedis } from '#hwtest/rig/servers.ts';
 import type { ClientPlan } from './client.ts';
+import { iperf } from './iperf.ts';
 import { pgbench, startPostgres } from './postgres.ts';
 import { said } from './said.ts';
 
@@ -21,8 +22,6 @@ export interface SoakProgram {
 const GRPC_PORT = 50_051;
 const WEB_SOCKET_PORT = 8_081;
 const IPERF_PORT = 5_201;
-/** Enough to fill buffers, and to leave the others the processor. */
-const IPERF_RATE = '100M';
 
 /** Both nodes have clients and servers, so that each opens lanes and accepts them. */
 const A_TO_B = { client: 'client-a', server: 'server-b' } as const;
@@ -59,24 +58,6 @@ async function serveWith(pod: RigPod, name: string, argv: Argv, port: number): P
   await waitListening(server, port);
 }
 
-/** A second: `[  5]   0.00-1.00   sec  12.0 MBytes ...`. */
-const INTERVAL = /^\[ *\d+\] .* sec +([\d.]+) [KMG]?Bytes/;
-
-/**
- * Every second in which bytes came is an answer; it says no times. One stream: `--bidir` knows its two by
- * the order in which the server accepts them, which is that of connect(2) without a proxy alone.
- */
-const iperf = (host: string): ClientPlan => ({
-  argv: [
-    'iperf3',
-    ...`-c ${host} -p ${IPERF_PORT} -R -b ${IPERF_RATE} -t 86400 -i 1 --forceflush`.split(' '),
-  ],
-  hear: (line, run) => {
-    if (/\berror\b/.test(line)) run.failed(line);
-    else if (Number(INTERVAL.exec(line)?.[1]) > 0) run.account.answered(NaN);
-  },
-});
-
 export const PROGRAMS: readonly SoakProgram[] = [
   {
     name: 'nginx',
@@ -96,7 +77,7 @@ export const PROGRAMS: readonly SoakProgram[] = [
     ...A_TO_B,
     serve: (pod) =>
       serveWith(pod, 'iperf3', ['iperf3', '-s', '-p', String(IPERF_PORT)], IPERF_PORT),
-    plan: iperf,
+    plan: (host) => iperf(host, IPERF_PORT),
   },
   {
     name: 'gRPC',

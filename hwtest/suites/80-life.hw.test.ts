@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { leftovers, totalOf } from '#hwtest/rig/leftovers.ts';
 import type { Program } from '#hwtest/rig/program.ts';
+import { hold, roundOf, startEcho } from './held.ts';
 import { ledgerTable, processChanges, takeLedger, type Holder, type Ledger } from './ledger.ts';
 import { answersOf, countedTo, startSession } from './session.ts';
 import {
@@ -19,6 +20,8 @@ import {
 const ROUNDS = Number(process.env['TIDELOCK_LIFE_ROUNDS'] ?? 2);
 delete process.env['TIDELOCK_LIFE_ROUNDS']; // an agent takes it for a setting of its own
 const PERIOD_MS = 5_000;
+/** Connections that a client holds when a data plane is killed. */
+const HELD = 4;
 const BACK_WITHIN_MS = 2_000;
 /** A data plane that ran so long starts again at once (proxy/plane.ts). */
 const WELL_MS = 3_100;
@@ -29,6 +32,7 @@ const REPLAY_FD = 5;
 let both: TwoNodes;
 beforeAll(async () => {
   both = await twoServedPairs(PERIOD_MS);
+  await startEcho(both);
 }, 400_000);
 afterAll(async () => {
   await both?.[Symbol.asyncDispose]();
@@ -94,7 +98,7 @@ const worst = (times: readonly number[]): string =>
 
 describe('kill -9 of the data plane', () => {
   test(
-    'it is back soon with its replay set, and pods connect; nothing is left behind',
+    'what it carried is reset, it is back soon with its replay set, and pods connect; nothing is left behind',
     async () => {
       const backAfter: number[] = [];
       const before = await ledgerAtRest();
@@ -102,6 +106,8 @@ describe('kill -9 of the data plane', () => {
         const node = NODES[round % 2] ?? NODES[0];
         const { pid } = await dataPlaneOf(node);
         const replaySet = replaySetOf(pid);
+        const held = hold(both, 'client', HELD);
+        expect((await roundOf(held, ROUND_MS)).live).toBe(HELD);
         process.kill(pid, 'SIGKILL');
         const { value, afterMs } = await eventually(
           `a new data plane on ${node}`,
@@ -113,6 +119,12 @@ describe('kill -9 of the data plane', () => {
         );
         backAfter.push(afterMs);
         expect(replaySetOf(value.pid)).toBe(replaySet);
+        // Of whichever node: what was cut off is no clean end.
+        expect(await roundOf(held, ROUND_MS)).toMatchObject({
+          live: 0,
+          errors: { ECONNRESET: HELD },
+        });
+        await held.stop();
         const servers = ['server', 'server-2'] as const;
         const answers = await Promise.all(
           servers.map((name) => fetchFrom(both, 'client-2', both.rig.pod(name))),

@@ -69,7 +69,13 @@ test('its lanes are cut, it opens none with what it holds, it comes back by a ne
   const deaf = all.agent(node).program;
   process.kill(deaf.pid, 'SIGSTOP'); // its data plane goes on with what it was told
 
-  const said = await cluster.revoke(rig.node('node-a'), node, 'disk stolen');
+  const said = await cluster.ownerSays(
+    rig.node('node-a'),
+    'revoke',
+    node,
+    '--reason',
+    'disk stolen',
+  );
   expect(said).toMatch(/it was a member: its lanes are cut/);
   expect(said).toMatch(/the bus has it/);
   const cut = await eventually(
@@ -141,4 +147,29 @@ test('its lanes are cut, it opens none with what it holds, it comes back by a ne
   expect(answers).toEqual(countedTo(answers.length));
   expect(answersOf(lost).length).toBeLessThan(frozen + 2);
   report(`${answers.length} exchanges between the two others meanwhile, 0 failed`);
+}, 300_000);
+
+test('a quarantine cuts a node off, and lifted lets it in again with the enrolment that it has', async () => {
+  const { rig, cluster } = all;
+  const server = rig.pod('server-b');
+  expect((await fetchFrom(all, 'client', server)).code).toBe(0);
+  const say = (...flags: string[]) =>
+    cluster.ownerSays(rig.node('node-a'), 'quarantine', 'node-b', ...flags);
+  expect(await say('--reason', 'alerts', '--for', '1h')).toMatch(/it was a member: its lanes are/);
+  await eventually(
+    'its own verdict',
+    async () =>
+      /quarantined by an owner at .* until .*: alerts/.test(
+        (await all.agent('node-b').status()).node.reason,
+      ) || undefined,
+    SLACK * PERIOD_MS,
+  );
+  expect((await fetchFrom(all, 'client', server)).code).not.toBe(0);
+  expect(await say('--lift')).toMatch(/^lifted the quarantine of node-b/);
+  const back = await eventually(
+    'a lane to it',
+    async () => ((await fetchFrom(all, 'client', server)).code === 0 ? true : undefined),
+    SLACK * 8 * PERIOD_MS,
+  );
+  report(`node-b quarantined and lifted: a lane to it ${Math.round(back.afterMs)} ms later`);
 }, 300_000);

@@ -132,6 +132,8 @@ export interface Surroundings {
   readonly ttlMs?: number;
   /** Of its pods; none where absent. */
   readonly addresses?: readonly string[];
+  /** How long its machine was suspended; never where absent. */
+  readonly asleepMs?: () => number;
   /** Of the lease; on the bus where absent. */
   readonly leaseStore?: LeaseStore;
 }
@@ -166,7 +168,7 @@ export function startAgent(
   const { periodMs = BUS_PERIOD_MS, ttlMs = TTL_MS } = surroundings;
   const subjects = SUBJECTS;
   const log = SILENT;
-  const slots = new SlotClock(clock, periodMs);
+  const slots = new SlotClock(clock, periodMs, surroundings.asleepMs);
   const ends = {
     bus,
     subjects,

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { slotAt } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { SlotClock } from './slotClock.ts';
 
@@ -71,6 +72,43 @@ describe('SlotClock', () => {
     slots.adopt();
     expect(slots.timeMs()).toBe(1_003_600_000);
     expect(slots.step()).toBeUndefined();
+  });
+
+  it('noticeSuspend() counts what the machine slept, once, and neither clocks that were read apart nor a step', () => {
+    const clock = new TwoFaces();
+    let asleepMs = 777_000; // before the process began
+    const slots = new SlotClock(clock, PERIOD, () => asleepMs);
+    expect(slots.noticeSuspend()).toBe(0);
+    asleepMs += 20; // read a moment apart
+    expect(slots.noticeSuspend()).toBe(0);
+    clock.pass(1_000, 3_601_000);
+    asleepMs += 3_600_000;
+    expect(slots.noticeSuspend()).toBe(3_600_020);
+    expect(slots.noticeSuspend()).toBe(0);
+    expect(slots.timeMs()).toBeGreaterThanOrEqual(1_003_601_000);
+    expect(slots.timeMs()).toBeLessThan(1_003_601_000 + 21);
+    expect(slots.step()).toBeUndefined();
+    clock.wall += 60_000;
+    expect(slots.noticeSuspend()).toBe(0);
+    expect(slots.step()?.offsetMs).toBeGreaterThan(59_000);
+  });
+
+  it('vouched() takes over a wall clock that agrees, and only forward', () => {
+    const at = (stepMs: number, vouchedMs: number): { took: boolean; timeMs: number } => {
+      const clock = new TwoFaces();
+      const slots = new SlotClock(clock, PERIOD);
+      clock.pass(100, 100 + stepMs);
+      const took = slots.vouched(slotAt(1_000_000_000 + vouchedMs, PERIOD), PERIOD);
+      return { took, timeMs: slots.timeMs() - 1_000_000_100 };
+    };
+    expect(at(3_600_000, 3_600_000)).toEqual({ took: true, timeMs: 3_600_000 });
+    expect(at(3_600_000, 3_600_000 - PERIOD)).toEqual({ took: true, timeMs: 3_600_000 });
+    const untouched = { took: false, timeMs: 0 };
+    expect(at(3_600_000, 3_600_000 - 2 * PERIOD)).toEqual(untouched); // an old record
+    expect(at(3_600_000, 3_600_000 + 2 * PERIOD)).toEqual(untouched);
+    expect(at(3_600_000, 0)).toEqual(untouched);
+    expect(at(-3_600_000, -3_600_000)).toEqual(untouched);
+    expect(at(0, 3_600_000)).toEqual(untouched);
   });
 
   it('adopt() never goes back', () => {

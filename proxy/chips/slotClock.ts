@@ -5,6 +5,8 @@ import type { Clock } from '#agent/base/clock.ts';
 
 /** At most period/4 a slot, which is the same as this share of any time that passes. */
 const MAX_SLEW = 0.25;
+/** Two clocks read one after the other differ by less without a suspend. */
+const LEAST_SUSPEND_MS = 500;
 
 /** A wall clock that is off by more than half a period; `offsetMs` = wall time minus slot time. */
 export interface ClockStep {
@@ -17,10 +19,17 @@ export class SlotClock {
   #lastMonoMs: number;
   #timeMs: number;
   #step: ClockStep | undefined;
+  readonly #asleepMs: () => number;
+  #lastAsleepMs: number;
 
-  /** Starts at the present wall time; `periodMs` is the cluster's and sets what counts as a step. */
-  constructor(clock: Clock, periodMs: number) {
+  /**
+   * Starts at the present wall time; `periodMs` is the cluster's and sets what counts as a step. `asleepMs` tells how
+   * long the machine was suspended in all, which monotonic time leaves out.
+   */
+  constructor(clock: Clock, periodMs: number, asleepMs: () => number = () => 0) {
     this.#clock = clock;
+    this.#asleepMs = asleepMs;
+    this.#lastAsleepMs = asleepMs();
     this.#maxStepMs = periodMs / 2;
     this.#lastMonoMs = clock.monoMs();
     this.#timeMs = clock.wallMs();
@@ -69,10 +78,31 @@ export class SlotClock {
     return this.#step;
   }
 
+  /** Counts what the machine has been suspended since the last call, and returns it: milliseconds, 0 if it was not. */
+  noticeSuspend(): number {
+    const passed = this.#asleepMs() - this.#lastAsleepMs;
+    if (passed < LEAST_SUSPEND_MS) return 0;
+    this.timeMs();
+    this.#lastAsleepMs += passed;
+    this.#timeMs += passed;
+    return passed;
+  }
+
   /**
-   * Takes over wall time at once, when something else vouches for it: after a suspend (monotonic
-   * time stands still meanwhile) the bus shows that the cluster is where the wall clock says.
-   * Slot time never goes back, so a wall clock that is behind changes nothing: keys of the slots it
+   * Told that the cluster is in `slot` by somebody whom this node trusts: takes over wall time where that agrees and slot
+   * time is behind both, as after a virtual machine was paused with all its clocks. True: it was taken over.
+   */
+  vouched(slot: Slot, periodMs: number): boolean {
+    const step = this.step();
+    if (!step || step.offsetMs < 0 || slot <= this.slot(periodMs)) return false;
+    if (Math.abs(slotAt(this.#clock.wallMs(), periodMs) - slot) > 1) return false;
+    this.adopt();
+    return true;
+  }
+
+  /**
+   * Takes over wall time at once, when something else vouches for it: vouched(), or a snapshot whose keys are of later
+   * slots. Slot time never goes back, so a wall clock that is behind changes nothing: keys of the slots it
    * names are erased, and only a new start of the process can count them again.
    */
   adopt(): void {

@@ -28,7 +28,7 @@ export interface ListeningPlace extends Endpoint {
 
 /** Where `fd` listens for TCP; undefined when it is anything else. Needs CAP_NET_ADMIN there. */
 export function listeningPlace(fd: number): ListeningPlace | undefined {
-  if (option(fd, SO_ACCEPTCONN) !== 1 || option(fd, SO_PROTOCOL) !== IPPROTO_TCP) return undefined;
+  if (!isListening(fd) || option(fd, SO_PROTOCOL) !== IPPROTO_TCP) return undefined;
   const name = Buffer.alloc(28);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(name.length);
@@ -46,6 +46,9 @@ export function closeListener(fd: number): void {
   setsockopt(fd, SOL_SOCKET, SO_LINGER, Buffer.alloc(8), 8); // struct linger: off
   closeFd(fd);
 }
+
+/** Whether it is a socket that listens; false for whatever is no socket. */
+export const isListening = (fd: number): boolean => option(fd, SO_ACCEPTCONN) === 1;
 
 /** Whether two descriptors are of one socket (SO_COOKIE), whose queue of connections both then share. */
 export function isSameSocket(a: number, b: number): boolean {

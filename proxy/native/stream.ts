@@ -34,6 +34,7 @@ const EINPROGRESS = koffi.os.errno['EINPROGRESS'];
 const ECONNABORTED = koffi.os.errno['ECONNABORTED'];
 /** `struct linger` that makes close(2) send a RST (socket(7)). */
 const LINGER_0 = Buffer.of(1, 0, 0, 0, 0, 0, 0, 0);
+const NO_LINGER = Buffer.alloc(8);
 const ON = Buffer.of(1, 0, 0, 0);
 const SOCKADDR_BYTES = 28;
 
@@ -102,6 +103,10 @@ export const finish = (fd: number): void => void shutdown(fd, SHUT_WR);
 /** Lets close(2) send a RST. */
 export const resetOnClose = (fd: number): void =>
   void setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_0, LINGER_0.length);
+
+/** Lets close(2) send what waits, then a FIN, as it does unless told otherwise. */
+export const endOnClose = (fd: number): void =>
+  void setsockopt(fd, SOL_SOCKET, SO_LINGER, NO_LINGER, NO_LINGER.length);
 
 /** How an idle connection is asked whether it lives (tcp(7)). */
 export interface KeepAlive {
