@@ -3,6 +3,7 @@
 // it: as it fills, each connection may hold less, and at last nothing is read for an end that waits.
 /** How full it is: `half` and more of it is in use, or `all`. */
 export type Pressure = 'none' | 'half' | 'all';
+import { Buffer } from 'node:buffer';
 
 /** More waiting for one end than this, and whoever feeds it stops reading. */
 export const MAX_WAITING_BYTES: Readonly<Record<Pressure, number>> = {
@@ -18,6 +19,14 @@ export const MAX_READ_BYTES: Readonly<Record<Pressure, number>> = {
   none: 240 << 10,
   half: 64 << 10,
   all: 16 << 10,
+};
+
+const shared = Buffer.allocUnsafeSlow(MAX_READ_BYTES.none);
+/** What a thread reads into, by pressure: one buffer of all its connections. */
+export const READS: Readonly<Record<Pressure, Buffer>> = {
+  none: shared,
+  half: shared.subarray(0, MAX_READ_BYTES.half),
+  all: shared.subarray(0, MAX_READ_BYTES.all),
 };
 
 /** What all workers of a data plane may hold: a quarter of what the DaemonSet gives an agent. */

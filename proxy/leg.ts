@@ -1,6 +1,5 @@
 // One TCP side of a relayed connection, from its descriptor to its close. Reads arrive in a buffer that
-// all legs of a thread share, so that reading allocates nothing; what is written in one turn leaves in
-// one system call. Knows no lane and no frame.
+// all legs of a thread share; what is written in one turn leaves in one system call. Knows no lane and no frame.
 import { Buffer } from 'node:buffer';
 import koffi from 'koffi';
 import type { Clock } from '#agent/base/clock.ts';
@@ -19,7 +18,7 @@ import {
   transmit,
   type KeepAlive,
 } from '#proxy/native/stream.ts';
-import { MAX_READ_BYTES, MAX_WAITING_BYTES, type HeldBytes, type Pressure } from './heldBytes.ts';
+import { MAX_WAITING_BYTES, READS, type HeldBytes } from './heldBytes.ts';
 import type { Reactor, Task, Watched } from './reactor.ts';
 import { Waiting } from './waiting.ts';
 
@@ -51,13 +50,6 @@ const MAX_WRITES = 16;
 const KEEP_ALIVE: KeepAlive = { idleSeconds: 60, everySeconds: 15, times: 4 };
 /** How long what is written "soon" waits for company, milliseconds: a busy application answers after some ten. */
 const SOON_MS = 25;
-
-const shared = Buffer.allocUnsafeSlow(MAX_READ_BYTES.none);
-const READS: Readonly<Record<Pressure, Buffer>> = {
-  none: shared,
-  half: shared.subarray(0, MAX_READ_BYTES.half),
-  all: shared.subarray(0, MAX_READ_BYTES.all),
-};
 
 export class Leg implements Watched, Task {
   /** Set by whoever takes the connection over. */
@@ -212,7 +204,6 @@ export class Leg implements Watched, Task {
 
   /** Should this process be killed before end(), the program sees a reset: what was cut off is no clean end. */
   resetIfKilled(): void {
-    if (this.#isClosed || this.#isFinished) return;
     this.#resetsIfKilled = true;
     resetOnClose(this.#fd);
   }

@@ -54,6 +54,11 @@ export const FD_QUEUE_BYTES = 8 << 20;
  * those stops of 0.3 ms were the slowest hundredth of all round trips (docs/decisions/0010).
  */
 const SEMI_SPACE_MB = 4;
+/**
+ * V8 forgets code that was not run through some collections, and a heap that is idle is collected: after two quiet
+ * minutes a connection cost twice as much, until tens of thousands had been made (docs/decisions/0010).
+ */
+const STAYS_WARM = ['--no-flush-bytecode', '--no-memory-reducer'];
 const LOOK_EVERY_MS = 20;
 /** Its last words have come by then, or somebody else holds the pipe they came by. */
 const WORDS_WITHIN_MS = 500;
@@ -164,6 +169,7 @@ const argumentsFor = (options: SpawnOptions): string[] => [
   '--allow-addons',
   '--allow-worker',
   `--min-semi-space-size=${SEMI_SPACE_MB}`,
+  ...STAYS_WARM,
   `--allow-fs-read=${folderOf(options)}`,
   '--disable-warning=SecurityWarning', // that addons and network are allowed is decided here
   '--disable-warning=ExperimentalWarning',
