@@ -16,7 +16,7 @@ import {
 } from 'node:crypto';
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
 import { XWing } from '@hpke/hybridkem-x-wing';
-import { b64url, concat, sha256, truncate, utf8, type Bytes } from './bytes.ts';
+import { b64url, concat, equal, sha256, truncate, utf8, type Bytes } from './bytes.ts';
 import { jwaFits, jwaParameters, type JwaName } from './jwa.ts';
 
 /** What an operation was for: node statements and their pairs, MAID tokens, or anything else. */
@@ -135,10 +135,29 @@ function verifyRaw(
 ): boolean {
   counts[purpose] += 1;
   try {
-    return nodeVerify(null, message, publicKeyFromRaw(type, publicKey), signature);
+    return nodeVerify(null, message, knownKey(type, publicKey), signature);
   } catch {
     return false; // a public key or signature of the wrong shape verifies nothing
   }
+}
+
+interface Known {
+  /** A copy: whose memory changes is another key. */
+  readonly raw: Bytes;
+  readonly key: KeyObject;
+}
+
+/** A key object costs as much as a verification. Those of ML-DSA are large: one is kept, the conductor's as a rule. */
+const edKeys = new WeakMap<Bytes, Known>();
+let mldsaKey: Known | undefined;
+
+function knownKey(type: 'ed25519' | 'ml-dsa-65', raw: Bytes): KeyObject {
+  const known = type === 'ed25519' ? edKeys.get(raw) : mldsaKey;
+  if (known && equal(known.raw, raw)) return known.key;
+  const made = { raw: Buffer.from(raw), key: publicKeyFromRaw(type, raw) };
+  if (type === 'ed25519') edKeys.set(raw, made);
+  else mldsaKey = made;
+  return made.key;
 }
 
 /** A raw public half as a key. Errors: Error when it is of the wrong length. */

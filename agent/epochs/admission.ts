@@ -57,7 +57,12 @@ export interface Leaving {
 interface Member {
   readonly row: RosterRow;
   /** Absent: admitted by one before it, and not examined here yet. */
-  readonly examined?: { readonly entry: RosterEntry; readonly statement: Statement };
+  readonly examined?: {
+    readonly entry: RosterEntry;
+    readonly statement: Statement;
+    /** By what was found here, whatever the entry of another conductor says. */
+    readonly untilMs: number;
+  };
 }
 
 /** Joins examined in one slot: each costs a millisecond or two. */
@@ -119,7 +124,9 @@ export class AdmissionDesk {
     ]);
     if (this.#members.get(row.node)?.row !== row) return; // it has renewed meanwhile
     if (examined.known && acceptable(examined.appraisal) && entry) {
-      this.#members.set(row.node, { row, examined: { entry, statement: examined.statement } });
+      const { statement, appraisal } = examined;
+      const untilMs = Math.min(entry.expiresAt, appraisal.atMs + this.#o.ttlMs);
+      this.#members.set(row.node, { row, examined: { entry, statement, untilMs } });
       this.#published.add(row.entry);
       return;
     }
@@ -252,7 +259,8 @@ export class AdmissionDesk {
     });
     const { node, sid } = statement;
     const row = { node, sid, entry: entryHash(entry) };
-    this.#members.set(node, { row, examined: { entry, statement } });
+    const untilMs = entry.expiresAt;
+    this.#members.set(node, { row, examined: { entry, statement, untilMs } });
     this.#leaving.delete(node);
     this.#renewed.add(node);
   }
@@ -260,7 +268,7 @@ export class AdmissionDesk {
   /** Who leaves for cause with the next record: expired members, and those that failed. */
   leaving(nowMs: number): Leaving[] {
     for (const [node, { examined }] of this.#members) {
-      if (examined && examined.entry.expiresAt <= nowMs) {
+      if (examined && examined.untilMs <= nowMs) {
         this.#leave(node, 'its attestation expired');
       }
     }

@@ -246,7 +246,8 @@ export function openBus(options: BusOptions): Bus {
     respond: (subject, handler) =>
       add(subject, (message) => {
         const value = decode(message.data);
-        if (value === undefined) return;
+        // Who asks names where the answer goes, and this node may say it anywhere: in an inbox it is nobody's word.
+        if (value === undefined || !message.reply?.startsWith('_INBOX.')) return;
         void quietly('respond', async () => {
           const answer = await handler(value);
           if (answer !== undefined) message.respond(jcs(answer));

@@ -88,9 +88,13 @@ export class Examiner {
       if (statement.node === node) this.#good.delete(sid);
   }
 
-  /** Fetches and checks the evidence of a statement; acceptable results are remembered. */
+  /** Fetches and checks the evidence of a statement; acceptable results are remembered for as long as it may count. */
   async examine(node: NodeName, sid: Sid): Promise<Examined> {
-    return this.#good.get(sid) ?? this.examineAgain(node, sid);
+    const { clock, maxAgeMs } = this.#options;
+    const good = this.#good.get(sid);
+    // Evidence counts as long as an attestation does, however it was found: then it is read again, and is too old.
+    const isOfNow = good !== undefined && clock.wallMs() - good.appraisal.atMs <= maxAgeMs;
+    return isOfNow ? good : this.examineAgain(node, sid);
   }
 
   /** The same without memory: for a conductor, whose challenge the evidence must answer. */

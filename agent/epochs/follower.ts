@@ -206,12 +206,15 @@ export class RecordFollower {
     const { bus, subjects, lookBackMs } = this.#o;
     const linked: EpochRecord[] = [];
     let wanted = record.prev;
+    let after = record;
     const oldestMs = record.atSlot * record.periodMs - lookBackMs;
     for await (const document of bus.history(subjects.streams.record, MAX_LOOK_BACK)) {
       if (wanted === null) break;
       const found = peek(document);
       if (found?.hash !== wanted) continue; // garbage lies between
+      if (!isBefore(found, after)) break; // the hash vouches for what was said, not for its being so
       linked.push(found);
+      after = found;
       wanted = found.prev;
       if (found.atSlot * found.periodMs < oldestMs) break;
     }
@@ -268,8 +271,9 @@ export class RecordFollower {
     const linked = await this.#linkedBefore(record);
     const added = linked.filter(({ hash }) => !history.has(hash));
     for (const each of added) history.add(each);
-    const verified = await this.#open(document, record);
-    if (!verified) {
+    // It is the newer one, whatever lies between: a bus that lost its data does not have that any more.
+    const refusal = judgeRecord(record, undefined, limits, slots.slot(record.periodMs));
+    if (refusal !== undefined || !(await this.#open(document, record))) {
       for (const { hash } of added) history.remove(hash);
       return false;
     }
@@ -278,8 +282,6 @@ export class RecordFollower {
       keeper.accept(missed);
       if (!this.#newest || newestFirst(missed, this.#newest) < 0) this.#newest = missed;
     }
-    // It is the newer one, whatever lies between: a bus that lost its data does not have that any more.
-    if (judgeRecord(record, undefined, limits, slots.slot(record.periodMs))) return false;
     await this.apply(record);
     return true;
   }
@@ -311,3 +313,8 @@ export class RecordFollower {
     return false;
   }
 }
+
+/** Whether a record can be the one before `after`: older in the one order, and of no later time. */
+const isBefore = (found: EpochRecord, after: EpochRecord): boolean =>
+  newestFirst(found, after) > 0 &&
+  found.atSlot * found.periodMs <= (after.atSlot + SLOTS_AHEAD) * after.periodMs;

@@ -79,10 +79,12 @@ export class Meeting {
     if (!this.#mayLookUp()) return undefined;
     const claimants = await whereabouts.claimants(address);
     if (!claimants) return undefined;
-    const members = claimants.filter((each) => each !== node && follower.roster.get(each));
-    if (members.length === 0) return false;
-    await this.meet(members);
-    return this.#claimed(members, address);
+    const others = claimants.filter((each) => each !== node);
+    const members = others.filter((each) => follower.roster.get(each));
+    if (members.length > 0) await this.meet(members);
+    const found = this.#claimed(members, address);
+    // Who is no member may have been one a moment ago: its pods are reached by no lane, and not in the clear.
+    return found === false && members.length < others.length ? undefined : found;
   }
 
   #claimed(nodes: readonly NodeName[], address: string): Found {

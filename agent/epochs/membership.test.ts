@@ -68,6 +68,7 @@ beforeEach(() => {
     node: 'node-a' as NodeName,
     periodMs: PERIOD_MS,
     maxStalenessMs: 3_600_000,
+    ttlMs: 60_000,
     onWithdrawal: (node, _sid, why) => withdrawals.push(`${node}: ${why}`),
   });
 });

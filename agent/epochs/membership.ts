@@ -35,6 +35,8 @@ export interface MembershipOptions {
   readonly node: NodeName;
   readonly periodMs: number;
   readonly maxStalenessMs: number;
+  /** How long an attestation counts. */
+  readonly ttlMs: number;
   /** A member withdrew its own statement. */
   readonly onWithdrawal: (node: NodeName, sid: Sid, why: string) => void;
 }
@@ -126,7 +128,9 @@ export class Membership {
     if ((peers.get(row.node)?.accepted.length ?? 0) === 0) {
       log.info('peer.accepted', { node: row.node, text: `${row.node} is ${appraisal.verdict}` });
     }
-    peers.accept(row.node, { statement, entry, appraisal, listedBy });
+    // What it says of its end is a conductor's word, who may be the node itself.
+    const expiresAt = Math.min(entry.expiresAt, appraisal.atMs + this.#o.ttlMs);
+    peers.accept(row.node, { statement, entry: { ...entry, expiresAt }, appraisal, listedBy });
     await this.#readBack(row.node);
   }
 

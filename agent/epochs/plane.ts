@@ -232,8 +232,8 @@ export class EpochPlane {
   /** What has to be done at the beginning of a slot, and is soon done. */
   #onSlot(): void {
     const { keeper, slots, membership, onChange } = this.#o;
-    const nowMs = slots.timeMs();
     this.#watchClock();
+    const nowMs = slots.timeMs(); // with what was slept
     keeper.advance(nowMs);
     this.#seen.slot(keeper.inEffect(nowMs));
     membership.expire();
@@ -325,7 +325,7 @@ export class EpochPlane {
     if (!newest || !rosterCurrent) return;
     own.follow(roster, newest);
     await this.#follow();
-    await voice.speak();
+    await voice.speakIfNew();
     if (this.admitted || this.#asked) return;
     this.#askAtMs = 0; // somebody conducts who could not be asked before: no need to wait for the slot
     await this.#attest();

@@ -144,6 +144,7 @@ export type RecordRefusal =
   | 'at-slot'
   | 'period'
   | 'algorithm'
+  | 'count'
   | 'commitment';
 
 export interface RecordLimits {
@@ -157,6 +158,10 @@ export interface RecordLimits {
 export const SLOTS_AHEAD = 3;
 /** A record may take effect at most this many slots after it is made. */
 const MAX_SLOTS_AHEAD = 8;
+/** Terms that candidates may have taken for each record that was made (lease.ts), with room to spare. */
+const TERMS_PER_SLOT = 128;
+/** Shortest slot of any chain (recordPeriodMs). */
+const MIN_PERIOD_MS = 1000;
 
 /** Why a signed record does not count, or undefined (PROTOCOL 4, authority and forks). */
 export function judgeRecord(
@@ -169,6 +174,13 @@ export function judgeRecord(
   if (record.periodMs < limits.periodMs.min || record.periodMs > limits.periodMs.max)
     return 'period';
   if (!limits.algorithms.includes(record.algorithm)) return 'algorithm';
+  // No more than there can have been since 1970: after MAX_COUNT nobody could make another.
+  const shortestMs = Math.max(MIN_PERIOD_MS, limits.periodMs.min);
+  const mostSlots = (record.atSlot * record.periodMs) / shortestMs;
+  const isBeyond =
+    Math.max(record.generation, record.epoch) > mostSlots ||
+    record.term > TERMS_PER_SLOT * mostSlots;
+  if (isBeyond) return 'count';
   const begins = record.kind !== 'epoch';
   if (begins !== (record.rootCommit !== undefined) || begins !== (record.parent === null)) {
     return 'commitment';

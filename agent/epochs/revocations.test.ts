@@ -74,6 +74,16 @@ describe('Revocations', () => {
     await expect(held.take(padded)).rejects.toMatchObject({ code: 'REVOCATION_REFUSED' });
   });
 
+  test('keeps nothing of what was put beside a word after signing', async () => {
+    const { held } = await openIn(dir);
+    const document = revocationAt(2000);
+    const deep: unknown = JSON.parse(`${'['.repeat(1000)}${']'.repeat(1000)}`);
+    await held.take({ ...document, deep });
+    expect(held.documents().map((each) => each.document)).toEqual([document]);
+    const { held: again } = await openIn(dir);
+    expect(again.documents().map((each) => each.document)).toEqual([document]);
+  });
+
   test('passes over a file that is none, says so, and reads the others', async () => {
     const { held } = await openIn(dir);
     await held.take(revocationAt(2000));

@@ -6,6 +6,7 @@ import type { SigningPublic } from '#agent/base/asymmetric.ts';
 import type { NodeName } from '#agent/base/brands.ts';
 import { hex, sha256, utf8 } from '#agent/base/bytes.ts';
 import { hasCode, messageOf, TidelockError } from '#agent/base/errors.ts';
+import type { SignedDocument } from '#agent/base/signed.ts';
 import type { Log } from '#agent/log.ts';
 import { replaceFile } from '#agent/replaceFile.ts';
 import { isNewer, readRevocation, type Revocation } from '#attest/revocation.ts';
@@ -68,7 +69,7 @@ export class Revocations {
    */
   async take(document: unknown): Promise<Taken> {
     const taken = this.#accept(document);
-    if (taken.isNews) await this.#keep(taken.revocation, document);
+    if (taken.isNews) await this.#keep(taken.revocation, bare(document));
     return taken;
   }
 
@@ -90,7 +91,7 @@ export class Revocations {
       const hint = 'Nodes that are gone for good need none: empty the directory of revocations.';
       throw refused(`${MAX_NODES} nodes are revoked already`, hint);
     }
-    this.#held.set(node, { revocation, document });
+    this.#held.set(node, { revocation, document: bare(document) });
     return { revocation, isNews: true };
   }
 
@@ -117,6 +118,17 @@ export class Revocations {
 }
 
 const SUFFIX = '.json';
+
+/** What an owner signed, without what anybody may have put beside it, as deep as he likes. */
+function bare(document: unknown): SignedDocument {
+  const { v, kind, payload, signatures } = document as SignedDocument;
+  return {
+    v,
+    kind,
+    payload,
+    signatures: signatures.map(({ alg, keyId, sig }) => ({ alg, keyId, sig })),
+  };
+}
 
 async function namesIn(directory: string): Promise<string[]> {
   try {

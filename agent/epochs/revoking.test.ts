@@ -181,6 +181,24 @@ describe('Revoking', () => {
     await settled(() => expect(done).toContain('out node-c'));
   });
 
+  test('puts a newer word back over an older one that was said again, and finds one that it missed', async () => {
+    const rounds = async (): Promise<void> => {
+      for (let round = 0; round < 6; round += 1) revoking.onRound();
+      for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+    };
+    revoking.onConnect();
+    await rounds();
+    const newer = revoked(B, 3000);
+    await revoking.revoke(newer);
+    stored.set(lost, revoked(B, 2000)); // a replay
+    hear(revoked(B, 2000));
+    await rounds();
+    await settled(() => expect(stored.get(lost)).toEqual(newer));
+    stored.set(lost, revoked(B, 4000)); // said while this node did not listen
+    await rounds();
+    await settled(() => expect(done.filter((each) => each === 'out node-b')).toHaveLength(2));
+  });
+
   test('takes nothing when the agent stops, and says so', async () => {
     await serial.close();
     await expect(revoking.revoke(revoked(B))).rejects.toMatchObject({ code: 'AGENT_STOPPING' });

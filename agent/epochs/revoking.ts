@@ -43,6 +43,8 @@ export interface RevokingOptions {
 const EVERY_ROUNDS = 6;
 /** Of nodes that are in no roster so many are read at a time; anybody can name nodes that never were. */
 const MAX_OTHERS = 256;
+/** Of those that are held so many are, in turn: a newer word may have been missed, or an older one said again. */
+const MAX_HELD = 64;
 const MAX_SUBJECTS = 20_000;
 
 type Followed = Pick<Revoked, 'wasMember' | 'outlivedBy'>;
@@ -53,6 +55,7 @@ export class Revoking {
   #owes: 'nothing' | 'news' | 'all' = 'all';
   #isExchanging = false;
   #rounds = 0;
+  #turn = 0;
 
   constructor(options: RevokingOptions) {
     this.#o = options;
@@ -152,12 +155,18 @@ export class Revoking {
     const what = this.#owes;
     this.#owes = 'nothing';
     this.#isExchanging = true;
-    void this.#exchange(what === 'all').finally(() => {
-      this.#isExchanging = false;
-    });
+    void this.#exchange(what === 'all')
+      .catch((thrown: unknown) => {
+        this.#owes = 'all';
+        const text = asTidelockError(thrown, 'revocation.exchange').message;
+        this.#o.refusals.warn('revocation.refused', { text });
+      })
+      .finally(() => {
+        this.#isExchanging = false;
+      });
   }
 
-  /** Reads what was said while this node did not hear, and says again what the bus has lost. Never throws. */
+  /** Reads what was said while this node did not hear, and says again what the bus has lost. */
   async #exchange(all: boolean): Promise<void> {
     const { bus, subjects } = this.#o;
     const { revocation: stream } = subjects.streams;
@@ -209,11 +218,19 @@ export class Revoking {
     const held = this.#held();
     const members = new Set(follower.roster.rows.map(({ node }) => subjects.revocation(node)));
     const others = present.filter((subject) => !held.has(subject) && !members.has(subject));
+    const known = present.filter((subject) => held.has(subject));
     return [
       ...present.filter((subject) => members.has(subject) && !held.has(subject)),
-      ...(all ? present.filter((subject) => held.has(subject)) : []),
+      ...(all ? known : this.#nextOf(known)),
       ...others.slice(0, MAX_OTHERS),
     ];
+  }
+
+  #nextOf(subjects: readonly string[]): readonly string[] {
+    if (subjects.length <= MAX_HELD) return subjects;
+    const from = this.#turn % subjects.length;
+    this.#turn = from + MAX_HELD;
+    return [...subjects.slice(from), ...subjects.slice(0, from)].slice(0, MAX_HELD);
   }
 }
 

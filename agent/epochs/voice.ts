@@ -7,9 +7,10 @@ import type { Json } from '#agent/base/jcs.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { Bus } from './bus.ts';
 import { signDirectory, type Directory } from './directory.ts';
-import type { ChainKeeper } from './keeper.ts';
+import type { Chain, ChainKeeper } from './keeper.ts';
 import type { OwnStatements } from './ownStatements.ts';
-import { MAX_WITHDRAWN_CHARS, signPresence } from './presence.ts';
+import { ANNOUNCED_CHAINS, MAX_WITHDRAWN_CHARS, signPresence } from './presence.ts';
+import type { OwnStatement } from './statement.ts';
 import type { Subjects } from './subjects.ts';
 import type { Whereabouts } from './whereabouts.ts';
 
@@ -28,6 +29,10 @@ export interface VoiceOptions {
   readonly directory: () => Pick<Directory, 'lane' | 'pods'>;
 }
 
+/** What peers learn from a presence besides that its node is there. */
+const gistOf = ({ statement, seal }: OwnStatement, inEffect: readonly Chain[]): string =>
+  [statement.sid, b64url(seal.public), ...inEffect.slice(0, ANNOUNCED_CHAINS).map(({ id }) => id)].join();
+
 /** A conductor answers at once. */
 const TOLD_WITHIN_MS = 2_000;
 
@@ -36,6 +41,8 @@ export class Voice {
   #presenceSeq = 0;
   #directorySeq = 0;
   #saidDirectory = '';
+  /** gistOf() the last presence. */
+  #said = '';
 
   constructor(options: VoiceOptions) {
     this.#o = options;
@@ -50,6 +57,17 @@ export class Voice {
     await this.#directory();
   }
 
+  /** The same where a presence would say more than the last one did: peers verify each, and hear one a slot anyway. */
+  async speakIfNew(): Promise<void> {
+    const { own, keeper, slots } = this.#o;
+    const speaker = own.listed[0]?.own;
+    if (speaker && this.#said === gistOf(speaker, keeper.inEffect(slots.timeMs()))) {
+      await this.#directory();
+    } else {
+      await this.speak();
+    }
+  }
+
   /** The last word of the present statement: why this node withdraws it. */
   async withdraw(why: string): Promise<void> {
     const { bus, subjects, node } = this.#o;
@@ -62,8 +80,9 @@ export class Voice {
     }
   }
 
-  /** The bus may have lost the directory: it is said again. */
+  /** The bus may have lost presence and directory: they are said again. */
   repeat(): void {
+    this.#said = '';
     this.#saidDirectory = '';
     this.#o.whereabouts.repeat();
   }
@@ -89,7 +108,8 @@ export class Voice {
       },
       speaker.sign,
     );
-    await bus.publish(subjects.presence(node), presence);
+    const isSaid = await bus.publish(subjects.presence(node), presence);
+    this.#said = isSaid ? gistOf(speaker, keeper.inEffect(nowMs)) : '';
     return presence;
   }
 

@@ -13,7 +13,12 @@ import { PROGRAM } from './program.ts';
 const SIZES = [100, 1_000, 5_000];
 const MAX_AGENTS = 20_000;
 const PEERS = 10;
-const PERIOD_MS = 10_000;
+/** All agents share the cores of one machine: the more there are, the longer a slot, so that it is not one queue. */
+const PERIODS_MS = [
+  { upTo: 200, periodMs: 5_000 },
+  { upTo: 2_000, periodMs: 20_000 },
+  { upTo: Infinity, periodMs: 60_000 },
+] as const;
 const RENEW_MS = 600_000;
 const SLOTS = 30;
 const GENERATIONS = 5;
@@ -40,7 +45,8 @@ export const epochs = defineVerb({
     const machine = hostFacts();
     const rows: EpochsRow[] = [];
     for (const agents of sizes) {
-      const plan = { agents, peers: Math.min(PEERS, agents - 1), periodMs: PERIOD_MS };
+      const periodMs = PERIODS_MS.find(({ upTo }) => agents <= upTo)?.periodMs ?? 0;
+      const plan = { agents, peers: Math.min(PEERS, agents - 1), periodMs };
       const course = { ...plan, renewMs: RENEW_MS, slots, generations: GENERATIONS };
       rows.push(await measureEpochs(course, (line) => terminal.err(`${line}\n`)));
     }

@@ -1,11 +1,17 @@
 // A process with some of the virtual agents of `npm run bench -- epochs`, each with a bus connection of its own and
 // the epoch plane that the product has. Told by its parent what to do; says when each record and root took effect.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeName } from '#agent/base/brands.ts';
 import { systemClock } from '#agent/base/clock.ts';
 import { openBus } from '#agent/epochs/bus.ts';
 import { inboxOf } from '#agent/epochs/grants.ts';
 import { nodeToken } from '#agent/epochs/subjects.ts';
-import { BUS_LAYOUT, startAgent, SUBJECTS, type AgentOnBus } from '#hwtest/virtual/agentOnBus.ts';
+import {
+  busLayoutFor,
+  startAgent,
+  SUBJECTS,
+  type AgentOnBus,
+} from '#hwtest/virtual/agentOnBus.ts';
 
 /** What a parent asks; each is answered by one CrewAnswer. */
 export type CrewRequest =
@@ -46,6 +52,9 @@ const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 const STARTS_PER_SECOND = 40;
 /** So many agents look for their peers at a time in each crew. */
 const LOOKING_AT_ONCE = 16;
+const LOOK_AGAIN_MS = 1_000;
+/** As configured unless said otherwise. */
+const MAX_STALENESS_MS = 1_800_000;
 
 export const nameOf = (number: number): NodeName => `node-${number}` as NodeName;
 const addressOf = (n: number): string => `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`;
@@ -64,7 +73,7 @@ class Crew {
         this.#start = request;
         for (let n = request.first; n < request.first + request.count; n += 1) {
           this.#agents.push(this.#startAgent(n, request));
-          await new Promise((resolve) => setTimeout(resolve, 1000 / STARTS_PER_SECOND));
+          await sleep(1000 / STARTS_PER_SECOND);
         }
         return;
       case 'use':
@@ -90,7 +99,7 @@ class Crew {
       servers: [url],
       name: node,
       inboxPrefix: inboxOf(nodeToken(node)),
-      ...BUS_LAYOUT,
+      ...busLayoutFor(MAX_STALENESS_MS),
       clock: systemClock,
       random: Math.random,
       log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
@@ -107,6 +116,7 @@ class Crew {
       renewMs,
       periodMs,
       ttlMs: 2 * renewMs,
+      maxStalenessMs: MAX_STALENESS_MS,
       knowAllUpTo: 0,
       addresses: [addressOf(n)],
     });
@@ -134,9 +144,9 @@ class Crew {
     const { first = 0, of = 1, peers = 0 } = this.#start ?? {};
     const agents = this.#agents.entries();
     const lookOn = async (): Promise<void> => {
-      for (const [i, { plane }] of agents) {
+      for (const [i, agent] of agents) {
         const wanted = Array.from({ length: peers }, (_, k) => (first + i + k + 1) % of);
-        await Promise.all(wanted.map((n) => plane.whereIs(addressOf(n))));
+        await Promise.all(wanted.map((n) => found(agent, addressOf(n))));
       }
     };
     await Promise.all(Array.from({ length: LOOKING_AT_ONCE }, lookOn));
@@ -162,6 +172,11 @@ class Crew {
 }
 
 const nothing = (): void => undefined;
+
+/** As a program that connects again: whose pod it is may not have been said yet. */
+async function found({ plane }: Pick<AgentOnBus, 'plane'>, address: string): Promise<void> {
+  while (!(await plane.whereIs(address))) await sleep(LOOK_AGAIN_MS);
+}
 
 function note(times: Map<string, number[]>, hash: string): void {
   const all = times.get(hash) ?? [];

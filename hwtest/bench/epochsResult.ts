@@ -44,6 +44,8 @@ export interface EpochsBench {
 
 const COLUMNS: readonly (readonly [string, (row: EpochsRow) => string])[] = [
   ['agents', ({ agents }) => String(agents)],
+  ['slot, s', ({ periodMs }) => String(periodMs / 1000)],
+  ['records, generations', ({ records, generations }) => `${records}, ${generations}`],
   ['record to last agent, ms: median (worst)', ({ recordMs }) => took(recordMs)],
   ['generation to last agent, ms: median (worst)', ({ generationMs }) => took(generationMs)],
   ['conductor: core, MiB', ({ conductor }) => use(conductor)],
@@ -58,6 +60,8 @@ const COLUMNS: readonly (readonly [string, (row: EpochsRow) => string])[] = [
     ({ bus }) => pair(bus.inBytesPerSecond / 1024, bus.outBytesPerSecond / 1024),
   ],
   ['messages an agent a slot, from the bus', (row) => perAgent(row)],
+  ['processor time an agent a slot, ms', (row) => cpuPerSlot(row).toFixed(1)],
+  ['the same of a core, with slots of 5 s', (row) => `${(cpuPerSlot(row) / 50).toFixed(2)}%`],
 ];
 
 const took = ({ p50, max }: Took): string => `${Math.round(p50)} (${Math.round(max)})`;
@@ -66,6 +70,9 @@ const use = ({ corePercent, mebibytes }: Use): string =>
 const pair = (to: number, from: number): string => `${Math.round(to)}, ${Math.round(from)}`;
 const perAgent = ({ bus, agents, periodMs }: EpochsRow): string =>
   ((bus.outMessagesPerSecond * periodMs) / 1000 / agents).toFixed(1);
+
+const cpuPerSlot = ({ agent, periodMs }: EpochsRow): number =>
+  (agent.corePercent / 100) * periodMs;
 
 export function epochsPage({ machine, rows }: EpochsBench): string {
   const [first] = rows;
@@ -76,9 +83,10 @@ export function epochsPage({ machine, rows }: EpochsBench): string {
     'Made by `npm run bench -- epochs`: virtual agents with the epoch plane of the product, each with a connection of',
     'its own to one real nats-server, all on the cores of one machine: a process for the conductor, two for all other',
     'agents. Left out are TPM, evidence (docs/bench/evidence.md says what that costs), data planes and TLS. Each agent has',
-    `a pod, and uses as peers the nodes of ${first.peers} others, which it found by the addresses of their pods. Slots have`,
-    `${first.periodMs / 1000} s, attestations are renewed every ${first.renewMs / 1000} s. Medians over ${first.records} records and`,
-    `${first.generations} generations, with the worst in parentheses; processor time and messages while records are timed.`,
+    `a pod, and uses as peers the nodes of ${first.peers} others, which it found by the addresses of their pods.`,
+    `Attestations are renewed every ${first.renewMs / 1000} s. Slots are the longer the more agents share the machine, so that`,
+    'it is not one queue. Medians over the records and generations, with the worst in parentheses; processor time and',
+    'messages while records are timed.',
     '',
     `| | ${rows.map(({ agents }) => `${agents} agents`).join(' | ')} |`,
     `|---|${rows.map(() => '---').join('|')}|`,

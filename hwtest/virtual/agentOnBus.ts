@@ -32,8 +32,10 @@ export const BUS_PERIOD_MS = 2_000;
 const RENEW_MS = 6_000;
 const MAX_STALENESS_MS = 60_000;
 export const SUBJECTS = subjectsOf(CLUSTER);
-/** Streams and buckets of its cluster. */
-export const BUS_LAYOUT = busLayout(SUBJECTS, MAX_STALENESS_MS, 1);
+/** Streams and buckets of a cluster. */
+export const busLayoutFor = (maxStalenessMs: number): ReturnType<typeof busLayout> =>
+  busLayout(SUBJECTS, maxStalenessMs, 1);
+export const BUS_LAYOUT = busLayoutFor(MAX_STALENESS_MS);
 const TTL_MS = 30_000;
 /** A lease lapses after three periods, as agent/leaseOf.ts has it. */
 const LEASE_PERIODS = 3;
@@ -64,7 +66,7 @@ const GOOD: Appraisal = {
   checks: [],
   pcrs: {},
   clock: undefined,
-  atMs: 0,
+  atMs: Number.MAX_SAFE_INTEGER, // it never grows old
 };
 
 /** Takes what has the form of evidence for that of a good node, and remembers it as the real one does. */
@@ -128,6 +130,8 @@ export interface Surroundings {
   readonly knowAllUpTo?: number;
   /** Two seconds where absent. */
   readonly periodMs?: number;
+  /** A minute where absent; the bus must be laid out for it. */
+  readonly maxStalenessMs?: number;
   /** How long an admission lasts; half a minute where absent. */
   readonly ttlMs?: number;
   /** Of its pods; none where absent. */
@@ -166,6 +170,7 @@ export function startAgent(
   const { lanePort, drawn, changed } = surroundings;
   const { renewMs = RENEW_MS, knowAllUpTo = Infinity, addresses = [] } = surroundings;
   const { periodMs = BUS_PERIOD_MS, ttlMs = TTL_MS } = surroundings;
+  const { maxStalenessMs = MAX_STALENESS_MS } = surroundings;
   const subjects = SUBJECTS;
   const log = SILENT;
   const slots = new SlotClock(clock, periodMs, surroundings.asleepMs);
@@ -178,7 +183,7 @@ export function startAgent(
     domain: DOMAIN,
     cluster: CLUSTER,
     periodMs,
-    maxStalenessMs: MAX_STALENESS_MS,
+    maxStalenessMs,
   };
   const lease = openLease({
     store: surroundings.leaseStore ?? busLease(bus, subjects.buckets.lease),

@@ -111,6 +111,17 @@ describe('SlotClock', () => {
     expect(at(0, 3_600_000)).toEqual(untouched);
   });
 
+  it('counts a suspend once, though a record vouches for the wall clock before the next slot begins', () => {
+    const clock = new TwoFaces();
+    let asleepMs = 0;
+    const slots = new SlotClock(clock, PERIOD, () => asleepMs);
+    clock.pass(100, 3_600_100);
+    asleepMs += 3_600_000;
+    expect(slots.vouched(slotAt(clock.wall, PERIOD), PERIOD)).toBe(true);
+    expect(slots.noticeSuspend()).toBe(0);
+    expect(slots.timeMs()).toBe(clock.wall);
+  });
+
   it('adopt() never goes back', () => {
     const clock = new TwoFaces();
     const slots = new SlotClock(clock, PERIOD);

@@ -97,6 +97,7 @@ export class SlotClock {
     if (!step || step.offsetMs < 0 || slot <= this.slot(periodMs)) return false;
     if (Math.abs(slotAt(this.#clock.wallMs(), periodMs) - slot) > 1) return false;
     this.adopt();
+    this.#lastAsleepMs = this.#asleepMs(); // the wall clock has counted that sleep, too
     return true;
   }
 
