@@ -87,6 +87,12 @@ it.each([
   expect(isRevoked({ issuedAt }, quarantine, nowMs)).toBe(expected);
 });
 
+it('isRevoked() in a quarantine by a clock that is behind goes up to the revocation that it repeats', () => {
+  const quarantine = { ...revocation, until: 5000, revokedAt: 2500 };
+  expect(isRevoked({ issuedAt: 2500 }, quarantine, 3000)).toBe(true);
+  expect(isRevoked({ issuedAt: 2501 }, quarantine, 3000)).toBe(false);
+});
+
 describe('isNewer()', () => {
   const quarantine = (issuedAt: number, revokedAt?: number): Revocation => ({
     ...revocation,
@@ -102,6 +108,8 @@ describe('isNewer()', () => {
     ['a revocation that one does not repeat', revokedAt(2000), quarantine(9000, 1999)],
     ['a quarantine that repeats it', quarantine(3000, 2000), revokedAt(2000)],
     ['a later quarantine', quarantine(3001, 2000), quarantine(3000, 2000)],
+    ['of one moment the later end', { ...quarantine(3000), until: 9000 }, quarantine(3000)],
+    ['of one moment the one for good', revokedAt(3000), quarantine(3000, 3000)],
     ['a first revocation at the beginning of time', revokedAt(0), quarantine(9000)],
   ])('isNewer() prefers %s, and never both', (_, newer, older) => {
     expect(isNewer(newer, older)).toBe(true);

@@ -52,22 +52,31 @@ export const voidUpTo = ({ issuedAt, until, revokedAt }: Revocation): number | u
 export const isInForce = ({ until }: Revocation, nowMs: number): boolean =>
   until === undefined || nowMs < until;
 
+/** Up to when enrolments are void at `nowMs`, unix milliseconds; undefined: none are. */
+export function voidNow(revocation: Revocation, nowMs: number): number | undefined {
+  const forGood = voidUpTo(revocation);
+  return isInForce(revocation, nowMs) ? Math.max(revocation.issuedAt, forGood ?? -1) : forGood;
+}
+
 /**
  * Whether `a` takes the place of `b`, of the same node: no quarantine takes the place of a revocation that it does not
  * repeat, so that its end brings nobody back whom an owner has put out for good.
  */
 export const isNewer = (a: Revocation, b: Revocation): boolean => {
-  const [ofA, ofB] = [voidUpTo(a) ?? -1, voidUpTo(b) ?? -1];
-  return ofA === ofB ? a.issuedAt > b.issuedAt : ofA > ofB;
+  const [ofA, ofB] = [orderOf(a), orderOf(b)];
+  const place = ofA.findIndex((value, i) => value !== ofB[i]);
+  return place < 0 ? a.reason > b.reason : (ofA[place] ?? 0) > (ofB[place] ?? 0);
 };
+
+const orderOf = (revocation: Revocation): readonly number[] => [
+  voidUpTo(revocation) ?? -1,
+  revocation.issuedAt,
+  revocation.until ?? Infinity,
+];
 
 /** Whether `revocation` ends what `enrolment` says. Both are of one node, domain and cluster. */
 export const isRevoked = (
   { issuedAt }: Pick<Enrolment, 'issuedAt'>,
   revocation: Revocation | undefined,
   nowMs: number,
-): boolean => {
-  if (!revocation) return false;
-  const upTo = isInForce(revocation, nowMs) ? revocation.issuedAt : voidUpTo(revocation);
-  return upTo !== undefined && issuedAt <= upTo;
-};
+): boolean => revocation !== undefined && issuedAt <= (voidNow(revocation, nowMs) ?? -1);

@@ -57,9 +57,12 @@ export async function giveWord(
     return tellAgentAt(controlSocket, '/revocations', document, revokedSchema);
   };
   let told = await tell(Date.now());
-  const before = voidUpTo(told.revocation);
-  // One that does not repeat what was said before for good is not taken.
-  if (!told.isNews && before !== undefined) told = await tell(Date.now(), before);
+  const { revocation: held } = told;
+  const before = voidUpTo(held);
+  // A quarantine that does not repeat what was said before for good is not taken, nor one by a clock that is behind.
+  if (!told.isNews && word(0, undefined).until !== undefined) {
+    told = await tell(Math.max(Date.now(), held.issuedAt + 1), before);
+  }
   // The clock under which it was enrolled is ahead of this one's.
   if (told.outlivedBy !== undefined) told = await tell(told.outlivedBy, before);
   return { owner: owner.keyId, ...told };

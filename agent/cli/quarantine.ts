@@ -72,7 +72,7 @@ function textOf(given: Revoked, isLift: boolean): string {
           `  revoked for good is what was enrolled for it up to ${new Date(revokedAt).toISOString()}`,
         ]),
     isLift
-      ? '  its agent proves itself and joins again within some slots'
+      ? `  ${revokedAt === undefined ? 'its' : 'if it was enrolled since, its'} agent proves itself and joins again within some slots`
       : `  then its agent joins again by itself; sooner: tidelock quarantine ${node} --lift`,
   ].join('\n');
 }

@@ -22,6 +22,7 @@ import {
 import type { ChainKeeper } from './keeper.ts';
 import { Members } from './members.ts';
 import { entryHash, entryOf, MAX_ROWS, type RosterEntry, type RosterRow } from './roster.ts';
+import type { Patience } from './patience.ts';
 import { claimedSender } from './presence.ts';
 import type { RosterSource } from './rosterSource.ts';
 import { presenceIn, type SealKeys } from './sealKeys.ts';
@@ -40,6 +41,7 @@ export interface AdmissionOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: (bytes: number) => Buffer;
+  readonly patience: Pick<Patience, 'isOn'>;
   /** How long an admission lasts. */
   readonly ttlMs: number;
   readonly self: () => OwnStatement | undefined;
@@ -267,8 +269,9 @@ export class AdmissionDesk {
 
   /** Who leaves for cause with the next record: expired members, and those that failed. */
   leaving(nowMs: number): Leaving[] {
+    const isPatient = this.#o.patience.isOn;
     for (const [node, { examined }] of this.#members) {
-      if (examined && examined.untilMs <= nowMs) {
+      if (examined && examined.untilMs <= nowMs && !isPatient) {
         this.#leave(node, 'its attestation expired');
       }
     }

@@ -82,6 +82,7 @@ export class Attestor {
   /** The newest own statement whose evidence held, and the seal key that speaks for it now. */
   #current: OwnStatement | undefined;
   #offered: SealKey | undefined;
+  #restsOn: string | undefined;
   /** What the others judge the newest statement by. */
   #evidence: { readonly sid: Sid; readonly evidence: Json } | undefined;
 
@@ -96,6 +97,11 @@ export class Attestor {
   /** The statement to act under; undefined as soon as this node's own evidence fails. */
   get current(): OwnStatement | undefined {
     return this.#state.verdict === 'contraindicated' ? undefined : this.#current;
+  }
+
+  /** What the newest evidence that held is based on: a record's hash, or the policy's; hex. */
+  get restsOn(): string | undefined {
+    return this.#restsOn;
   }
 
   /**
@@ -137,6 +143,7 @@ export class Attestor {
     this.#evidence = { sid, evidence };
     if (good && (stored || this.#current === undefined)) {
       this.#current = own;
+      this.#restsOn = given.challenge.basis;
       this.#o.onAttested(own);
     }
     const asked = given.asked && stored;

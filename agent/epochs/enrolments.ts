@@ -6,7 +6,7 @@ import type { NodeName } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { messageOf } from '#agent/base/errors.ts';
 import { readEnrolment, type Enrolment } from '#attest/enrolment.ts';
-import { isInForce, isRevoked, voidUpTo, type Revocation } from '#attest/revocation.ts';
+import { isInForce, isRevoked, voidNow, type Revocation } from '#attest/revocation.ts';
 
 export interface EnrolmentOptions {
   readonly owners: readonly SigningPublic[];
@@ -67,11 +67,10 @@ export class Enrolments {
   /** When a node was enrolled, unix milliseconds, where that is later than `revocation`; undefined: it is revoked. */
   async after(revocation: Revocation): Promise<number | undefined> {
     const { node } = revocation;
-    const isHeld = isInForce(revocation, this.#o.clock.wallMs());
-    const issuedAt = isHeld ? revocation.issuedAt : (voidUpTo(revocation) ?? -1);
+    const upTo = voidNow(revocation, this.#o.clock.wallMs()) ?? -1;
     if (!this.#newestMs.has(node)) await this.of(node);
     const newestMs = this.#newestMs.get(node);
-    return newestMs !== undefined && newestMs > issuedAt ? newestMs : undefined;
+    return newestMs !== undefined && newestMs > upTo ? newestMs : undefined;
   }
 }
 

@@ -15,6 +15,7 @@ import { ChainKeeper } from './keeper.ts';
 import type { Lease } from './lease.ts';
 import { Membership } from './membership.ts';
 import { OwnStatements } from './ownStatements.ts';
+import { Patience } from './patience.ts';
 import { PeerBook } from './peers.ts';
 import { PeersInUse } from './peersInUse.ts';
 import { EpochPlane, type PlaneOptions } from './plane.ts';
@@ -97,7 +98,7 @@ export function openEpochs(options: EpochsOptions): Epochs {
   const { maxStalenessMs, ttlMs, randomBytes: random } = options;
   const slot = (): Slot => slots.slot(periodMs);
   const keeper = new ChainKeeper({ maxStalenessMs });
-  const history = new RecordHistory(policyHash);
+  const history = new RecordHistory(policyHash, maxStalenessMs);
   const own = new OwnStatements();
   const peers = new PeerBook();
   const usedSeals = new UsedSeals();
@@ -125,6 +126,7 @@ export function openEpochs(options: EpochsOptions): Epochs {
     lookBackMs: ttlMs,
     ownStatement: (sid) => own.find(sid),
   });
+  const patience = new Patience({ ...parts, follower });
   const basis = (): string => follower.newest?.hash ?? policyHash;
   const attestor: Attestor = new Attestor({
     ...parts,
@@ -139,6 +141,7 @@ export function openEpochs(options: EpochsOptions): Epochs {
   const self = (): OwnStatement | undefined => attestor.current;
   const desk = new AdmissionDesk({
     ...parts,
+    patience,
     sealKeys: new SealKeys(bus, subjects),
     self,
     basis,
@@ -160,6 +163,7 @@ export function openEpochs(options: EpochsOptions): Epochs {
   const membership: Membership = new Membership({
     ...parts,
     follower,
+    patience,
     onWithdrawal: (of, sid, why) => conductor.onWithdrawal(of, sid, why),
   });
   const plane: EpochPlane = new EpochPlane({

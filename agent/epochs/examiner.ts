@@ -167,11 +167,16 @@ export class Examiner {
     };
     if (acceptable(appraisal)) {
       this.#noteClock(statement, enrolment.akName, appraisal.clock);
-      const oldest = this.#good.keys().next();
-      if (this.#good.size >= MAX_REMEMBERED && !oldest.done) this.#good.delete(oldest.value);
-      this.#good.set(sid, examined);
+      this.remember(examined);
     }
     return examined;
+  }
+
+  /** What was found acceptable counts for as long as an attestation does. */
+  protected remember(examined: Examined & { known: true }): void {
+    const oldest = this.#good.keys().next();
+    if (this.#good.size >= MAX_REMEMBERED && !oldest.done) this.#good.delete(oldest.value);
+    this.#good.set(examined.statement.sid, examined);
   }
 
   #noteClock({ node, issuedAtMs }: Statement, akName: string, clock: TpmClock | undefined): void {

@@ -33,7 +33,7 @@ function follow(
   roster?: Members | 'lost',
   onRead: () => void = () => undefined,
 ) {
-  const history = new RecordHistory(POLICY_HASH);
+  const history = new RecordHistory(POLICY_HASH, 3_600_000);
   const bus = {
     connected: true,
     count: () => {

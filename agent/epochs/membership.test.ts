@@ -38,6 +38,9 @@ let inUse: NodeName[] | 'all';
 let answers: Map<OwnStatement, Appraisal>;
 let withdrawals: string[];
 let membership: Membership;
+let isPatient: boolean;
+let nowMs: number;
+let entry: RosterEntry;
 let lines: ReturnType<typeof keptLog>['lines'];
 beforeEach(() => {
   const kept = keptLog();
@@ -45,6 +48,9 @@ beforeEach(() => {
   peers = new PeerBook();
   roster = listing(older);
   inUse = 'all';
+  isPatient = false;
+  entry = ENTRY;
+  nowMs = NOW_MS;
   answers = new Map([older, newer].map((own) => [own, appraisalOf('affirming')]));
   withdrawals = [];
   membership = new Membership({
@@ -56,18 +62,16 @@ beforeEach(() => {
         return roster;
       },
       newest: recordBy(older).record,
-      silenceMs: 0,
     },
     keeper: new ChainKeeper({ maxStalenessMs: 3_600_000 }),
     peers,
     inUse: { of: ({ rows }) => (inUse === 'all' ? rows.map(({ node }) => node) : inUse) },
-    source: { entry: () => Promise.resolve(ENTRY) },
+    source: { entry: () => Promise.resolve(entry) },
     slots: new SlotClock(stillClock, PERIOD_MS),
-    clock: stillClock,
+    clock: { ...stillClock, wallMs: () => nowMs },
     log: kept.log,
     node: 'node-a' as NodeName,
-    periodMs: PERIOD_MS,
-    maxStalenessMs: 3_600_000,
+    patience: { look: () => isPatient },
     ttlMs: 60_000,
     onWithdrawal: (node, _sid, why) => withdrawals.push(`${node}: ${why}`),
   });
@@ -230,5 +234,29 @@ describe('Membership.hearDirectory()', () => {
     expect(membership.hearDirectory(directoryOf(older, 6))).toBe(false);
     expect(membership.hearDirectory(directoryOf(newer, 1))).toBe(false);
     expect(peers.get(B)?.directory?.sid).toBe(newer.statement.sid);
+  });
+});
+
+describe('Membership.expire()', () => {
+  test('puts out who did not renew, and nobody while none can', async () => {
+    await membership.follow();
+    nowMs = NOW_MS + 59_999;
+    membership.expire();
+    expect(peers.get(B)?.accepted).toHaveLength(1);
+    nowMs = NOW_MS + 60_000;
+    isPatient = true;
+    membership.expire();
+    expect(peers.get(B)?.accepted).toHaveLength(1);
+    isPatient = false;
+    membership.expire();
+    expect(peers.get(B)).toMatchObject({ accepted: [], refused: expect.stringContaining('did not renew') });
+  });
+
+  test('goes by when the evidence was examined where its entry says that it never ends', async () => {
+    entry = { ...ENTRY, expiresAt: Number.MAX_SAFE_INTEGER };
+    await membership.follow();
+    nowMs = NOW_MS + 60_000;
+    membership.expire();
+    expect(peers.get(B)?.accepted).toEqual([]);
   });
 });

@@ -13,6 +13,7 @@ import { acceptable, type Examiner } from './examiner.ts';
 import type { RecordFollower } from './follower.ts';
 import type { ChainKeeper } from './keeper.ts';
 import type { Standing } from './lease.ts';
+import type { Patience } from './patience.ts';
 import type { AcceptedStatement, PeerBook } from './peers.ts';
 import type { PeersInUse } from './peersInUse.ts';
 import { claimedSender, openPresence, type Presence } from './presence.ts';
@@ -24,7 +25,7 @@ export interface MembershipOptions {
   readonly bus: Pick<Bus, 'last'>;
   readonly subjects: Subjects;
   readonly examiner: Pick<Examiner, 'examine' | 'forget'>;
-  readonly follower: Pick<RecordFollower, 'roster' | 'newest' | 'silenceMs'>;
+  readonly follower: Pick<RecordFollower, 'roster' | 'newest'>;
   readonly keeper: ChainKeeper;
   readonly peers: PeerBook;
   readonly inUse: Pick<PeersInUse, 'of'>;
@@ -33,16 +34,13 @@ export interface MembershipOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly node: NodeName;
-  readonly periodMs: number;
-  readonly maxStalenessMs: number;
+  readonly patience: Pick<Patience, 'look'>;
   /** How long an attestation counts. */
   readonly ttlMs: number;
   /** A member withdrew its own statement. */
   readonly onWithdrawal: (node: NodeName, sid: Sid, why: string) => void;
 }
 
-/** Records are missing, not late, after this many periods without one. */
-const SILENT_PERIODS = 3;
 const EXAMINED_AT_ONCE = 16;
 
 export class Membership {
@@ -144,11 +142,10 @@ export class Membership {
     if (directory !== undefined) this.hearDirectory(directory);
   }
 
-  /** Ends the admission of members whose attestation ran out (PROTOCOL 3.5). */
+  /** Ends the admission of members whose attestation ran out (PROTOCOL 3.5). Once in a slot. */
   expire(): void {
-    const { peers, follower, clock, periodMs, maxStalenessMs } = this.#o;
-    const silent = follower.silenceMs > SILENT_PERIODS * periodMs;
-    if (silent && follower.silenceMs <= maxStalenessMs) return;
+    const { peers, clock, patience } = this.#o;
+    if (patience.look()) return;
     for (const state of peers.all()) {
       const [newest] = state.accepted;
       if (newest && newest.entry.expiresAt <= clock.wallMs()) {

@@ -24,6 +24,7 @@ import type { PeersFile } from './peersFile.ts';
 import type { PeersInUse } from './peersInUse.ts';
 import { claimedSender } from './presence.ts';
 import type { EpochRecord } from './record.ts';
+import { RenewalTimes, type RenewalTimesOptions } from './renewalTimes.ts';
 import type { RosterSource } from './rosterSource.ts';
 import type { Revocations } from './revocations.ts';
 import { Revoking } from './revoking.ts';
@@ -46,6 +47,7 @@ export interface PlaneOptions {
   readonly own: OwnStatements;
   readonly peers: PeerBook;
   readonly inUse: PeersInUse;
+  readonly history: RenewalTimesOptions['history'];
   readonly source: RosterSource;
   readonly whereabouts: Whereabouts;
   /** Keeps the peers in use over a restart; absent: they are forgotten. */
@@ -71,8 +73,6 @@ export interface PlaneOptions {
  * a cluster do not all speak, verify and seal at once.
  */
 const SPEAKING_PART = 1 / 8;
-/** A node that is not listed after this many slots asks again. */
-const LISTED_WITHIN_SLOTS = 3;
 
 export class EpochPlane {
   readonly #o: PlaneOptions;
@@ -81,12 +81,7 @@ export class EpochPlane {
   readonly #revoking: Revoking;
   readonly #hearing: Hearing;
   readonly #meeting: Meeting;
-  /** Monotonic: when the attestation is renewed, and when admission is asked for again. */
-  #renewAtMs = 0;
-  /** It was renewed while the bus was away: the TPM was asked, but nobody else can know. */
-  #owesRenewal = false;
-  #askAtMs = 0;
-  #asked = false;
+  readonly #renewals: RenewalTimes;
   #lost = false;
   /** Slots in a row at which the newest chain was not here. */
   #missing = 0;
@@ -101,6 +96,7 @@ export class EpochPlane {
     this.#o = options;
     this.#roundAfterMs = placeOf(options.node) * SPEAKING_PART * options.periodMs;
     this.#serial = new Serial(options.log);
+    this.#renewals = new RenewalTimes(options);
     this.#refusals = limitedLog(options.log, options.clock);
     this.#revoking = new Revoking({ ...options, serial: this.#serial, refusals: this.#refusals });
     const { membership, conductor, onChange } = options;
@@ -223,7 +219,7 @@ export class EpochPlane {
     await this.#onRecord();
     const sealed = await bus.last(subjects.streams.sealed, subjects.sealed(node));
     if (sealed !== undefined && own.listed.length > 0) await this.#onSealed(sealed);
-    this.#askAtMs = 0;
+    this.#renewals.askSoon();
     await this.#attest();
     voice.repeat();
     await voice.speak();
@@ -326,8 +322,8 @@ export class EpochPlane {
     own.follow(roster, newest);
     await this.#follow();
     await voice.speakIfNew();
-    if (this.admitted || this.#asked) return;
-    this.#askAtMs = 0; // somebody conducts who could not be asked before: no need to wait for the slot
+    if (this.admitted || this.#renewals.asked) return;
+    this.#renewals.askSoon(); // somebody conducts who could not be asked before: no need to wait for the slot
     await this.#attest();
   }
 
@@ -361,26 +357,16 @@ export class EpochPlane {
 
   /** Runs an attestation round when one is due. */
   async #attest(): Promise<void> {
-    const { attestor, bus, conductor, follower, keeper, clock, renewMs, periodMs, own } = this.#o;
-    const { voice, random } = this.#o;
-    const waiting = !this.admitted && !conductor.leading;
-    const nowMs = clock.monoMs();
-    const isDue =
-      nowMs >= this.#renewAtMs ||
-      (waiting && nowMs >= this.#askAtMs) ||
-      (this.#owesRenewal && bus.connected);
-    if (!isDue) return;
+    const { attestor, bus, conductor, follower, keeper, own, voice } = this.#o;
     const { current } = attestor;
-    const reuse = current !== undefined && (!own.isListed(current) || !bus.connected);
+    const isUnlisted = current !== undefined && !own.isListed(current);
+    if (!this.#renewals.isDue(!conductor.leading && (!this.admitted || isUnlisted))) return;
+    const reuse = isUnlisted || (current !== undefined && !bus.connected);
     const { newest } = follower;
     const needsChains = newest === undefined || keeper.get(newest.chainId) === undefined;
     const result = await attestor.round(reuse, needsChains);
+    this.#renewals.note(result);
     const good = result.outcome === 'attested';
-    const soonMs = clock.monoMs() + periodMs / 2; // in effect: at the next slot
-    this.#renewAtMs = good ? clock.monoMs() + renewMs * (0.9 + 0.1 * random()) : soonMs;
-    this.#owesRenewal = good && !result.stored;
-    this.#asked = good && result.asked;
-    this.#askAtMs = this.#asked ? soonMs + LISTED_WITHIN_SLOTS * periodMs : soonMs;
     if (good) {
       if (result.sealed !== undefined) await this.#onSealed(result.sealed);
     } else if (!attestor.current) {

@@ -31,6 +31,8 @@ export interface Taken {
   readonly revocation: Revocation;
   /** False: one of that node, as new, is held already. */
   readonly isNews: boolean;
+  /** In the place of which it came. */
+  readonly before?: Revocation;
 }
 
 /** Owners sign each of them; more than a roster can list. */
@@ -92,7 +94,7 @@ export class Revocations {
       throw refused(`${MAX_NODES} nodes are revoked already`, hint);
     }
     this.#held.set(node, { revocation, document: bare(document) });
-    return { revocation, isNews: true };
+    return { revocation, isNews: true, ...(held && { before: held }) };
   }
 
   async #keep({ node }: Revocation, document: unknown): Promise<void> {

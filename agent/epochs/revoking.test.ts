@@ -136,6 +136,14 @@ describe('Revoking', () => {
     expect(done).toHaveLength(6);
   });
 
+  test('says which quarantine a revocation of before has displaced', async () => {
+    await revoking.revoke(revoked(B, 3000, { until: NOW_MS + 1 }));
+    await revoking.revoke(revoked(B, 2000));
+    expect(lines.map(({ event }) => event)).toContain('revocation.displaced');
+    expect(await revoking.revoke(revoked(B, 4000))).toMatchObject({ isNews: true });
+    expect(lines.filter(({ event }) => event === 'revocation.displaced')).toHaveLength(1);
+  });
+
   test('says again what the bus did not take, and what it has lost', async () => {
     bus.takes = false;
     const document = revoked(B);

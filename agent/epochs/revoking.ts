@@ -104,7 +104,8 @@ export class Revoking {
   }
 
   async #take(document: unknown): Promise<Omit<Revoked, 'isPublished'>> {
-    const { revocation, isNews } = await this.#o.revocations.take(document);
+    const { revocation, isNews, before } = await this.#o.revocations.take(document);
+    if (before) this.#sayDisplaced(before, revocation);
     return { revocation, isNews, ...(isNews ? await this.#follow(revocation) : NOTHING) };
   }
 
@@ -116,6 +117,13 @@ export class Revoking {
       log.warn('revocation.refused', { text: asTidelockError(thrown, 'revocation.take').message });
       this.#owes = 'all'; // it may have taken the place of one that counts
     }
+  }
+
+  /** Whoever signed a quarantine without knowing of a revocation has to say it again: of a node enrolled since it is gone. */
+  #sayDisplaced(before: Revocation, { node, issuedAt }: Revocation): void {
+    if (before.issuedAt <= issuedAt || !isInForce(before, this.#o.slots.timeMs())) return;
+    const text = `the quarantine of ${node} does not repeat that the node was revoked before, and counts no more: say it again`;
+    this.#o.log.warn('revocation.displaced', { node, text });
   }
 
   /** The lanes of the node are cut by the next snapshot, records or not. */

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { NodeName } from '#agent/base/brands.ts';
-import { BUS_PERIOD_MS } from '#hwtest/virtual/agentOnBus.ts';
+import { ADMITTED_MS, BUS_PERIOD_MS } from '#hwtest/virtual/agentOnBus.ts';
 import type { Weather } from './simulatedBus.fixture.ts';
 import { NODES, SimulatedCluster, numbersOf } from './simulatedCluster.fixture.ts';
 
@@ -77,6 +77,27 @@ test('a wall clock that is set wrong takes nobody out of step, however far and w
         await cluster.close();
       }
     }
+  }
+}, 120_000);
+
+test('an outage that is longer than an attestation lasts cuts nobody, neither in it nor when it ends', async () => {
+  const cluster = new SimulatedCluster([0, 0, 0], numbersOf(3));
+  try {
+    expect(await cluster.inStep(SLOTS_TO_BEGIN)).toEqual([]);
+    const beyond = ADMITTED_MS / BUS_PERIOD_MS + 4;
+    for (const each of NODES) cluster.cutOff(each);
+    for (let slot = 0; slot < beyond; slot += 1) {
+      await cluster.pass(1);
+      expect(cluster.cut()).toEqual([]);
+    }
+    for (const each of NODES) cluster.bus.heal(each);
+    for (let slot = 0; slot < SLOTS_TO_HEAL; slot += 1) {
+      await cluster.pass(1);
+      expect(cluster.cut()).toEqual([]);
+    }
+    expect(await cluster.inStep(1)).toEqual([]);
+  } finally {
+    await cluster.close();
   }
 }, 120_000);
 

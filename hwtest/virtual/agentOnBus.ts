@@ -6,7 +6,7 @@ import { b64url, fromB64url } from '#agent/base/bytes.ts';
 import { systemClock, type Clock } from '#agent/base/clock.ts';
 import { openBus, type Bus } from '#agent/epochs/bus.ts';
 import { openEpochs } from '#agent/epochs/epochs.ts';
-import { Examiner, type Examined } from '#agent/epochs/examiner.ts';
+import { Examiner, type Examined, type ExaminerOptions } from '#agent/epochs/examiner.ts';
 import type { ChainKeeper } from '#agent/epochs/keeper.ts';
 import { inboxOf } from '#agent/epochs/grants.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
@@ -21,7 +21,6 @@ import { nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import type { Conductor } from '#agent/epochs/conductor.ts';
 import type { RecordFollower } from '#agent/epochs/follower.ts';
 import type { Log } from '#agent/log.ts';
-import type { Appraisal } from '#attest/verify.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { policySchema } from '#attest/policy.ts';
 
@@ -36,7 +35,8 @@ export const SUBJECTS = subjectsOf(CLUSTER);
 export const busLayoutFor = (maxStalenessMs: number): ReturnType<typeof busLayout> =>
   busLayout(SUBJECTS, maxStalenessMs, 1);
 export const BUS_LAYOUT = busLayoutFor(MAX_STALENESS_MS);
-const TTL_MS = 30_000;
+/** How long an admission lasts. */
+export const ADMITTED_MS = 30_000;
 /** A lease lapses after three periods, as agent/leaseOf.ts has it. */
 const LEASE_PERIODS = 3;
 export const BUS_LEASE_MS = LEASE_PERIODS * BUS_PERIOD_MS;
@@ -54,47 +54,45 @@ const policy = policySchema.parse({
   warn: [],
   algorithms: ALGORITHMS,
   periodMs: { min: BUS_PERIOD_MS, max: 60_000 },
-  lifetimeMs: TTL_MS,
+  lifetimeMs: ADMITTED_MS,
   maxStalenessMs: MAX_STALENESS_MS,
 });
 
 const SPIFFE_ID = 'spiffe://example.org/test/default/pod' as SpiffeId;
 const nothing = (): void => undefined;
 const SILENT: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-const GOOD: Appraisal = {
-  verdict: 'affirming',
-  checks: [],
-  pcrs: {},
-  clock: undefined,
-  atMs: Number.MAX_SAFE_INTEGER, // it never grows old
-};
+/** Takes what has the form of evidence for that of a good node, for as long as the record that it rests on allows. */
+export class TrustingExaminer extends Examiner {
+  readonly #o: ExaminerOptions;
 
-/** Takes what has the form of evidence for that of a good node, and remembers it as the real one does. */
-class TrustingExaminer extends Examiner {
-  readonly #good = new Map<Sid, Examined & { known: true }>();
-
-  override remembered(sid: Sid): (Examined & { known: true }) | undefined {
-    return this.#good.get(sid);
+  constructor(options: ExaminerOptions) {
+    super(options);
+    this.#o = options;
   }
 
-  override async examine(node: NodeName, sid: Sid): Promise<Examined> {
-    return this.#good.get(sid) ?? this.examineAgain(node, sid);
-  }
-
-  override appraise(node: NodeName, sid: Sid, evidence: unknown): Promise<Examined> {
+  override appraise(node: NodeName, sid: Sid, evidence: unknown, fresh?: string): Promise<Examined> {
     const { statement: text, challenge } = evidence as Evidence;
+    const { history, clock, maxAgeMs } = this.#o;
     const statement = parseStatement(fromB64url(text));
     if (statement.sid !== sid || statement.node !== node) {
       return Promise.resolve({ known: false, why: 'its evidence is for another statement' });
     }
+    const { basis, random } = challenge;
+    const isFresh = basis === fresh || history.acceptable(basis, clock.wallMs(), maxAgeMs);
     const examined = {
       known: true,
       statement,
-      appraisal: GOOD,
+      appraisal: {
+        verdict: isFresh ? 'affirming' : 'contraindicated',
+        checks: [],
+        pcrs: {},
+        clock: undefined,
+        atMs: clock.wallMs(),
+      },
       evidenceDigest: POLICY_HASH,
-      challengeRandom: challenge.random,
+      challengeRandom: random,
     } as const;
-    this.#good.set(sid, examined);
+    if (isFresh) this.remember(examined);
     return Promise.resolve(examined);
   }
 }
@@ -169,7 +167,7 @@ export function startAgent(
 ): AgentOnBus {
   const { lanePort, drawn, changed } = surroundings;
   const { renewMs = RENEW_MS, knowAllUpTo = Infinity, addresses = [] } = surroundings;
-  const { periodMs = BUS_PERIOD_MS, ttlMs = TTL_MS } = surroundings;
+  const { periodMs = BUS_PERIOD_MS, ttlMs = ADMITTED_MS } = surroundings;
   const { maxStalenessMs = MAX_STALENESS_MS } = surroundings;
   const subjects = SUBJECTS;
   const log = SILENT;
