@@ -41,19 +41,35 @@ export class SimulatedTime {
     };
   }
 
-  /** The clock of a node whose wall clock is `offsetMs()` ahead. */
+  /** The clock of a node whose wall clock is `offsetMs()` ahead. Its timers go by its own monotonic time. */
   clock(offsetMs: () => number): NodeClock {
     let sleptMs = 0;
     let sinceMs: number | undefined;
-    const missed: (() => void)[] = [];
+    let missed: (() => void)[] = [];
+    const monoMs = (): number => (sinceMs ?? this.#nowMs) - sleptMs;
+    const after = (ms: number, callback: () => void): (() => void) => {
+      const dueMs = monoMs() + ms;
+      let isCancelled = false;
+      let disarm = (): void => undefined;
+      const arm = (): void => {
+        disarm = this.after(dueMs - monoMs(), ring);
+      };
+      const ring = (): void => {
+        if (isCancelled) return;
+        if (sinceMs !== undefined) missed.push(arm);
+        else if (monoMs() < dueMs) arm();
+        else callback();
+      };
+      arm();
+      return () => {
+        isCancelled = true;
+        disarm();
+      };
+    };
     return {
       wallMs: () => Math.floor(this.#startMs + (sinceMs ?? this.#nowMs) + offsetMs()),
-      monoMs: () => (sinceMs ?? this.#nowMs) - sleptMs,
-      after: (ms, callback) =>
-        this.after(ms, () => {
-          if (sinceMs === undefined) callback();
-          else missed.push(callback);
-        }),
+      monoMs,
+      after,
       asleepMs: () => sleptMs,
       stop: () => {
         sinceMs ??= this.#nowMs;
@@ -61,7 +77,9 @@ export class SimulatedTime {
       goOn: () => {
         sleptMs += this.#nowMs - (sinceMs ?? this.#nowMs);
         sinceMs = undefined;
-        for (const callback of missed.splice(0)) callback();
+        const woken = missed;
+        missed = [];
+        for (const arm of woken) arm();
       },
     };
   }
