@@ -64,6 +64,7 @@ async function deskOf(members: readonly NodeName[], joining: OwnStatement) {
     clock: stillClock,
     log: keptLog().log,
     random: (length) => Buffer.alloc(length),
+    patience: { isOn: false },
     ttlMs: 60_000,
     self: () => conductor,
     basis: () => evidenceDigest,

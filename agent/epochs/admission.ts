@@ -132,12 +132,16 @@ export class AdmissionDesk {
       this.#published.add(row.entry);
       return;
     }
-    // What the bus does not give now it may give in the next slot: nobody leaves for that at once.
-    const isAbsent = examined.known ? acceptable(examined.appraisal) : examined.isAbsent === true;
+    // What the bus does not give now it may give in the next slot: nobody leaves for that at once, nor for evidence that
+    // could not be renewed in an outage.
+    const isAbsent = examined.known
+      ? acceptable(examined.appraisal) || this.#o.patience.isOn
+      : examined.isAbsent === true;
     const tries = (this.#unread.get(row.node) ?? 0) + 1;
     this.#unread.set(row.node, tries);
     if (isAbsent && tries < MAX_UNREAD) return;
-    const why = isAbsent ? 'its roster entry is not on the bus' : 'no longer attested';
+    const isGood = examined.known && acceptable(examined.appraisal);
+    const why = isGood ? 'its roster entry is not on the bus' : 'no longer attested';
     this.#leave(row.node, examined.known ? why : examined.why);
   }
 
