@@ -27,7 +27,8 @@ test('it grows no older while no record comes, for as long as an outage may last
   const [old, newest] = [recordAt(13), recordAt(0)];
   history.add(old);
   history.add(newest);
-  const at = (ms: number) => [old, newest].map(({ hash }) => history.acceptable(hash, NOW_MS + ms, MAX_AGE_MS));
+  const at = (ms: number) =>
+    [old, newest].map(({ hash }) => history.acceptable(hash, NOW_MS + ms, MAX_AGE_MS));
   expect(at(MAX_STALENESS_MS)).toEqual([false, true]);
   expect(at(MAX_STALENESS_MS + MAX_AGE_MS)).toEqual([false, true]);
   expect(at(MAX_STALENESS_MS + MAX_AGE_MS + 1)).toEqual([false, false]);

@@ -249,7 +249,10 @@ describe('Membership.expire()', () => {
     expect(peers.get(B)?.accepted).toHaveLength(1);
     isPatient = false;
     membership.expire();
-    expect(peers.get(B)).toMatchObject({ accepted: [], refused: expect.stringContaining('did not renew') });
+    expect(peers.get(B)).toMatchObject({
+      accepted: [],
+      refused: expect.stringContaining('did not renew'),
+    });
   });
 
   test('goes by when the evidence was examined where its entry says that it never ends', async () => {

@@ -31,7 +31,11 @@ export interface VoiceOptions {
 
 /** What peers learn from a presence besides that its node is there. */
 const gistOf = ({ statement, seal }: OwnStatement, inEffect: readonly Chain[]): string =>
-  [statement.sid, b64url(seal.public), ...inEffect.slice(0, ANNOUNCED_CHAINS).map(({ id }) => id)].join();
+  [
+    statement.sid,
+    b64url(seal.public),
+    ...inEffect.slice(0, ANNOUNCED_CHAINS).map(({ id }) => id),
+  ].join();
 
 /** A conductor answers at once. */
 const TOLD_WITHIN_MS = 2_000;

@@ -6,12 +6,7 @@ import { systemClock } from '#agent/base/clock.ts';
 import { openBus } from '#agent/epochs/bus.ts';
 import { inboxOf } from '#agent/epochs/grants.ts';
 import { nodeToken } from '#agent/epochs/subjects.ts';
-import {
-  busLayoutFor,
-  startAgent,
-  SUBJECTS,
-  type AgentOnBus,
-} from '#hwtest/virtual/agentOnBus.ts';
+import { busLayoutFor, startAgent, SUBJECTS, type AgentOnBus } from '#hwtest/virtual/agentOnBus.ts';
 
 /** What a parent asks; each is answered by one CrewAnswer. */
 export type CrewRequest =

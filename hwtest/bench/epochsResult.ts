@@ -71,8 +71,7 @@ const pair = (to: number, from: number): string => `${Math.round(to)}, ${Math.ro
 const perAgent = ({ bus, agents, periodMs }: EpochsRow): string =>
   ((bus.outMessagesPerSecond * periodMs) / 1000 / agents).toFixed(1);
 
-const cpuPerSlot = ({ agent, periodMs }: EpochsRow): number =>
-  (agent.corePercent / 100) * periodMs;
+const cpuPerSlot = ({ agent, periodMs }: EpochsRow): number => (agent.corePercent / 100) * periodMs;
 
 export function epochsPage({ machine, rows }: EpochsBench): string {
   const [first] = rows;

@@ -70,7 +70,12 @@ export class TrustingExaminer extends Examiner {
     this.#o = options;
   }
 
-  override appraise(node: NodeName, sid: Sid, evidence: unknown, fresh?: string): Promise<Examined> {
+  override appraise(
+    node: NodeName,
+    sid: Sid,
+    evidence: unknown,
+    fresh?: string,
+  ): Promise<Examined> {
     const { statement: text, challenge } = evidence as Evidence;
     const { history, clock, maxAgeMs } = this.#o;
     const statement = parseStatement(fromB64url(text));
