@@ -63,6 +63,7 @@ export class PeerBook {
   readonly #peers = new Map<NodeName, PeerState>();
   readonly #pairs = new Map<string, Buffer>();
   readonly #withdrawn = new Set<Sid>();
+  readonly #barred = new Set<NodeName>();
 
   peer(node: NodeName): PeerState {
     let state = this.#peers.get(node);
@@ -95,10 +96,20 @@ export class PeerBook {
   }
 
   accept(node: NodeName, accepted: AcceptedStatement): void {
+    if (this.#barred.has(node)) return;
     const state = this.peer(node);
     const others = state.accepted.filter((a) => a.statement.sid !== accepted.statement.sid);
     state.accepted = [accepted, ...others].slice(0, MAX_ACCEPTED);
     state.refused = undefined;
+  }
+
+  /** Accepts no statement of a node until unbar(): what was found of it may be of before an owner's word. */
+  bar(node: NodeName): void {
+    this.#barred.add(node);
+  }
+
+  unbar(node: NodeName): void {
+    this.#barred.delete(node);
   }
 
   /** True once the node itself withdrew this statement: no record brings it back. */
