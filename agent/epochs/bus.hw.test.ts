@@ -112,10 +112,35 @@ describe('openBus()', () => {
     await connected(bus);
     for (const id of ['1', '2', '2', '3']) await bus.publish(subjects.record, { id }, id);
     const seen: unknown[] = [];
-    for await (const value of bus.history(subjects.streams.record, 10)) seen.push(value);
+    const read = async (maxBytes = 1000): Promise<void> => {
+      for await (const value of bus.history(subjects.streams.record, 10, maxBytes))
+        seen.push(value);
+    };
+    await read();
     expect(seen).toEqual([{ id: '3' }, { id: '2' }, { id: '1' }]);
+    await read(5); // all of them are longer
+    expect(seen).toHaveLength(3);
     expect(await bus.last(subjects.streams.record, subjects.record)).toEqual({ id: '3' });
   });
+
+  test('history() ends, and says so, where a call is not answered', async () => {
+    const bus = open();
+    await connected(bus);
+    const { record } = subjects.streams;
+    await expect(bus.history('TL_none', 10, 1000)[Symbol.asyncIterator]().next()).rejects.toThrow(
+      'TL_none was not read',
+    );
+    await bus.publish(subjects.record, { id: 'a' });
+    await bus.publish(subjects.record, { id: 'b' });
+    const reading = bus.history(record, 10, 1000)[Symbol.asyncIterator]();
+    expect(await reading.next()).toMatchObject({ value: { id: 'b' } });
+    await killServer();
+    try {
+      await expect(reading.next()).rejects.toMatchObject({ code: 'BUS_UNREACHABLE' });
+    } finally {
+      await startServer();
+    }
+  }, 30_000);
 
   test('names the subjects of a stream, as many as are wanted', async () => {
     const bus = open();
@@ -132,7 +157,7 @@ describe('openBus()', () => {
     const bus = open();
     await connected(bus);
     const heard: unknown[] = [];
-    bus.subscribe(subjects.every.workloads, 1000, (value) => heard.push(value));
+    bus.subscribe(subjects.every.workloads, 1000, (message) => heard.push(message.read()));
     const raw = await connect({
       servers: `127.0.0.1:${port}`,
       authenticator: nkeyAuthenticator(user.getSeed()),
@@ -143,7 +168,9 @@ describe('openBus()', () => {
     raw.publish(subject, JSON.stringify({ long: 'x'.repeat(1000) }));
     raw.publish(subject, '{"good":true}');
     await raw.flush();
-    await vi.waitFor(() => expect(heard).toEqual([{ good: true }]));
+    await vi.waitFor(() => expect(heard).toContainEqual({ good: true }));
+    expect(heard.filter((each) => each !== undefined)).toEqual([{ good: true }]);
+    expect(heard).toHaveLength(5); // garbage that is short enough says nothing
     await raw.close();
   });
 
@@ -164,7 +191,7 @@ describe('openBus()', () => {
     const bus = open();
     await connected(bus);
     const heard: Json[] = [];
-    bus.subscribe(subjects.every.presence, 1000, (value) => heard.push(value as Json));
+    bus.subscribe(subjects.every.presence, 1000, (message) => heard.push(message.read() as Json));
     await killServer();
     await vi.waitFor(() => expect(bus.connected).toBe(false), { timeout: 15_000 });
     await startServer();

@@ -41,6 +41,13 @@ export interface Revisioned {
   readonly revision: number;
 }
 
+/** A message as it came. */
+export interface Heard {
+  readonly lenBytes: number;
+  /** The JSON that it is; undefined: it is none. What that takes of memory can be many times `lenBytes`. */
+  read(): unknown;
+}
+
 export interface Bus {
   readonly connected: boolean;
   /** `nats-server 2.9.10 at 198.18.0.2:4222`, while connected. */
@@ -50,10 +57,10 @@ export interface Bus {
   /** Calls back at each (re)connect, after streams and buckets exist. */
   onConnect(callback: () => void): void;
   /**
-   * Live messages only; `history` and `last` read what was kept. What is no JSON, or longer than
-   * `maxBytes`, never arrives. The function that is returned ends it.
+   * Live messages only; `history` and `last` read what was kept. What is longer than `maxBytes` never
+   * arrives. The function that is returned ends it.
    */
-  subscribe(subject: string, maxBytes: number, handler: (value: unknown) => void): () => void;
+  subscribe(subject: string, maxBytes: number, handler: (message: Heard) => void): () => void;
   /** Answers requests while `handler` returns a value. */
   respond(subject: string, handler: (value: unknown) => Promise<Json | undefined>): () => void;
   /** Errors: BUS_UNREACHABLE. */
@@ -69,8 +76,12 @@ export interface Bus {
    * not be asked.
    */
   subjects(stream: string, count: number, filter?: string): Promise<readonly string[] | undefined>;
-  /** Up to `count` newest stored messages of a stream with one subject, newest first. */
-  history(stream: string, count: number): AsyncIterable<unknown>;
+  /**
+   * Up to `count` newest stored messages of a stream with one subject, newest first; those that are no JSON, or longer
+   * than `maxBytes`, are left out. Errors: BUS_UNREACHABLE at the first call that is not answered, and when all of
+   * them take longer than a minute.
+   */
+  history(stream: string, count: number, maxBytes: number): AsyncIterable<unknown>;
   get(bucket: string, key: string): Promise<Revisioned | undefined>;
   put(bucket: string, key: string, value: Json): Promise<boolean>;
   /** Compare-and-set: the new revision, or undefined when somebody else was first or the bus is away. */
@@ -85,6 +96,8 @@ export interface Bus {
 
 const MAX_MESSAGE_BYTES = 1 << 20;
 const CALL_TIMEOUT_MS = 3000;
+/** Some hundred calls, one after the other, over a slow network. */
+const HISTORY_TIMEOUT_MS = 60_000;
 const RETRY_MIN_MS = 500;
 const RETRY_SPREAD_MS = 1500;
 /** Two unanswered pings at this interval mean a black hole, not a slow server. */
@@ -240,8 +253,7 @@ export function openBus(options: BusOptions): Bus {
     },
     subscribe: (subject, maxBytes, handler) =>
       add(subject, (message) => {
-        const value = message.data.length <= maxBytes ? decode(message.data) : undefined;
-        if (value !== undefined) handler(value);
+        if (message.data.length <= maxBytes) handler(heardOf(message.data));
       }),
     respond: (subject, handler) =>
       add(subject, (message) => {
@@ -286,14 +298,20 @@ export function openBus(options: BusOptions): Bus {
       const state = await stateOf(stream, { subjects_filter: filter });
       return state && Object.keys(state.subjects ?? {}).slice(0, count);
     },
-    history: async function* (stream, count) {
+    history: async function* (stream, count, maxBytes) {
       const live = connected ? session : undefined;
       const state = await stateOf(stream);
-      if (!live || !state) return;
+      if (!live || !state) throw unreachable(`${stream} was not read`, options.servers);
       const { first_seq: first, last_seq: last } = state;
+      const endsAtMs = clock.monoMs() + HISTORY_TIMEOUT_MS;
       for (let seq = last; seq >= Math.max(first, last - count + 1) && seq > 0; seq--) {
-        const stored = await quietly('history', () => live.jsm.streams.getMessage(stream, { seq }));
-        const value = stored ? decode(stored.data) : undefined;
+        const stored =
+          clock.monoMs() <= endsAtMs
+            ? await quietly('history', () => live.jsm.streams.getMessage(stream, { seq }))
+            : undefined;
+        // Null: no such message.
+        if (stored === undefined) throw unreachable(`${stream} was not read`, options.servers);
+        const value = stored && stored.data.length <= maxBytes ? decode(stored.data) : undefined;
         if (value !== undefined) yield value;
       }
     },
@@ -338,6 +356,12 @@ async function ensureStream(
   } catch {
     await jsm.streams.add(config); // another agent may have been first: add is idempotent
   }
+}
+
+/** A copy of its own: the library's buffer holds whatever came with it. */
+function heardOf(data: Uint8Array): Heard {
+  const bytes = new Uint8Array(data);
+  return { lenBytes: bytes.length, read: () => decode(bytes) };
 }
 
 function decode(data: Uint8Array): unknown {

@@ -1,86 +1,11 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { slotPlus, type ChainId } from '#agent/base/brands.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
-import { RecordFollower } from './follower.ts';
-import { RecordHistory } from './history.ts';
-import { ChainKeeper } from './keeper.ts';
-import { Members } from './members.ts';
-import {
-  appraisalOf,
-  drawNode,
-  examinerOf,
-  garbage,
-  keptLog,
-  NOW_MS,
-  NOW_SLOT,
-  PERIOD_MS,
-  recordBy,
-  stillClock,
-} from './records.fixture.ts';
+import { conductor, examinerThat, follow, stranger, twoRecords } from './follower.fixture.ts';
+import { garbage, NOW_MS, NOW_SLOT, PERIOD_MS, recordBy, stillClock } from './records.fixture.ts';
 import type { OwnStatement } from './statement.ts';
-import { subjectsOf } from './subjects.ts';
 
-const POLICY_HASH = 'ee'.repeat(32);
-
-let conductor: OwnStatement;
-let stranger: OwnStatement;
-beforeAll(async () => {
-  [conductor, stranger] = await Promise.all([drawNode('node-a'), drawNode('node-x')]);
-});
-
-/** A follower of a bus that has kept `stored`, newest first. */
-function follow(
-  stored: readonly unknown[],
-  roster?: Members | 'lost',
-  onRead: () => void = () => undefined,
-) {
-  const history = new RecordHistory(POLICY_HASH, 3_600_000);
-  const bus = {
-    connected: true,
-    count: () => {
-      onRead();
-      return Promise.resolve(stored.length);
-    },
-    history: async function* () {
-      yield* stored;
-    },
-  };
-  const follower = new RecordFollower({
-    bus,
-    subjects: subjectsOf('c'),
-    examiner: examinerOf(new Map([[conductor, appraisalOf('affirming')]])),
-    keeper: new ChainKeeper({ maxStalenessMs: 3_600_000 }),
-    history,
-    source: {
-      load: () => Promise.resolve(roster === 'lost' ? undefined : (roster ?? Members.none)),
-    },
-    slots: new SlotClock(stillClock, PERIOD_MS),
-    clock: stillClock,
-    log: keptLog().log,
-    limits: {
-      domain: 'example.org',
-      cluster: 'c',
-      periodMs: { min: 1000, max: 30_000 },
-      algorithms: [1],
-    },
-    lookBackMs: 60_000,
-    ownStatement: () => undefined,
-  });
-  return { follower, history };
-}
-
-/** A record of the conductor and its successor. */
-function twoRecords() {
-  const first = recordBy(conductor);
-  const second = recordBy(conductor, {
-    kind: 'epoch',
-    epoch: 2,
-    parent: first.record.chainId,
-    prev: first.record.hash,
-    atSlot: NOW_SLOT,
-    rootCommit: undefined,
-  });
-  return { first, second };
-}
+const NO_CHAIN = '0'.repeat(32) as ChainId;
 
 describe('RecordFollower.catchUp()', () => {
   test('finds the newest record under any amount of garbage and forged records', async () => {
@@ -125,6 +50,19 @@ describe('RecordFollower.ready', () => {
     expect(follower.ready).toBe(true);
   });
 
+  test('stays false while the bus does not answer: who cannot read does not begin anew', async () => {
+    let isAnswered = false;
+    const { follower } = follow([], { isAnswered: () => isAnswered });
+    const stranded = follow([recordBy(stranger).document], { isAnswered: () => isAnswered });
+    for (let tries = 0; tries < 50; tries += 1) await stranded.follower.catchUp();
+    expect(stranded.follower.ready).toBe(false);
+    isAnswered = true;
+    for (let tries = 0; tries < 7; tries += 1) await stranded.follower.catchUp();
+    expect(stranded.follower.ready).toBe(true);
+    await follower.catchUp();
+    expect(follower.ready).toBe(true);
+  });
+
   test('is true at once where no record was ever stored', async () => {
     const { follower } = follow([]);
     await follower.catchUp();
@@ -133,7 +71,7 @@ describe('RecordFollower.ready', () => {
 });
 
 test('RecordFollower.ready is false while the roster of the newest record is not there', async () => {
-  const { follower } = follow([recordBy(conductor).document], 'lost');
+  const { follower } = follow([recordBy(conductor).document], { roster: 'lost' });
   await follower.catchUp();
   expect(follower.newest).toBeDefined();
   expect(follower.ready).toBe(false);
@@ -158,7 +96,7 @@ describe('RecordFollower.onRound()', () => {
     const first = recordBy(conductor);
     const stored: unknown[] = [first.document];
     let reads = 0;
-    const { follower } = follow(stored, Members.none, () => (reads += 1));
+    const { follower } = follow(stored, { onRead: () => (reads += 1) });
     await follower.take(first.document);
     for (let round = 0; round < 100; round += 1) {
       await follower.take(
@@ -176,6 +114,69 @@ describe('RecordFollower.take()', () => {
     const { follower } = follow([second.document, first.document]);
     expect(await follower.take(first.document)).toBe(true);
     expect(follower.newest?.hash).toBe(second.record.hash);
+  });
+
+  test('takes four records of one slot of one term, and no fifth', async () => {
+    const { follower } = follow([]);
+    const taken: boolean[] = [];
+    for (let epoch = 1; epoch <= 5; epoch += 1) {
+      const change = epoch > 1 ? { kind: 'epoch' as const, rootCommit: undefined } : {};
+      const parent = epoch > 1 ? NO_CHAIN : null;
+      taken.push(await follower.take(recordBy(conductor, { ...change, epoch, parent }).document));
+    }
+    expect(taken).toEqual([true, true, true, true, false]);
+    const next = recordBy(conductor, {
+      kind: 'epoch',
+      rootCommit: undefined,
+      parent: NO_CHAIN,
+      epoch: 6,
+      atSlot: slotPlus(NOW_SLOT, 1),
+    });
+    expect(await follower.take(next.document)).toBe(true);
+  });
+
+  test('follows the wall clock on the word of the conductor or of a record that counts, and of no other', async () => {
+    const aheadMs = 3_600_000;
+    const atSlot = slotPlus(NOW_SLOT, aheadMs / PERIOD_MS + 3);
+    const both = examinerThat(() => true);
+    const after = async (by: OwnStatement, change: Parameters<typeof recordBy>[1]) => {
+      let wallMs = NOW_MS;
+      const slots = new SlotClock({ ...stillClock, wallMs: () => wallMs }, PERIOD_MS);
+      const { follower } = follow([], { slots, examiner: both });
+      await follower.take(recordBy(conductor).document);
+      wallMs += aheadMs;
+      await follower.take(recordBy(by, { atSlot, ...change }).document);
+      return slots.timeMs() - NOW_MS;
+    };
+    expect(await after(stranger, { term: 2, generation: 5, epoch: 2 })).toBe(0);
+    expect(await after(stranger, { generation: 2, epoch: 2 })).toBe(0); // of the conductor's term
+    expect(await after(stranger, { term: 2, generation: 2, epoch: 2 })).toBe(aheadMs);
+    expect(await after(conductor, { generation: 5, epoch: 2 })).toBe(aheadMs);
+  });
+
+  test('comes back by a record that counts only with what is stored, when slot time is behind', async () => {
+    const aheadMs = 3_600_000;
+    let wallMs = NOW_MS;
+    const slots = new SlotClock({ ...stillClock, wallMs: () => wallMs }, PERIOD_MS);
+    const missed = recordBy(stranger, {
+      term: 2,
+      generation: 2,
+      epoch: 2,
+      atSlot: slotPlus(NOW_SLOT, aheadMs / PERIOD_MS + 2),
+    });
+    const said = recordBy(stranger, {
+      term: 2,
+      generation: 3,
+      epoch: 3,
+      atSlot: slotPlus(NOW_SLOT, aheadMs / PERIOD_MS + 3),
+      prev: missed.record.hash,
+    });
+    const stored = [said.document, missed.document];
+    const { follower } = follow(stored, { slots, examiner: examinerThat(() => true) });
+    await follower.take(recordBy(conductor, { prev: 'a'.repeat(64) }).document);
+    wallMs += aheadMs;
+    expect(await follower.take(said.document)).toBe(true);
+    expect(slots.timeMs() - NOW_MS).toBe(aheadMs);
   });
 
   test('takes a record once, and none that another signed in its conductor’s name', async () => {

@@ -1,17 +1,15 @@
 // Follows the conductor's records (PROTOCOL 4): finds the signer's key, verifies, judges, reads back
 // what was missed, and keeps the roster of the newest one. It never speaks on the bus.
-import type { SigningPublic } from '#agent/base/asymmetric.ts';
-import { slotPlus, type NodeName, type Sid } from '#agent/base/brands.ts';
+import { slotPlus, type Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
 import { limitedLog } from '#agent/limitedLog.ts';
 import type { Log } from '#agent/log.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { Bus } from './bus.ts';
-import { acceptable, type Examiner } from './examiner.ts';
 import type { RecordHistory } from './history.ts';
-import { KeptRecords, MAX_LOOK_BACK, peek } from './keptRecords.ts';
-import type { ChainKeeper } from './keeper.ts';
+import { KeptRecords } from './keptRecords.ts';
+import type { Acceptance, ChainKeeper } from './keeper.ts';
 import {
   claimedConductor,
   judgeRecord,
@@ -20,16 +18,19 @@ import {
   SLOTS_AHEAD,
   type EpochRecord,
   type RecordLimits,
+  type RecordRefusal,
 } from './record.ts';
 import { Members } from './members.ts';
+import { Reading } from './reading.ts';
 import type { RosterSource } from './rosterSource.ts';
-import type { OwnStatement } from './statement.ts';
+import { Signers, type SignersOptions } from './signers.ts';
+import { effectMs, peek, type Reach } from './storedRecords.ts';
 import type { Subjects } from './subjects.ts';
+import { TermSlots } from './termSlots.ts';
 
-export interface FollowerOptions {
+export interface FollowerOptions extends SignersOptions {
   readonly bus: Pick<Bus, 'connected' | 'count' | 'history'>;
   readonly subjects: Subjects;
-  readonly examiner: Pick<Examiner, 'examine'>;
   readonly keeper: ChainKeeper;
   readonly history: RecordHistory;
   readonly source: Pick<RosterSource, 'load'>;
@@ -39,14 +40,12 @@ export interface FollowerOptions {
   readonly limits: RecordLimits;
   /** Records that evidence may be based on reach back this far. */
   readonly lookBackMs: number;
-  /** This node's statement of that sid, whose key needs no examination. */
-  readonly ownStatement: (sid: Sid) => OwnStatement | undefined;
 }
 
-/** Stored records whose signer is looked up in one catch-up. */
-const MAX_CANDIDATES = 8;
 /** After so many the stored records are nobody's any more: a cluster that was all down starts anew. */
 const MAX_TRIES = 6;
+/** What others have put back by then, it may have missed before it came (keptRecords.ts). */
+const STARTING_SLOTS = 8;
 /** What claims to be newer and cannot be followed is looked into again after at most so many slots. */
 const MAX_REST = 32;
 
@@ -54,12 +53,17 @@ export class RecordFollower {
   readonly #o: FollowerOptions;
   readonly #refusals: Log;
   #newest: EpochRecord | undefined;
+  #firstRecordMonoMs: number | undefined;
   #lastRecordMonoMs: number | undefined;
   #roster: Members | undefined;
   #accepted = 0;
   #refused = 0;
   #empty = false;
   #tries = 0;
+  /** When the cluster's first record took effect, where this node knows of none before it. */
+  #firstMs = -Infinity;
+  readonly #signers: Signers;
+  readonly #termSlots = new TermSlots();
   /** Somebody said a record that claims to be newer and could not be taken as it came. */
   #behind = false;
   /** Slots until that is looked into, and how many it was the last time. */
@@ -70,6 +74,7 @@ export class RecordFollower {
 
   constructor(options: FollowerOptions) {
     this.#o = options;
+    this.#signers = new Signers(options);
     this.kept = new KeptRecords(options.lookBackMs);
     this.#refusals = limitedLog(options.log, options.clock);
   }
@@ -115,7 +120,7 @@ export class RecordFollower {
   async #takeNew(document: unknown): Promise<boolean> {
     const claim = claimedConductor(document);
     if (!claim || claim.term < (this.#newest?.term ?? 0)) return this.#refuse('lower-term');
-    const key = await this.#keyOf(claim.node, claim.sid);
+    const key = await this.#signers.keyOf(claim);
     if (key === undefined) return this.#refuse(`its conductor ${claim.node} is not attested here`);
     let record: EpochRecord;
     try {
@@ -123,11 +128,12 @@ export class RecordFollower {
     } catch (cause) {
       return this.#refuse(asTidelockError(cause, 'record.open').message);
     }
-    this.#keepTime(record);
     const refusal = this.#judge(record);
+    const isOfConductor = record.conductor.node === this.#newest?.conductor.node;
+    if (refusal === undefined || isOfConductor) this.#keepTime(record);
     if (refusal === 'generation-jump' && this.#isNewer(record)) {
       this.#behind = true;
-      await this.catchUp();
+      await this.catchUp(record);
       return this.#newest?.hash === record.hash;
     }
     if (refusal !== undefined) return this.#refuse(refusal);
@@ -135,7 +141,14 @@ export class RecordFollower {
     return true;
   }
 
-  /** Who has just made it was SLOTS_AHEAD before its slot: this node may have slept. */
+  /** What the time is by who has just made it: he was SLOTS_AHEAD before its slot, and this node may have slept. */
+  #nowBy({ atSlot, periodMs }: EpochRecord): Slot {
+    const { slots } = this.#o;
+    const made = slotPlus(atSlot, -SLOTS_AHEAD);
+    return slots.agreesWith(made, periodMs) ? made : slots.slot(periodMs);
+  }
+
+  /** Only of who conducts, or of a record that counts: any member could else set a clock to a wall clock that is wrong. */
   #keepTime({ atSlot, periodMs, conductor }: EpochRecord): void {
     const { slots, log } = this.#o;
     if (!slots.vouched(slotPlus(atSlot, -SLOTS_AHEAD), periodMs)) return;
@@ -147,23 +160,35 @@ export class RecordFollower {
     return this.#newest !== undefined && newestFirst(record, this.#newest) < 0;
   }
 
-  #judge(record: EpochRecord): ReturnType<typeof judgeRecord> {
+  #judge(record: EpochRecord): RecordRefusal | 'too-many-of-a-slot' | undefined {
+    if (this.#termSlots.isFull(record)) return 'too-many-of-a-slot';
     const newest = this.#newest && { ...this.#newest, conductor: this.#newest.conductor.node };
-    return judgeRecord(record, newest, this.#o.limits, this.#o.slots.slot(record.periodMs));
+    return judgeRecord(record, newest, this.#o.limits, this.#nowBy(record));
   }
 
   /** Takes a record that was verified and judged. */
   async apply(record: EpochRecord): Promise<void> {
-    const { keeper, history, clock } = this.#o;
+    const isUnlinked = this.#newest?.hash !== record.prev;
+    if (record.prev === null && !this.#newest) this.#firstMs = effectMs(record);
+    if (this.#note(record) === 'needs-parent' && isUnlinked) await this.#fill(record);
+    await this.#lead(record);
+  }
+
+  #note(record: EpochRecord): Acceptance {
+    const { keeper, history } = this.#o;
     this.#accepted += 1;
     history.add(record);
     this.kept.add(record);
-    if (keeper.accept(record) === 'needs-parent' && this.#newest?.hash !== record.prev) {
-      await this.#fill(record);
-    }
-    if (this.#newest && newestFirst(record, this.#newest) >= 0) return;
+    this.#termSlots.add(record);
+    return keeper.accept(record);
+  }
+
+  /** It is the newest record, if the one order says so. */
+  async #lead(record: EpochRecord): Promise<void> {
+    if (this.#newest && !this.#isNewer(record)) return;
     this.#newest = record;
-    this.#lastRecordMonoMs = clock.monoMs();
+    this.#lastRecordMonoMs = this.#o.clock.monoMs();
+    this.#firstRecordMonoMs ??= this.#lastRecordMonoMs;
     await this.loadRoster();
   }
 
@@ -183,68 +208,81 @@ export class RecordFollower {
     return this.#roster !== undefined && this.#roster.digest === this.#newest?.rosterDigest;
   }
 
-  async #keyOf(node: NodeName, sid: Sid): Promise<SigningPublic | undefined> {
-    const own = this.#o.ownStatement(sid);
-    if (own) return own.sign.public;
-    const examined = await this.#o.examiner.examine(node, sid);
-    return examined.known && acceptable(examined.appraisal) ? examined.statement.sign : undefined;
-  }
-
   /** Derives what lies between the chains held and a record whose parent was missed. */
   async #fill(record: EpochRecord): Promise<void> {
-    const linked = await this.#linkedBefore(record);
-    for (const missed of linked.toReversed()) {
-      this.#o.history.add(missed);
-      this.kept.add(missed);
-      this.#o.keeper.accept(missed);
-    }
+    const reading = this.#read();
+    const linked = await reading.stored.linkedBefore(record, this.#reach(undefined));
+    if (this.#takesAtItsWord()) for (const missed of linked) this.#o.history.add(missed);
+    else await reading.verify(linked.toReversed());
+    this.#derive(linked, reading);
     this.#o.keeper.accept(record);
   }
 
-  /** Stored records linked to `record` by `prev`, newest first: its hash vouches for all of them. */
-  async #linkedBefore(record: EpochRecord): Promise<EpochRecord[]> {
-    const { bus, subjects, lookBackMs } = this.#o;
-    const linked: EpochRecord[] = [];
-    let wanted = record.prev;
-    let after = record;
-    const oldestMs = record.atSlot * record.periodMs - lookBackMs;
-    for await (const document of bus.history(subjects.streams.record, MAX_LOOK_BACK)) {
-      if (wanted === null) break;
-      const found = peek(document);
-      if (found?.hash !== wanted) continue; // garbage lies between
-      if (!isBefore(found, after)) break; // the hash vouches for what was said, not for its being so
-      linked.push(found);
-      after = found;
-      wanted = found.prev;
-      if (found.atSlot * found.periodMs < oldestMs) break;
+  #read(): Reading {
+    return new Reading({ ...this.#o, signers: this.#signers });
+  }
+
+  /** Records, newest first, for which one that was verified vouches by its hash. */
+  #derive(linked: readonly EpochRecord[], reading: Reading): void {
+    for (const missed of linked.toReversed()) {
+      this.kept.add(reading.asVerified(missed));
+      this.#o.keeper.accept(missed);
     }
-    return linked;
+  }
+
+  #reach(said: EpochRecord | undefined): Reach {
+    const { limits, slots, lookBackMs } = this.#o;
+    const isSound = (record: EpochRecord): boolean => {
+      const isOfSaid = said?.periodMs === record.periodMs;
+      const now = isOfSaid ? this.#nowBy(said) : slots.slot(record.periodMs);
+      // It may be the newer one, whatever lies between: a bus that lost its data does not have that any more.
+      return judgeRecord(record, undefined, limits, now) === undefined;
+    };
+    return { backMs: lookBackMs, isSound };
   }
 
   /**
    * After a start or an outage, and until it has succeeded: reads back the newest record that can be
-   * verified and what leads to it, or to what was said to be newer. Garbage on the subject is passed over.
+   * verified and what leads to it, or to what was `said` to be newer. Garbage on the subject is passed over.
    */
-  async catchUp(): Promise<void> {
+  async catchUp(said?: EpochRecord): Promise<void> {
     const { bus, subjects } = this.#o;
     if (!bus.connected) return;
-    this.#tries += 1;
+    const count = await bus.count(subjects.streams.record);
+    if (count === undefined) return;
+    this.#empty = count === 0;
     const isBehind = this.#behind;
     this.#behind = false;
-    const stored = await bus.count(subjects.streams.record);
-    this.#empty = stored === 0;
-    let examined = 0;
-    for await (const document of bus.history(subjects.streams.record, MAX_LOOK_BACK)) {
-      const record = peek(document);
-      if (!record) continue;
-      if (this.#newest && !this.#isNewer(record)) {
-        if (!isBehind) return;
-        continue;
-      }
-      if (await this.#takeStored(document, record)) return;
-      examined += 1;
-      if (examined >= MAX_CANDIDATES) return;
+    const reading = this.#read();
+    const isWhole = await this.#takeNewest(reading, isBehind, said);
+    // What was not looked at may be what this node waits for.
+    if (!isWhole || !reading.stored.isAnswered) this.#behind ||= isBehind;
+    else if (!this.#isRead) this.#tries += 1;
+  }
+
+  /** Takes the newest that can be of those that claim to be newer; false: not all could be looked at. */
+  async #takeNewest(
+    reading: Reading,
+    isBehind: boolean,
+    said: EpochRecord | undefined,
+  ): Promise<boolean> {
+    let isWhole = true;
+    for (const record of this.#signers.inOrder(await this.#newerIn(reading, isBehind))) {
+      if (this.#newest && !this.#isNewer(record)) continue;
+      await this.#takeStored(record, reading, said);
+      isWhole &&= this.#signers.wasAsked(record.conductor);
     }
+    return isWhole;
+  }
+
+  /** Each once, newest first. `isBehind`: they may lie under older ones. */
+  async #newerIn({ stored }: Reading, isBehind: boolean): Promise<readonly EpochRecord[]> {
+    const newer = new Map<string, EpochRecord>();
+    for await (const record of stored) {
+      if (!this.#newest || this.#isNewer(record)) newer.set(record.hash, record);
+      else if (!isBehind) break;
+    }
+    return [...newer.values()];
   }
 
   /**
@@ -265,36 +303,41 @@ export class RecordFollower {
     return this.#newest !== before;
   }
 
-  /** The conductor's evidence is based on an older record: those are linked first, then it is judged. */
-  async #takeStored(document: unknown, record: EpochRecord): Promise<boolean> {
-    const { keeper, history, limits, slots } = this.#o;
-    const linked = await this.#linkedBefore(record);
-    const added = linked.filter(({ hash }) => !history.has(hash));
-    for (const each of added) history.add(each);
-    // It is the newer one, whatever lies between: a bus that lost its data does not have that any more.
-    const refusal = judgeRecord(record, undefined, limits, slots.slot(record.periodMs));
-    if (refusal !== undefined || !(await this.#open(document, record))) {
-      for (const { hash } of added) history.remove(hash);
-      return false;
+  /** Takes a stored record if it is genuine, or else the newest of those before it that is. */
+  async #takeStored(
+    record: EpochRecord,
+    reading: Reading,
+    said: EpochRecord | undefined,
+  ): Promise<void> {
+    const reach = this.#reach(said);
+    if (!reach.isSound(record) || this.#termSlots.isFull(record)) return;
+    const linked = await reading.stored.linkedBefore(record, reach);
+    const isAtItsWord = this.#takesAtItsWord();
+    const genuine = isAtItsWord
+      ? await reading.atItsWord(record, reach)
+      : await reading.verify([...linked.toReversed(), record]);
+    if (!genuine || (this.#newest && !this.#isNewer(genuine))) return;
+    if (isAtItsWord) {
+      for (const each of linked) this.#o.history.add(each);
+      const first = linked.at(-1) ?? genuine;
+      this.#firstMs = first.prev === null ? effectMs(first) : -Infinity;
     }
-    for (const missed of linked.toReversed()) {
-      this.kept.add(missed);
-      keeper.accept(missed);
-      if (!this.#newest || newestFirst(missed, this.#newest) < 0) this.#newest = missed;
-    }
-    await this.apply(record);
-    return true;
+    if (genuine.hash === said?.hash) this.#keepTime(genuine);
+    this.#derive(linked.slice(linked.findIndex(({ hash }) => hash === genuine.hash) + 1), reading);
+    this.#note(genuine);
+    await this.#lead(genuine);
   }
 
-  async #open(document: unknown, { conductor }: EpochRecord): Promise<boolean> {
-    const key = await this.#keyOf(conductor.node, conductor.sid);
-    if (key === undefined) return false;
-    try {
-      openRecord(document, key);
-      return true;
-    } catch {
-      return false; // not signed by whom it names
-    }
+  /**
+   * Whether nothing that this node knows can tell whose evidence is fresh: it has just started, or knows no record of the
+   * last lifetime of an attestation, or its cluster has begun within that.
+   */
+  #takesAtItsWord(): boolean {
+    if (!this.#newest || this.#firstRecordMonoMs === undefined) return true;
+    const knowsForMs = this.#o.clock.monoMs() - this.#firstRecordMonoMs;
+    if (knowsForMs <= STARTING_SLOTS * this.#newest.periodMs) return true;
+    const sinceMs = this.#o.slots.timeMs() - this.#o.lookBackMs;
+    return this.#firstMs >= sinceMs || effectMs(this.#newest) < sinceMs;
   }
 
   /**
@@ -302,8 +345,11 @@ export class RecordFollower {
    * forks the cluster.
    */
   get ready(): boolean {
-    const isRead = this.#newest ? this.rosterCurrent : this.#empty;
-    return isRead || this.#tries > MAX_TRIES;
+    return this.#isRead || this.#tries > MAX_TRIES;
+  }
+
+  get #isRead(): boolean {
+    return this.#newest ? this.rosterCurrent : this.#empty;
   }
 
   #refuse(why: string): false {
@@ -313,8 +359,3 @@ export class RecordFollower {
     return false;
   }
 }
-
-/** Whether a record can be the one before `after`: older in the one order, and of no later time. */
-const isBefore = (found: EpochRecord, after: EpochRecord): boolean =>
-  newestFirst(found, after) > 0 &&
-  found.atSlot * found.periodMs <= (after.atSlot + SLOTS_AHEAD) * after.periodMs;

@@ -1,14 +1,14 @@
 // To whose presence and workload directory this node listens: everybody's where it knows the whole cluster, else
 // the peers' in use (PROTOCOL 3.9), so that the bus carries to it no more than it needs.
 import type { NodeName } from '#agent/base/brands.ts';
-import type { Bus } from './bus.ts';
+import type { Bus, Heard } from './bus.ts';
 import { MESSAGE_BYTES, type Subjects } from './subjects.ts';
 
 export interface HearingOptions {
   readonly bus: Pick<Bus, 'subscribe'>;
   readonly subjects: Subjects;
-  readonly onPresence: (value: unknown) => void;
-  readonly onWorkloads: (value: unknown) => void;
+  readonly onPresence: (message: Heard) => void;
+  readonly onWorkloads: (message: Heard) => void;
 }
 
 type Stop = () => void;

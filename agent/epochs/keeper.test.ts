@@ -98,6 +98,20 @@ describe('ChainKeeper.accept()', () => {
     );
   });
 
+  test('holds 1,024 chains at most: the oldest in the one order goes, and its key', () => {
+    const keeper = keeperOf();
+    let parent = begun(keeper);
+    const first = keeper.get(parent.chainId)?.key;
+    for (let epoch = 2; epoch <= 1_500; epoch += 1) {
+      parent = record({ epoch, parent: parent.chainId });
+      keeper.accept(parent);
+    }
+    const epochs = keeper.chains().map(({ epoch }) => epoch);
+    expect(epochs).toHaveLength(1_024);
+    expect([epochs[0], epochs.at(-1)]).toEqual([1_500, 1_500 - 1_023]);
+    expect(first?.every((byte) => byte === 0)).toBe(true);
+  });
+
   test('says when the parent was missed, and derives once it is there', () => {
     const keeper = keeperOf();
     const first = begun(keeper);

@@ -55,6 +55,8 @@ const REVOKE_AFTER_SLOTS = 3;
 const SENDER_MARGIN_SLOTS = 2;
 /** A root that has not come by then is asked for as chains (resync), not waited for. */
 const ROOT_WITHIN_SLOTS = 8;
+/** More than a conductor begins within maxStaleness; beyond it the oldest in the one order is dropped. */
+const MAX_CHAINS = 1_024;
 /** Records that wait for their root; more are not kept, they can be read back. */
 const MAX_WAITING = 16;
 
@@ -95,7 +97,7 @@ export class ChainKeeper {
     const algorithm = chipsAlgorithm(record.algorithm);
     if (!algorithm) return; // judged before: an unknown algorithm never gets here
     const key = epochStep(algorithm, ikm, fromB64url(record.beacon), fromHex(record.hash));
-    this.#chains.set(record.chainId, {
+    this.#add({
       id: record.chainId,
       hash: record.hash,
       generation: record.generation,
@@ -113,11 +115,19 @@ export class ChainKeeper {
     });
   }
 
+  #add(chain: Chain): void {
+    this.#chains.set(chain.id, chain);
+    if (this.#chains.size <= MAX_CHAINS) return;
+    let oldest = chain;
+    for (const each of this.#chains.values()) if (newestFirst(each, oldest) > 0) oldest = each;
+    this.#drop(oldest);
+  }
+
   /** Takes over a chain that the conductor sealed to this node. */
   adopt(sealed: SealedChain): void {
     if (this.#chains.has(sealed.chainId)) return;
     const { chainId: id, recordHash: hash, key, ...rest } = sealed;
-    this.#chains.set(id, {
+    this.#add({
       ...rest,
       id,
       hash,

@@ -120,6 +120,35 @@ describe('KeptRecords.onRound()', () => {
     expect(published.map(({ id }) => id)).toEqual(idsOf(records));
   });
 
+  test('puts nothing back where the bus ceased to answer, and asks again', async () => {
+    const records = linked(3);
+    const kept = keeping(records);
+    const { bus, published } = busWith([]);
+    let isAnswered = false;
+    const deaf = {
+      ...bus,
+      history: async function* () {
+        yield garbage(1);
+        if (!isAnswered) throw new Error('no answer');
+      },
+    };
+    kept.onConnect(records.at(-1), SIGNER);
+    expect(await kept.onRound(deaf, SUBJECTS)).toBe(0);
+    expect(published).toEqual([]);
+    isAnswered = true;
+    expect(await kept.onRound(deaf, SUBJECTS)).toBe(3);
+  });
+
+  test('keeps the one that it has of two whose signatures alone differ', async () => {
+    const [record] = linked(1);
+    if (!record) throw new Error('no record');
+    const kept = keeping([record, { ...record, document: { ...record.document, signatures: [] } }]);
+    const { bus, published } = busWith([]);
+    kept.onConnect(record, SIGNER);
+    await kept.onRound(bus, SUBJECTS);
+    expect(published.map(({ value }) => value)).toEqual([record.document]);
+  });
+
   test('reaches back no further than it was told', async () => {
     const records = linked(20);
     const kept = keeping(records);

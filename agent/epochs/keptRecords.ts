@@ -1,11 +1,10 @@
 // The records that evidence may be based on, as they were signed, and how a bus that has lost them gets them back
 // (PROTOCOL 4.5). Whoever starts without a memory finds them there, instead of a cluster that seems to be new.
 import type { Bus } from './bus.ts';
-import { openLinkedRecord, type EpochRecord } from './record.ts';
+import type { EpochRecord } from './record.ts';
+import { MAX_LOOK_BACK, StoredRecords } from './storedRecords.ts';
 import type { Subjects } from './subjects.ts';
 
-/** Stored messages, and records kept, at most. */
-export const MAX_LOOK_BACK = 512;
 /** So many put records back in the first slot after they connected, the others later: it is for one to do. */
 const AT_ONCE = 16;
 /** Slots over which the members of a large cluster spread. */
@@ -29,7 +28,7 @@ export class KeptRecords {
 
   /** Keeps a record that was verified, or that a verified one vouches for. */
   add(record: EpochRecord): void {
-    this.#byHash.set(record.hash, record);
+    if (!this.#byHash.has(record.hash)) this.#byHash.set(record.hash, record);
     const oldestMs = record.atSlot * record.periodMs - this.#keptMs;
     for (const [hash, { atSlot, periodMs }] of this.#byHash) {
       if (this.#byHash.size <= MAX_LOOK_BACK && atSlot * periodMs >= oldestMs) break;
@@ -51,18 +50,19 @@ export class KeptRecords {
 
   /** Once in a slot; how many records were put back. */
   async onRound(
-    bus: Pick<Bus, 'connected' | 'count' | 'history' | 'publish'>,
-    { record: subject, streams }: Subjects,
+    bus: Pick<Bus, 'connected' | 'history' | 'publish'>,
+    subjects: Subjects,
   ): Promise<number> {
     const owed = this.#owed;
     if (!owed || !bus.connected) return 0;
     owed.rounds -= 1;
     if (owed.rounds >= 0) return 0;
-    if ((await bus.count(streams.record)) === undefined) return 0;
     const linked = this.#linkedTo(owed.newest);
-    const lost = await this.#lostOf(linked, bus.history(streams.record, MAX_LOOK_BACK));
+    const stored = new StoredRecords(bus, subjects);
+    const lost = await this.#lostOf(linked, stored);
+    if (!stored.isAnswered) return 0; // asked again in the next slot
     for (const { document, hash } of lost.toReversed()) {
-      if (!(await bus.publish(subject, document, hash))) return 0; // all of it again in the next slot
+      if (!(await bus.publish(subjects.record, document, hash))) return 0; // all of it again then
     }
     if (this.#owed === owed) this.#owed = undefined;
     return lost.length;
@@ -84,23 +84,13 @@ export class KeptRecords {
   /** The part of `linked` that is newer than what is stored of it: records are stored in their order. */
   async #lostOf(
     linked: readonly EpochRecord[],
-    stored: AsyncIterable<unknown>,
+    stored: StoredRecords,
   ): Promise<readonly EpochRecord[]> {
     const places = new Map(linked.map(({ hash }, place) => [hash, place]));
-    for await (const document of stored) {
-      const hash = peek(document)?.hash;
-      const place = hash === undefined ? undefined : places.get(hash);
+    for await (const { hash } of stored) {
+      const place = places.get(hash);
       if (place !== undefined) return linked.slice(0, place);
     }
     return linked;
-  }
-}
-
-/** A record nobody vouched for yet: good only for its hash and its links. */
-export function peek(document: unknown): EpochRecord | undefined {
-  try {
-    return openLinkedRecord(document, undefined);
-  } catch {
-    return undefined;
   }
 }

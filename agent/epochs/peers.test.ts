@@ -183,6 +183,24 @@ describe('PeerBook.hear()', () => {
     expect(peers.hear(presenceBy(peer, 1), [chain(3, 1).id], NOW)).toBe(false);
     expect(peers.peer(B).confirmed.size).toBe(0);
   });
+
+  test('loses nothing that was shown by old words of older statements', async () => {
+    const peers = book();
+    const [first, second, third] = [peer, peerRenewed, await draw(B)];
+    peers.accept(B, accepted(second, order(2)));
+    peers.accept(B, accepted(third, order(3)));
+    const newer = chain(3, 1);
+    expect(peers.hear(presenceBy(first, 5), [], NOW)).toBe(true);
+    expect(peers.hear(presenceBy(second, 5), [newer.id], NOW)).toBe(true);
+    expect(peers.hear(presenceBy(first, 4), [], NOW)).toBe(false);
+    expect(peers.hear(presenceBy(first, 6), [], NOW)).toBe(true);
+    expect(peers.hear(presenceBy(second, 4), [], NOW)).toBe(false);
+    const mine = statements([own, order(1)]).listed;
+    expect(peers.choose(peers.peer(B), mine, [newer], NOW)).toMatchObject({
+      chainId: newer.id,
+      peerSid: second.statement.sid,
+    });
+  });
 });
 
 describe('PeerBook.settle()', () => {

@@ -24,6 +24,12 @@ export interface AcceptedStatement {
 
 type Confirmed = ReadonlyMap<ChainId, number>;
 
+/** What was heard under one statement: the newest word, and chains proven. */
+interface Shown {
+  readonly seq: number;
+  readonly confirmed: Confirmed;
+}
+
 export interface PeerState {
   readonly node: NodeName;
   /** Newest first; never more than MAX_ACCEPTED. */
@@ -33,8 +39,8 @@ export interface PeerState {
   presence: (Presence & { readonly receivedMs: number }) | undefined;
   /** Chains proven under the present sid, and when each first was: slot time, milliseconds. */
   confirmed: Confirmed;
-  /** The same under the one that was heard before it. */
-  before: { readonly sid: Sid; readonly confirmed: Confirmed } | undefined;
+  /** The same under its other statements, and how far each was heard: an old word said again takes nothing back. */
+  others: ReadonlyMap<Sid, Shown>;
   directory: Directory | undefined;
 }
 
@@ -57,6 +63,7 @@ export class PeerBook {
   readonly #peers = new Map<NodeName, PeerState>();
   readonly #pairs = new Map<string, Buffer>();
   readonly #withdrawn = new Set<Sid>();
+  readonly #barred = new Set<NodeName>();
 
   peer(node: NodeName): PeerState {
     let state = this.#peers.get(node);
@@ -67,7 +74,7 @@ export class PeerBook {
         refused: undefined,
         presence: undefined,
         confirmed: new Map(),
-        before: undefined,
+        others: new Map(),
         directory: undefined,
       };
       this.#peers.set(node, state);
@@ -89,10 +96,20 @@ export class PeerBook {
   }
 
   accept(node: NodeName, accepted: AcceptedStatement): void {
+    if (this.#barred.has(node)) return;
     const state = this.peer(node);
     const others = state.accepted.filter((a) => a.statement.sid !== accepted.statement.sid);
     state.accepted = [accepted, ...others].slice(0, MAX_ACCEPTED);
     state.refused = undefined;
+  }
+
+  /** Accepts no statement of a node until unbar(): what was found of it may be of before an owner's word. */
+  bar(node: NodeName): void {
+    this.#barred.add(node);
+  }
+
+  unbar(node: NodeName): void {
+    this.#barred.delete(node);
   }
 
   /** True once the node itself withdrew this statement: no record brings it back. */
@@ -137,13 +154,14 @@ export class PeerBook {
     const state = this.peer(presence.node);
     const same = state.presence?.sid === presence.sid;
     if (!same && this.isSuperseded(presence.node, presence.sid, state.presence?.sid)) return false;
-    if (same && state.presence && presence.seq <= state.presence.seq) return false;
-    if (!same && state.presence) {
-      state.before = { sid: state.presence.sid, confirmed: state.confirmed };
-    }
+    const shown = shownBy(state);
+    const known = shown.get(presence.sid);
+    if (known && presence.seq <= known.seq) return false;
+    shown.delete(presence.sid);
+    state.others = shown;
     state.presence = { ...presence, receivedMs: nowMs };
     const now = confirmed.map((id) => [id, nowMs] as const);
-    state.confirmed = new Map(same ? [...now, ...state.confirmed] : now);
+    state.confirmed = new Map([...now, ...(known?.confirmed ?? [])]);
     if (presence.chains.length === 0) holdsNothing(state);
     return true;
   }
@@ -167,6 +185,8 @@ export class PeerBook {
         ({ listedBy }) => last && newestFirst(last, listedBy) <= 0,
       );
       if (successor >= 0) state.accepted = state.accepted.slice(0, successor + 1);
+      const sids = new Set(state.accepted.map(({ statement }) => statement.sid));
+      state.others = new Map([...state.others].filter(([sid]) => sids.has(sid)));
     }
   }
 
@@ -240,7 +260,18 @@ export class PeerBook {
 /** It has started anew and says so: what it has shown before opens nothing there. */
 function holdsNothing(state: PeerState): void {
   state.confirmed = new Map();
-  state.before = undefined;
+  state.others = new Map(
+    [...state.others].map(([sid, { seq }]) => [sid, { seq, confirmed: NONE }]),
+  );
+}
+
+const NONE: Confirmed = new Map();
+
+/** By statement, that of the present word included. */
+function shownBy({ presence, confirmed, others }: PeerState): Map<Sid, Shown> {
+  const shown = new Map(others);
+  if (presence) shown.set(presence.sid, { seq: presence.seq, confirmed });
+  return shown;
 }
 
 /**
@@ -248,13 +279,13 @@ function holdsNothing(state: PeerState): void {
  * that was just accepted may have confirmed none yet; the one before is as good until it is dropped.
  */
 function provenBy(
-  { accepted, presence, confirmed, before }: PeerState,
+  state: PeerState,
   sendable: readonly Chain[],
 ): { readonly sid: Sid; readonly chain: Chain } | undefined {
-  const heard = presence && { sid: presence.sid, confirmed };
+  const { accepted, confirmed } = state;
+  const all = shownBy(state);
   for (const { statement } of accepted) {
-    const shown = [heard, before].find((each) => each?.sid === statement.sid);
-    const chain = sendable.find(({ id }) => shown?.confirmed.has(id));
+    const chain = sendable.find(({ id }) => all.get(statement.sid)?.confirmed.has(id));
     if (chain) return { sid: statement.sid, chain };
   }
   const [newest] = accepted;

@@ -2,7 +2,6 @@
 // others current. It owns order and timing; what each message means is in the files beside it.
 import { createHash } from 'node:crypto';
 import type { Revoked } from '#agent/api/revoked.ts';
-import { duration } from '#agent/api/units.ts';
 import { slotAt, type NodeName, type Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
@@ -11,6 +10,7 @@ import type { Log } from '#agent/log.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { Attestor } from './attestor.ts';
 import type { Bus } from './bus.ts';
+import { watchClock } from './clockWatch.ts';
 import type { Conductor } from './conductor.ts';
 import type { Examiner } from './examiner.ts';
 import type { RecordFollower } from './follower.ts';
@@ -102,15 +102,15 @@ export class EpochPlane {
     const { membership, conductor, onChange } = options;
     this.#hearing = new Hearing({
       ...options,
-      onPresence: (value) =>
-        this.#serial.addMessage('presence', async () => {
+      onPresence: (message) =>
+        this.#serial.addMessage('presence', message, async (value) => {
           if (!membership.hearPresence(value)) return;
           const from = claimedSender(value)?.node as NodeName;
           await conductor.onSealKey(from, this.#slot());
           onChange();
         }),
-      onWorkloads: (value) =>
-        this.#serial.addMessage('workloads', async () => {
+      onWorkloads: (message) =>
+        this.#serial.addMessage('workloads', message, async (value) => {
           if (membership.hearDirectory(value)) onChange();
         }),
     });
@@ -133,13 +133,13 @@ export class EpochPlane {
 
   start(): void {
     const { bus, subjects, node } = this.#o;
-    bus.subscribe(subjects.record, MESSAGE_BYTES.record, (value) =>
-      this.#serial.addMessage('record', async () => {
+    bus.subscribe(subjects.record, MESSAGE_BYTES.record, (message) =>
+      this.#serial.addMessage('record', message, async (value) => {
         if (await this.#o.follower.take(value)) await this.#onRecord();
       }),
     );
-    bus.subscribe(subjects.sealed(node), MESSAGE_BYTES.sealed, (value) =>
-      this.#serial.addMessage('sealed', () => this.#onSealed(value)),
+    bus.subscribe(subjects.sealed(node), MESSAGE_BYTES.sealed, (message) =>
+      this.#serial.addMessage('sealed', message, (value) => this.#onSealed(value)),
     );
     this.#meeting.start();
     this.#revoking.start();
@@ -199,7 +199,7 @@ export class EpochPlane {
     if (this.#closed) return;
     const { clock, slots, periodMs } = this.#o;
     this.#cancelTimer = clock.after(slots.untilNextMs(periodMs), () => {
-      this.#serial.add('slot', () => Promise.resolve(this.#onSlot()));
+      this.#onSlot();
       this.#cancelRound = clock.after(this.#roundAfterMs, () =>
         this.#serial.add('round', () => this.#onRound()),
       );
@@ -225,10 +225,18 @@ export class EpochPlane {
     await voice.speak();
   }
 
-  /** What has to be done at the beginning of a slot, and is soon done. */
+  /** What has to be done at the beginning of a slot, and waits for nothing: not behind what the queue waits for. */
   #onSlot(): void {
-    const { keeper, slots, membership, onChange } = this.#o;
-    this.#watchClock();
+    try {
+      this.#beginSlot();
+    } catch (thrown) {
+      this.#reportStep('slot', thrown);
+    }
+  }
+
+  #beginSlot(): void {
+    const { keeper, slots, membership, onChange, log } = this.#o;
+    watchClock(slots, log);
     const nowMs = slots.timeMs(); // with what was slept
     keeper.advance(nowMs);
     this.#seen.slot(keeper.inEffect(nowMs));
@@ -288,22 +296,13 @@ export class EpochPlane {
     try {
       await act();
     } catch (thrown) {
-      const error = asTidelockError(thrown, `epochs.${what}`);
-      this.#o.log.error('slot.step', { what, error });
+      this.#reportStep(what, thrown);
     }
   }
 
-  #watchClock(): void {
-    const suspendedMs = Math.round(this.#o.slots.noticeSuspend());
-    if (suspendedMs > 0) {
-      const text = `this machine was suspended for ${duration(suspendedMs)}: slots go on from where the cluster is`;
-      this.#o.log.warn('clock.resumed', { suspendedMs, text });
-    }
-    const step = this.#o.slots.step();
-    if (!step) return;
-    const offsetMs = Math.round(step.offsetMs);
-    const text = `the wall clock is ${offsetMs} ms off slot time and is not followed; set the clock of this host right, or restart the agent if it is right`;
-    this.#o.log.warn('clock.step', { offsetMs, text });
+  #reportStep(what: string, thrown: unknown): void {
+    const error = asTidelockError(thrown, `epochs.${what}`);
+    this.#o.log.error('slot.step', { what, error });
   }
 
   /** Forgets what a settled change has made useless. */

@@ -8,6 +8,7 @@ import type { SignedDocument } from '#agent/base/signed.ts';
 import { createLog } from '#agent/log.ts';
 import type { Appraisal } from '#attest/verify.ts';
 import { rootCommit } from '#proxy/chips/chain.ts';
+import type { Heard } from './bus.ts';
 import type { Examined } from './examiner.ts';
 import { Members } from './members.ts';
 import type { Presence } from './presence.ts';
@@ -87,6 +88,9 @@ export function examinerOf(answers: Map<OwnStatement, Appraisal>) {
   };
   return { examine, forget };
 }
+
+/** A message that says `value`. */
+export const heardOf = (value: unknown, lenBytes = 1): Heard => ({ lenBytes, read: () => value });
 
 /** A clock that stands at NOW_MS. */
 export const stillClock: Clock = {

@@ -3,7 +3,8 @@ import { generateSigningKey } from '#agent/base/asymmetric.ts';
 import type { NodeName } from '#agent/base/brands.ts';
 import { Members } from './members.ts';
 import { signRevocation, type Revocation } from '#attest/revocation.ts';
-import { keptLog } from './records.fixture.ts';
+import { PeerBook, type AcceptedStatement } from './peers.ts';
+import { heardOf, keptLog } from './records.fixture.ts';
 import { Revocations } from './revocations.ts';
 import { Revoking } from './revoking.ts';
 import { Serial } from './serial.ts';
@@ -31,6 +32,7 @@ let hear: (value: unknown) => void;
 let revoking: Revoking;
 let lines: ReturnType<typeof keptLog>['lines'];
 let serial: Serial;
+let peers: PeerBook;
 
 beforeEach(() => {
   stored = new Map();
@@ -40,11 +42,12 @@ beforeEach(() => {
   const kept = keptLog();
   lines = kept.lines;
   serial = new Serial(kept.log);
+  peers = new PeerBook();
   revoking = new Revoking({
     bus: {
       connected: true,
       subscribe: (_subject, _maxBytes, handler) => {
-        hear = handler;
+        hear = (value) => handler(heardOf(value));
         return () => undefined;
       },
       subjects: async (_stream, count) =>
@@ -73,6 +76,7 @@ beforeEach(() => {
     },
     attestor: { revoked: () => done.push('self') },
     own: { isIn: () => true, forgetListed: () => done.push('forget') },
+    peers,
     serial,
     slots: { timeMs: () => NOW_MS },
     log: kept.log,
@@ -99,6 +103,22 @@ describe('Revoking', () => {
     hear(document);
     expect(await revoking.revoke(document)).toMatchObject({ isNews: false, wasMember: false });
     expect(done).toHaveLength(3);
+  });
+
+  test('takes an owner’s word at once while a task hangs, and what that finds afterwards counts for nothing', async () => {
+    let finish = (): void => undefined;
+    serial.add('round', () => new Promise((resolve) => (finish = resolve)));
+    await new Promise(setImmediate);
+    expect(await revoking.revoke(revoked(B))).toMatchObject({ isNews: true, wasMember: true });
+    expect(done).toEqual(['out node-b', 'left node-b', 'change']);
+    peers.accept(B, {} as AcceptedStatement); // of the task, which had examined the node before
+    expect(peers.get(B)).toBeUndefined();
+    finish();
+    await serial.settled();
+    expect(done).toEqual([...done.slice(0, 3), 'out node-b', 'left node-b', 'change']);
+    expect(lines.filter(({ event }) => event === 'node.revoked')).toHaveLength(1);
+    peers.accept(B, {} as AcceptedStatement); // enrolled anew
+    expect(peers.standing(B)).toBe('member');
   });
 
   test('lanes of this node are cut before it gives up the lease', async () => {

@@ -16,6 +16,7 @@ import type { Examiner } from './examiner.ts';
 import type { RecordFollower } from './follower.ts';
 import type { Membership } from './membership.ts';
 import type { OwnStatements } from './ownStatements.ts';
+import type { PeerBook } from './peers.ts';
 import type { Revocations } from './revocations.ts';
 import type { Serial } from './serial.ts';
 import { MESSAGE_BYTES, type Subjects } from './subjects.ts';
@@ -30,7 +31,8 @@ export interface RevokingOptions {
   readonly conductor: Pick<Conductor, 'leading' | 'onRevoked' | 'resign'>;
   readonly attestor: Pick<Attestor, 'revoked'>;
   readonly own: Pick<OwnStatements, 'isIn' | 'forgetListed'>;
-  readonly serial: Pick<Serial, 'add' | 'addMessage'>;
+  readonly peers: Pick<PeerBook, 'bar' | 'unbar'>;
+  readonly serial: Pick<Serial, 'add' | 'addMessage' | 'busy' | 'closed'>;
   readonly slots: Pick<SlotClock, 'timeMs'>;
   readonly log: Log;
   /** The same, for what whoever can publish may cause. */
@@ -63,8 +65,8 @@ export class Revoking {
 
   start(): void {
     const { bus, subjects, serial, revocations, node, slots } = this.#o;
-    bus.subscribe(subjects.every.revocation, MESSAGE_BYTES.revocation, (value) =>
-      serial.addMessage('revocation', () => this.#hear(value)),
+    bus.subscribe(subjects.every.revocation, MESSAGE_BYTES.revocation, (message) =>
+      serial.addMessage('revocation', message, (value) => this.#hear(value)),
     );
     const own = revocations.of(node);
     if (own && isInForce(own, slots.timeMs()))
@@ -85,22 +87,37 @@ export class Revoking {
   }
 
   /**
-   * Takes a revocation from an owner and tells the others. Errors: those of Revocations.take; AGENT_STOPPING.
+   * Takes a revocation from an owner at once, whatever the queue waits for, and tells the others.
+   * Errors: those of Revocations.take; AGENT_STOPPING.
    */
   async revoke(document: unknown): Promise<Revoked> {
-    const { bus, subjects } = this.#o;
-    const taken = await this.#inTurn(document);
+    const { bus, subjects, serial } = this.#o;
+    if (serial.closed) throw stopping();
+    const taken = await this.#takeBeside(document);
     const subject = subjects.revocation(taken.revocation.node);
     const isPublished = taken.isNews && (await bus.publish(subject, document as Json));
     if (!isPublished) this.#owes = 'all';
     return { ...taken, isPublished };
   }
 
-  #inTurn(document: unknown): Promise<Omit<Revoked, 'isPublished'>> {
-    return new Promise((resolve, reject) => {
-      const task = (): Promise<void> => this.#take(document).then(resolve, reject);
-      if (!this.#o.serial.add('revoke', task)) reject(stopping());
-    });
+  /** What the queue is at may have found the node good before, and go on with that: then it follows once more. */
+  async #takeBeside(document: unknown): Promise<Omit<Revoked, 'isPublished'>> {
+    const { revocations, peers, serial } = this.#o;
+    const { revocation, isNews } = await revocations.take(document);
+    const { node } = revocation;
+    if (!isNews) return { revocation, isNews, ...NOTHING };
+    peers.bar(node);
+    const again = async (): Promise<void> => {
+      peers.unbar(node);
+      const held = revocations.of(node);
+      if (held) await this.#follow(held, true);
+    };
+    try {
+      return { revocation, isNews, ...(await this.#follow(revocation)) };
+    } finally {
+      if (!serial.busy) peers.unbar(node);
+      else serial.add('revoked', again);
+    }
   }
 
   async #take(document: unknown): Promise<Omit<Revoked, 'isPublished'>> {
@@ -126,18 +143,20 @@ export class Revoking {
     this.#o.log.warn('revocation.displaced', { node, text });
   }
 
-  /** The lanes of the node are cut by the next snapshot, records or not. */
-  async #follow(revocation: Revocation): Promise<Followed> {
+  /** The lanes of the node are cut by the next snapshot, records or not. `isAgain`: it was reported. */
+  async #follow(revocation: Revocation, isAgain = false): Promise<Followed> {
     const { node, log, conductor, attestor, own, membership, examiner, follower } = this.#o;
     const nowMs = this.#o.slots.timeMs();
     const isOver = !isInForce(revocation, nowMs);
-    if (isOver && voidUpTo(revocation) === undefined) return this.#release(revocation);
+    const over = (): Followed => (isAgain ? NOTHING : this.#release(revocation));
+    if (isOver && voidUpTo(revocation) === undefined) return over();
     const outlivedBy = await examiner.enrolledAfter(revocation);
     if (outlivedBy !== undefined) {
-      return isOver ? this.#release(revocation) : { wasMember: false, outlivedBy };
+      return isOver ? over() : { wasMember: false, outlivedBy };
     }
     const why = revokedText(revocation, nowMs);
-    log.warn('node.revoked', { node: revocation.node, text: `${revocation.node} ${why}` });
+    const text = `${revocation.node} ${why}`;
+    if (!isAgain) log.warn('node.revoked', { node: revocation.node, text });
     if (revocation.node !== node) {
       const wasMember = membership.revoke(revocation.node, why);
       conductor.onRevoked(revocation.node, why);

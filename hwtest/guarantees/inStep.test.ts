@@ -7,9 +7,19 @@ import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { NodeName } from '#agent/base/brands.ts';
-import { ADMITTED_MS, BUS_PERIOD_MS } from '#hwtest/virtual/agentOnBus.ts';
-import type { Weather } from './simulatedBus.fixture.ts';
+import type { Json } from '#agent/base/jcs.ts';
+import type { Bus } from '#agent/epochs/bus.ts';
+import {
+  ADMITTED_MS,
+  BUS_LAYOUT,
+  BUS_PERIOD_MS,
+  startAgent,
+  SUBJECTS,
+  type AgentOnBus,
+} from '#hwtest/virtual/agentOnBus.ts';
+import { SimulatedBus, type Weather } from './simulatedBus.fixture.ts';
 import { NODES, SimulatedCluster, numbersOf } from './simulatedCluster.fixture.ts';
+import { SimulatedTime } from './simulatedTime.fixture.ts';
 
 /** Until a fresh cluster is in step, and until a healed one must be again: a lease has to run out, roots to be sealed. */
 const SLOTS_TO_BEGIN = 12;
@@ -119,6 +129,46 @@ test('a machine that was suspended, and a virtual one that was paused, is back i
     }
   }
 }, 120_000);
+
+test('keys are ticked and an owner is heard, though the bus never gives what it has stored', async () => {
+  const agents: AgentOnBus[] = [];
+  let isHanging = false;
+  const time = new SimulatedTime(Date.UTC(2026, 0, 1), async () => {
+    for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+    for (const each of isHanging ? [] : agents) await each.plane.settled();
+  });
+  const bus = new SimulatedBus(time, BUS_LAYOUT, numbersOf(1));
+  const given = bus.of('node-1');
+  const hanging: Bus = Object.create(given, {
+    history: {
+      value: async function* (...asked: Parameters<Bus['history']>) {
+        if (isHanging) await new Promise(() => undefined);
+        yield* given.history(...asked);
+      },
+    },
+  }) as Bus;
+  const clock = time.clock(() => 0);
+  const agent = startAgent('node-1' as NodeName, hanging, clock, {
+    lanePort: () => 15_008,
+    drawn: () => undefined,
+    changed: () => undefined,
+  });
+  agents.push(agent);
+  await time.advance(SLOTS_TO_BEGIN * BUS_PERIOD_MS);
+  const { newest } = agent.follower;
+  if (!newest) throw new Error('it does not conduct');
+  isHanging = true;
+  const { document, generation } = newest;
+  const payload = { ...(document.payload as Record<string, Json>), generation: generation + 1 };
+  await bus.of('thief').publish(SUBJECTS.record, { ...document, payload });
+  await time.advance(6 * BUS_PERIOD_MS); // until the newest chain has begun
+  const [before] = agent.keeper.chains();
+  const slot = before?.slot ?? 0;
+  await time.advance(3 * BUS_PERIOD_MS);
+  expect(agent.keeper.chains()[0]?.id).toBe(before?.id); // the queue hangs
+  expect(agent.keeper.chains()[0]?.slot).toBe(slot + 3);
+  await expect(agent.plane.revoke({})).rejects.toMatchObject({ code: 'DOCUMENT_MALFORMED' });
+}, 60_000);
 
 test('what simulated randomness is made of is random enough to be of use', () => {
   const draw = numbersOf(randomBytes(4).readInt32LE());

@@ -1,7 +1,7 @@
 // A bus in memory that stands in for NATS where time is simulated: what is stored is stored at once, what is said arrives
 // late, out of order, twice or never. A node can be cut off; all that is stored can be lost, or be again what it once was.
 import { jcs, type Json } from '#agent/base/jcs.ts';
-import type { Bus, BusOptions } from '#agent/epochs/bus.ts';
+import type { Bus, BusOptions, Heard } from '#agent/epochs/bus.ts';
 import { unreachable } from '#agent/epochs/busAccess.ts';
 import type { SimulatedTime } from './simulatedTime.fixture.ts';
 
@@ -19,7 +19,7 @@ interface Streams {
 interface Ear {
   readonly node: string;
   readonly subject: string;
-  readonly handler: (value: unknown) => void;
+  readonly handler: (message: Heard) => void;
 }
 
 interface Responder {
@@ -174,6 +174,7 @@ export class SimulatedBus {
             : undefined,
         ),
       history: async function* (stream, count) {
+        if (!isHere()) throw unreachable(new Error('not connected'), []);
         for (const { text } of streamOf(stream).slice(-count).toReversed()) {
           yield JSON.parse(text) as unknown;
         }
@@ -215,7 +216,7 @@ export class SimulatedBus {
       for (let i = 0; i < times; i += 1) {
         this.#time.after(1 + this.#random() * this.weather.lateMs, () => {
           const hears = this.#ears.has(ear) && this.#isHere(ear.node);
-          if (hears) ear.handler(JSON.parse(message.text));
+          if (hears) ear.handler(heardOf(message.text));
         });
       }
     }
@@ -229,6 +230,11 @@ export class SimulatedBus {
     this.#stored.messages.set(name, [...before.filter((each) => !dropped.has(each)), message]);
   }
 }
+
+const heardOf = (text: string): Heard => ({
+  lenBytes: Buffer.byteLength(text),
+  read: () => JSON.parse(text) as unknown,
+});
 
 const copyOf = ({ messages, values }: Streams): Streams => ({
   messages: new Map(messages),

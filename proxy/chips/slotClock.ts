@@ -88,14 +88,19 @@ export class SlotClock {
     return passed;
   }
 
+  /** Whether slot time is behind `slot` and the wall clock is in it: vouched() would take that over. */
+  agreesWith(slot: Slot, periodMs: number): boolean {
+    const step = this.step();
+    if (!step || step.offsetMs < 0 || slot <= this.slot(periodMs)) return false;
+    return Math.abs(slotAt(this.#clock.wallMs(), periodMs) - slot) <= 1;
+  }
+
   /**
    * Told that the cluster is in `slot` by somebody whom this node trusts: takes over wall time where that agrees and slot
    * time is behind both, as after a virtual machine was paused with all its clocks. True: it was taken over.
    */
   vouched(slot: Slot, periodMs: number): boolean {
-    const step = this.step();
-    if (!step || step.offsetMs < 0 || slot <= this.slot(periodMs)) return false;
-    if (Math.abs(slotAt(this.#clock.wallMs(), periodMs) - slot) > 1) return false;
+    if (!this.agreesWith(slot, periodMs)) return false;
     this.adopt();
     this.#lastAsleepMs = this.#asleepMs(); // the wall clock has counted that sleep, too
     return true;
