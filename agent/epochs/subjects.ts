@@ -49,11 +49,15 @@ export const MESSAGE_BYTES = {
 export const nodeToken = (node: NodeName): string => base32hex(utf8(node));
 
 /** The node whose nodeToken() `token` is, if it is any's. */
-export const nodeOfToken = (token: string): NodeName | undefined =>
+const nodeOfToken = (token: string): NodeName | undefined =>
   nodeName.safeParse(fromBase32hex(token)?.toString()).data;
 
 /** `A` of PROTOCOL 3.7: a pod's address, in its one form. */
 export const addressToken = (address: string): string => base32hex(utf8(address));
+/** The node that may speak on `subject`, one of those that end in the speaker's token. */
+export const speakerOn = (subject: string): NodeName | undefined =>
+  nodeOfToken(subject.slice(subject.lastIndexOf('.') + 1));
+
 
 export function subjectsOf(cluster: string): Subjects {
   const at = (name: string): string => `tl.${cluster}.${name}`;
