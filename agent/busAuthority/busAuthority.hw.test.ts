@@ -190,6 +190,20 @@ describe('a bus of one server', () => {
     const { presence } = subjects.streams;
     const { enrolment } = subjects.buckets;
     const node = await raw(at, credentialsFile(at.dir, A), inboxOf(nodeToken(A)));
+  test('a node is asked to follow another by that one alone', async () => {
+    const [asking, asked] = [open(A, at), open(B, at)];
+    await Promise.all([asking, asked].map(connected));
+    const heard = new Set<string>();
+    asked.respond(subjects.meetOfAny(B), async (_value, on) => {
+      heard.add(on);
+      return {};
+    });
+    const meet = (from: NodeName) => asking.request(subjects.meet(B, from), {}, 1000);
+    await expect(meet('node-c' as NodeName)).rejects.toThrow();
+    await vi.waitFor(async () => expect(await meet(A)).toEqual({}), 5000);
+    expect([...heard]).toEqual([subjects.meet(B, A)]);
+  });
+
     const jsm = await jetstreamManager(node, { timeout: 1000 });
     await expect(jsm.streams.purge(presence)).rejects.toThrow();
     await expect(jsm.streams.delete(presence)).rejects.toThrow();

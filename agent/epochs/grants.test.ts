@@ -22,6 +22,7 @@ describe('grantsOf()', () => {
     (node: NodeName) => subjects.presence(node),
     (node: NodeName) => subjects.workloads(node),
     (node: NodeName) => subjects.join(node),
+    (node: NodeName) => subjects.meet('node-c' as NodeName, node),
     (node: NodeName) => subjects.address('10.0.0.1', node),
     (node: NodeName) => `$KV.${subjects.buckets.enrolment}.${nodeToken(node)}`,
     (node: NodeName) => `$JS.API.DIRECT.GET.${subjects.streams.sealed}.${subjects.sealed(node)}`,
@@ -32,13 +33,14 @@ describe('grantsOf()', () => {
 
   it('lets a node hear what everybody may hear, and of what is sealed its own alone', () => {
     const { meet, address, ...broadcast } = subjects.every;
-    const own = [subjects.sealed(self), subjects.meet(self)];
+    const own = [subjects.sealed(self), subjects.meetOfAny(self), subjects.meet(self, other)];
     const heard = [subjects.record, ...Object.values(broadcast), ...own];
     for (const subject of heard) expect(allows(grants.subscribe, subject), subject).toBe(true);
     for (const subject of [
       subjects.sealed(other),
       subjects.sealedAll,
-      subjects.meet(other),
+      subjects.meet(other, self),
+      subjects.meetOfAny(other),
       meet,
       address,
       '>',

@@ -12,7 +12,8 @@ export function joiningVectors(): Vector[] {
   const [basis, random] = [seed('basis'), seed('random')];
   const statement = Buffer.from('{"v":1}');
   return [
-    ...[SOURCE, RECEIVER].map(busNamesVector),
+    busNamesVector(SOURCE, RECEIVER),
+    busNamesVector(RECEIVER, SOURCE),
     ...[0, 123_456_789_012].map(challengeVector),
     {
       name: 'of a quote',
@@ -26,7 +27,7 @@ export function joiningVectors(): Vector[] {
   ];
 }
 
-function busNamesVector({ node }: LaneEnd): Vector {
+function busNamesVector({ node }: LaneEnd, { node: asker }: LaneEnd): Vector {
   const names = subjectsOf(CLUSTER);
   const address = '2001:db8:0:2::9';
   const { streams, buckets } = names;
@@ -36,14 +37,14 @@ function busNamesVector({ node }: LaneEnd): Vector {
     presence: names.presence(node),
     workloads: names.workloads(node),
     join: names.join(node),
-    meet: names.meet(node),
+    meet: names.meet(node, asker),
     address: names.address(address, node),
     revocation: names.revocation(node),
   };
   return {
     name: node,
     compute: 'busNames',
-    given: { cluster: CLUSTER, node, address },
+    given: { cluster: CLUSTER, node, asker, address },
     expect: {
       token: nodeToken(node),
       addressToken: addressToken(address),
