@@ -34,7 +34,8 @@ export function grantsOf(
       record,
       sealedAll,
       `$KV.${buckets.lease}.${LEASE_KEY}`,
-      `$KV.${buckets.roster}.>`,
+      ...['index', 'change', 'entry'].map((keys) => `$KV.${buckets.roster}.${keys}.>`),
+      `$KV.${buckets.roster}.evidence.${self}.>`,
       `$KV.${buckets.enrolment}.${self}`,
       '$JS.API.INFO',
       ...[...Object.values(streams), ...kept].flatMap((stream) => [

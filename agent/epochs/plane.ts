@@ -369,7 +369,7 @@ export class EpochPlane {
       nowMs >= this.#renewAtMs ||
       (waiting && nowMs >= this.#askAtMs) ||
       (this.#owesRenewal && bus.connected);
-    if (!isDue) return;
+    if (!isDue) return attestor.look();
     const { current } = attestor;
     const reuse = current !== undefined && (!own.isListed(current) || !bus.connected);
     const { newest } = follower;

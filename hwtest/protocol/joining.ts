@@ -2,6 +2,7 @@
 // a quote is bound to.
 import { fromB64url, hex, sha256 } from '#agent/base/bytes.ts';
 import { Challenges } from '#agent/epochs/challenges.ts';
+import { evidenceKey } from '#agent/epochs/examiner.ts';
 import { addressToken, MESSAGE_BYTES, nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { qualifyingData } from '#attest/binding.ts';
 import type { LaneEnd } from '#proxy/see/keys.ts';
@@ -27,7 +28,7 @@ export function joiningVectors(): Vector[] {
   ];
 }
 
-function busNamesVector({ node }: LaneEnd, { node: asker }: LaneEnd): Vector {
+function busNamesVector({ node, sid }: LaneEnd, { node: asker }: LaneEnd): Vector {
   const names = subjectsOf(CLUSTER);
   const address = '2001:db8:0:2::9';
   const { streams, buckets } = names;
@@ -44,10 +45,11 @@ function busNamesVector({ node }: LaneEnd, { node: asker }: LaneEnd): Vector {
   return {
     name: node,
     compute: 'busNames',
-    given: { cluster: CLUSTER, node, asker, address },
+    given: { cluster: CLUSTER, node, sid, asker, address },
     expect: {
       token: nodeToken(node),
       addressToken: addressToken(address),
+      evidenceKey: evidenceKey(node, sid),
       subjects,
       streams,
       buckets,

@@ -40,6 +40,7 @@ export const membershipRows: Rows = {
     return {
       token,
       addressToken,
+      evidenceKey: `evidence.${token}.${given.text('sid')}`,
       subjects: {
         record: `tl.${cluster}.record`,
         ...named([...OF_NODES, 'join'], (name) => `tl.${cluster}.${name}.${token}`),
