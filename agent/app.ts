@@ -101,7 +101,6 @@ export async function runAgent(
     log,
   });
   stack.defer(() => bus.close());
-  bus.onConnect(() => void bus.put(subjects.buckets.enrolment, nodeToken(node), enrolment));
   const slots = new SlotClock(clock, periodMs, machineAsleepMs);
   const names = { node, domain, cluster, periodMs, maxStalenessMs };
   const ends = { bus, subjects, clock: slots.asClock(), log, ...names };
@@ -148,6 +147,7 @@ export async function runAgent(
       }),
     collect: async (statement, challenge) =>
       reporting.taken(await ownEvidence(config, { tpm, policy, statement, challenge })),
+    enrolment,
     randomBytes,
     random: Math.random,
     renewMs,

@@ -12,6 +12,7 @@ import type { NodeName, Sid } from '#agent/base/brands.ts';
 import { systemClock } from '#agent/base/clock.ts';
 import { openBus, type Bus } from '#agent/epochs/bus.ts';
 import { connectionTo } from '#agent/epochs/busAccess.ts';
+import { evidenceKey } from '#agent/epochs/examiner.ts';
 import { inboxOf } from '#agent/epochs/grants.ts';
 import { busLayout } from '#agent/epochs/layout.ts';
 import { busLease } from '#agent/epochs/busLease.ts';
@@ -29,6 +30,7 @@ import {
 
 const CLUSTER = 'prod';
 const [A, B] = ['node-a', 'node-b'] as [NodeName, NodeName];
+const SID = 'ab'.repeat(16) as Sid;
 const subjects = subjectsOf(CLUSTER);
 const log = {
   debug: () => undefined,
@@ -153,6 +155,9 @@ describe('a bus of one server', () => {
     expect(await bus.publish(subjects.presence(B), { of: 'a' })).toBe(false);
     expect(await bus.put(subjects.buckets.enrolment, nodeToken(A), {})).toBe(true);
     expect(await bus.put(subjects.buckets.enrolment, nodeToken(B), {})).toBe(false);
+    expect(await bus.put(subjects.buckets.roster, evidenceKey(A, SID), {})).toBe(true);
+    expect(await bus.put(subjects.buckets.roster, evidenceKey(B, SID), {})).toBe(false);
+    expect(await bus.put(subjects.buckets.roster, 'entry.x', {})).toBe(true); // as who conducts
     expect(await bus.last(subjects.streams.presence, subjects.presence(A))).toEqual({ of: 'a' });
     expect(await bus.count(subjects.streams.presence)).toBe(1);
   });
@@ -181,8 +186,22 @@ describe('a bus of one server', () => {
     const { lease: bucket } = subjects.buckets;
     const store = busLease(conductor, bucket);
     const lease = openLease({ store, clock: systemClock, ttlMs: 10_000 });
-    const candidate = { node: B, sid: 'ab'.repeat(16) as Sid, highestTerm: 0 };
+    const candidate = { node: B, sid: SID, highestTerm: 0 };
     expect(await lease.hold({ ...candidate, standing: () => 'unknown' })).toEqual({ term: 1 });
+  });
+
+  test('a node is asked to follow another by that one alone', async () => {
+    const [asking, asked] = [open(A, at), open(B, at)];
+    await Promise.all([asking, asked].map(connected));
+    const heard = new Set<string>();
+    asked.respond(subjects.meetOfAny(B), async (_value, on) => {
+      heard.add(on);
+      return {};
+    });
+    const meet = (from: NodeName) => asking.request(subjects.meet(B, from), {}, 1000);
+    await expect(meet('node-c' as NodeName)).rejects.toThrow();
+    await vi.waitFor(async () => expect(await meet(A)).toEqual({}), 5000);
+    expect([...heard]).toEqual([subjects.meet(B, A)]);
   });
 
   test('no node takes a stream away; an operator’s tools may', async () => {

@@ -25,11 +25,17 @@ import { subjectsOf } from './subjects.ts';
 const conductor = await drawNode('conductor');
 const evidenceDigest = '0'.repeat(64);
 
-/** What a desk is asked over the bus, and its answer. */
-type Ask = (value: unknown) => Promise<Json | undefined>;
+/** What a desk is asked over the bus, on which subject, and its answer. */
+type Ask = (value: unknown, asked: string) => Promise<Json | undefined>;
+
+const subjects = subjectsOf('c');
 
 /** A desk whose cluster has these members, all of them good; `joining` asks to be one. */
-async function deskOf(members: readonly NodeName[], joining: OwnStatement) {
+async function deskOf(
+  members: readonly NodeName[],
+  joining: OwnStatement,
+  beforeAppraisal: () => Promise<void> = () => Promise.resolve(),
+) {
   let ask: Ask = () => Promise.resolve(undefined);
   let challengeRandom = '';
   const { statement } = conductor;
@@ -46,16 +52,15 @@ async function deskOf(members: readonly NodeName[], joining: OwnStatement) {
         return () => undefined;
       },
     },
-    subjects: subjectsOf('c'),
+    subjects,
     examiner: {
       examine: () => Promise.resolve({ ...examined, evidenceDigest, challengeRandom }),
-      examineAgain: () =>
-        Promise.resolve({
-          ...examined,
-          statement: joining.statement,
-          evidenceDigest,
-          challengeRandom,
-        }),
+      examineAgain: async (node) => {
+        await beforeAppraisal();
+        const { statement } = joining;
+        if (node !== statement.node) return { known: false, why: 'its evidence is not on the bus' };
+        return { ...examined, statement, evidenceDigest, challengeRandom };
+      },
     },
     keeper: new ChainKeeper({ maxStalenessMs: 60_000 }),
     source: { load: () => Promise.resolve(roster), entry: () => Promise.resolve(entry) },
@@ -72,14 +77,22 @@ async function deskOf(members: readonly NodeName[], joining: OwnStatement) {
   });
   await desk.takeOver(evidenceDigest);
   desk.open();
-  const join = async (): Promise<JoinAnswer | undefined> => {
-    const { node, sid } = joining.statement;
-    const given = readChallengeAnswer(await ask({ v: 1, ask: 'challenge', node }));
-    challengeRandom = given?.random ?? '';
+  const { node, sid } = joining.statement;
+  const challenge = async (on: NodeName) =>
+    readChallengeAnswer(await ask({ v: 1, ask: 'challenge', node }, subjects.join(on)));
+  /** Asks on its own subject, or on that of another. */
+  const join = async (on = node): Promise<JoinAnswer | undefined> => {
+    challengeRandom = (await challenge(node))?.random ?? '';
     const request = { v: 1, ask: 'admit', node, sid, seal: b64url(joining.seal.public) } as const;
-    return readJoinAnswer(await ask(signJoin({ ...request, needsChains: false }, joining.sign)));
+    const signed = signJoin({ ...request, needsChains: false }, joining.sign);
+    return readJoinAnswer(await ask(signed, subjects.join(on)));
   };
-  return { desk, join, tell: (value: unknown) => ask(value) };
+  return {
+    desk,
+    join,
+    challenge,
+    tell: (value: unknown, on = node) => ask(value, subjects.join(on)),
+  };
 }
 
 const crowd = Array.from({ length: MAX_ROWS - 1 }, (_, n) => `node-${n}` as NodeName);
@@ -115,4 +128,44 @@ test('AdmissionDesk puts out a member that says itself that it withdraws, and no
   await tell(signPresence(said, leaver.sign));
   expect(desk.members()).toEqual([]);
   expect(desk.leaving(NOW_MS)).toEqual([{ node: 'leaver', why: 'withdrew: PCR 7' }]);
+});
+
+const FLOODER = 'node-x' as NodeName;
+/** What costs nothing to make, and evidence of which has to be fetched before its signature is looked at. */
+const forged = (node: NodeName) => ({ kind: 'join', payload: { node, sid: 'ab'.repeat(16) } });
+
+test('AdmissionDesk admits a node in the slot in which another floods its own subject', async () => {
+  let examined = 0;
+  const { tell, join } = await deskOf([], await drawNode('node-7'), async () => {
+    examined += 1;
+  });
+  for (let n = 0; n < 2000; n += 1) await tell(forged(FLOODER), FLOODER);
+  expect(examined).toBe(4);
+  expect(await join()).toMatchObject({ ok: true });
+});
+
+test('AdmissionDesk hears a node on its own subject alone', async () => {
+  let examined = 0;
+  const { desk, tell, join, challenge } = await deskOf([], await drawNode('node-7'), async () => {
+    examined += 1;
+  });
+  expect(await challenge(FLOODER)).toBeUndefined();
+  expect(await join(FLOODER)).toBeUndefined();
+  for (let n = 0; n < 8; n += 1) await tell(forged('node-7' as NodeName), FLOODER);
+  expect(examined).toBe(0);
+  expect(await join()).toMatchObject({ ok: true }); // nor has any of it counted against node-7
+  expect(desk.members()).toEqual(['node-7']);
+});
+
+test('AdmissionDesk examines sixteen that ask at a time, and the others after them', async () => {
+  let [underWay, most] = [0, 0];
+  const { tell } = await deskOf([], await drawNode('node-7'), async () => {
+    underWay += 1;
+    most = Math.max(most, underWay);
+    await new Promise(setImmediate);
+    underWay -= 1;
+  });
+  const answers = crowd.slice(100, 200).map((node) => tell(forged(node), node));
+  expect((await Promise.all(answers)).filter(Boolean)).toHaveLength(100);
+  expect(most).toBe(16);
 });

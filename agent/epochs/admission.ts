@@ -24,11 +24,13 @@ import { Members } from './members.ts';
 import { entryHash, entryOf, MAX_ROWS, type RosterEntry, type RosterRow } from './roster.ts';
 import type { Patience } from './patience.ts';
 import { claimedSender } from './presence.ts';
+import { Quota } from './quota.ts';
 import type { RosterSource } from './rosterSource.ts';
 import { presenceIn, type SealKeys } from './sealKeys.ts';
 import { sealFor, type Recipient, type UsedSeals } from './sealed.ts';
+import { Semaphore } from './semaphore.ts';
 import type { OwnStatement, Statement } from './statement.ts';
-import type { Subjects } from './subjects.ts';
+import { speakerOn, type Subjects } from './subjects.ts';
 
 export interface AdmissionOptions {
   readonly bus: Pick<Bus, 'respond'>;
@@ -69,6 +71,10 @@ interface Member {
 
 /** Joins examined in one slot: each costs a millisecond or two. */
 const MAX_JOINS_PER_SLOT = 2000;
+/** Of one node: it asks twice at most, and withdraws or has its chains sealed anew. */
+const MAX_JOINS_OF_EACH = 4;
+/** Of those who ask, examined at a time: evidence of each may be 700 kB, before its signature is looked at. */
+const EXAMINED_AT_ONCE = 16;
 /** Members of the conductor before, examined in one slot. */
 const MAX_EXAMINED_PER_SLOT = 256;
 /** A member of whom nothing can be read for so many slots leaves. */
@@ -87,7 +93,8 @@ export class AdmissionDesk {
   readonly #unread = new Map<NodeName, number>();
   /** The roster of the last record. */
   #index = Members.none;
-  #joins = { slot: 0, count: 0 };
+  readonly #joins = new Quota(MAX_JOINS_OF_EACH, MAX_JOINS_PER_SLOT);
+  readonly #examining = new Semaphore(EXAMINED_AT_ONCE);
 
   constructor(options: AdmissionOptions) {
     this.#o = options;
@@ -151,9 +158,11 @@ export class AdmissionDesk {
 
   /** Answers challenges and joins until the returned function is called. */
   open(): () => void {
-    return this.#o.bus.respond(this.#o.subjects.every.join, async (value) => {
-      if (isChallengeRequest(value)) return this.#challenge(value.node);
-      return this.#join(value);
+    return this.#o.bus.respond(this.#o.subjects.every.join, async (value, asked) => {
+      const from = speakerOn(asked);
+      if (!from) return undefined;
+      if (!isChallengeRequest(value)) return this.#join(value, from);
+      return value.node === from ? this.#challenge(from) : undefined;
     });
   }
 
@@ -170,11 +179,18 @@ export class AdmissionDesk {
     return answer;
   }
 
-  async #join(document: unknown): Promise<Json | undefined> {
+  /** What is in the name of another, or one too many of this node, costs nothing and is not answered. */
+  async #join(document: unknown, from: NodeName): Promise<Json | undefined> {
     const claim = claimedJoiner(document);
-    if (!claim) return this.#hearWithdrawal(document);
-    if (!this.#withinLimit()) return undefined;
-    const examined = await this.#o.examiner.examineAgain(claim.node, claim.sid);
+    const claimed = claim ?? claimedSender(document);
+    const isBehind = this.#examining.waiting >= MAX_JOINS_PER_SLOT;
+    if (claimed?.node !== from || isBehind || !this.#joins.take(from, this.#o.slot())) {
+      return undefined;
+    }
+    if (!claim) return this.#hearWithdrawal(document, from);
+    const examined = await this.#examining.run(() =>
+      this.#o.examiner.examineAgain(from, claim.sid),
+    );
     if (!examined.known) return refuse(examined.why);
     let request: JoinRequest;
     try {
@@ -188,9 +204,8 @@ export class AdmissionDesk {
   }
 
   /** A node that withdraws its statement tells who conducts: the same presence that its peers hear. */
-  #hearWithdrawal(document: unknown): Json | undefined {
-    const claim = claimedSender(document);
-    const statement = claim && this.#members.get(claim.node as NodeName)?.examined?.statement;
+  #hearWithdrawal(document: unknown, from: NodeName): Json | undefined {
+    const statement = this.#members.get(from)?.examined?.statement;
     const withdrawn = statement && presenceIn(document, statement)?.withdrawn;
     if (!statement || withdrawn === undefined) return undefined;
     this.withdraw(statement.node, statement.sid, `withdrew: ${withdrawn}`);
@@ -342,13 +357,6 @@ export class AdmissionDesk {
   /** The bus may have lost all entries. */
   unpublish(): void {
     this.#published.clear();
-  }
-
-  #withinLimit(): boolean {
-    const slot = this.#o.slot();
-    if (this.#joins.slot !== slot) this.#joins = { slot, count: 0 };
-    this.#joins.count += 1;
-    return this.#joins.count <= MAX_JOINS_PER_SLOT;
   }
 }
 

@@ -12,8 +12,10 @@ import { whyNot } from './admission.ts';
 import type { Bus } from './bus.ts';
 import { acceptable, evidenceKey, type Examiner } from './examiner.ts';
 import { readChallengeAnswer, readJoinAnswer, signJoin } from './join.ts';
+import type { OwnStatements } from './ownStatements.ts';
+import { putBack } from './putBack.ts';
 import { drawStatement, type OwnStatement } from './statement.ts';
-import type { Subjects } from './subjects.ts';
+import { nodeToken, type Subjects } from './subjects.ts';
 
 export interface Challenge {
   /** Hex: newest record hash, or the policy's. */
@@ -26,6 +28,9 @@ export interface AttestorOptions {
   readonly bus: Pick<Bus, 'connected' | 'get' | 'put' | 'request'>;
   readonly subjects: Subjects;
   readonly examiner: Pick<Examiner, 'appraise'>;
+  readonly own: Pick<OwnStatements, 'isListed'>;
+  /** As the owners signed it. */
+  readonly enrolment: Json;
   /** Has the TPM speak for `statement`; the result is an evidence document (attest/evidence.ts). */
   readonly collect: (statement: Bytes, challenge: Challenge) => Promise<Json>;
   readonly clock: Clock;
@@ -69,6 +74,10 @@ export type RoundResult =
 export type Answer = { readonly refused: string } | { readonly sealed: unknown };
 
 const ANSWER_TIMEOUT_MS = 3000;
+/** Evidence is looked at in each slot until a record lists its statement, and in so many more: then all have read it. */
+const LOOKS_WHEN_LISTED = 3;
+/** The enrolment is looked at once in so many slots, and in each round. */
+const SLOTS_BETWEEN_LOOKS = 6;
 
 export class Attestor {
   readonly #o: AttestorOptions;
@@ -83,8 +92,10 @@ export class Attestor {
   #current: OwnStatement | undefined;
   #offered: SealKey | undefined;
   #restsOn: string | undefined;
-  /** What the others judge the newest statement by. */
-  #evidence: { readonly sid: Sid; readonly evidence: Json } | undefined;
+  /** What the others judge the present statement by, and whether the bus has ever had it. */
+  #evidence: { readonly sid: Sid; readonly evidence: Json; isStored: boolean } | undefined;
+  #looksLeft = 0;
+  #slotsSinceLook = 0;
 
   constructor(options: AttestorOptions) {
     this.#o = options;
@@ -124,6 +135,8 @@ export class Attestor {
 
   async #round(reuse: boolean, needsChains: boolean): Promise<RoundResult> {
     const { bus, subjects, node } = this.#o;
+    await this.#putBackEnrolment();
+    await this.#putBackEvidence();
     const given = await this.#challenge();
     const own = (reuse ? this.current : undefined) ?? (await this.#draw());
     const { sid } = own.statement;
@@ -139,12 +152,15 @@ export class Attestor {
     const { appraisal } = examined;
     const good = acceptable(appraisal);
     this.#note(appraisal, good);
-    const stored = await bus.put(subjects.buckets.roster, evidenceKey(sid), evidence);
-    this.#evidence = { sid, evidence };
+    const stored = await bus.put(subjects.buckets.roster, evidenceKey(node, sid), evidence);
     if (good && (stored || this.#current === undefined)) {
       this.#current = own;
       this.#restsOn = given.challenge.basis;
       this.#o.onAttested(own);
+    }
+    if (own === this.#current) {
+      this.#evidence = { sid, evidence, isStored: stored };
+      this.#looksLeft = LOOKS_WHEN_LISTED;
     }
     const asked = given.asked && stored;
     const answer = asked ? await this.#ask(own, 'admit', needsChains) : { sealed: undefined };
@@ -153,14 +169,44 @@ export class Attestor {
     return { outcome: 'attested', asked, stored, sealed: answer.sealed };
   }
 
-  /** A bus that has lost this node's evidence gets it again. */
+  /** A bus that does not have what this node is judged by, or has it of before, gets it. */
   async onConnect(): Promise<void> {
-    const { bus, subjects } = this.#o;
-    const { roster } = subjects.buckets;
-    if (!this.#evidence) return;
-    const { sid, evidence } = this.#evidence;
-    const key = evidenceKey(sid);
-    if (!(await bus.get(roster, key))) await bus.put(roster, key, evidence);
+    const { bus, subjects, node, enrolment } = this.#o;
+    await bus.put(subjects.buckets.enrolment, nodeToken(node), enrolment);
+    await this.#putBackEvidence();
+  }
+
+  /** In each slot without a round: looks whether the bus has what this node is judged by as it was put there. */
+  async look(): Promise<void> {
+    const { current } = this;
+    if (!current) return;
+    const isListed = this.#o.own.isListed(current);
+    if (!isListed) this.#looksLeft = LOOKS_WHEN_LISTED;
+    if (this.#looksLeft > 0) await this.#putBackEvidence();
+    if (isListed && this.#looksLeft > 0) this.#looksLeft -= 1;
+    this.#slotsSinceLook += 1;
+    if (this.#slotsSinceLook >= SLOTS_BETWEEN_LOOKS) await this.#putBackEnrolment();
+  }
+
+  async #putBackEnrolment(): Promise<void> {
+    const { bus, subjects, node, enrolment, log } = this.#o;
+    const [bucket, key] = [subjects.buckets.enrolment, nodeToken(node)];
+    this.#slotsSinceLook = 0;
+    const read = async () => (await bus.get(bucket, key))?.value;
+    const put = () => bus.put(bucket, key, enrolment);
+    if (bus.connected) await putBack({ what: 'enrolment', value: enrolment, read, put }, log);
+  }
+
+  async #putBackEvidence(): Promise<void> {
+    const { bus, subjects, node, log } = this.#o;
+    const held = this.#evidence;
+    if (!held || !this.current || !bus.connected) return;
+    const { sid, evidence } = held;
+    const [bucket, key] = [subjects.buckets.roster, evidenceKey(node, sid)];
+    const read = async () => (await bus.get(bucket, key))?.value;
+    const put = () => bus.put(bucket, key, evidence);
+    if (held.isStored) await putBack({ what: 'evidence', value: evidence, read, put }, log);
+    else held.isStored = await put();
   }
 
   /** An owner revoked this node: it acts under nothing from now on. */

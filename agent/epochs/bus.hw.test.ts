@@ -174,6 +174,24 @@ describe('openBus()', () => {
     await raw.close();
   });
 
+  test('answers go to an inbox alone, whatever a request names', async () => {
+    const bus = open();
+    await connected(bus);
+    const asked = subjects.join('n' as NodeName);
+    bus.respond(subjects.every.join, async (_value, on) => ({ on }));
+    const raw = await connect({
+      servers: `127.0.0.1:${port}`,
+      authenticator: nkeyAuthenticator(user.getSeed()),
+    });
+    const request = async () => (await raw.request(asked, '{}', { timeout: 1000 })).json();
+    await vi.waitFor(async () => expect(await request()).toEqual({ on: asked }));
+    const stored = subjects.workloads('other' as NodeName);
+    raw.publish(asked, '{}', { reply: stored });
+    expect(await request()).toEqual({ on: asked }); // after whatever came of the one before
+    expect(await bus.last(subjects.streams.workloads, stored)).toBeUndefined();
+    await raw.close();
+  });
+
   test('swap() lets one of many win', async () => {
     const [a, b] = [open(), open()];
     await Promise.all([connected(a), connected(b)]);

@@ -61,8 +61,11 @@ export interface Bus {
    * arrives. The function that is returned ends it.
    */
   subscribe(subject: string, maxBytes: number, handler: (message: Heard) => void): () => void;
-  /** Answers requests while `handler` returns a value. */
-  respond(subject: string, handler: (value: unknown) => Promise<Json | undefined>): () => void;
+  /** Answers requests while `handler` returns a value; `asked` is the subject of the request, without wildcards. */
+  respond(
+    subject: string,
+    handler: (value: unknown, asked: string) => Promise<Json | undefined>,
+  ): () => void;
   /** Errors: BUS_UNREACHABLE. */
   request(subject: string, value: Json, timeoutMs: number): Promise<unknown>;
   /** Stores a message; `id` lets the server drop a repetition. False when it was not stored. */
@@ -261,7 +264,7 @@ export function openBus(options: BusOptions): Bus {
         // Who asks names where the answer goes, and this node may say it anywhere: in an inbox it is nobody's word.
         if (value === undefined || !message.reply?.startsWith('_INBOX.')) return;
         void quietly('respond', async () => {
-          const answer = await handler(value);
+          const answer = await handler(value, message.subject);
           if (answer !== undefined) message.respond(jcs(answer));
         });
       }),

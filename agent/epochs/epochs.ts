@@ -39,6 +39,7 @@ export interface EpochsOptions {
   /** Checks evidence, on records of this history. */
   readonly examinerOf: (history: RecordHistory) => Examiner;
   readonly collect: AttestorOptions['collect'];
+  readonly enrolment: AttestorOptions['enrolment'];
   /** Of this host; what expires goes by slot time. */
   readonly clock: Clock;
   readonly slots: SlotClock;

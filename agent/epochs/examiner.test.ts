@@ -44,7 +44,7 @@ test('what was found of evidence counts for the lifetime of an attestation, then
     subjects: subjectsOf('c'),
     clock: { wallMs: () => nowMs, monoMs: () => nowMs, after: () => () => undefined },
     maxAgeMs: TTL_MS,
-  } as ExaminerOptions);
+  } as Partial<ExaminerOptions> as ExaminerOptions);
   const verdict = async (): Promise<string> => {
     const examined = await examiner.examine(node, sid);
     return examined.known ? examined.appraisal.verdict : examined.why;

@@ -14,7 +14,7 @@ import type { Bus } from './bus.ts';
 import { Enrolments, type EnrolmentOptions } from './enrolments.ts';
 import type { RecordHistory } from './history.ts';
 import { parseStatement, type Statement } from './statement.ts';
-import type { Subjects } from './subjects.ts';
+import { nodeToken, type Subjects } from './subjects.ts';
 
 /** What came of examining one statement's evidence. */
 export type Examined =
@@ -55,8 +55,9 @@ const evidenceShape = z.looseObject({
   challenge: z.looseObject({ random: z.string().max(64) }),
 });
 
-/** The key of a statement's evidence in the roster bucket. */
-export const evidenceKey = (sid: Sid): string => `evidence.${sid}`;
+/** The key of a statement's evidence in the roster bucket, which only its node may write. */
+export const evidenceKey = (node: NodeName, sid: Sid): string =>
+  `evidence.${nodeToken(node)}.${sid}`;
 
 export class Examiner {
   readonly #options: ExaminerOptions;
@@ -105,7 +106,7 @@ export class Examiner {
     if (failed && nowMs - failed.atMs < RETRY_MS) {
       return { known: false, why: failed.why, isAbsent: true };
     }
-    const stored = await bus.get(subjects.buckets.roster, evidenceKey(sid));
+    const stored = await bus.get(subjects.buckets.roster, evidenceKey(node, sid));
     const examined =
       stored === undefined
         ? { known: false as const, why: 'its evidence is not on the bus', isAbsent: true }

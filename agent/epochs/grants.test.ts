@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { NodeName } from '#agent/base/brands.ts';
+import type { NodeName, Sid } from '#agent/base/brands.ts';
+import { evidenceKey } from './examiner.ts';
 import { grantsOf } from './grants.ts';
+import { changeKey, entryKey, indexKey } from './rosterSource.ts';
 import { nodeToken, subjectsOf } from './subjects.ts';
 
 const subjects = subjectsOf('prod');
 const [self, other] = ['node-a.example.org', 'node-b'] as [NodeName, NodeName];
+const SID = 'ab'.repeat(16) as Sid;
 const grants = grantsOf(subjects, nodeToken(self));
 
 /** As a server matches (docs.nats.io, "Wildcards"). */
@@ -22,8 +25,10 @@ describe('grantsOf()', () => {
     (node: NodeName) => subjects.presence(node),
     (node: NodeName) => subjects.workloads(node),
     (node: NodeName) => subjects.join(node),
+    (node: NodeName) => subjects.meet('node-c' as NodeName, node),
     (node: NodeName) => subjects.address('10.0.0.1', node),
     (node: NodeName) => `$KV.${subjects.buckets.enrolment}.${nodeToken(node)}`,
+    (node: NodeName) => `$KV.${subjects.buckets.roster}.${evidenceKey(node, SID)}`,
     (node: NodeName) => `$JS.API.DIRECT.GET.${subjects.streams.sealed}.${subjects.sealed(node)}`,
   ])('lets a node publish what is its own, and not what is another’s (%#)', (subjectOf) => {
     expect(allows(grants.publish, subjectOf(self))).toBe(true);
@@ -32,13 +37,14 @@ describe('grantsOf()', () => {
 
   it('lets a node hear what everybody may hear, and of what is sealed its own alone', () => {
     const { meet, address, ...broadcast } = subjects.every;
-    const own = [subjects.sealed(self), subjects.meet(self)];
+    const own = [subjects.sealed(self), subjects.meetOfAny(self), subjects.meet(self, other)];
     const heard = [subjects.record, ...Object.values(broadcast), ...own];
     for (const subject of heard) expect(allows(grants.subscribe, subject), subject).toBe(true);
     for (const subject of [
       subjects.sealed(other),
       subjects.sealedAll,
-      subjects.meet(other),
+      subjects.meet(other, self),
+      subjects.meetOfAny(other),
       meet,
       address,
       '>',
@@ -58,6 +64,21 @@ describe('grantsOf()', () => {
     const { sealed } = subjects.streams;
     for (const verb of ['STREAM.MSG.GET', 'CONSUMER.CREATE', 'CONSUMER.DURABLE.CREATE']) {
       expect(allows(grants.publish, `$JS.API.${verb}.${sealed}`)).toBe(false);
+    }
+  });
+
+  it('lets a node write rosters, whose keys say what they are, and nothing else beside them', () => {
+    const at = `$KV.${subjects.buckets.roster}`;
+    const digest = '0'.repeat(64);
+    for (const key of [
+      indexKey(digest, 0),
+      indexKey(digest, 1),
+      changeKey(digest),
+      entryKey(digest),
+    ])
+      expect(allows(grants.publish, `${at}.${key}`), key).toBe(true);
+    for (const key of [`evidence.${SID}`, 'other']) {
+      expect(allows(grants.publish, `${at}.${key}`), key).toBe(false);
     }
   });
 

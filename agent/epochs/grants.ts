@@ -22,19 +22,20 @@ export function grantsOf(
   self: string,
 ): Grants {
   const own = (all: string): string => all.replace(/\*$/u, self);
+  const toSelf = (all: string): string => all.replace('*', self);
   const { sealed, ...readable } = streams;
   const { meet, address, ...broadcast } = every;
   const kept = Object.values(buckets).map((bucket) => `KV_${bucket}`);
   return {
     publish: [
-      ...[every.presence, every.workloads, every.join, address].map(own),
-      meet,
+      ...[every.presence, every.workloads, every.join, meet, address].map(own),
       every.revocation, // an owner's word counts whoever brings it
       // Of whoever conducts, and any node may come to.
       record,
       sealedAll,
       `$KV.${buckets.lease}.${LEASE_KEY}`,
-      `$KV.${buckets.roster}.>`,
+      ...['index', 'change', 'entry'].map((keys) => `$KV.${buckets.roster}.${keys}.>`),
+      `$KV.${buckets.roster}.evidence.${self}.>`,
       `$KV.${buckets.enrolment}.${self}`,
       '$JS.API.INFO',
       ...[...Object.values(streams), ...kept].flatMap((stream) => [
@@ -55,7 +56,7 @@ export function grantsOf(
     subscribe: [
       record,
       ...Object.values(broadcast),
-      own(meet),
+      toSelf(meet),
       own(sealedAll),
       `${inboxOf(self)}.>`,
     ],

@@ -1,4 +1,4 @@
-// What one node says to another on `tl.<cluster>.meet.<N>` so that both follow each other (PROTOCOL 3.9): that it
+// What one node says to another on `tl.<cluster>.meet.<N>.<F>` so that both follow each other (PROTOCOL 3.9): that it
 // uses it as a peer, signed under the statement that the roster lists.
 import { z } from 'zod';
 import type { SigningKey, SigningPublic } from '#agent/base/asymmetric.ts';

@@ -14,9 +14,10 @@ import { claimedMeeter, openMeet, readMeetAnswer, signMeet, type MeetAnswer } fr
 import type { OwnStatements } from './ownStatements.ts';
 import type { PeerBook } from './peers.ts';
 import type { PeersInUse } from './peersInUse.ts';
+import { Quota } from './quota.ts';
 import type { RosterSource } from './rosterSource.ts';
 import { parseStatement } from './statement.ts';
-import type { Subjects } from './subjects.ts';
+import { speakerOn, type Subjects } from './subjects.ts';
 import type { Whereabouts } from './whereabouts.ts';
 
 export interface MeetingOptions {
@@ -41,8 +42,9 @@ export interface MeetingOptions {
 type Found = boolean | undefined;
 
 const ANSWER_TIMEOUT_MS = 2_000;
-/** Requests to meet that are looked at in one slot. */
+/** Requests to meet that are looked at in one slot, and those of one node. */
 const MAX_MET_PER_SLOT = 512;
+const MAX_MET_OF_EACH = 8;
 /** Addresses that are looked for in a second, whatever pods ask for. */
 const MAX_LOOKUPS_PER_SECOND = 200;
 const SECOND_MS = 1_000;
@@ -52,7 +54,9 @@ const MAX_SLOTS_OFF = 2;
 export class Meeting {
   readonly #o: MeetingOptions;
   readonly #asked = new Map<string, Promise<Found>>();
-  #met = { slot: 0, count: 0 };
+  /** Nodes that are being asked to follow this one. */
+  readonly #asking = new Map<NodeName, Promise<void>>();
+  readonly #met = new Quota(MAX_MET_OF_EACH, MAX_MET_PER_SLOT);
   #lookups = { sinceMs: -Infinity, count: 0 };
 
   constructor(options: MeetingOptions) {
@@ -61,7 +65,7 @@ export class Meeting {
 
   start(): void {
     const { bus, subjects, node } = this.#o;
-    bus.respond(subjects.meet(node), (value) => this.#onMeet(value));
+    bus.respond(subjects.meetOfAny(node), (value, asked) => this.#onMeet(value, asked));
   }
 
   /** Whether a node has a pod at an address; it is followed then. Each address is looked for once at a time. */
@@ -109,7 +113,16 @@ export class Meeting {
     await Promise.all(due.map((node) => this.#ask(node)));
   }
 
-  async #ask(to: NodeName): Promise<void> {
+  /** Asks a node to follow this one, once at a time: many addresses may be of its pods. */
+  #ask(to: NodeName): Promise<void> {
+    const known = this.#asking.get(to);
+    if (known) return known;
+    const asking = this.#askNow(to).finally(() => this.#asking.delete(to));
+    this.#asking.set(to, asking);
+    return asking;
+  }
+
+  async #askNow(to: NodeName): Promise<void> {
     const { bus, subjects, own, slots, periodMs, node, log } = this.#o;
     const speaker = own.listed[0]?.own;
     if (!speaker || !bus.connected) return;
@@ -117,7 +130,7 @@ export class Meeting {
     const slot = slots.slot(periodMs);
     const request = signMeet({ v: 1, node, sid, to, slot }, speaker.sign);
     try {
-      const answer = await bus.request(subjects.meet(to), request, ANSWER_TIMEOUT_MS);
+      const answer = await bus.request(subjects.meet(to, node), request, ANSWER_TIMEOUT_MS);
       const { ok, reason } = readMeetAnswer(answer) ?? { ok: false, reason: 'no answer' };
       if (!ok)
         log.debug('peer.unmet', { node: to, text: `${to} does not follow this node: ${reason}` });
@@ -126,10 +139,12 @@ export class Meeting {
     }
   }
 
-  async #onMeet(document: unknown): Promise<Json | undefined> {
-    const claim = claimedMeeter(document);
-    if (!claim || !this.#withinLimit()) return undefined;
-    const reason = await this.#objection(document, claim.node);
+  async #onMeet(document: unknown, asked: string): Promise<Json | undefined> {
+    const { slots, periodMs } = this.#o;
+    const from = speakerOn(asked);
+    if (!from || claimedMeeter(document)?.node !== from) return undefined;
+    if (!this.#met.take(from, slots.slot(periodMs))) return undefined;
+    const reason = await this.#objection(document, from);
     const answer: MeetAnswer = { v: 1, ok: reason === undefined, reason: reason ?? '' };
     return answer;
   }
@@ -160,12 +175,5 @@ export class Meeting {
     if (nowMs - this.#lookups.sinceMs >= SECOND_MS) this.#lookups = { sinceMs: nowMs, count: 0 };
     this.#lookups.count += 1;
     return this.#lookups.count <= MAX_LOOKUPS_PER_SECOND;
-  }
-
-  #withinLimit(): boolean {
-    const slot = this.#o.slots.slot(this.#o.periodMs);
-    if (this.#met.slot !== slot) this.#met = { slot, count: 0 };
-    this.#met.count += 1;
-    return this.#met.count <= MAX_MET_PER_SLOT;
   }
 }

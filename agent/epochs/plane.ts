@@ -359,7 +359,9 @@ export class EpochPlane {
     const { attestor, bus, conductor, follower, keeper, own, voice } = this.#o;
     const { current } = attestor;
     const isUnlisted = current !== undefined && !own.isListed(current);
-    if (!this.#renewals.isDue(!conductor.leading && (!this.admitted || isUnlisted))) return;
+    if (!this.#renewals.isDue(!conductor.leading && (!this.admitted || isUnlisted))) {
+      return attestor.look();
+    }
     const reuse = isUnlisted || (current !== undefined && !bus.connected);
     const { newest } = follower;
     const needsChains = newest === undefined || keeper.get(newest.chainId) === undefined;

@@ -27,7 +27,7 @@ describe('RecordFollower.catchUp() of a node that follows a cluster', () => {
     let nowMs = NOW_MS;
     const clock = { ...stillClock, wallMs: () => nowMs, monoMs: () => nowMs - NOW_MS };
     const known = recordBy(conductor, { prev: 'a'.repeat(64) }).record;
-    const history = new RecordHistory(POLICY_HASH);
+    const history = new RecordHistory(POLICY_HASH, 3_600_000);
     const examiner = examinerThat((sid) => sid === conductor.statement.sid || history.has(basis()));
     const stored: unknown[] = [];
     const slots = new SlotClock(clock, PERIOD_MS);
@@ -113,7 +113,7 @@ describe('RecordFollower.catchUp() of a node that starts', () => {
 
   test('looks for evidence once, on whatever a record in its conductor’s name is linked to', async () => {
     const { first, second } = twoRecords();
-    const history = new RecordHistory(POLICY_HASH);
+    const history = new RecordHistory(POLICY_HASH, 3_600_000);
     const forged = recordBy(conductor, { term: 9, prev: 'b'.repeat(64) });
     const unsigned = { ...forged.document, signatures: [] };
     const examiner = examinerThat(() => history.has(first.record.hash));

@@ -10,8 +10,10 @@ export interface Subjects {
   workloads(node: NodeName): string;
   join(node: NodeName): string;
   revocation(node: NodeName): string;
-  /** To ask a node to follow this one (meeting.ts). */
-  meet(node: NodeName): string;
+  /** On which `from` asks a node to follow it (meeting.ts). */
+  meet(node: NodeName, from: NodeName): string;
+  /** The same, whoever asks. */
+  meetOfAny(node: NodeName): string;
   /** On which a node says that it has a pod at an address. */
   address(address: string, node: NodeName): string;
   /** The same of whatever node. */
@@ -49,8 +51,12 @@ export const MESSAGE_BYTES = {
 export const nodeToken = (node: NodeName): string => base32hex(utf8(node));
 
 /** The node whose nodeToken() `token` is, if it is any's. */
-export const nodeOfToken = (token: string): NodeName | undefined =>
+const nodeOfToken = (token: string): NodeName | undefined =>
   nodeName.safeParse(fromBase32hex(token)?.toString()).data;
+
+/** The node that may speak on `subject`, one of those that end in the speaker's token. */
+export const speakerOn = (subject: string): NodeName | undefined =>
+  nodeOfToken(subject.slice(subject.lastIndexOf('.') + 1));
 
 /** `A` of PROTOCOL 3.7: a pod's address, in its one form. */
 export const addressToken = (address: string): string => base32hex(utf8(address));
@@ -64,7 +70,8 @@ export function subjectsOf(cluster: string): Subjects {
     workloads: (node) => at(`workloads.${nodeToken(node)}`),
     join: (node) => at(`join.${nodeToken(node)}`),
     revocation: (node) => at(`revocation.${nodeToken(node)}`),
-    meet: (node) => at(`meet.${nodeToken(node)}`),
+    meet: (node, from) => at(`meet.${nodeToken(node)}.${nodeToken(from)}`),
+    meetOfAny: (node) => at(`meet.${nodeToken(node)}.*`),
     address: (address, node) => at(`address.${addressToken(address)}.${nodeToken(node)}`),
     addressOfAny: (address) => at(`address.${addressToken(address)}.*`),
     sealedAll: at('sealed.*'),
@@ -73,7 +80,7 @@ export function subjectsOf(cluster: string): Subjects {
       workloads: at('workloads.*'),
       join: at('join.*'),
       revocation: at('revocation.*'),
-      meet: at('meet.*'),
+      meet: at('meet.*.*'),
       address: at('address.*.*'),
     },
     streams: {

@@ -4,24 +4,28 @@ import type { NodeName } from '#agent/base/brands.ts';
 import { b64url } from '#agent/base/bytes.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import type { Json } from '#agent/base/jcs.ts';
+import type { SignedDocument } from '#agent/base/signed.ts';
+import type { Log } from '#agent/log.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
 import type { Bus } from './bus.ts';
 import { signDirectory, type Directory } from './directory.ts';
 import type { Chain, ChainKeeper } from './keeper.ts';
 import type { OwnStatements } from './ownStatements.ts';
 import { ANNOUNCED_CHAINS, MAX_WITHDRAWN_CHARS, signPresence } from './presence.ts';
+import { putBack } from './putBack.ts';
 import type { OwnStatement } from './statement.ts';
 import type { Subjects } from './subjects.ts';
 import type { Whereabouts } from './whereabouts.ts';
 
 export interface VoiceOptions {
-  readonly bus: Pick<Bus, 'connected' | 'publish' | 'request'>;
+  readonly bus: Pick<Bus, 'connected' | 'last' | 'publish' | 'request'>;
   readonly subjects: Subjects;
   readonly keeper: ChainKeeper;
   readonly own: Pick<OwnStatements, 'listed'>;
   readonly whereabouts: Whereabouts;
   readonly slots: SlotClock;
   readonly clock: Clock;
+  readonly log: Log;
   readonly node: NodeName;
   /** False while the data plane cannot be addressed under this control plane's statements yet. */
   readonly isTold: () => boolean;
@@ -39,12 +43,16 @@ const gistOf = ({ statement, seal }: OwnStatement, inEffect: readonly Chain[]): 
 
 /** A conductor answers at once. */
 const TOLD_WITHIN_MS = 2_000;
+/** It speaks once in a slot at least: in so many the directory is looked at once. */
+const SPEAKS_BETWEEN_LOOKS = 6;
 
 export class Voice {
   readonly #o: VoiceOptions;
   #presenceSeq = 0;
   #directorySeq = 0;
-  #saidDirectory = '';
+  /** What the last directory says, and the document; undefined: it is to be said again. */
+  #saidDirectory: { readonly gist: string; readonly document: SignedDocument } | undefined;
+  #speaksSinceLook = 0;
   /** gistOf() the last presence. */
   #said = '';
 
@@ -59,6 +67,8 @@ export class Voice {
   async speak(): Promise<void> {
     if (this.#o.isTold()) await this.#presence(undefined);
     await this.#directory();
+    this.#speaksSinceLook += 1;
+    if (this.#speaksSinceLook >= SPEAKS_BETWEEN_LOOKS) await this.#putBackDirectory();
   }
 
   /** The same where a presence would say more than the last one did: peers verify each, and hear one a slot anyway. */
@@ -87,7 +97,7 @@ export class Voice {
   /** The bus may have lost presence and directory: they are said again. */
   repeat(): void {
     this.#said = '';
-    this.#saidDirectory = '';
+    this.#saidDirectory = undefined;
     this.#o.whereabouts.repeat();
   }
 
@@ -123,14 +133,25 @@ export class Voice {
     if (!speaker || !bus.connected) return;
     const { sid } = speaker.statement;
     const { lane, pods } = this.#o.directory();
-    const said = JSON.stringify([sid, lane, pods]);
-    if (said !== this.#saidDirectory) {
+    const gist = JSON.stringify([sid, lane, pods]);
+    if (gist !== this.#saidDirectory?.gist) {
       this.#directorySeq += 1;
       const directory = { v: 1 as const, node, sid, seq: this.#directorySeq, lane, pods };
-      const signed = signDirectory(directory, speaker.sign);
-      if (!(await bus.publish(subjects.workloads(node), signed))) return;
-      this.#saidDirectory = said;
+      const document = signDirectory(directory, speaker.sign);
+      if (!(await bus.publish(subjects.workloads(node), document))) return;
+      this.#saidDirectory = { gist, document };
     }
     await whereabouts.say(pods.flatMap(({ ips }) => ips));
+  }
+
+  async #putBackDirectory(): Promise<void> {
+    const { bus, subjects, own, log, node } = this.#o;
+    this.#speaksSinceLook = 0;
+    if (!this.#saidDirectory || own.listed.length === 0 || !bus.connected) return;
+    const { document: value } = this.#saidDirectory;
+    const subject = subjects.workloads(node);
+    const read = () => bus.last(subjects.streams.workloads, subject);
+    const put = () => bus.publish(subject, value);
+    await putBack({ what: 'workload directory', value, read, put }, log);
   }
 }

@@ -4,7 +4,7 @@ import type { NodeName } from '#agent/base/brands.ts';
 import { canonicalAddress } from '#proxy/see/address.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import type { Bus } from './bus.ts';
-import { nodeOfToken, type Subjects } from './subjects.ts';
+import { speakerOn, type Subjects } from './subjects.ts';
 
 export interface WhereaboutsOptions {
   readonly bus: Pick<Bus, 'publish' | 'subjects'>;
@@ -53,6 +53,6 @@ export class Whereabouts {
     const { bus, subjects } = this.#o;
     const { address: stream } = subjects.streams;
     const found = await bus.subjects(stream, MAX_CLAIMS, subjects.addressOfAny(address));
-    return found?.flatMap((subject) => nodeOfToken(subject.split('.').at(-1) ?? '') ?? []);
+    return found?.flatMap((subject) => speakerOn(subject) ?? []);
   }
 }

@@ -68,8 +68,10 @@ test('whose an address is cannot be learned from a bus that is away, nor from a 
     { v: 1, node: B, sid: speaker.statement.sid, to: C, slot: slot as never },
     speaker.sign,
   );
-  const answer = await liar.request(SUBJECTS.meet(C), JSON.stringify(forged), { timeout: 5_000 });
-  expect(answer.json()).toMatchObject({ ok: false });
+  const asked = (from: NodeName) =>
+    liar.request(SUBJECTS.meet(C, from), JSON.stringify(forged), { timeout: 2_000 });
+  expect((await asked(B)).json()).toMatchObject({ ok: false });
+  await expect(asked(A)).rejects.toThrow(); // who may speak there is not B
   await liar.drain();
   expect(followed(c)).toEqual([]);
 

@@ -25,7 +25,7 @@ interface Ear {
 interface Responder {
   readonly node: string;
   readonly subject: string;
-  readonly handler: (value: unknown) => Promise<Json | undefined>;
+  readonly handler: (value: unknown, asked: string) => Promise<Json | undefined>;
 }
 
 /** How badly messages travel; all chances from 0 to 1. */
@@ -154,7 +154,8 @@ export class SimulatedBus {
         const found = [...this.#responders].find(
           (each) => this.#isHere(each.node) && matches(each.subject, subject),
         );
-        const answer = isHere() ? await found?.handler(JSON.parse(textOf(value))) : undefined;
+        const heard = JSON.parse(textOf(value)) as unknown;
+        const answer = isHere() ? await found?.handler(heard, subject) : undefined;
         if (answer === undefined) throw unreachable(new Error('no responders'), []);
         return JSON.parse(textOf(answer)) as unknown;
       },

@@ -2,6 +2,7 @@
 // a quote is bound to.
 import { fromB64url, hex, sha256 } from '#agent/base/bytes.ts';
 import { Challenges } from '#agent/epochs/challenges.ts';
+import { evidenceKey } from '#agent/epochs/examiner.ts';
 import { addressToken, MESSAGE_BYTES, nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { qualifyingData } from '#attest/binding.ts';
 import type { LaneEnd } from '#proxy/see/keys.ts';
@@ -12,7 +13,8 @@ export function joiningVectors(): Vector[] {
   const [basis, random] = [seed('basis'), seed('random')];
   const statement = Buffer.from('{"v":1}');
   return [
-    ...[SOURCE, RECEIVER].map(busNamesVector),
+    busNamesVector(SOURCE, RECEIVER),
+    busNamesVector(RECEIVER, SOURCE),
     ...[0, 123_456_789_012].map(challengeVector),
     {
       name: 'of a quote',
@@ -26,7 +28,7 @@ export function joiningVectors(): Vector[] {
   ];
 }
 
-function busNamesVector({ node }: LaneEnd): Vector {
+function busNamesVector({ node, sid }: LaneEnd, { node: asker }: LaneEnd): Vector {
   const names = subjectsOf(CLUSTER);
   const address = '2001:db8:0:2::9';
   const { streams, buckets } = names;
@@ -36,17 +38,18 @@ function busNamesVector({ node }: LaneEnd): Vector {
     presence: names.presence(node),
     workloads: names.workloads(node),
     join: names.join(node),
-    meet: names.meet(node),
+    meet: names.meet(node, asker),
     address: names.address(address, node),
     revocation: names.revocation(node),
   };
   return {
     name: node,
     compute: 'busNames',
-    given: { cluster: CLUSTER, node, address },
+    given: { cluster: CLUSTER, node, sid, asker, address },
     expect: {
       token: nodeToken(node),
       addressToken: addressToken(address),
+      evidenceKey: evidenceKey(node, sid),
       subjects,
       streams,
       buckets,

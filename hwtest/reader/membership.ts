@@ -36,12 +36,15 @@ export const membershipRows: Rows = {
     const cluster = given.text('cluster');
     const token = base32hex(text(given.text('node')));
     const addressToken = base32hex(text(given.text('address')));
+    const askerToken = base32hex(text(given.text('asker')));
     return {
       token,
       addressToken,
+      evidenceKey: `evidence.${token}.${given.text('sid')}`,
       subjects: {
         record: `tl.${cluster}.record`,
-        ...named([...OF_NODES, 'join', 'meet'], (name) => `tl.${cluster}.${name}.${token}`),
+        ...named([...OF_NODES, 'join'], (name) => `tl.${cluster}.${name}.${token}`),
+        meet: `tl.${cluster}.meet.${token}.${askerToken}`,
         address: `tl.${cluster}.address.${addressToken}.${token}`,
       },
       streams: named(

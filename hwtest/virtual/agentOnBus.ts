@@ -214,6 +214,7 @@ export function startAgent(
       const given = { basis: challenge.basis, random: b64url(challenge.random) };
       return Promise.resolve({ v: 1, statement: b64url(statement), challenge: given });
     },
+    enrolment: {},
     randomBytes: (length) => {
       const bytes = randomBytes(length);
       drawn(bytes);
