@@ -140,13 +140,15 @@ describe('KeptRecords.onRound()', () => {
   });
 
   test('keeps the one that it has of two whose signatures alone differ', async () => {
-    const [record] = linked(1);
-    if (!record) throw new Error('no record');
-    const kept = keeping([record, { ...record, document: { ...record.document, signatures: [] } }]);
+    const records = linked(2);
+    const [first] = records;
+    if (!first) throw new Error('no record');
+    const unsigned = { ...first, document: { ...first.document, signatures: [] } };
+    const kept = keeping([...records, unsigned]);
     const { bus, published } = busWith([]);
-    kept.onConnect(record, SIGNER);
+    kept.onConnect(records.at(-1), SIGNER);
     await kept.onRound(bus, SUBJECTS);
-    expect(published.map(({ value }) => value)).toEqual([record.document]);
+    expect(published.map(({ value }) => value)).toEqual(records.map(({ document }) => document));
   });
 
   test('reaches back no further than it was told', async () => {
