@@ -141,23 +141,17 @@ function verifyRaw(
   }
 }
 
-interface Known {
-  /** A copy: whose memory changes is another key. */
-  readonly raw: Bytes;
-  readonly key: KeyObject;
-}
-
 /** A key object costs as much as a verification. Those of ML-DSA are large: one is kept, the conductor's as a rule. */
-const edKeys = new WeakMap<Bytes, Known>();
-let mldsaKey: Known | undefined;
+const edKeys = new WeakMap<Bytes, readonly [copyOfRaw: Bytes, key: KeyObject]>();
+let mldsaKey: readonly [copyOfRaw: Bytes, key: KeyObject] | undefined;
 
 function knownKey(type: 'ed25519' | 'ml-dsa-65', raw: Bytes): KeyObject {
   const known = type === 'ed25519' ? edKeys.get(raw) : mldsaKey;
-  if (known && equal(known.raw, raw)) return known.key;
-  const made = { raw: Buffer.from(raw), key: publicKeyFromRaw(type, raw) };
-  if (type === 'ed25519') edKeys.set(raw, made);
-  else mldsaKey = made;
-  return made.key;
+  if (known && equal(known[0], raw)) return known[1];
+  const key = publicKeyFromRaw(type, raw);
+  if (type === 'ed25519') edKeys.set(raw, [Buffer.from(raw), key]);
+  else mldsaKey = [Buffer.from(raw), key];
+  return key;
 }
 
 /** A raw public half as a key. Errors: Error when it is of the wrong length. */

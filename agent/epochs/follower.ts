@@ -309,7 +309,8 @@ export class RecordFollower {
     reading: Reading,
     said: EpochRecord | undefined,
   ): Promise<void> {
-    const reach = this.#reach(said);
+    const newest = said ?? record; // the one that may say what time it is
+    const reach = this.#reach(newest);
     if (!reach.isSound(record) || this.#termSlots.isFull(record)) return;
     const linked = await reading.stored.linkedBefore(record, reach);
     const isAtItsWord = this.#takesAtItsWord();
@@ -322,7 +323,7 @@ export class RecordFollower {
       const first = linked.at(-1) ?? genuine;
       this.#firstMs = first.prev === null ? effectMs(first) : -Infinity;
     }
-    if (genuine.hash === said?.hash) this.#keepTime(genuine);
+    if (genuine.hash === newest.hash) this.#keepTime(genuine);
     this.#derive(linked.slice(linked.findIndex(({ hash }) => hash === genuine.hash) + 1), reading);
     this.#note(genuine);
     await this.#lead(genuine);

@@ -162,7 +162,7 @@ const AT_LIMITS: Readonly<Record<string, JsonObject>> = {
     until: 8_640_000_000_000_000,
     revokedAt: 8_640_000_000_000_000,
   },
-  'epoch-record': { term: 2 ** 40, generation: 2 ** 40, epoch: 2 ** 40, periodMs: 60_000 },
+  'epoch-record': { term: 2 ** 34, generation: 2 ** 27, epoch: 2 ** 27, periodMs: 60_000 },
   presence: { hop: 3, clockOffsetMs: 0.25, chains: [], withdrawn: 'w'.repeat(1000) },
 };
 
