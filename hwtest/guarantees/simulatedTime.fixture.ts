@@ -50,7 +50,7 @@ export class SimulatedTime {
     const after = (ms: number, callback: () => void): (() => void) => {
       const dueMs = monoMs() + ms;
       let isCancelled = false;
-      let disarm = (): void => undefined;
+      let disarm: (() => void) | undefined;
       const arm = (): void => {
         disarm = this.after(dueMs - monoMs(), ring);
       };
@@ -63,7 +63,7 @@ export class SimulatedTime {
       arm();
       return () => {
         isCancelled = true;
-        disarm();
+        disarm?.();
       };
     };
     return {
