@@ -103,8 +103,9 @@ export class Revoking {
   /** What the queue is at may have found the node good before, and go on with that: then it follows once more. */
   async #takeBeside(document: unknown): Promise<Omit<Revoked, 'isPublished'>> {
     const { revocations, peers, serial } = this.#o;
-    const { revocation, isNews } = await revocations.take(document);
+    const { revocation, isNews, before } = await revocations.take(document);
     const { node } = revocation;
+    if (before) this.#sayDisplaced(before, revocation);
     if (!isNews) return { revocation, isNews, ...NOTHING };
     peers.bar(node);
     const again = async (): Promise<void> => {
