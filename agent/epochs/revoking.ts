@@ -17,7 +17,7 @@ import type { RecordFollower } from './follower.ts';
 import type { Membership } from './membership.ts';
 import type { OwnStatements } from './ownStatements.ts';
 import type { PeerBook } from './peers.ts';
-import type { Revocations } from './revocations.ts';
+import type { Revocations, Taken } from './revocations.ts';
 import type { Serial } from './serial.ts';
 import { MESSAGE_BYTES, type Subjects } from './subjects.ts';
 
@@ -103,9 +103,8 @@ export class Revoking {
   /** What the queue is at may have found the node good before, and go on with that: then it follows once more. */
   async #takeBeside(document: unknown): Promise<Omit<Revoked, 'isPublished'>> {
     const { revocations, peers, serial } = this.#o;
-    const { revocation, isNews, before } = await revocations.take(document);
+    const { revocation, isNews } = await this.#keep(document);
     const { node } = revocation;
-    if (before) this.#sayDisplaced(before, revocation);
     if (!isNews) return { revocation, isNews, ...NOTHING };
     peers.bar(node);
     const again = async (): Promise<void> => {
@@ -122,9 +121,14 @@ export class Revoking {
   }
 
   async #take(document: unknown): Promise<Omit<Revoked, 'isPublished'>> {
-    const { revocation, isNews, before } = await this.#o.revocations.take(document);
-    if (before) this.#sayDisplaced(before, revocation);
+    const { revocation, isNews } = await this.#keep(document);
     return { revocation, isNews, ...(isNews ? await this.#follow(revocation) : NOTHING) };
+  }
+
+  async #keep(document: unknown): Promise<Taken> {
+    const taken = await this.#o.revocations.take(document);
+    if (taken.before) this.#sayDisplaced(taken.before, taken.revocation);
+    return taken;
   }
 
   async #hear(document: unknown): Promise<void> {

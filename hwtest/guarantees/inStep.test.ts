@@ -71,6 +71,14 @@ test('three nodes share what they confirmed, and come back into step whatever ha
   );
 }, 300_000);
 
+/** Slots in none of which anybody is cut off from anybody. */
+async function passUncut(cluster: SimulatedCluster, slots: number): Promise<void> {
+  for (let slot = 0; slot < slots; slot += 1) {
+    await cluster.pass(1);
+    expect(cluster.cut()).toEqual([]);
+  }
+}
+
 test('a wall clock that is set wrong takes nobody out of step, however far and whoever conducts', async () => {
   for (const aheadMs of [3_600_000, -3_600_000, BUS_PERIOD_MS]) {
     for (const each of NODES) {
@@ -78,10 +86,7 @@ test('a wall clock that is set wrong takes nobody out of step, however far and w
       try {
         expect(await cluster.inStep(SLOTS_TO_BEGIN)).toEqual([]);
         cluster.setClock(each, aheadMs);
-        for (let slot = 0; slot < SLOTS_TO_HEAL; slot += 1) {
-          await cluster.pass(1);
-          expect(cluster.cut()).toEqual([]);
-        }
+        await passUncut(cluster, SLOTS_TO_HEAL);
         expect(await cluster.inStep(1)).toEqual([]);
       } finally {
         await cluster.close();
@@ -94,17 +99,10 @@ test('an outage that is longer than an attestation lasts cuts nobody, neither in
   const cluster = new SimulatedCluster([0, 0, 0], numbersOf(3));
   try {
     expect(await cluster.inStep(SLOTS_TO_BEGIN)).toEqual([]);
-    const beyond = ADMITTED_MS / BUS_PERIOD_MS + 4;
     for (const each of NODES) cluster.cutOff(each);
-    for (let slot = 0; slot < beyond; slot += 1) {
-      await cluster.pass(1);
-      expect(cluster.cut()).toEqual([]);
-    }
+    await passUncut(cluster, ADMITTED_MS / BUS_PERIOD_MS + 4);
     for (const each of NODES) cluster.bus.heal(each);
-    for (let slot = 0; slot < SLOTS_TO_HEAL; slot += 1) {
-      await cluster.pass(1);
-      expect(cluster.cut()).toEqual([]);
-    }
+    await passUncut(cluster, SLOTS_TO_HEAL);
     expect(await cluster.inStep(1)).toEqual([]);
   } finally {
     await cluster.close();
