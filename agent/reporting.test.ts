@@ -28,7 +28,7 @@ beforeEach(async () => {
   nowMs = NOW;
   lines = [];
   made = [];
-  own = await drawStatement({
+  own = drawStatement({
     domain: 'example.org',
     cluster: 'test',
     node: 'node-a' as NodeName,

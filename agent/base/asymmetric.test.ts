@@ -240,52 +240,42 @@ describe('seal keys', () => {
   const info = utf8('record hash');
   const message = utf8('thirty-two bytes of chain secret');
 
-  it('open() gives back what sealTo() sealed, once', async () => {
-    const key = await generateSealKey();
-    const sealed = await sealTo(key.public, info, message);
+  it('open() gives back what sealTo() sealed, once', () => {
+    const key = generateSealKey();
+    const sealed = sealTo(key.public, info, message);
     expect(key.public).toHaveLength(1216);
     expect(sealed.enc).toHaveLength(1120);
-    expect(await key.open(sealed, info)).toEqual(Buffer.from(message));
-    await expect(key.open(sealed, info)).rejects.toThrow(RangeError);
+    expect(key.open(sealed, info)).toEqual(Buffer.from(message));
+    expect(() => key.open(sealed, info)).toThrow(RangeError);
   });
 
-  it('open() counts one of two messages that arrive at the same time', async () => {
-    const key = await generateSealKey();
-    const sealed = [
-      await sealTo(key.public, info, utf8('first')),
-      await sealTo(key.public, info, utf8('second')),
-    ];
-    const results = await Promise.allSettled(sealed.map((each) => key.open(each, info)));
-    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-  });
-
-  it('open() refuses another info, key, enc or ciphertext and is not used up by that', async () => {
-    const key = await generateSealKey();
-    const sealed = await sealTo(key.public, info, message);
-    const stranger = await generateSealKey();
-    await expect(stranger.open(sealed, info)).rejects.toThrow();
-    await expect(key.open(sealed, utf8('other'))).rejects.toThrow();
+  it('open() refuses another info, key, enc or ciphertext and is not used up by that', () => {
+    const key = generateSealKey();
+    const sealed = sealTo(key.public, info, message);
+    const stranger = generateSealKey();
+    expect(() => stranger.open(sealed, info)).toThrow();
+    expect(() => key.open(sealed, utf8('other'))).toThrow();
     for (const at of [0, 600, 1100]) {
-      await expect(key.open({ ...sealed, enc: flipped(sealed.enc, at) }, info)).rejects.toThrow();
+      expect(() => key.open({ ...sealed, enc: flipped(sealed.enc, at) }, info)).toThrow();
     }
     for (let at = 0; at < sealed.ciphertext.length; at += 7) {
       const ciphertext = flipped(sealed.ciphertext, at);
-      await expect(key.open({ ...sealed, ciphertext }, info)).rejects.toThrow();
+      expect(() => key.open({ ...sealed, ciphertext }, info)).toThrow();
     }
-    expect(await key.open(sealed, info)).toEqual(Buffer.from(message));
+    expect(key.open(sealed, info)).toEqual(Buffer.from(message));
   });
 
-  it('sealTo() refuses a public key of another length', async () => {
+  it('sealTo() refuses a public key of another length', () => {
     for (const length of [0, 32, 1215, 1217]) {
-      await expect(sealTo(new Uint8Array(length), info, message)).rejects.toThrow();
+      expect(() => sealTo(new Uint8Array(length), info, message)).toThrow();
     }
   });
 
-  it('sealTo() seals the same message differently each time', async () => {
-    const key = await generateSealKey();
+  it('sealTo() seals the same message differently each time', () => {
+    const key = generateSealKey();
     const [a, b] = [
-      await sealTo(key.public, info, message),
-      await sealTo(key.public, info, message),
+      sealTo(key.public, info, message),
+      sealTo(key.public, info, message),
     ];
     expect(hex(a.enc)).not.toBe(hex(b.enc));
     expect(hex(a.ciphertext)).not.toBe(hex(b.ciphertext));

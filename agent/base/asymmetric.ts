@@ -10,13 +10,13 @@ import {
   verify as nodeVerify,
   constants,
   publicEncrypt,
+  randomBytes,
   type JsonWebKeyInput,
   type KeyObject,
   type X509Certificate,
 } from 'node:crypto';
-import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
-import { XWing } from '@hpke/hybridkem-x-wing';
-import { b64url, concat, equal, sha256, truncate, utf8, type Bytes } from './bytes.ts';
+import { b64url, concat, equal, sha256, truncate, utf8, wipe, type Bytes } from './bytes.ts';
+import { hpkeOpen, hpkeSeal, xwingPublic, type Sealed } from './hpke.ts';
 import { jwaFits, jwaParameters, type JwaName } from './jwa.ts';
 
 /** What an operation was for: node statements and their pairs, MAID tokens, or anything else. */
@@ -212,59 +212,37 @@ export function generateLaneKey(): LaneKey {
   };
 }
 
-// --- HPKE base mode (RFC 9180): X-Wing, HKDF-SHA-256, AES-256-GCM ---------------------------------
-
-const hpke = new CipherSuite({
-  kem: new XWing(),
-  kdf: new HkdfSha256(),
-  aead: new Aes256Gcm(),
-});
-
-export interface Sealed {
-  /** 1,120 bytes. */
-  readonly enc: Bytes;
-  readonly ciphertext: Bytes;
-}
+// --- Sealing: HPKE under X-Wing (hpke.ts) ---------------------------------------------------------
 
 /** A one-use X-Wing key (PROTOCOL 2): `open` may be called once, then the private half is dropped. */
 export interface SealKey {
   /** 1,216 bytes. */
   readonly public: Bytes;
   /** Errors: RangeError when used a second time; Error when the message does not open. */
-  open(sealed: Sealed, info: Bytes): Promise<Buffer>;
+  open(sealed: Sealed, info: Bytes): Buffer;
 }
 
-export async function generateSealKey(): Promise<SealKey> {
+export function generateSealKey(): SealKey {
   counts.statements += 1;
-  const pair = await hpke.kem.generateKeyPair();
-  let privateKey: CryptoKey | undefined = pair.privateKey;
+  const seed = randomBytes(32);
+  let isUsed = false;
   return {
-    public: Buffer.from(await hpke.kem.serializePublicKey(pair.publicKey)),
-    open: async (sealed, info) => {
-      const recipientKey = privateKey;
-      if (recipientKey === undefined) throw new RangeError('this seal key has been used');
+    public: xwingPublic(seed),
+    open: (sealed, info) => {
+      if (isUsed) throw new RangeError('this seal key has been used');
       counts.statements += 1;
-      const plain = await hpke.open(
-        { recipientKey, enc: sealed.enc.slice(), info: info.slice() },
-        sealed.ciphertext.slice(),
-      );
-      // Of two messages opened at the same time only one may count.
-      if (privateKey === undefined) throw new RangeError('this seal key has been used');
-      privateKey = undefined;
-      return Buffer.from(plain);
+      const plaintext = hpkeOpen(seed, sealed, info);
+      isUsed = true;
+      wipe(seed);
+      return plaintext;
     },
   };
 }
 
 /** Seals `plaintext` to an X-Wing public key. Errors: Error on a malformed key. */
-export async function sealTo(publicKey: Bytes, info: Bytes, plaintext: Bytes): Promise<Sealed> {
+export function sealTo(publicKey: Bytes, info: Bytes, plaintext: Bytes): Sealed {
   counts.statements += 1;
-  const recipientPublicKey = await hpke.kem.deserializePublicKey(publicKey.slice());
-  const { enc, ct } = await hpke.seal(
-    { recipientPublicKey, info: info.slice() },
-    plaintext.slice(),
-  );
-  return { enc: Buffer.from(enc), ciphertext: Buffer.from(ct) };
+  return hpkeSeal(publicKey, info, plaintext);
 }
 
 // --- TPM and X.509 keys ---------------------------------------------------------------------------

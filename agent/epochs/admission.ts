@@ -256,7 +256,7 @@ export class AdmissionDesk {
     if (!usedSeals.claim(seal)) return refuse('this seal key was used before');
     const about = keeper.chains()[0]?.hash ?? hex(random(32));
     const { node, sid } = request;
-    const sealed = await sealFor(self, { node, sid, seal }, { chains }, about, this.#o.slot());
+    const sealed = sealFor(self, { node, sid, seal }, { chains }, about, this.#o.slot());
     const answer: JoinAnswer = { v: 1, ok: true, reason: '', sealed };
     return answer as Json;
   }

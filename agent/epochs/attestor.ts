@@ -138,7 +138,7 @@ export class Attestor {
     await this.#putBackEnrolment();
     await this.#putBackEvidence();
     const given = await this.#challenge();
-    const own = (reuse ? this.current : undefined) ?? (await this.#draw());
+    const own = (reuse ? this.current : undefined) ?? this.#draw();
     const { sid } = own.statement;
     const evidence = await this.#o.collect(own.statement.bytes, given.challenge);
     const examined = await this.#o.examiner.appraise(node, sid, evidence, given.challenge.basis);
@@ -215,7 +215,7 @@ export class Attestor {
     this.#state = { ...this.#state, verdict: 'contraindicated', reason };
   }
 
-  #draw(): Promise<OwnStatement> {
+  #draw(): OwnStatement {
     const { domain, cluster, node, algorithms, clock, random } = this.#o;
     return drawStatement({
       domain,
@@ -251,7 +251,7 @@ export class Attestor {
 
   async #ask(own: OwnStatement, ask: 'admit' | 'resync', needsChains: boolean): Promise<Answer> {
     const { bus, subjects, node } = this.#o;
-    if (needsChains) await this.#freshSeal(own);
+    if (needsChains) this.#freshSeal(own);
     const seal = b64url(own.seal.public);
     const { sid } = own.statement;
     const request = signJoin({ v: 1, ask, node, sid, seal, needsChains }, own.sign);
@@ -266,8 +266,8 @@ export class Attestor {
   }
 
   /** A seal key is offered once: whether its answer arrived or not, the next request has another. */
-  async #freshSeal(own: OwnStatement): Promise<void> {
-    if (this.#offered === own.seal) own.seal = await generateSealKey();
+  #freshSeal(own: OwnStatement): void {
+    if (this.#offered === own.seal) own.seal = generateSealKey();
     this.#offered = own.seal;
   }
 

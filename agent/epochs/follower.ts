@@ -11,11 +11,10 @@ import type { RecordHistory } from './history.ts';
 import { KeptRecords } from './keptRecords.ts';
 import type { Acceptance, ChainKeeper } from './keeper.ts';
 import {
-  claimedConductor,
   judgeRecord,
   newestFirst,
-  openRecord,
   SLOTS_AHEAD,
+  verifyRecord,
   type EpochRecord,
   type RecordLimits,
   type RecordRefusal,
@@ -109,22 +108,22 @@ export class RecordFollower {
   /** Takes a record from the bus. True when it counted. */
   async take(document: unknown): Promise<boolean> {
     const claimed = peek(document);
-    if (claimed && this.#o.history.has(claimed.hash)) return false; // seen before
+    if (!claimed) return this.#refuse('it is no record, or of an incompatible version');
+    if (this.#o.history.has(claimed.hash)) return false; // seen before
     const isFirst = this.#newest === undefined;
-    const counted = await this.#takeNew(document);
+    const counted = await this.#takeNew(claimed);
     if (counted && isFirst) await this.catchUp(); // the oldest, maybe, of many that are put back
-    if (!counted && claimed && this.#isNewer(claimed)) this.#behind = true;
+    if (!counted && this.#isNewer(claimed)) this.#behind = true;
     return counted;
   }
 
-  async #takeNew(document: unknown): Promise<boolean> {
-    const claim = claimedConductor(document);
-    if (!claim || claim.term < (this.#newest?.term ?? 0)) return this.#refuse('lower-term');
-    const key = await this.#signers.keyOf(claim);
-    if (key === undefined) return this.#refuse(`its conductor ${claim.node} is not attested here`);
-    let record: EpochRecord;
+  async #takeNew(record: EpochRecord): Promise<boolean> {
+    if (record.term < (this.#newest?.term ?? 0)) return this.#refuse('lower-term');
+    const { node } = record.conductor;
+    const key = await this.#signers.keyOf(record.conductor);
+    if (key === undefined) return this.#refuse(`its conductor ${node} is not attested here`);
     try {
-      record = openRecord(document, key);
+      verifyRecord(record, key);
     } catch (cause) {
       return this.#refuse(asTidelockError(cause, 'record.open').message);
     }

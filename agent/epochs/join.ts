@@ -64,13 +64,14 @@ export const readJoinAnswer = (value: unknown): JoinAnswer | undefined =>
 export const signJoin = (request: JoinRequest, key: SigningKey): SignedDocument =>
   signDocument(KIND, request, key, ED25519_ONLY, 'statements');
 
+const claimSchema = z.object({
+  kind: z.literal(KIND),
+  payload: joinSchema.pick({ node: true, sid: true }).loose(),
+});
+
 /** Who claims to ask, to find the statement whose key must have signed. */
-export function claimedJoiner(document: unknown): Pick<JoinRequest, 'node' | 'sid'> | undefined {
-  const claim = z
-    .object({ kind: z.literal(KIND), payload: joinSchema.pick({ node: true, sid: true }).loose() })
-    .safeParse(document);
-  return claim.success ? claim.data.payload : undefined;
-}
+export const claimedJoiner = (document: unknown): Pick<JoinRequest, 'node' | 'sid'> | undefined =>
+  claimSchema.safeParse(document).data?.payload;
 
 /** Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID. */
 export const openJoin = (document: unknown, signer: SigningPublic): JoinRequest =>

@@ -34,13 +34,14 @@ export type MeetAnswer = z.infer<typeof answerSchema>;
 export const signMeet = (meet: Meet, key: SigningKey): SignedDocument =>
   signDocument(KIND, meet, key, ED25519_ONLY, 'statements');
 
+const claimSchema = z.object({
+  kind: z.literal(KIND),
+  payload: meetSchema.pick({ node: true, sid: true }).loose(),
+});
+
 /** Who claims to speak, to find the key; nothing else is read before the signature is checked. */
-export function claimedMeeter(document: unknown): Pick<Meet, 'node' | 'sid'> | undefined {
-  const claim = z
-    .object({ kind: z.literal(KIND), payload: meetSchema.pick({ node: true, sid: true }).loose() })
-    .safeParse(document);
-  return claim.success ? claim.data.payload : undefined;
-}
+export const claimedMeeter = (document: unknown): Pick<Meet, 'node' | 'sid'> | undefined =>
+  claimSchema.safeParse(document).data?.payload;
 
 /** Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID. */
 export const openMeet = (document: unknown, signer: SigningPublic): Meet =>

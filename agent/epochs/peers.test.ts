@@ -36,7 +36,7 @@ const chain = (epoch: number, age: number): Chain => ({
   supersededAtMs: undefined,
 });
 
-const draw = (node: NodeName): Promise<OwnStatement> =>
+const draw = (node: NodeName): OwnStatement =>
   drawStatement({
     domain: 'example.org',
     cluster: 'c',

@@ -2,7 +2,7 @@
 // others current. It owns order and timing; what each message means is in the files beside it.
 import { createHash } from 'node:crypto';
 import type { Revoked } from '#agent/api/revoked.ts';
-import { slotAt, type NodeName, type Slot } from '#agent/base/brands.ts';
+import type { NodeName, Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
 import { asTidelockError } from '#agent/base/errors.ts';
 import { limitedLog } from '#agent/limitedLog.ts';
@@ -73,6 +73,8 @@ export interface PlaneOptions {
  * a cluster do not all speak, verify and seal at once.
  */
 const SPEAKING_PART = 1 / 8;
+/** Who conducts does so when the others have spoken: a record finds them, and the bus, with nothing else to do. */
+const CONDUCTING_AT = 1 / 2;
 
 export class EpochPlane {
   readonly #o: PlaneOptions;
@@ -89,6 +91,7 @@ export class EpochPlane {
   #closed = false;
   #cancelTimer: () => void = () => undefined;
   #cancelRound: () => void = () => undefined;
+  #cancelConducting: () => void = () => undefined;
   /** From the beginning of a slot until this node speaks. */
   readonly #roundAfterMs: number;
 
@@ -187,6 +190,7 @@ export class EpochPlane {
     this.#closed = true;
     this.#cancelTimer();
     this.#cancelRound();
+    this.#cancelConducting();
     await this.#serial.close();
     if (this.#o.conductor.leading) await this.#o.conductor.resign('this agent stops');
   }
@@ -197,12 +201,18 @@ export class EpochPlane {
 
   #arm(): void {
     if (this.#closed) return;
-    const { clock, slots, periodMs } = this.#o;
+    const { clock, slots, periodMs, conductor } = this.#o;
     this.#cancelTimer = clock.after(slots.untilNextMs(periodMs), () => {
       this.#onSlot();
+      const isConducting = conductor.leading;
       this.#cancelRound = clock.after(this.#roundAfterMs, () =>
-        this.#serial.add('round', () => this.#onRound()),
+        this.#serial.add('round', () => this.#onRound(isConducting)),
       );
+      if (isConducting) {
+        this.#cancelConducting = clock.after(CONDUCTING_AT * periodMs, () =>
+          this.#serial.add('conduct', () => this.#conduct()),
+        );
+      }
       this.#arm();
     });
   }
@@ -244,9 +254,14 @@ export class EpochPlane {
     onChange();
   }
 
+  /** Once in a slot. */
+  #conduct(): Promise<void> {
+    return this.#step('conductor', () => this.#o.conductor.onSlot(this.#slot()));
+  }
+
   /** The rest, once in a slot. */
-  async #onRound(): Promise<void> {
-    const { slots, conductor, follower, voice, periodMs, onChange } = this.#o;
+  async #onRound(isConducting: boolean): Promise<void> {
+    const { slots, follower, voice, onChange } = this.#o;
     const nowMs = slots.timeMs();
     await this.#step('presence', () => voice.speak());
     await this.#step('roster', async () => {
@@ -255,7 +270,7 @@ export class EpochPlane {
       if (hasMoved || isLoaded) await this.#onRecord();
     });
     await this.#step('records', () => this.#putBack());
-    await this.#step('conductor', () => conductor.onSlot(slotAt(nowMs, periodMs)));
+    if (!isConducting) await this.#conduct();
     await this.#step('attestation', () => this.#attest());
     await this.#step('resync', () => this.#resyncIfLost());
     this.#revoking.onRound();
@@ -333,7 +348,8 @@ export class EpochPlane {
     const unsealed = await takeSealed(document, { ...this.#o, log: this.#refusals });
     if (unsealed === 'ignored') return;
     this.#lost = unsealed === 'failed';
-    await this.#o.voice.speak(); // with the next seal key
+    // With the next seal key: after a root that has time until the next round, when not everybody has just got one.
+    if (unsealed !== 'root') await this.#o.voice.speak();
     this.#o.onChange();
   }
 

@@ -38,13 +38,13 @@ export type Presence = z.infer<typeof schema>;
 export const signPresence = (presence: Presence, key: SigningKey): SignedDocument =>
   signDocument(KIND, presence, key, ED25519_ONLY);
 
+const claimSchema = z.object({
+  payload: z.looseObject({ node: z.string().max(253), sid: z.string().max(32) }),
+});
+
 /** Who claims to speak, to find the key; nothing else is read before the signature is checked. */
-export function claimedSender(document: unknown): { node: string; sid: string } | undefined {
-  const claim = z
-    .object({ payload: z.looseObject({ node: z.string().max(253), sid: z.string().max(32) }) })
-    .safeParse(document);
-  return claim.success ? claim.data.payload : undefined;
-}
+export const claimedSender = (document: unknown): { node: string; sid: string } | undefined =>
+  claimSchema.safeParse(document).data?.payload;
 
 /** Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID. */
 export const openPresence = (document: unknown, signer: SigningPublic): Presence =>

@@ -3,7 +3,6 @@ import { generateSigningKey, type SigningKey } from '#agent/base/asymmetric.ts';
 import type { ChainId, NodeName, Sid, Slot } from '#agent/base/brands.ts';
 import { b64url } from '#agent/base/bytes.ts';
 import {
-  claimedConductor,
   judgeRecord,
   newestFirst,
   openLinkedRecord,
@@ -89,7 +88,7 @@ describe('openRecord()', () => {
   });
 });
 
-describe('claimedConductor()', () => {
+describe('openLinkedRecord()', () => {
   test('reads nothing out of what is no record', () => {
     for (const junk of [
       null,
@@ -98,9 +97,10 @@ describe('claimedConductor()', () => {
       [],
       {},
       { payload: {} },
-      { payload: { conductor: { node: 'UPPER' }, term: 1 } },
+      { v: 1, kind: 'epoch-record', payload: { ...body, term: 0 }, signatures: [] },
+      { v: 1, kind: 'epoch-record', payload: { ...body, more: 1 }, signatures: [] },
     ]) {
-      expect(claimedConductor(junk)).toBeUndefined();
+      expect(openLinkedRecord(junk)).toBeUndefined();
     }
   });
 });

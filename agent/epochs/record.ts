@@ -1,8 +1,8 @@
 // Epoch records (PROTOCOL 4): what the conductor announces once a slot, and their one order.
 import { z } from 'zod';
 import type { SigningKey, SigningPublic } from '#agent/base/asymmetric.ts';
-import { slotPlus, type ChainId, type NodeName, type Sid, type Slot } from '#agent/base/brands.ts';
-import { fromHex, hex, type Bytes } from '#agent/base/bytes.ts';
+import { slotPlus, type ChainId, type NodeName, type Slot } from '#agent/base/brands.ts';
+import { hex, type Bytes } from '#agent/base/bytes.ts';
 import { b64Text, chainId, nodeName, parseAs, sid, slot } from '#agent/base/schema.ts';
 import {
   documentHash,
@@ -65,53 +65,39 @@ export function signRecord(body: RecordBody, key: SigningKey): RecordDocument {
  * Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID.
  */
 export function openRecord(document: unknown, conductor: SigningPublic): EpochRecord {
-  const body = parseBody(verifyDocument(document, KIND, [conductor]));
-  return named(body, document as RecordDocument, documentHash(document as RecordDocument));
-}
-
-/**
- * A record linked to a verified one by `prev`: its hash vouches for it, no signature is checked.
- * Without `hash` nothing vouches for it yet. Errors: DOCUMENT_MALFORMED.
- */
-export function openLinkedRecord(document: unknown, hash?: string): EpochRecord | undefined {
-  const actual = hashOf(document);
-  if (actual === undefined || (hash !== undefined && actual !== hash)) return undefined;
-  const { payload } = document as RecordDocument;
-  return named(parseBody(payload), document as RecordDocument, fromHex(actual));
-}
-
-/** Who claims to have signed, read before anything is verified: only to find the key to verify with. */
-export function claimedConductor(
-  document: unknown,
-): { node: NodeName; sid: Sid; term: number } | undefined {
-  const claim = z
-    .object({ payload: schema.pick({ conductor: true, term: true }).loose() })
-    .safeParse(document);
-  return claim.success
-    ? { ...claim.data.payload.conductor, term: claim.data.payload.term }
-    : undefined;
-}
-
-/** Hash of what has the form of a record; its payload is judged by the schema before it is hashed. */
-function hashOf(document: unknown): string | undefined {
-  const shape = z
-    .object({
-      v: z.literal(1),
-      kind: z.literal(KIND),
-      payload: schema,
-      signatures: z.array(z.unknown()).max(8),
-    })
-    .safeParse(document);
-  return shape.success ? hex(documentHash(document as SignedDocument)) : undefined;
-}
-
-const parseBody = (payload: unknown): RecordBody =>
-  parseAs(schema, payload, {
+  const payload = verifyDocument(document, KIND, [conductor]);
+  const body = parseAs(schema, payload, {
     code: 'DOCUMENT_MALFORMED',
     op: 'record.parse',
     what: 'epoch record',
     hint: 'The conductor runs an incompatible version; upgrade agents one minor version at a time.',
   });
+  return named(body, document as RecordDocument, documentHash(document as RecordDocument));
+}
+
+/**
+ * What has the form of a record, of which no signature is checked: one that is linked to a verified record by `prev` is
+ * vouched for by its hash, any other by nothing yet. Undefined: it is none, or hashes to something else than `hash`.
+ */
+export function openLinkedRecord(document: unknown, hash?: string): EpochRecord | undefined {
+  const read = shape.safeParse(document);
+  if (!read.success) return undefined;
+  const actual = documentHash(document as RecordDocument);
+  if (hash !== undefined && hex(actual) !== hash) return undefined;
+  return named(read.data.payload, document as RecordDocument, actual);
+}
+
+/** Checks that `conductor` has signed a record that was read before. Errors: SIGNATURE_INVALID. */
+export function verifyRecord({ document }: EpochRecord, conductor: SigningPublic): void {
+  verifyDocument(document, KIND, [conductor]);
+}
+
+const shape = z.object({
+  v: z.literal(1),
+  kind: z.literal(KIND),
+  payload: schema,
+  signatures: z.array(z.unknown()).max(8),
+});
 
 const named = (body: RecordBody, document: RecordDocument, hash: Bytes): EpochRecord => ({
   ...body,

@@ -20,7 +20,7 @@ export const NOW_SLOT = 2_000_000 as Slot;
 export const NOW_MS = NOW_SLOT * PERIOD_MS;
 export const ROOT = Buffer.alloc(32, 7);
 
-export const drawNode = (name: string): Promise<OwnStatement> =>
+export const drawNode = (name: string): OwnStatement =>
   drawStatement({
     domain: 'example.org',
     cluster: 'c',

@@ -84,7 +84,7 @@ export const sealKeyName = (publicKey: Bytes): string => hex(truncate(8, sha256(
 export const hpkeInfo = (recordHash: string, node: NodeName, sid: Sid): Buffer =>
   concat(utf8('tidelock/seal/v1'), fromHex(recordHash), field(node), fromHex(sid));
 
-export async function sealSecrets(
+export function sealSecrets(
   secrets: Secrets,
   to: Recipient,
   about: {
@@ -93,9 +93,9 @@ export async function sealSecrets(
     readonly conductor: Envelope['conductor'];
   },
   key: SigningKey,
-): Promise<SignedDocument> {
+): SignedDocument {
   const plaintext = jcs(secrets);
-  const sealed = await sealTo(to.seal, hpkeInfo(about.recordHash, to.node, to.sid), plaintext);
+  const sealed = sealTo(to.seal, hpkeInfo(about.recordHash, to.node, to.sid), plaintext);
   plaintext.fill(0);
   return signDocument(
     KIND,
@@ -121,7 +121,7 @@ export const sealFor = (
   secrets: Secrets,
   recordHash: string,
   slot: Slot,
-): Promise<SignedDocument> => {
+): SignedDocument => {
   const { node, sid } = conductor.statement;
   return sealSecrets(
     secrets,
@@ -148,13 +148,13 @@ export class UsedSeals {
   }
 }
 
+const claimSchema = z.object({
+  payload: z.looseObject({ conductor: envelopeSchema.shape.conductor }),
+});
+
 /** Who claims to have sealed, to find the key to verify with. */
-export function claimedSealer(document: unknown): Envelope['conductor'] | undefined {
-  const claim = z
-    .object({ payload: z.looseObject({ conductor: envelopeSchema.shape.conductor }) })
-    .safeParse(document);
-  return claim.success ? claim.data.payload.conductor : undefined;
-}
+export const claimedSealer = (document: unknown): Envelope['conductor'] | undefined =>
+  claimSchema.safeParse(document).data?.payload.conductor;
 
 /** Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID. */
 export const openEnvelope = (document: unknown, conductor: SigningPublic): Envelope =>
@@ -166,7 +166,7 @@ export const openEnvelope = (document: unknown, conductor: SigningPublic): Envel
   });
 
 /** Opens an authenticated envelope with the key it names. Errors: DOCUMENT_MALFORMED. */
-export async function openSecrets(envelope: Envelope, seal: SealKey): Promise<Secrets> {
+export function openSecrets(envelope: Envelope, seal: SealKey): Secrets {
   const failure = {
     code: 'DOCUMENT_MALFORMED',
     op: 'sealed.open',
@@ -175,7 +175,7 @@ export async function openSecrets(envelope: Envelope, seal: SealKey): Promise<Se
   } as const;
   let plaintext: Buffer;
   try {
-    plaintext = await seal.open(
+    plaintext = seal.open(
       { enc: fromB64url(envelope.enc), ciphertext: fromB64url(envelope.ciphertext) },
       hpkeInfo(envelope.recordHash, envelope.node, envelope.sid),
     );

@@ -76,10 +76,10 @@ export interface StatementSubject {
 }
 
 /** Draws fresh node keys and states them. */
-export async function drawStatement(subject: StatementSubject): Promise<OwnStatement> {
+export function drawStatement(subject: StatementSubject): OwnStatement {
   const sign = generateSigningKey();
   const lane = generateLaneKey();
-  const seal = await generateSealKey();
+  const seal = generateSealKey();
   const bytes = jcs({
     v: 1,
     domain: subject.domain,

@@ -31,8 +31,8 @@ export interface UnsealingOptions {
 /** A chain that is sealed to this node is of the present, give or take what a slow bus needs. */
 const MAX_SLOTS_OFF = 8;
 
-/** `ignored`: not for this node or not for a key it still has. `failed`: chains must be asked for. */
-export type Unsealed = 'taken' | 'ignored' | 'failed';
+/** What came. `ignored`: not for this node or not for a key it still has. `failed`: chains must be asked for. */
+export type Unsealed = 'chains' | 'root' | 'ignored' | 'failed';
 
 export async function takeSealed(document: unknown, from: UnsealingOptions): Promise<Unsealed> {
   const { examiner, keeper, own, follower, log } = from;
@@ -53,8 +53,8 @@ export async function takeSealed(document: unknown, from: UnsealingOptions): Pro
     const recipient = own.find(envelope.sid);
     if (!recipient || sealKeyName(recipient.seal.public) !== envelope.sealKey) return 'ignored';
     const { seal } = recipient;
-    recipient.seal = await generateSealKey();
-    const secrets = await openSecrets(envelope, seal);
+    recipient.seal = generateSealKey();
+    const secrets = openSecrets(envelope, seal);
     const strange = secrets.chains.find((chain) => !isPlausible(chain, newest, from.slots));
     if (strange) {
       refuse(
@@ -63,12 +63,12 @@ export async function takeSealed(document: unknown, from: UnsealingOptions): Pro
       return 'failed';
     }
     for (const chain of secrets.chains) keeper.adopt(chain);
-    if (secrets.root === undefined) return 'taken';
+    if (secrets.root === undefined) return 'chains';
     const root = fromB64url(secrets.root);
     const fits = keeper.giveRoot(envelope.recordHash, root);
     root.fill(0);
     if (!fits) refuse(`${sealer.node} sealed a root that is not the one its record commits to`);
-    return fits ? 'taken' : 'failed';
+    return fits ? 'root' : 'failed';
   } catch (cause) {
     refuse(messageOf(cause));
     return 'failed';

@@ -14,13 +14,12 @@ const SIZES = [100, 1_000, 5_000];
 const MAX_AGENTS = 20_000;
 const PEERS = 10;
 /** All agents share the cores of one machine: the more there are, the longer a slot, so that it is not one queue. */
-const PERIODS_MS = [
-  { upTo: 200, periodMs: 5_000 },
-  { upTo: 2_000, periodMs: 20_000 },
-  { upTo: Infinity, periodMs: 60_000 },
+const COURSES = [
+  { upTo: 200, periodMs: 5_000, slots: 30 },
+  { upTo: 2_000, periodMs: 10_000, slots: 60 },
+  { upTo: Infinity, periodMs: 60_000, slots: 10 },
 ] as const;
 const RENEW_MS = 600_000;
-const SLOTS = 30;
 const GENERATIONS = 5;
 
 /** `npm run bench -- epochs`. */
@@ -32,7 +31,7 @@ export const epochs = defineVerb({
       value: 'N',
       help: `size of a cluster; may be repeated, ${SIZES.join(', ')}`,
     },
-    slots: { type: 'string', value: 'N', help: `records that are timed, ${SLOTS}` },
+    slots: { type: 'string', value: 'N', help: 'records that are timed; otherwise as many as take 3 to 10 minutes' },
     out: { type: 'string', value: 'DIR', help: 'also write epochs.md and epochs.json there' },
   },
   about:
@@ -41,13 +40,14 @@ export const epochs = defineVerb({
   run: async (invocation) => {
     const { flags, terminal } = invocation;
     const sizes = flags.agents.length === 0 ? SIZES : flags.agents.map(sizeOf);
-    const slots = flags.slots === undefined ? SLOTS : countOf(flags.slots, '--slots', 1, 10_000);
+    const given = flags.slots === undefined ? undefined : countOf(flags.slots, '--slots', 1, 10_000);
     const machine = hostFacts();
     const rows: EpochsRow[] = [];
     for (const agents of sizes) {
-      const periodMs = PERIODS_MS.find(({ upTo }) => agents <= upTo)?.periodMs ?? 0;
+      const { periodMs, slots } = COURSES.find(({ upTo }) => agents <= upTo) ?? COURSES[0];
       const plan = { agents, peers: Math.min(PEERS, agents - 1), periodMs };
-      const course = { ...plan, renewMs: RENEW_MS, slots, generations: GENERATIONS };
+      const wanted = { slots: given ?? slots, generations: GENERATIONS };
+      const course = { ...plan, ...wanted, renewMs: RENEW_MS };
       rows.push(await measureEpochs(course, (line) => terminal.err(`${line}\n`)));
     }
     const bench: EpochsBench = { kind: 'EpochsBench', machine, rows };

@@ -24,7 +24,7 @@ const CREWS = 2;
 /** Until every agent is admitted and knows its peers. */
 const READY_MS = 900_000;
 const POLL_MS = 1_000;
-/** A generation takes effect in a few slots, and its root is on the way by then. */
+/** A generation begins with the next record; an agent that has not got its root by then will not get it any more. */
 const GENERATION_SLOTS = 4;
 
 export async function measureEpochs(
@@ -116,14 +116,16 @@ class EpochsCourse {
 
     log(`${agents} agents: ${generations} generations`);
     await this.#all({ ask: 'begin' });
+    let sealed: readonly number[] = [];
     for (let i = 0; i < generations; i += 1) {
       await conductor.ask({ ask: 'leave', node: nameOf(agents - 1 - i) });
-      await sleep(GENERATION_SLOTS * periodMs);
+      const [endMs, had] = [Date.now() + GENERATION_SLOTS * periodMs, sealed.length];
+      while (sealed.length === had && Date.now() < endMs) {
+        await sleep(POLL_MS);
+        const [leadThen, ...restThen] = await this.#all({ ask: 'report' });
+        if (leadThen) sealed = tookMs(leadThen, restThen, 'rooted', agents - 1 - generations);
+      }
     }
-    const [leadAfter, ...restAfter] = await this.#all({ ask: 'report' });
-    const sealed = leadAfter
-      ? tookMs(leadAfter, restAfter, 'rooted', agents - 1 - generations)
-      : [];
 
     const crewCpuMs = rest.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
     const crewBytes = rest.reduce((sum, { rssBytes }) => sum + rssBytes, 0);

@@ -4,6 +4,8 @@ import { expect, test } from 'vitest';
 import { importsOf, isProduct, sourceFiles } from './sources.ts';
 
 const COUNTED = 'agent/base/asymmetric.ts';
+/** Operates for the counting module alone. */
+const FOR_COUNTED = 'agent/base/hpke.ts';
 
 /** Names of node:crypto that perform an asymmetric operation or make a key for one. */
 const OPERATIONS = new Set([
@@ -54,7 +56,7 @@ const product = sourceFiles((path) => isProduct(path) && !path.startsWith('hwtes
 
 test('asymmetric operations of node:crypto are imported by the counting module alone', () => {
   const against = product
-    .filter(({ path }) => path !== COUNTED)
+    .filter(({ path }) => path !== COUNTED && path !== FOR_COUNTED)
     .flatMap((file) =>
       importsOf(file)
         .filter(({ specifier, kind }) => /^(node:)?crypto$/.test(specifier) && kind !== 'type')
@@ -65,9 +67,16 @@ test('asymmetric operations of node:crypto are imported by the counting module a
   expect(against).toEqual([]);
 });
 
-test('asymmetric packages are imported by the counting module alone', () => {
+test('no package for asymmetric operations is imported', () => {
   const users = product.filter((file) =>
     importsOf(file).some(({ specifier, kind }) => kind !== 'type' && PACKAGES.test(specifier)),
+  );
+  expect(users.map(({ path }) => path)).toEqual([]);
+});
+
+test('what operates for the counting module is imported by it alone', () => {
+  const users = product.filter((file) =>
+    importsOf(file).some(({ specifier, kind }) => kind !== 'type' && /\bhpke\.ts$/.test(specifier)),
   );
   expect(users.map(({ path }) => path)).toEqual([COUNTED]);
 });

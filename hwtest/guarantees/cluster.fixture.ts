@@ -84,7 +84,7 @@ export class Cluster extends TwoNodes {
 
   /** Draws new keys for a member; the statement before stays acceptable until settle(). */
   async renew(member: Member): Promise<void> {
-    const own = await drawStatement({
+    const own = drawStatement({
       domain: 'example.org',
       cluster: 'test',
       node: member.node,
@@ -115,7 +115,7 @@ export class Cluster extends TwoNodes {
       const { node, sid } = member.own.statement;
       const to = { node, sid, seal: member.own.seal.public };
       const secrets = { root: b64url(root), chains: [] };
-      const document = await sealFor(own, to, secrets, record.hash, this.slot);
+      const document = sealFor(own, to, secrets, record.hash, this.slot);
       this.bus.push(JSON.stringify(document));
       await this.#unseal(member, document, record);
     }
@@ -224,7 +224,7 @@ export class Cluster extends TwoNodes {
       slots: this.#slots,
       log: keptLog().log,
     });
-    if (taken !== 'taken') throw new Error(`${member.node} did not take its root`);
+    if (taken !== 'root') throw new Error(`${member.node} did not take its root`);
   }
 
   #memberOf({ name }: TestNode): Member {

@@ -119,9 +119,9 @@ describe('nothing recorded that is older than two slots opens', () => {
     const { conductor, memberA, slot } = cluster;
     const { node, sid } = memberA.own.statement;
     const to = { node, sid, seal: memberA.own.seal.public };
-    const next = await sealFor(conductor.own, to, { chains: [] }, '0'.repeat(64), slot);
+    const next = sealFor(conductor.own, to, { chains: [] }, '0'.repeat(64), slot);
     cluster.bus.push(JSON.stringify(next));
     // Of the three only what has not been opened yet.
-    expect(await unsealed(valuesOf(liveBytes(), 32), cluster.bus)).toEqual([{ chains: [] }]);
+    expect(unsealed(valuesOf(liveBytes(), 32), cluster.bus)).toEqual([{ chains: [] }]);
   });
 });

@@ -57,7 +57,7 @@ function leak() {
 /** What of the lanes the leak opens now, with all that the bus has said since. */
 async function openedBy({ values, keys, chains, slot }: ReturnType<typeof leak>) {
   const { bus, records, truth } = cluster;
-  const secrets = await unsealed(values, bus);
+  const secrets = unsealed(values, bus);
   const given = secrets.flatMap(({ root, chains: sealed }) => [
     ...(root === undefined ? [] : [fromB64url(root)]),
     ...sealed.map(({ key }) => fromB64url(key)),

@@ -22,7 +22,7 @@ it('G9: sealTo() seals by HPKE with X-Wing, as another party reads it', async ()
   expect(hpke.kem.id).toBe(X_WING);
   const { privateKey, publicKey } = await hpke.kem.generateKeyPair();
   const raw = new Uint8Array(await hpke.kem.serializePublicKey(publicKey));
-  const { enc, ciphertext } = await sealTo(raw, info, secret);
+  const { enc, ciphertext } = sealTo(raw, info, secret);
   const open = async (given: Uint8Array): Promise<Buffer> =>
     Buffer.from(
       await hpke.open(

@@ -2,9 +2,8 @@
 // the bus, and the sealed messages that their X-Wing halves open. Asymmetric operations of an attacker,
 // so they are not those of the product and not counted.
 import { createPublicKey, diffieHellman, type KeyObject } from 'node:crypto';
-import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
-import { XWing } from '@hpke/hybridkem-x-wing';
 import { fromB64url, type Bytes } from '#agent/base/bytes.ts';
+import { hpkeOpen, xwingPublic } from '#agent/base/hpke.ts';
 import { openSecrets, sealKeyName, type Envelope, type Secrets } from '#agent/epochs/sealed.ts';
 
 /** Lane keys of every statement among the messages of a bus, each 32 bytes. */
@@ -30,36 +29,14 @@ export const pairsOf = (stolen: readonly KeyObject[], lanes: readonly Bytes[]): 
       ),
     );
 
-const hpke = new CipherSuite({
-  kem: new XWing(),
-  kdf: new HkdfSha256(),
-  aead: new Aes256Gcm(),
-});
-
 /** The secrets of every sealed message on the bus that one of `values`, 32 bytes each, is the key of. */
-export async function unsealed(
-  values: readonly Bytes[],
-  bus: readonly string[],
-): Promise<Secrets[]> {
-  const kem = new XWing();
-  const stolen = new Map<string, { readonly public: Bytes; readonly recipientKey: CryptoKey }>();
-  for (const value of values) {
-    const { privateKey, publicKey } = await kem.generateKeyPairDerand(Uint8Array.from(value));
-    const raw = new Uint8Array(await kem.serializePublicKey(publicKey));
-    stolen.set(sealKeyName(raw), { public: raw, recipientKey: privateKey });
-  }
-  const found: Secrets[] = [];
-  for (const message of bus) {
+export function unsealed(values: readonly Bytes[], bus: readonly string[]): Secrets[] {
+  const stolen = new Map(values.map((seed) => [sealKeyName(xwingPublic(seed)), seed]));
+  return bus.flatMap((message) => {
     const { kind, payload } = JSON.parse(message) as { kind?: string; payload?: Envelope };
-    const key = kind === 'sealed' && payload ? stolen.get(payload.sealKey) : undefined;
-    if (!key || !payload) continue;
-    const { recipientKey } = key;
-    const open = async (sealed: { enc: Bytes; ciphertext: Bytes }, info: Bytes) => {
-      const { enc, ciphertext } = sealed;
-      const params = { recipientKey, enc: enc.slice(), info: info.slice() };
-      return Buffer.from(await hpke.open(params, ciphertext.slice()));
-    };
-    found.push(await openSecrets(payload, { public: key.public, open }));
-  }
-  return found;
+    const seed = kind === 'sealed' && payload ? stolen.get(payload.sealKey) : undefined;
+    if (!seed || !payload) return [];
+    const key = { public: xwingPublic(seed), open: hpkeOpen.bind(undefined, seed) };
+    return [openSecrets(payload, key)];
+  });
 }

@@ -49,9 +49,9 @@ const signedBriefly =
     open(signDocument(kind, value, SIGN, ED25519_ONLY), SIGN.public);
 
 async function readSecrets(value: Json): Promise<unknown> {
-  const key = await generateSealKey();
+  const key = generateSealKey();
   const about: Envelope = await envelope();
-  const { enc, ciphertext } = await sealTo(
+  const { enc, ciphertext } = sealTo(
     key.public,
     hpkeInfo(about.recordHash, about.node, about.sid),
     jcs(value),

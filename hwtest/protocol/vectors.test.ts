@@ -48,7 +48,7 @@ describe('keys of the vectors', () => {
 
   it('sealTo() seals what `sealed` opens', async () => {
     const [key, info, plain] = [seed('seal a'), Buffer.from('info'), Buffer.from('plain')];
-    const message = await sealTo((await sealKeyFrom(key)).public, info, plain);
+    const message = sealTo((await sealKeyFrom(key)).public, info, plain);
     expect(await unseal(key, info, message)).toEqual(plain);
     expect(await unseal(key, plain, message)).toBeUndefined();
   });
