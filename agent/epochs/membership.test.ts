@@ -37,6 +37,8 @@ let roster: Members;
 let inUse: NodeName[] | 'all';
 let answers: Map<OwnStatement, Appraisal>;
 let withdrawals: string[];
+/** On the bus, by subject. */
+let stored: Map<string, unknown>;
 let membership: Membership;
 let isPatient: boolean;
 let nowMs: number;
@@ -53,8 +55,9 @@ beforeEach(() => {
   nowMs = NOW_MS;
   answers = new Map([older, newer].map((own) => [own, appraisalOf('affirming')]));
   withdrawals = [];
+  stored = new Map();
   membership = new Membership({
-    bus: { last: () => Promise.resolve(undefined) },
+    bus: { last: (_, subject) => Promise.resolve(stored.get(subject)) },
     subjects: subjectsOf('c'),
     examiner: examinerOf(answers),
     follower: {
@@ -116,6 +119,23 @@ describe('Membership.follow()', () => {
     roster = Members.none;
     await membership.follow();
     expect(peers.get(B)).toMatchObject({ accepted: [], refused: expect.stringMatching(/roster/) });
+  });
+
+  test('reads again what a bus did not give of a peer that it accepted, and what was said while it was away', async () => {
+    const subjects = subjectsOf('c');
+    const port = (): number | undefined => peers.get(B)?.directory?.lane.port;
+    await membership.follow();
+    expect(port()).toBeUndefined();
+    stored.set(subjects.presence(B), presenceOf(older, 1));
+    stored.set(subjects.workloads(B), directoryOf(older, 1));
+    await membership.follow();
+    expect([port(), peers.get(B)?.presence?.seq]).toEqual([15_008, 1]);
+    stored.set(subjects.presence(B), presenceOf(older, 2));
+    await membership.follow();
+    expect(peers.get(B)?.presence?.seq).toBe(1); // nothing was missed: it would have been heard
+    membership.onConnect();
+    await membership.follow();
+    expect(peers.get(B)?.presence?.seq).toBe(2);
   });
 
   test('ends a member whose own TPM signed evidence that fails', async () => {

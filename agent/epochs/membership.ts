@@ -41,11 +41,13 @@ export interface MembershipOptions {
   readonly onWithdrawal: (node: NodeName, sid: Sid, why: string) => void;
 }
 
-const EXAMINED_AT_ONCE = 16;
+const READ_AT_ONCE = 16;
 
 export class Membership {
   readonly #o: MembershipOptions;
   readonly #refusals: Log;
+  /** Peers that may have said something unheard: before they were accepted here, or while the bus was away. */
+  readonly #unread = new Set<NodeName>();
 
   constructor(options: MembershipOptions) {
     this.#o = options;
@@ -63,6 +65,7 @@ export class Membership {
     const wanted = new Set(followed.map(({ node }) => node));
     for (const state of peers.all()) {
       if (wanted.has(state.node)) continue;
+      this.#unread.delete(state.node);
       if (roster.get(state.node)) peers.drop(state.node);
       else if (state.accepted.length > 0) this.#out(state.node, 'is not in the roster any more');
       else state.refused ??= `${state.node} is not in the roster`;
@@ -70,9 +73,19 @@ export class Membership {
     const due = followed.filter(
       ({ node, sid }) => !peers.acceptedStatement(node, sid) && !peers.isWithdrawn(sid),
     );
-    for (let i = 0; i < due.length; i += EXAMINED_AT_ONCE) {
-      await Promise.all(due.slice(i, i + EXAMINED_AT_ONCE).map((row) => this.#examine(row)));
+    for (let i = 0; i < due.length; i += READ_AT_ONCE) {
+      await Promise.all(due.slice(i, i + READ_AT_ONCE).map((row) => this.#examine(row)));
     }
+    const unread = [...this.#unread];
+    for (let i = 0; i < unread.length; i += READ_AT_ONCE) {
+      await Promise.all(unread.slice(i, i + READ_AT_ONCE).map((node) => this.#readBack(node)));
+    }
+  }
+
+  /** What peers said while the bus was away is read with the next follow(). */
+  onConnect(): void {
+    for (const { node, accepted } of this.#o.peers.all())
+      if (accepted.length > 0) this.#unread.add(node);
   }
 
   /** The rows of peers in use. */
@@ -129,10 +142,10 @@ export class Membership {
     // What it says of its end is a conductor's word, who may be the node itself.
     const expiresAt = Math.min(entry.expiresAt, appraisal.atMs + this.#o.ttlMs);
     peers.accept(row.node, { statement, entry: { ...entry, expiresAt }, appraisal, listedBy });
-    await this.#readBack(row.node);
+    this.#unread.add(row.node);
   }
 
-  /** What a member said before it was accepted here. */
+  /** What a bus does not give now, it is asked for again with the next record. */
   async #readBack(node: NodeName): Promise<void> {
     const { bus, subjects } = this.#o;
     const { streams } = subjects;
@@ -140,6 +153,7 @@ export class Membership {
     if (presence !== undefined) this.hearPresence(presence);
     const directory = await bus.last(streams.workloads, subjects.workloads(node));
     if (directory !== undefined) this.hearDirectory(directory);
+    if (presence !== undefined && directory !== undefined) this.#unread.delete(node);
   }
 
   /** Ends the admission of members whose attestation ran out (PROTOCOL 3.5). Once in a slot. */
@@ -222,6 +236,7 @@ export class Membership {
 
   #out(node: NodeName, why: string): void {
     const { peers, log } = this.#o;
+    this.#unread.delete(node);
     const had = (peers.get(node)?.accepted.length ?? 0) > 0;
     peers.refuse(node, `${node} ${why}`);
     if (had) log.warn('peer.left', { node, text: `${node} ${why}; its lanes are cut` });

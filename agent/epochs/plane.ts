@@ -89,9 +89,7 @@ export class EpochPlane {
   #missing = 0;
   readonly #seen = new SeenSoFar();
   #closed = false;
-  #cancelTimer: () => void = () => undefined;
-  #cancelRound: () => void = () => undefined;
-  #cancelConducting: () => void = () => undefined;
+  readonly #cancel = { slot: nothing, round: nothing, conducting: nothing };
   /** From the beginning of a slot until this node speaks. */
   readonly #roundAfterMs: number;
 
@@ -181,16 +179,14 @@ export class EpochPlane {
     await this.#onRecord();
   }
 
-  /** Waits until everything that it was told, and what it has to do by now, is done. */
+  /** Waits until what it was told, and what it has to do by now, is done. */
   settled(): Promise<void> {
     return this.#serial.settled();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#cancelTimer();
-    this.#cancelRound();
-    this.#cancelConducting();
+    for (const cancel of Object.values(this.#cancel)) cancel();
     await this.#serial.close();
     if (this.#o.conductor.leading) await this.#o.conductor.resign('this agent stops');
   }
@@ -202,14 +198,14 @@ export class EpochPlane {
   #arm(): void {
     if (this.#closed) return;
     const { clock, slots, periodMs, conductor } = this.#o;
-    this.#cancelTimer = clock.after(slots.untilNextMs(periodMs), () => {
+    this.#cancel.slot = clock.after(slots.untilNextMs(periodMs), () => {
       this.#onSlot();
       const isConducting = conductor.leading;
-      this.#cancelRound = clock.after(this.#roundAfterMs, () =>
+      this.#cancel.round = clock.after(this.#roundAfterMs, () =>
         this.#serial.add('round', () => this.#onRound(isConducting)),
       );
       if (isConducting) {
-        this.#cancelConducting = clock.after(CONDUCTING_AT * periodMs, () =>
+        this.#cancel.conducting = clock.after(CONDUCTING_AT * periodMs, () =>
           this.#serial.add('conduct', () => this.#conduct()),
         );
       }
@@ -223,6 +219,7 @@ export class EpochPlane {
     const isSigner = newest?.conductor.node === node;
     follower.kept.onConnect(newest, { isSigner, members: roster.rows.length, random: random() });
     this.#revoking.onConnect();
+    this.#o.membership.onConnect();
     await attestor.onConnect();
     await conductor.onConnect();
     await follower.catchUp();
@@ -394,6 +391,8 @@ export class EpochPlane {
     this.#o.onChange();
   }
 }
+
+const nothing = (): void => undefined;
 
 /** A number from 0 to 1, spread evenly over nodes and always the same for one. */
 const placeOf = (node: NodeName): number =>

@@ -24,6 +24,7 @@ const CREWS = 2;
 /** Until every agent is admitted and knows its peers. */
 const READY_MS = 900_000;
 const POLL_MS = 1_000;
+const SAY_AGAIN_MS = 10_000;
 /** A generation begins with the next record; an agent that has not got its root by then will not get it any more. */
 const GENERATION_SLOTS = 4;
 
@@ -95,13 +96,10 @@ class EpochsCourse {
     await Promise.all(
       crews.map((crew, i) => crew.ask({ ...start, first: 1 + i * each, count: counts[i] ?? 0 })),
     );
-    await this.#until('all are admitted', async () => (await this.#sum('admitted')) === agents);
+    await this.#untilAll('admitted', 'all are admitted');
     log(`${agents} agents: each looks for the pods of ${plan.peers} others`);
     await this.#all({ ask: 'use' });
-    await this.#until(
-      'all know their peers',
-      async () => (await this.#sum('acquainted')) === agents,
-    );
+    await this.#untilAll('acquainted', 'all know their peers');
 
     log(`${agents} agents: ${slots} records`);
     await this.#all({ ask: 'begin' });
@@ -158,9 +156,19 @@ class EpochsCourse {
     return Promise.all([this.#o.conductor, ...this.#o.crews].map((crew) => crew.ask(request)));
   }
 
-  async #sum(what: 'admitted' | 'acquainted'): Promise<number> {
-    const answers = await this.#all({ ask: 'state' });
-    return answers.reduce((sum, answer) => sum + answer[what], 0);
+  async #untilAll(are: 'admitted' | 'acquainted', what: string): Promise<void> {
+    const { plan, log } = this.#o;
+    const { agents } = plan;
+    let saidAtMs = Date.now();
+    await this.#until(what, async () => {
+      const answers = await this.#all({ ask: 'state' });
+      const sum = answers.reduce((before, answer) => before + answer[are], 0);
+      if (Date.now() - saidAtMs >= SAY_AGAIN_MS) {
+        saidAtMs = Date.now();
+        log(`${agents} agents: ${sum} ${are}`);
+      }
+      return sum === agents;
+    });
   }
 
   async #until(what: string, isSo: () => Promise<boolean>): Promise<void> {

@@ -72,7 +72,7 @@ class Crew {
         }
         return;
       case 'use':
-        await this.#use();
+        void this.#use(); // `acquainted` says how far it has come
         return;
       case 'begin':
         this.#taken = new Map();
