@@ -60,9 +60,11 @@ export interface SigningKey {
   seeds(): SigningSeeds;
 }
 
+const KEY_ID = utf8('tidelock/key/v1');
+
 /** `keyId` of a signing key: base64url of T(16, SHA-256("tidelock/key/v1" || both public halves)). */
 export const signingKeyId = (key: SigningPublic): string =>
-  b64url(truncate(16, sha256(utf8('tidelock/key/v1'), key.ed25519, key.mldsa65)));
+  b64url(truncate(16, sha256(KEY_ID, key.ed25519, key.mldsa65)));
 
 export function generateSigningKey(): SigningKey {
   counts.other += 1;

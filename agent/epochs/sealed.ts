@@ -22,7 +22,14 @@ import {
 } from '#agent/base/bytes.ts';
 import { jcs } from '#agent/base/jcs.ts';
 import { b64Text, b64TextMax, chainId, nodeName, parseAs, sid, slot } from '#agent/base/schema.ts';
-import { signDocument, verifyDocument, type SignedDocument } from '#agent/base/signed.ts';
+import {
+  BOTH,
+  ED25519_ONLY,
+  signDocument,
+  verifyDocument,
+  type SignatureAlg,
+  type SignedDocument,
+} from '#agent/base/signed.ts';
 import { chipsAlgorithm } from '#proxy/chips/registry.ts';
 import { recordCount, recordPeriodMs } from './record.ts';
 import type { OwnStatement } from './statement.ts';
@@ -84,6 +91,7 @@ export const sealKeyName = (publicKey: Bytes): string => hex(truncate(8, sha256(
 export const hpkeInfo = (recordHash: string, node: NodeName, sid: Sid): Buffer =>
   concat(utf8('tidelock/seal/v1'), fromHex(recordHash), field(node), fromHex(sid));
 
+/** Signed by Ed25519 alone where it is a root, to which its record commits, signed by both algorithms. */
 export function sealSecrets(
   secrets: Secrets,
   to: Recipient,
@@ -111,6 +119,7 @@ export function sealSecrets(
       ciphertext: b64url(sealed.ciphertext),
     },
     key,
+    secrets.chains.length === 0 ? ED25519_ONLY : BOTH,
   );
 }
 
@@ -156,9 +165,16 @@ const claimSchema = z.object({
 export const claimedSealer = (document: unknown): Envelope['conductor'] | undefined =>
   claimSchema.safeParse(document).data?.payload.conductor;
 
-/** Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID. */
-export const openEnvelope = (document: unknown, conductor: SigningPublic): Envelope =>
-  parseAs(envelopeSchema, verifyDocument(document, KIND, [conductor]), {
+/**
+ * What is around secrets that `conductor` has sealed; chains among them count only by BOTH signatures.
+ * Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID.
+ */
+export const openEnvelope = (
+  document: unknown,
+  conductor: SigningPublic,
+  algs: readonly SignatureAlg[] = ED25519_ONLY,
+): Envelope =>
+  parseAs(envelopeSchema, verifyDocument(document, KIND, [conductor], algs), {
     code: 'DOCUMENT_MALFORMED',
     op: 'sealed.parse',
     what: 'sealed message',

@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ChainId, Slot } from '#agent/base/brands.ts';
 import { b64url, fromHex } from '#agent/base/bytes.ts';
+import type { SignedDocument } from '#agent/base/signed.ts';
 import { chainIdOf } from '#proxy/chips/chain.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { ChainKeeper } from './keeper.ts';
@@ -66,19 +67,33 @@ const chain: SealedChain = {
 };
 
 /** What `by` seals to this node. */
-const sealed = (by: OwnStatement, secrets: Secrets, recordHash = RECORD_HASH): unknown => {
+const sealed = (by: OwnStatement, secrets: Secrets, recordHash = RECORD_HASH): SignedDocument => {
   const { node, sid } = self.statement;
   return sealFor(by, { node, sid, seal: self.seal.public }, secrets, recordHash, NOW_SLOT);
 };
 const take = async (by: OwnStatement, secrets: Secrets): Promise<unknown> =>
-  takeSealed(await sealed(by, secrets), options);
+  takeSealed(sealed(by, secrets), options);
 
 describe('takeSealed()', () => {
   test('takes chains from who conducts, each message under a key of its own', async () => {
-    const document = await sealed(conductor, { chains: [chain] });
+    const document = sealed(conductor, { chains: [chain] });
     expect(await takeSealed(document, options)).toBe('chains');
     expect(keeper.get(chain.chainId)?.generation).toBe(1);
     expect(await takeSealed(document, options)).toBe('ignored'); // its seal key is used up
+  });
+
+  test('takes chains under both signatures alone', async () => {
+    for (const left of ['Ed25519', 'ML-DSA-65']) {
+      const { signatures, ...rest } = sealed(conductor, { chains: [chain] });
+      const cut = { ...rest, signatures: signatures.filter(({ alg }) => alg === left) };
+      expect(await takeSealed(cut, options)).toBe('failed');
+      expect(keeper.chains()).toEqual([]);
+    }
+    const { record } = recordBy(conductor);
+    keeper.accept(record);
+    const alone = sealed(conductor, { root: b64url(Buffer.from(ROOT)), chains: [] }, record.hash);
+    expect(alone.signatures.map(({ alg }) => alg)).toEqual(['Ed25519']);
+    expect(await takeSealed(alone, options)).toBe('root'); // to which its record commits, by both
   });
 
   test('takes nothing from a member that does not conduct, however well it is attested', async () => {
@@ -113,7 +128,7 @@ describe('takeSealed()', () => {
     const { record } = recordBy(conductor);
     keeper.accept(record);
     const give = async (root: Buffer): Promise<unknown> =>
-      takeSealed(await sealed(conductor, { root: b64url(root), chains: [] }, record.hash), options);
+      takeSealed(sealed(conductor, { root: b64url(root), chains: [] }, record.hash), options);
     expect(await give(Buffer.alloc(32, 8))).toBe('failed');
     expect(keeper.get(record.chainId)).toBeUndefined();
     expect(await give(Buffer.from(ROOT))).toBe('root');

@@ -3,6 +3,7 @@
 import { generateSealKey } from '#agent/base/asymmetric.ts';
 import { fromB64url, fromHex } from '#agent/base/bytes.ts';
 import { messageOf } from '#agent/base/errors.ts';
+import { BOTH } from '#agent/base/signed.ts';
 import type { Log } from '#agent/log.ts';
 import { chainIdOf } from '#proxy/chips/chain.ts';
 import type { SlotClock } from '#proxy/chips/slotClock.ts';
@@ -55,6 +56,7 @@ export async function takeSealed(document: unknown, from: UnsealingOptions): Pro
     const { seal } = recipient;
     recipient.seal = generateSealKey();
     const secrets = openSecrets(envelope, seal);
+    if (secrets.chains.length > 0) openEnvelope(document, examined.statement.sign, BOTH);
     const strange = secrets.chains.find((chain) => !isPlausible(chain, newest, from.slots));
     if (strange) {
       refuse(

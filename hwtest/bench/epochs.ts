@@ -16,7 +16,7 @@ const PEERS = 10;
 /** All agents share the cores of one machine: the more there are, the longer a slot, so that it is not one queue. */
 const COURSES = [
   { upTo: 200, periodMs: 5_000, slots: 30 },
-  { upTo: 2_000, periodMs: 10_000, slots: 60 },
+  { upTo: 2_000, periodMs: 20_000, slots: 30 },
   { upTo: Infinity, periodMs: 60_000, slots: 10 },
 ] as const;
 const RENEW_MS = 600_000;
