@@ -21,9 +21,9 @@ import { epochsOf, type EpochsSources } from './epochsView.ts';
 const MAX_STALENESS_MS = 30 * 60_000;
 const B = 'node-b' as NodeName;
 
-const a = await drawNode('node-a');
-const b = await drawNode('node-b');
-const c = await drawNode('node-c');
+const a = drawNode('node-a');
+const b = drawNode('node-b');
+const c = drawNode('node-c');
 const first = recordBy(a, { atSlot: slotAt(NOW_MS - 9 * PERIOD_MS, PERIOD_MS) }).record;
 const second = recordBy(a, {
   kind: 'epoch',

@@ -5,7 +5,7 @@ import { appraisalOf, drawNode, NOW_MS, recordBy } from '#agent/epochs/records.f
 import { Bounds } from './bounds.ts';
 import { remotesOf, unattestedOf } from './remotePods.ts';
 
-const b = await drawNode('node-b');
+const b = drawNode('node-b');
 const { record } = recordBy(b);
 const spiffeId = 'spiffe://example.org/c/shop/db' as SpiffeId;
 

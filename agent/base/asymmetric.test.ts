@@ -273,10 +273,7 @@ describe('seal keys', () => {
 
   it('sealTo() seals the same message differently each time', () => {
     const key = generateSealKey();
-    const [a, b] = [
-      sealTo(key.public, info, message),
-      sealTo(key.public, info, message),
-    ];
+    const [a, b] = [sealTo(key.public, info, message), sealTo(key.public, info, message)];
     expect(hex(a.enc)).not.toBe(hex(b.enc));
     expect(hex(a.ciphertext)).not.toBe(hex(b.ciphertext));
   });
@@ -337,9 +334,9 @@ describe('asymmetricCounts()', () => {
     const signer = generateSigningKey();
     const lane = generateLaneKey();
     const workload = generateWorkloadKey();
-    const seal = await generateSealKey();
+    const seal = generateSealKey();
     const message = utf8('m');
-    const sealed = await sealTo(seal.public, message, message);
+    const sealed = sealTo(seal.public, message, message);
     const { ed25519 } = signer.public;
     const signature = workload.sign(message);
 

@@ -1,5 +1,6 @@
 // HPKE of one message in base mode (RFC 9180 5.1.1 and 6.1), under X-Wing (draft-connolly-cfrg-xwing-kem), HKDF-SHA-256
 // and AES-256-GCM, over the primitives of OpenSSL. Only asymmetric.ts uses it, and counts what it does.
+import { Buffer } from 'node:buffer';
 import {
   createCipheriv,
   createDecipheriv,

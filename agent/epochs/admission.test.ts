@@ -22,7 +22,7 @@ import { UsedSeals } from './sealed.ts';
 import type { OwnStatement } from './statement.ts';
 import { subjectsOf } from './subjects.ts';
 
-const conductor = await drawNode('conductor');
+const conductor = drawNode('conductor');
 const evidenceDigest = '0'.repeat(64);
 
 /** What a desk is asked over the bus, on which subject, and its answer. */
@@ -98,15 +98,15 @@ async function deskOf(
 const crowd = Array.from({ length: MAX_ROWS - 1 }, (_, n) => `node-${n}` as NodeName);
 
 test('AdmissionDesk admits nobody beyond the rows that a roster may have, and renews a member all the same', async () => {
-  const { desk, join } = await deskOf(crowd, await drawNode('newcomer'));
+  const { desk, join } = await deskOf(crowd, drawNode('newcomer'));
   expect(await join()).toMatchObject({ ok: false, reason: /roster is full/ });
   expect(desk.members()).toHaveLength(MAX_ROWS - 1);
-  const member = await deskOf(crowd, await drawNode('node-7'));
+  const member = await deskOf(crowd, drawNode('node-7'));
   expect(await member.join()).toMatchObject({ ok: true });
 });
 
 test('AdmissionDesk examines whom the conductor before admitted, some in each slot, and seals to them then', async () => {
-  const { desk } = await deskOf(crowd.slice(0, 300), await drawNode('newcomer'));
+  const { desk } = await deskOf(crowd.slice(0, 300), drawNode('newcomer'));
   const examined = async (): Promise<number> =>
     (await Promise.all(desk.members().map((node) => desk.recipient(node)))).filter(Boolean).length;
   expect(desk.index().rows).toHaveLength(300); // nobody is put out for want of time
@@ -116,10 +116,10 @@ test('AdmissionDesk examines whom the conductor before admitted, some in each sl
 });
 
 test('AdmissionDesk puts out a member that says itself that it withdraws, and no other', async () => {
-  const leaver = await drawNode('leaver');
+  const leaver = drawNode('leaver');
   const { desk, join, tell } = await deskOf([], leaver);
   await join();
-  const other = await drawNode('other');
+  const other = drawNode('other');
   const said = { ...presenceBy(leaver, 1), withdrawn: 'PCR 7' };
   await tell(signPresence({ ...said, withdrawn: 'no' }, other.sign));
   expect(desk.members()).toEqual(['leaver']);
@@ -136,7 +136,7 @@ const forged = (node: NodeName) => ({ kind: 'join', payload: { node, sid: 'ab'.r
 
 test('AdmissionDesk admits a node in the slot in which another floods its own subject', async () => {
   let examined = 0;
-  const { tell, join } = await deskOf([], await drawNode('node-7'), async () => {
+  const { tell, join } = await deskOf([], drawNode('node-7'), async () => {
     examined += 1;
   });
   for (let n = 0; n < 2000; n += 1) await tell(forged(FLOODER), FLOODER);
@@ -146,7 +146,7 @@ test('AdmissionDesk admits a node in the slot in which another floods its own su
 
 test('AdmissionDesk hears a node on its own subject alone', async () => {
   let examined = 0;
-  const { desk, tell, join, challenge } = await deskOf([], await drawNode('node-7'), async () => {
+  const { desk, tell, join, challenge } = await deskOf([], drawNode('node-7'), async () => {
     examined += 1;
   });
   expect(await challenge(FLOODER)).toBeUndefined();
@@ -159,7 +159,7 @@ test('AdmissionDesk hears a node on its own subject alone', async () => {
 
 test('AdmissionDesk examines sixteen that ask at a time, and the others after them', async () => {
   let [underWay, most] = [0, 0];
-  const { tell } = await deskOf([], await drawNode('node-7'), async () => {
+  const { tell } = await deskOf([], drawNode('node-7'), async () => {
     underWay += 1;
     most = Math.max(most, underWay);
     await new Promise(setImmediate);

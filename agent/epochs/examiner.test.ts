@@ -7,7 +7,7 @@ import { appraisalOf, drawNode, NOW_MS } from './records.fixture.ts';
 import { subjectsOf } from './subjects.ts';
 
 const TTL_MS = 600_000;
-const own = await drawNode('node-a');
+const own = drawNode('node-a');
 const { node, sid } = own.statement;
 
 /** Takes any evidence as long as `isFresh`, and counts how often it was looked at. */

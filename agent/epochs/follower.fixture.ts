@@ -19,7 +19,7 @@ import { subjectsOf } from './subjects.ts';
 export const POLICY_HASH = 'ee'.repeat(32);
 export const LOOK_BACK_MS = 60_000;
 
-export const [conductor, stranger] = await Promise.all([drawNode('node-a'), drawNode('node-x')]);
+export const [conductor, stranger] = [drawNode('node-a'), drawNode('node-x')];
 
 interface Given extends Partial<Pick<FollowerOptions, 'clock' | 'examiner' | 'slots'>> {
   readonly history?: RecordHistory;

@@ -6,7 +6,7 @@ import { drawNode, NOW_MS, NOW_SLOT, PERIOD_MS, recordBy } from './records.fixtu
 const POLICY_HASH = '1'.repeat(64);
 const MAX_AGE_MS = 60_000;
 const MAX_STALENESS_MS = 300_000;
-const node = await drawNode('node-a');
+const node = drawNode('node-a');
 
 const recordAt = (slotsAgo: number, prev: string | null = '0'.repeat(64)) =>
   recordBy(node, { atSlot: (NOW_SLOT - slotsAgo) as Slot, prev }).record;

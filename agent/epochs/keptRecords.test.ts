@@ -13,7 +13,7 @@ const SIGNER = { isSigner: true, members: 3, random: 0 };
 
 let conductor: OwnStatement;
 beforeAll(async () => {
-  conductor = await drawNode('node-a');
+  conductor = drawNode('node-a');
 });
 
 /** `count` records, each linked to the one before, oldest first. */

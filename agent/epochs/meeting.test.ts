@@ -23,7 +23,7 @@ import { subjectsOf } from './subjects.ts';
 
 const [SELF, FLOODER] = ['node-b', 'node-x'] as [NodeName, NodeName];
 const subjects = subjectsOf('c');
-const asker = await drawNode('node-a');
+const asker = drawNode('node-a');
 const { node: ASKER, sid: askerSid } = asker.statement;
 const entry = entryOf({
   statement: asker.statement,
@@ -36,7 +36,7 @@ const entry = entryOf({
 
 /** SELF in a cluster that is not known whole, where it has accepted the asker's evidence. */
 async function meetingOf() {
-  const own = await drawNode(SELF);
+  const own = drawNode(SELF);
   const peers = new PeerBook();
   const listedBy = recordBy(asker).record;
   const appraisal = appraisalOf('affirming');

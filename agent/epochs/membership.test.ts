@@ -29,7 +29,7 @@ const B = 'node-b' as NodeName;
 let older: OwnStatement;
 let newer: OwnStatement;
 beforeAll(async () => {
-  [older, newer] = await Promise.all([drawNode(B), drawNode(B)]);
+  [older, newer] = [drawNode(B), drawNode(B)];
 });
 
 let peers: PeerBook;

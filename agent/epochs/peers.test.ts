@@ -74,10 +74,10 @@ const accepted = ({ statement }: OwnStatement, listedBy: Order): AcceptedStateme
 const listing = ({ statement: { node, sid } }: OwnStatement): Members =>
   Members.of([{ node, sid, entry: '0'.repeat(64) }]);
 
-const own = await draw('node-a' as NodeName);
-const renewed = await draw('node-a' as NodeName);
-const peer = await draw(B);
-const peerRenewed = await draw(B);
+const own = draw('node-a' as NodeName);
+const renewed = draw('node-a' as NodeName);
+const peer = draw(B);
+const peerRenewed = draw(B);
 
 /** A book that has accepted the peer, listed by epoch 1. */
 function book(): PeerBook {
@@ -186,7 +186,7 @@ describe('PeerBook.hear()', () => {
 
   test('loses nothing that was shown by old words of older statements', async () => {
     const peers = book();
-    const [first, second, third] = [peer, peerRenewed, await draw(B)];
+    const [first, second, third] = [peer, peerRenewed, draw(B)];
     peers.accept(B, accepted(second, order(2)));
     peers.accept(B, accepted(third, order(3)));
     const newer = chain(3, 1);
@@ -208,7 +208,7 @@ describe('PeerBook.settle()', () => {
   async function renewing(): Promise<{ readonly peers: PeerBook; readonly sids: () => Sid[] }> {
     const peers = book();
     peers.accept(B, accepted(peerRenewed, order(4)));
-    peers.accept(B, accepted(await draw(B), order(7)));
+    peers.accept(B, accepted(draw(B), order(7)));
     return { peers, sids: () => peers.peer(B).accepted.map(({ statement }) => statement.sid) };
   }
 
@@ -252,7 +252,7 @@ describe('PeerBook.settle()', () => {
 
   test('keeps no more than a peer can have in use that renews with every record', async () => {
     const peers = book();
-    const all = await Promise.all(Array.from({ length: 9 }, () => draw(B)));
+    const all = Array.from({ length: 9 }, () => draw(B));
     for (const [at, each] of all.entries()) peers.accept(B, accepted(each, order(at + 2)));
     expect(peers.peer(B).accepted.map(({ statement }) => statement.sid)).toEqual(
       all

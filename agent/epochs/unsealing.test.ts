@@ -25,11 +25,7 @@ let conductor: OwnStatement;
 let member: OwnStatement;
 let self: OwnStatement;
 beforeAll(async () => {
-  [conductor, member, self] = await Promise.all([
-    drawNode('node-a'),
-    drawNode('node-b'),
-    drawNode('node-c'),
-  ]);
+  [conductor, member, self] = [drawNode('node-a'), drawNode('node-b'), drawNode('node-c')];
 });
 
 let keeper: ChainKeeper;

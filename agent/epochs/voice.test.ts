@@ -12,7 +12,7 @@ const subjects = subjectsOf('c');
 
 /** A node whose statement is listed, and what it says on a bus that keeps the last of each subject. */
 async function speaker(isTold: () => boolean) {
-  const own = await drawNode(NODE);
+  const own = drawNode(NODE);
   const said: string[] = [];
   const kept = new Map<string, unknown>();
   const bus = {

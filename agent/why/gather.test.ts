@@ -19,8 +19,8 @@ import { NO_COUNTS } from '#proxy/redirect/ruleCounters.ts';
 import { answerWhy, type WhySources } from './gather.ts';
 import { ConnectionMemory } from './memory.ts';
 
-const a = await drawNode('node-a');
-const b = await drawNode('node-b');
+const a = drawNode('node-a');
+const b = drawNode('node-b');
 const { record } = recordBy(a);
 const web = 'spiffe://example.org/c/shop/web' as SpiffeId;
 const db = 'spiffe://example.org/c/shop/db' as SpiffeId;

@@ -12,15 +12,16 @@ import { PROGRAM } from './program.ts';
 
 const SIZES = [100, 1_000, 5_000];
 const MAX_AGENTS = 20_000;
-const PEERS = 10;
-/** All agents share the cores of one machine: the more there are, the longer a slot, so that it is not one queue. */
+/**
+ * All agents share the cores of one machine: the more there are, the longer a slot, so that it is not one queue. Each
+ * uses so many peers, and hears twice as many: those that use it, too.
+ */
 const COURSES = [
-  { upTo: 200, periodMs: 5_000, slots: 30 },
-  { upTo: 2_000, periodMs: 20_000, slots: 30 },
-  { upTo: Infinity, periodMs: 60_000, slots: 10 },
+  { upTo: 200, periodMs: 5_000, peers: 10, slots: 30, generations: 5 },
+  { upTo: 2_000, periodMs: 20_000, peers: 10, slots: 18, generations: 5 },
+  { upTo: Infinity, periodMs: 60_000, peers: 4, slots: 6, generations: 3 },
 ] as const;
 const RENEW_MS = 600_000;
-const GENERATIONS = 5;
 
 /** `npm run bench -- epochs`. */
 export const epochs = defineVerb({
@@ -31,7 +32,11 @@ export const epochs = defineVerb({
       value: 'N',
       help: `size of a cluster; may be repeated, ${SIZES.join(', ')}`,
     },
-    slots: { type: 'string', value: 'N', help: 'records that are timed; otherwise as many as take 3 to 10 minutes' },
+    slots: {
+      type: 'string',
+      value: 'N',
+      help: 'records that are timed; otherwise as many as take three to six minutes',
+    },
     out: { type: 'string', value: 'DIR', help: 'also write epochs.md and epochs.json there' },
   },
   about:
@@ -40,18 +45,18 @@ export const epochs = defineVerb({
   run: async (invocation) => {
     const { flags, terminal } = invocation;
     const sizes = flags.agents.length === 0 ? SIZES : flags.agents.map(sizeOf);
-    const given = flags.slots === undefined ? undefined : countOf(flags.slots, '--slots', 1, 10_000);
+    const given =
+      flags.slots === undefined ? undefined : countOf(flags.slots, '--slots', 1, 10_000);
     const machine = hostFacts();
     const rows: EpochsRow[] = [];
-    for (const agents of sizes) {
-      const { periodMs, slots } = COURSES.find(({ upTo }) => agents <= upTo) ?? COURSES[0];
-      const plan = { agents, peers: Math.min(PEERS, agents - 1), periodMs };
-      const wanted = { slots: given ?? slots, generations: GENERATIONS };
-      const course = { ...plan, ...wanted, renewMs: RENEW_MS };
-      rows.push(await measureEpochs(course, (line) => terminal.err(`${line}\n`)));
-    }
     const bench: EpochsBench = { kind: 'EpochsBench', machine, rows };
-    if (flags.out !== undefined) write(resolve(terminal.cwd, flags.out), bench);
+    for (const agents of sizes) {
+      const course = COURSES.find((each) => agents <= each.upTo) ?? COURSES[0];
+      const [peers, slots] = [Math.min(course.peers, agents - 1), given ?? course.slots];
+      const plan = { ...course, agents, peers, slots, renewMs: RENEW_MS };
+      rows.push(await measureEpochs(plan, (line) => terminal.err(`${line}\n`)));
+      if (flags.out !== undefined) write(resolve(terminal.cwd, flags.out), bench);
+    }
     printResult(invocation, bench.kind, bench, epochsPage(bench));
     return EXIT.ok;
   },

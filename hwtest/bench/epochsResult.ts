@@ -44,6 +44,7 @@ export interface EpochsBench {
 
 const COLUMNS: readonly (readonly [string, (row: EpochsRow) => string])[] = [
   ['agents', ({ agents }) => String(agents)],
+  ['peers that an agent uses, that it hears', ({ peers }) => `${peers}, ${2 * peers}`],
   ['slot, s', ({ periodMs }) => String(periodMs / 1000)],
   ['records, generations', ({ records, generations }) => `${records}, ${generations}`],
   ['record to last agent, ms: median (worst)', ({ recordMs }) => took(recordMs)],
@@ -82,7 +83,7 @@ export function epochsPage({ machine, rows }: EpochsBench): string {
     'Made by `npm run bench -- epochs`: virtual agents with the epoch plane of the product, each with a connection of',
     'its own to one real nats-server, all on the cores of one machine: a process for the conductor, two for all other',
     'agents. Left out are TPM, evidence (docs/bench/evidence.md says what that costs), data planes and TLS. Each agent has',
-    `a pod, and uses as peers the nodes of ${first.peers} others, which it found by the addresses of their pods.`,
+    'a pod, and uses as peers some nodes, which it found by the addresses of their pods, and hears those that use it.',
     `Attestations are renewed every ${first.renewMs / 1000} s. Slots are the longer the more agents share the machine, so that`,
     'it is not one queue. Medians over the records and generations, with the worst in parentheses; processor time and',
     'messages while records are timed.',
