@@ -29,7 +29,7 @@ import { Endorser, type EndorserOptions } from './endorser.ts';
 import { Enrolments } from './enrolments.ts';
 import { Members } from './members.ts';
 import { keptLog } from './records.fixture.ts';
-import { nodeToken, subjectsOf } from './subjects.ts';
+import { subjectsOf } from './subjects.ts';
 
 const subjects = subjectsOf('test');
 const [, self] = ENDORSERS;
@@ -44,6 +44,14 @@ const REVOKED = {
 } as const;
 
 const LISTED = { node: NEWCOMER, sid: '0'.repeat(32) as Sid, entry: '0'.repeat(64) };
+
+const credentialFor = (node: string) => ({
+  v: 1,
+  ask: 'credential',
+  node,
+  ekCertificate: b64url(ekCertificate),
+  akPublic: b64url(newcomerAk),
+});
 
 /** What surrounds a member, as a test changes it. */
 interface Surroundings {
@@ -125,16 +133,7 @@ function memberOf(change: Partial<EndorserOptions> = {}) {
   const ask = (value: Json, from: string = NEWCOMER): Promise<Json | undefined> =>
     hear(value, subjects.enrol(self.node, from as NodeName));
   const credential = async (more: Record<string, Json> = {}) =>
-    readCredentialAnswer(
-      await ask({
-        v: 1,
-        ask: 'credential',
-        node: NEWCOMER,
-        ekCertificate: b64url(ekCertificate),
-        akPublic: b64url(newcomerAk),
-        ...more,
-      }),
-    );
+    readCredentialAnswer(await ask({ ...credentialFor(NEWCOMER), ...more }));
   const endorse = async (more: Record<string, Json> = {}, on: Partial<Enrolment> = {}) =>
     readEndorseAnswer(
       await ask({
@@ -348,17 +347,8 @@ describe('Endorser endorses nothing', () => {
     around.gate = new Promise((resolve) => (open = resolve));
     await credential();
     const first = endorse();
-    const other = { v: 1, node: 'worker-1' };
-    await ask(
-      {
-        ...other,
-        ask: 'credential',
-        ekCertificate: b64url(ekCertificate),
-        akPublic: b64url(newcomerAk),
-      },
-      'worker-1',
-    );
-    const asked = { ...other, ask: 'endorse', secret: b64url(SECRET) };
+    await ask(credentialFor('worker-1'), 'worker-1');
+    const asked = { v: 1, ask: 'endorse', node: 'worker-1', secret: b64url(SECRET) };
     const second = await ask({ ...asked, payload: { ...payload, node: 'worker-1' } }, 'worker-1');
     expect(readEndorseAnswer(second)?.reason).toMatch(/too many/);
     open();
@@ -405,9 +395,4 @@ describe('Endorser hears', () => {
     }
     expect(around.quotes).toBe(2);
   });
-});
-
-test('the subject of a request names who is asked and who asks', () => {
-  const asked = subjects.enrol('node-a' as NodeName, NEWCOMER);
-  expect(asked).toBe(`tl.test.enrol.${nodeToken('node-a' as NodeName)}.${nodeToken(NEWCOMER)}`);
 });
