@@ -10,7 +10,7 @@ const LONG = [
   'hwtest/bench/*.hw.test.ts',
   'hwtest/suites/58-soak.hw.test.ts',
 ];
-const WAITING = [12, 20, 30, 40, 52, 54, 75, 85, 87, 90].map(
+const WAITING = [12, 20, 30, 40, 52, 54, 75, 85, 87, 90, 92].map(
   (number) => `hwtest/suites/${number}-*.hw.test.ts`,
 );
 const patient = { testTimeout: 300_000, hookTimeout: 180_000 };

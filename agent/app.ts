@@ -20,12 +20,14 @@ import { Health } from '#agent/health/health.ts';
 import { openFileInventory } from '#agent/inventory/file.ts';
 import { nodesNamed } from '#agent/inventory/services.ts';
 import { openPolicyFiles } from '#agent/policy/files.ts';
+import { endorse } from '#attest/endorse.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CHIPS } from '#proxy/chips/registry.ts';
 import { SlotClock } from '#proxy/chips/slotClock.ts';
 import { closeListener } from '#proxy/native/listening.ts';
 import { startProbes } from '#probes/probes.ts';
 import { Aliases } from './aliases.ts';
+import { awaitEnrolment, isToBeEndorsed } from './awaitEnrolment.ts';
 import { Captures } from './captures.ts';
 import type { Config } from './config.ts';
 import { openDataPlane } from './dataPlane.ts';
@@ -34,7 +36,12 @@ import { openLaneListener } from './laneListener.ts';
 import { leaseOf } from './leaseOf.ts';
 import type { EventRing, Log } from './log.ts';
 import { ownEvidence } from './ownEvidence.ts';
-import { readAttestationPolicy, readOwnEnrolment, readReference } from './ownerDocuments.ts';
+import {
+  readAttestationPolicy,
+  readOwnDelegation,
+  readOwnEnrolment,
+  readReference,
+} from './ownerDocuments.ts';
 import { prepareProcess, termsOf } from './prerequisites.ts';
 import { LaneEvents } from './laneEvents.ts';
 import { Snapshots, type SnapshotSources } from './snapshots.ts';
@@ -75,7 +82,8 @@ export async function runAgent(
 
   // What the owners signed, and what this host was told
   const { document: policyDocument, policy } = await readAttestationPolicy(config);
-  const { document: enrolment } = await readOwnEnrolment(config);
+  const delegation = await readOwnDelegation(config);
+  const held = (await isToBeEndorsed(config)) ? undefined : await readOwnEnrolment(config);
   const reference = await readReference(config, policy);
   const { maxStalenessMs, renewMs, ttlMs } = termsOf(config, policy);
   const policyHash = hex(documentHash(policyDocument as SignedDocument));
@@ -101,6 +109,16 @@ export async function runAgent(
     log,
   });
   stack.defer(() => bus.close());
+  const terms = { owners, policy };
+  const own =
+    held ??
+    (delegation &&
+      (await awaitEnrolment({
+        ...{ config, bus, subjects, tpm, delegation, terms, domain, cluster, node },
+        ...{ clock, random: Math.random, log, signal },
+      })));
+  if (!own) return;
+  const { document: enrolment } = own;
   const slots = new SlotClock(clock, periodMs, machineAsleepMs);
   const names = { node, domain, cluster, periodMs, maxStalenessMs };
   const ends = { bus, subjects, clock: slots.asClock(), log, ...names };
@@ -138,6 +156,7 @@ export async function runAgent(
         policy,
         reference,
         history,
+        takesEndorsed: delegation !== undefined,
         enrolmentOf: async (of) =>
           of === node
             ? enrolment
@@ -148,6 +167,16 @@ export async function runAgent(
     collect: async (statement, challenge) =>
       reporting.taken(await ownEvidence(config, { tpm, policy, statement, challenge })),
     enrolment,
+    endorsing:
+      delegation && own.endorsedBy.length === 0
+        ? {
+            delegation,
+            enrolment: own.enrolment,
+            terms,
+            endorse: (binding) =>
+              endorse({ tpm, binding, document: enrolment, enrolment: own.enrolment }),
+          }
+        : undefined,
     randomBytes,
     random: Math.random,
     renewMs,

@@ -15,13 +15,16 @@ import { readOwnerPublic } from './owner.ts';
 export type Config = Frozen<
   Omit<ParsedConfig, 'owners' | 'attestation' | 'lanes' | 'api' | 'paths'> & {
     owners: SigningPublic[];
-    attestation: Complete<Omit<ParsedConfig['attestation'], 'referenceFile'>> &
-      Pick<ParsedConfig['attestation'], 'referenceFile'>;
+    attestation: Complete<Omit<ParsedConfig['attestation'], OptionalFile>> &
+      Pick<ParsedConfig['attestation'], OptionalFile>;
     lanes: Complete<ParsedConfig['lanes']>;
     api: Complete<ParsedConfig['api']>;
     paths: Complete<ParsedConfig['paths']>;
   }
 >;
+
+/** Documents that a node may do without. */
+type OptionalFile = 'referenceFile' | 'delegationFile';
 
 type Complete<T> = { [K in keyof T]-?: Exclude<T[K], undefined> };
 type Frozen<T> = T extends Uint8Array | string | number

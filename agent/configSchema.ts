@@ -64,6 +64,7 @@ const attestation = section({
   policyFile: path('the owner-signed attestation policy'),
   enrolmentFile: path('this node’s owner-signed enrolment').optional(),
   referenceFile: path('the owner-signed reference policy').optional(),
+  delegationFile: path('the owner-signed delegation of enrolment').optional(),
   renewSeconds: whole('seconds', 10, 86_400).default(600),
 });
 

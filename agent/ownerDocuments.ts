@@ -2,6 +2,10 @@
 // policy, the enrolment and the reference policy. Whatever is wrong with one names its file.
 import { TidelockError } from '#agent/base/errors.ts';
 import type { Json } from '#agent/base/jcs.ts';
+import type { NodeName } from '#agent/base/brands.ts';
+import type { SignedDocument } from '#agent/base/signed.ts';
+import { ekAuthoritiesOf, readDelegation, type Delegation } from '#attest/delegation.ts';
+import { isEndorsed, readEndorsed } from '#attest/endorsed.ts';
 import { readEnrolment, type Enrolment } from '#attest/enrolment.ts';
 import { readPolicy, type AttestationPolicy } from '#attest/policy.ts';
 import { readReferencePolicy, type ReferencePolicy } from '#attest/policy/document.ts';
@@ -18,11 +22,22 @@ export interface OwnEnrolment {
   /** As signed. */
   readonly document: Json;
   readonly enrolment: Enrolment;
+  /** The two nodes that endorsed it; none: an owner signed it himself. */
+  readonly endorsedBy: readonly NodeName[];
+}
+
+export interface OwnDelegation {
+  /** As signed. */
+  readonly document: SignedDocument;
+  readonly delegation: Delegation;
 }
 
 /** What to do about a node that is not enrolled. */
 export const ENROL_REMEDY =
   'Run tidelock enroll --owner owner.key on this node, once, in a state known to be good.';
+/** The same where owners delegate it. */
+export const ENDORSED_REMEDY =
+  'Its agent has two members enrol the node, as the delegation allows, as soon as it runs and reaches them; or an owner does it by tidelock enroll.';
 
 /**
  * The attestation policy of the configuration's cluster.
@@ -38,26 +53,70 @@ export async function readAttestationPolicy(config: Config): Promise<OwnPolicy> 
 }
 
 /**
- * The enrolment of this node.
- * Errors: ATTESTATION_UNUSABLE when there is none; DOCUMENT_MALFORMED, SIGNATURE_INVALID;
+ * The enrolment of this node: by an owner, or by two agents where `delegation` is configured.
+ * Errors: ATTESTATION_UNUSABLE when there is none; DOCUMENT_MALFORMED, SIGNATURE_INVALID, ENDORSEMENT_INVALID;
  * CONFIG_INVALID when it is another node's.
  */
 export async function readOwnEnrolment(config: Config): Promise<OwnEnrolment> {
-  const { node, domain, cluster, owners } = config;
+  const { node, domain, cluster } = config;
   const file = config.attestation.enrolmentFile;
   const document = await readDocument(file, {
     code: 'ATTESTATION_UNUSABLE',
     message: `Cannot attest ${node}: this node is not enrolled (${file} is not there)`,
     hint: ENROL_REMEDY,
   });
-  const enrolment = inFile(file, () => readEnrolment(document, owners));
+  const { owners } = config;
+  const { enrolment, endorsedBy } = isEndorsed(document)
+    ? await readByTwo(document, config)
+    : { enrolment: inFile(file, () => readEnrolment(document, owners)), endorsedBy: [] };
   const found = `${enrolment.node} of ${enrolment.cluster} in ${enrolment.domain}`;
   const wanted = `${node} of ${cluster} in ${domain}`;
-  if (found === wanted) return { document, enrolment };
+  if (found === wanted) return { document, enrolment, endorsedBy };
   throw new TidelockError('CONFIG_INVALID', {
     op: 'enrolment.fit',
     message: `Cannot use enrolment ${file}: it is for ${found}, the configuration says ${wanted}`,
     hint: 'Correct node, cluster or domain in the configuration, or enrol this node with tidelock enroll.',
+  });
+}
+
+async function readByTwo(document: Json, config: Config): Promise<Omit<OwnEnrolment, 'document'>> {
+  const { node, owners, attestation } = config;
+  if (attestation.delegationFile === undefined) {
+    throw new TidelockError('ATTESTATION_UNUSABLE', {
+      op: 'enrolment.fit',
+      message: `Cannot attest ${node}: two agents have enrolled it, and attestation.delegationFile names no delegation`,
+      hint: `Name the owners’ delegation there, or move ${attestation.enrolmentFile} away. ${ENROL_REMEDY}`,
+    });
+  }
+  const { policy } = await readAttestationPolicy(config);
+  const terms = { owners, policy };
+  const { enrolment, endorsers } = inFile(attestation.enrolmentFile, () =>
+    readEndorsed(document, terms),
+  );
+  return { enrolment, endorsedBy: endorsers.map((each) => each.node) };
+}
+
+/**
+ * The owners' word that two agents may enrol others; undefined when the configuration names no such file.
+ * Errors: DOCUMENT_MALFORMED, SIGNATURE_INVALID, EVIDENCE_MALFORMED; CONFIG_INVALID when it is for another cluster.
+ */
+export async function readOwnDelegation(config: Config): Promise<OwnDelegation | undefined> {
+  const { domain, cluster, owners } = config;
+  const file = config.attestation.delegationFile;
+  if (file === undefined) return undefined;
+  const document = await readDocument(file);
+  const delegation = inFile(file, () => {
+    const read = readDelegation(document, owners);
+    ekAuthoritiesOf(read); // all of them are needed, and none is left out
+    return read;
+  });
+  if (delegation.domain === domain && delegation.cluster === cluster) {
+    return { document: document as SignedDocument, delegation }; // it has that shape
+  }
+  throw new TidelockError('CONFIG_INVALID', {
+    op: 'delegation.fit',
+    message: `Cannot use delegation ${file}: it is for ${delegation.cluster} in ${delegation.domain}, the configuration says ${cluster} in ${domain}`,
+    hint: 'Name the delegation of this cluster in attestation.delegationFile, or have an owner sign one with tidelock delegate.',
   });
 }
 

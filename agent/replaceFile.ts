@@ -8,13 +8,13 @@ import { messageOf, TidelockError } from '#agent/base/errors.ts';
  * Writes `text` to `path`, over what was there, in one step; synced to disk before it returns.
  * Errors: FILE_UNWRITABLE.
  */
-export async function replaceFile(path: string, text: string): Promise<void> {
+export async function replaceFile(path: string, text: string, mode = 0o644): Promise<void> {
   const draft = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   try {
     await makeDirectory(dirname(path));
     await rm(draft, { force: true });
     {
-      await using file = await open(draft, 'wx', 0o644);
+      await using file = await open(draft, 'wx', mode);
       await file.writeFile(text);
       await file.sync();
     }

@@ -7,7 +7,8 @@ import { hexText, IMA_PCR, policyBank, readOwned, shortName, unixMs } from './ow
 
 export const ENROLMENT_KIND = 'enrolment';
 
-const reference = z.strictObject({
+/** Values that registers must have. */
+export const referenceSchema = z.strictObject({
   bank: policyBank,
   /** Index to hex value. PCR 10 has none: IMA extends it all the time. */
   pcrs: z
@@ -24,7 +25,7 @@ export const enrolmentSchema = z.strictObject({
   ekDigest: hexText(32),
   /** TPM Name of the attestation key: nameAlg || digest. */
   akName: hexText(34),
-  reference,
+  reference: referenceSchema,
   issuedAt: unixMs,
 });
 

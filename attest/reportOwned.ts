@@ -7,6 +7,10 @@ import { b64Text } from '#agent/base/schema.ts';
 import { documentHash, verifyDocument, type SignedDocument } from '#agent/base/signed.ts';
 import { z } from 'zod';
 import { fail, notChecked, pass, type Check } from './check.ts';
+import type { NodeName } from '#agent/base/brands.ts';
+import { messageOf } from '#agent/base/errors.ts';
+import { DELEGATION_KIND } from './delegation.ts';
+import { isEndorsed, readEndorsed, type Endorsed } from './endorsed.ts';
 import { ENROLMENT_KIND, enrolmentSchema, type Enrolment } from './enrolment.ts';
 import { POLICY_KIND, policySchema, type AttestationPolicy } from './policy.ts';
 
@@ -14,6 +18,8 @@ import { POLICY_KIND, policySchema, type AttestationPolicy } from './policy.ts';
 export interface OwnersWord {
   readonly checks: readonly Check[];
   readonly enrolment: Enrolment | undefined;
+  /** Nodes that endorsed the enrolment as an owner allowed; none: an owner signed it himself. */
+  readonly endorsedBy: readonly NodeName[];
   readonly policy: AttestationPolicy | undefined;
   /** Of the policy document, hex: what a challenge rests on before there are records (PROTOCOL 2). */
   readonly policyHash: string | undefined;
@@ -26,6 +32,7 @@ interface Part<T> {
   /** Key ids of the reader's owners who signed it. */
   readonly signers: readonly string[];
   readonly value: T | undefined;
+  readonly endorsedBy?: readonly NodeName[];
 }
 
 /** Reads both documents of a report under `owners`. Never throws. */
@@ -33,12 +40,15 @@ export function ownersWord(
   from: { readonly enrolment: Json; readonly policy: Json },
   owners: readonly SigningPublic[],
 ): OwnersWord {
-  const enrolment = partOf(from.enrolment, ENROLMENT_KIND, 'enrolment', enrolmentSchema, owners);
   const policy = partOf(from.policy, POLICY_KIND, 'policy', policySchema, owners);
+  const enrolment = isEndorsed(from.enrolment)
+    ? endorsedPart(from.enrolment, policy.value, owners)
+    : partOf(from.enrolment, ENROLMENT_KIND, 'enrolment', enrolmentSchema, owners);
   const owner = enrolment.signers.find((keyId) => policy.signers.includes(keyId));
   return {
     checks: [enrolment.check, policy.check, ...ownerCheck(enrolment, policy, owner)],
     enrolment: enrolment.value,
+    endorsedBy: enrolment.endorsedBy ?? [],
     policy: policy.value,
     policyHash: policy.value && hex(documentHash(from.policy as SignedDocument)), // it has that shape
     owner,
@@ -97,6 +107,41 @@ function partOf<T>(
         )
       : pass(name, `Ed25519 and ML-DSA-65 of owner ${signers.join(', ')} verify.`);
   return { check, signers, value };
+}
+
+const ENDORSED = 'enrolment signature';
+/** Enough of an enrolment by two agents to read it without believing it. */
+const claimedEndorsed = z.looseObject({ payload: enrolmentSchema, delegation: z.json() });
+
+/** An enrolment by two agents: its signers are the owners who delegated it. */
+function endorsedPart(
+  document: Json,
+  policy: AttestationPolicy | undefined,
+  owners: readonly SigningPublic[],
+): Part<Enrolment> {
+  const read = claimedEndorsed.safeParse(document);
+  if (!read.success || policy === undefined) {
+    const check = fail(ENDORSED, 'The report holds no enrolment that can be read.');
+    return { check, signers: [], value: undefined };
+  }
+  const value = read.data.payload;
+  if (owners.length === 0) {
+    const text =
+      'No owner key was given (--owner): the enrolment says that two agents endorsed it, and anybody could have written that.';
+    return { check: notChecked(ENDORSED, text, 'none'), signers: [], value };
+  }
+  let endorsed: Endorsed;
+  try {
+    endorsed = readEndorsed(document, { owners, policy });
+  } catch (error) {
+    return { check: fail(ENDORSED, `${messageOf(error)}.`), signers: [], value };
+  }
+  const signers = owners
+    .filter((owner) => isSignedBy(read.data.delegation, DELEGATION_KIND, owner))
+    .map(signingKeyId);
+  const endorsedBy = endorsed.endorsers.map(({ node }) => node);
+  const text = `The TPMs of ${endorsedBy.join(' and ')} signed it, to whom owner ${signers.join(', ')} delegated it.`;
+  return { check: pass(ENDORSED, text), signers, value, endorsedBy };
 }
 
 function isSignedBy(document: Json, kind: string, owner: SigningPublic): boolean {

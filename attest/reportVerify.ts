@@ -124,7 +124,7 @@ function statementCheck({ body, stated }: Signed): Check {
 
 function evidenceChecks(
   { body, stated }: Signed,
-  { enrolment, policy, policyHash, owner }: OwnersWord,
+  { enrolment, endorsedBy, policy, policyHash, owner }: OwnersWord,
   reference: ReferencePolicy | undefined,
   nowMs: number,
 ): Pick<Appraisal, 'checks' | 'pcrs'> {
@@ -137,6 +137,7 @@ function evidenceChecks(
     evidence,
     expected: { node, domain, cluster, statementHash: stated.hash },
     enrolment,
+    endorsedBy,
     policy,
     reference,
     acceptableBases: () => true, // only the cluster knows its records; challengeCheck says so

@@ -37,8 +37,10 @@ export interface AppraisalRequest {
   /** As received. */
   readonly evidence: unknown;
   readonly expected: Expected;
-  /** Undefined when the owners enrolled no such node. */
+  /** Undefined when there is none of such a node. */
   readonly enrolment: Enrolment | undefined;
+  /** Nodes that endorsed it under a delegation; none: an owner signed it himself. */
+  readonly endorsedBy?: readonly NodeName[] | undefined;
   readonly policy: AttestationPolicy;
   /** What the owners expect of a boot; it stands in for enrolled values of the registers that it names. */
   readonly reference?: ReferencePolicy | undefined;
@@ -105,7 +107,7 @@ function conclude(request: AppraisalRequest, checks: readonly Check[], signed?: 
 function identityChecks(
   evidence: Evidence,
   enrolment: Enrolment,
-  { expected, policy, acceptableBases }: AppraisalRequest,
+  { expected, policy, acceptableBases, endorsedBy = [] }: AppraisalRequest,
 ): Check[] {
   const { node, domain, cluster } = expected;
   const place = `${domain}/${cluster}`;
@@ -113,7 +115,7 @@ function identityChecks(
   const { basis } = evidence.challenge;
   return [
     enrolled === `${node} in ${place}`
-      ? pass('enrolment', `Enrolled by an owner as ${enrolled}.`)
+      ? pass('enrolment', `${enrollersOf(endorsedBy)} as ${enrolled}.`)
       : fail('enrolment', `The enrolment is for ${enrolled}, not for ${node} in ${place}.`),
     `${policy.domain}/${policy.cluster}` === place
       ? pass('policy', `The owners’ policy for ${place}.`)
@@ -132,6 +134,11 @@ function identityChecks(
         ),
   ];
 }
+
+const enrollersOf = (endorsedBy: readonly NodeName[]): string =>
+  endorsedBy.length === 0
+    ? 'Enrolled by an owner'
+    : `Enrolled by ${endorsedBy.join(' and ')}, to whom owners delegated it,`;
 
 /** The key is good only as the one that enrolment tied to this TPM (ATTESTATION trap 5). */
 function attestationKey(

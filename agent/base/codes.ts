@@ -78,6 +78,7 @@ export const CODES = {
   EVIDENCE_UNSTABLE: code(EXIT.internal, true),
   EVENTLOG_TOO_LARGE: code(EXIT.malformed),
   ENROLMENT_REFUSED: code(EXIT.notVerified),
+  ENDORSEMENT_INVALID: code(EXIT.notVerified),
   REVOCATION_REFUSED: code(EXIT.notVerified),
   AGENT_STOPPING: code(EXIT.unreachable, true),
 } as const satisfies Record<string, CodeEntry>;

@@ -7,7 +7,12 @@ import { effectiveConfig, judgeConfig, type Config, type SoundSections } from '#
 import { configWarnings } from '#agent/configWarnings.ts';
 import { readInventory } from '#agent/inventory/file.ts';
 import { serviceName } from '#agent/inventory/services.ts';
-import { readAttestationPolicy, readOwnEnrolment, readReference } from '#agent/ownerDocuments.ts';
+import {
+  readAttestationPolicy,
+  readOwnDelegation,
+  readOwnEnrolment,
+  readReference,
+} from '#agent/ownerDocuments.ts';
 import { readPolicies } from '#agent/policy/files.ts';
 import { missingFiles } from './configFiles.ts';
 import { CONFIG_FLAGS, configSources } from './configFlags.ts';
@@ -51,11 +56,12 @@ type Judgement = Promise<readonly string[]>;
 
 /** What needs the whole configuration: its own warnings, and the documents that owners signed for it. */
 const judgeWhole = (config: Config): Judgement[] => {
-  const { policyFile, enrolmentFile } = config.attestation;
+  const { policyFile, enrolmentFile, delegationFile } = config.attestation;
   return [
     Promise.resolve(configWarnings(config)),
     ifThere(policyFile, () => readOwnersPolicies(config)),
     ifThere(enrolmentFile, () => readOwnEnrolment(config)),
+    ...(delegationFile === undefined ? [] : [delegationOf(config, delegationFile)]),
   ];
 };
 
@@ -81,6 +87,19 @@ async function readOwnersPolicies(config: Config): Promise<void> {
   if (referenceFile !== undefined) {
     await ifThere(referenceFile, () => readReference(config, policy));
   }
+}
+
+async function delegationOf(config: Config, file: string): Judgement {
+  const warnings: string[] = [];
+  await ifThere(file, async () => {
+    const own = await readOwnDelegation(config);
+    const until = own?.delegation.until ?? 0;
+    if (until >= Date.now()) return;
+    warnings.push(
+      `${file} ended ${new Date(until).toISOString()}: nobody is enrolled under it any more`,
+    );
+  });
+  return warnings;
 }
 
 /** On a machine that is being prepared a file may come later; `missingFiles` tells of it. */

@@ -3,7 +3,7 @@
 import { access, constants } from 'node:fs/promises';
 import { messageOf } from '#agent/base/errors.ts';
 import type { SoundSections } from '#agent/config.ts';
-import { ENROL_REMEDY } from '#agent/ownerDocuments.ts';
+import { ENDORSED_REMEDY, ENROL_REMEDY } from '#agent/ownerDocuments.ts';
 
 const BUS_REMEDY = 'Fetch it from whoever runs the bus.';
 
@@ -24,11 +24,20 @@ export async function missingFiles({
       attestation?.policyFile,
       'Fetch it from the owners; tidelock init writes one.',
     ],
-    ['attestation.enrolmentFile', attestation?.enrolmentFile, ENROL_REMEDY],
+    [
+      'attestation.enrolmentFile',
+      attestation?.enrolmentFile,
+      attestation?.delegationFile === undefined ? ENROL_REMEDY : ENDORSED_REMEDY,
+    ],
     [
       'attestation.referenceFile',
       attestation?.referenceFile,
       'Fetch it from the owners; tidelock policy from-evidence writes one.',
+    ],
+    [
+      'attestation.delegationFile',
+      attestation?.delegationFile,
+      'Fetch it from the owners; tidelock delegate writes one.',
     ],
     ['bus.nkeySeedFile', bus?.nkeySeedFile, BUS_REMEDY],
     ['bus.credentialsFile', bus?.credentialsFile, BUS_REMEDY],

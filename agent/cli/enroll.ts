@@ -3,17 +3,16 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { EXIT } from '#agent/base/codes.ts';
-import { TidelockError } from '#agent/base/errors.ts';
 import { run } from '#agent/base/run.ts';
-import { loadConfig, type Config } from '#agent/config.ts';
+import { loadConfig } from '#agent/config.ts';
 import { readEventLog } from '#agent/eventLog.ts';
 import { fileExists, writeNew } from '#agent/newFile.ts';
 import { readOwnerKey } from '#agent/owner.ts';
 import { readAttestationPolicy } from '#agent/ownerDocuments.ts';
 import { enrolNode } from '#attest/enrol.ts';
-import { readEkAuthorities, type EkAuthorities } from '#attest/roots/read.ts';
 import { openTpm } from '#attest/tpm/tpm.ts';
 import { CONFIG_FLAGS, configSources } from './configFlags.ts';
+import { ekRootsAt } from './ekRootsAt.ts';
 import { printResult } from './output.ts';
 import { requirePinned } from './pinned.ts';
 import { defineVerb } from './verb.ts';
@@ -42,7 +41,7 @@ export const enroll = defineVerb({
     const owner = await readOwnerKey(resolve(terminal.cwd, flags.owner));
     requirePinned(owner, config, `enrol ${config.node}`);
     const { policy } = await readAttestationPolicy(config);
-    const { certificates } = await authoritiesOf(config);
+    const { certificates } = await ekRootsAt(config.attestation.ekRoots);
 
     await using tpm = openTpm({
       tcti: config.tpm.tcti,
@@ -76,17 +75,3 @@ export const enroll = defineVerb({
     return EXIT.ok;
   },
 });
-
-async function authoritiesOf({ attestation }: Config): Promise<EkAuthorities> {
-  try {
-    return await readEkAuthorities(attestation.ekRoots);
-  } catch (cause) {
-    if (cause instanceof TidelockError) throw cause;
-    throw new TidelockError('CONFIG_INVALID', {
-      op: 'enroll.roots',
-      message: `Cannot read EK roots ${attestation.ekRoots}: the directory is missing or not readable`,
-      hint: 'Put the TPM vendors’ root and intermediate certificates, PEM or DER, into a directory and name it in attestation.ekRoots.',
-      cause,
-    });
-  }
-}

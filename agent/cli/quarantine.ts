@@ -4,11 +4,10 @@ import { EXIT } from '#agent/base/codes.ts';
 import { usage } from './arguments.ts';
 import { giveWord, publishedText, reasonOf, WORD_FLAGS } from './ownerWord.ts';
 import { printResult } from './output.ts';
+import { timeSpanMs } from './timeSpan.ts';
 import { defineVerb } from './verb.ts';
 
 const USUAL = '24h';
-const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-const MAX_DAYS = 366;
 
 /** `tidelock quarantine`. */
 export const quarantine = defineVerb({
@@ -31,7 +30,7 @@ export const quarantine = defineVerb({
       throw usage('quarantine', '--lift ends it, --for begins it');
     if (!isLift && flags.reason === undefined) throw usage('quarantine', 'it needs --reason TEXT');
     const reason = reasonOf('quarantine', flags.reason ?? 'lifted');
-    const lengthMs = isLift ? 0 : lengthOf(flags.for ?? USUAL);
+    const lengthMs = isLift ? 0 : timeSpanMs('quarantine', flags.for ?? USUAL);
     const given = await giveWord('quarantine', invocation, (issuedAt, revokedAt) => ({
       reason,
       until: issuedAt + lengthMs,
@@ -41,17 +40,6 @@ export const quarantine = defineVerb({
     return EXIT.ok;
   },
 });
-
-/** Milliseconds. Errors: USAGE. */
-function lengthOf(text: string): number {
-  const [, count, unit] = /^([1-9]\d{0,5})([mhd])$/.exec(text) ?? [];
-  const lengthMs = Number(count) * (UNITS_MS[unit ?? ''] ?? Number.NaN);
-  if (lengthMs <= MAX_DAYS * 86_400_000) return lengthMs;
-  throw usage(
-    'quarantine',
-    `--for takes minutes, hours or days such as 30m, 12h or 7d, at most ${MAX_DAYS}d`,
-  );
-}
 
 function textOf(given: Revoked, isLift: boolean): string {
   const { revocation, isNews, wasMember } = given;

@@ -43,6 +43,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => runnable((await import('./enroll.ts')).enroll),
   },
   {
+    name: 'delegate',
+    summary: 'let two agents enrol nodes of some names, in place of an owner',
+    load: async () => runnable((await import('./delegate.ts')).delegate),
+  },
+  {
     name: 'revoke',
     summary: 'end the admission of a node, now and on every other node',
     load: async () => runnable((await import('./revoke.ts')).revoke),

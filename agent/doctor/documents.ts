@@ -66,10 +66,13 @@ const enrolment: Check = {
   exit: EXIT.notVerified,
   needs: ['config'],
   run: async (context) => {
-    const { issuedAt, reference } = (await context.enrolment()).enrolment;
+    const { enrolment: enrolled, endorsedBy } = await context.enrolment();
+    const { issuedAt, reference } = enrolled;
+    const by =
+      endorsedBy.length === 0 ? 'signed by an owner' : `endorsed by ${endorsedBy.join(' and ')}`;
     const at = new Date(issuedAt).toISOString().slice(0, 10);
     return pass(
-      `signed by an owner on ${at}, ${Object.keys(reference.pcrs).length} reference values in ${reference.bank}`,
+      `${by} on ${at}, ${Object.keys(reference.pcrs).length} reference values in ${reference.bank}`,
     );
   },
 };

@@ -18,6 +18,7 @@ function enrolments() {
     owners: [owner.public],
     domain: 'example.org',
     cluster: 'c',
+    policy: { bank: 'sha256', enforce: [] },
     enrolmentOf: () => Promise.resolve(bus.document),
     revocationOf: (node) =>
       revoked.at === undefined

@@ -8,6 +8,7 @@ import { AdmissionDesk } from './admission.ts';
 import { Attestor, type AttestorOptions } from './attestor.ts';
 import type { Bus } from './bus.ts';
 import { Conductor } from './conductor.ts';
+import { Endorser, type Endorsing } from './endorser.ts';
 import type { Examiner } from './examiner.ts';
 import { RecordFollower } from './follower.ts';
 import { RecordHistory } from './history.ts';
@@ -40,6 +41,8 @@ export interface EpochsOptions {
   readonly examinerOf: (history: RecordHistory) => Examiner;
   readonly collect: AttestorOptions['collect'];
   readonly enrolment: AttestorOptions['enrolment'];
+  /** What it endorses other nodes by; absent: it endorses nobody. */
+  readonly endorsing?: Endorsing | undefined;
   /** Of this host; what expires goes by slot time. */
   readonly clock: Clock;
   readonly slots: SlotClock;
@@ -176,6 +179,8 @@ export function openEpochs(options: EpochsOptions): Epochs {
     voice: new Voice({ ...parts, clock: options.clock }),
     random: options.random,
   });
+  const { endorsing } = options;
+  const endorser = endorsing && new Endorser({ ...parts, ...endorsing, attestor, follower });
   return {
     attestor,
     conductor,
@@ -192,6 +197,7 @@ export function openEpochs(options: EpochsOptions): Epochs {
     start: async () => {
       for (const peer of (await options.peersFile?.read()) ?? []) inUse.met(peer);
       plane.start();
+      endorser?.start();
     },
     close: () => plane.close(),
     forget: () => keeper.close(),

@@ -11,7 +11,7 @@ import type { TpmClock } from '#attest/tpm/attest.ts';
 import { verifyEvidence, type Appraisal } from '#attest/verify.ts';
 import { z } from 'zod';
 import type { Bus } from './bus.ts';
-import { Enrolments, type EnrolmentOptions } from './enrolments.ts';
+import { Enrolments, type Enrolled, type EnrolmentOptions } from './enrolments.ts';
 import type { RecordHistory } from './history.ts';
 import { parseStatement, type Statement } from './statement.ts';
 import { nodeToken, type Subjects } from './subjects.ts';
@@ -83,6 +83,16 @@ export class Examiner {
     return this.#enrolments.after(revocation);
   }
 
+  /** Enrolments.of: the enrolment of a node that counts, or why there is none. */
+  enrolmentOf(node: NodeName): Promise<Enrolled | { readonly why: string }> {
+    return this.#enrolments.of(node);
+  }
+
+  /** Enrolments.seen: what was last found of a node, wherever it is now. */
+  seenEnrolment(node: NodeName): ReturnType<Enrolments['seen']> {
+    return this.#enrolments.seen(node);
+  }
+
   /** What was found of a node's statements counts no more. */
   forget(node: NodeName): void {
     for (const [sid, { statement }] of this.#good)
@@ -148,6 +158,7 @@ export class Examiner {
       evidence,
       expected: { node, domain, cluster, statementHash: sha256(statement.bytes) },
       enrolment,
+      endorsedBy: enrolment.endorsedBy,
       policy,
       reference,
       acceptableBases: (basis) => basis === fresh || history.acceptable(basis, nowMs, maxAgeMs),

@@ -26,6 +26,7 @@ describe('grantsOf()', () => {
     (node: NodeName) => subjects.workloads(node),
     (node: NodeName) => subjects.join(node),
     (node: NodeName) => subjects.meet('node-c' as NodeName, node),
+    (node: NodeName) => subjects.enrol('node-c' as NodeName, node),
     (node: NodeName) => subjects.address('10.0.0.1', node),
     (node: NodeName) => `$KV.${subjects.buckets.enrolment}.${nodeToken(node)}`,
     (node: NodeName) => `$KV.${subjects.buckets.roster}.${evidenceKey(node, SID)}`,
@@ -36,16 +37,20 @@ describe('grantsOf()', () => {
   });
 
   it('lets a node hear what everybody may hear, and of what is sealed its own alone', () => {
-    const { meet, address, ...broadcast } = subjects.every;
+    const { meet, enrol, address, ...broadcast } = subjects.every;
     const own = [subjects.sealed(self), subjects.meetOfAny(self), subjects.meet(self, other)];
-    const heard = [subjects.record, ...Object.values(broadcast), ...own];
+    const asked = [subjects.enrolOfAny(self), subjects.enrol(self, other)];
+    const heard = [subjects.record, ...Object.values(broadcast), ...own, ...asked];
     for (const subject of heard) expect(allows(grants.subscribe, subject), subject).toBe(true);
     for (const subject of [
       subjects.sealed(other),
       subjects.sealedAll,
       subjects.meet(other, self),
       subjects.meetOfAny(other),
+      subjects.enrol(other, self),
+      subjects.enrolOfAny(other),
       meet,
+      enrol,
       address,
       '>',
       '_INBOX.x.1',

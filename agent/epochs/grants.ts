@@ -24,11 +24,11 @@ export function grantsOf(
   const own = (all: string): string => all.replace(/\*$/u, self);
   const toSelf = (all: string): string => all.replace('*', self);
   const { sealed, ...readable } = streams;
-  const { meet, address, ...broadcast } = every;
+  const { meet, enrol, address, ...broadcast } = every;
   const kept = Object.values(buckets).map((bucket) => `KV_${bucket}`);
   return {
     publish: [
-      ...[every.presence, every.workloads, every.join, meet, address].map(own),
+      ...[every.presence, every.workloads, every.join, meet, enrol, address].map(own),
       every.revocation, // an owner's word counts whoever brings it
       // Of whoever conducts, and any node may come to.
       record,
@@ -56,7 +56,7 @@ export function grantsOf(
     subscribe: [
       record,
       ...Object.values(broadcast),
-      toSelf(meet),
+      ...[meet, enrol].map(toSelf),
       own(sealedAll),
       `${inboxOf(self)}.>`,
     ],

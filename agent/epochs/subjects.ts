@@ -14,6 +14,10 @@ export interface Subjects {
   meet(node: NodeName, from: NodeName): string;
   /** The same, whoever asks. */
   meetOfAny(node: NodeName): string;
+  /** On which `from` asks a node to endorse its enrolment (endorser.ts). */
+  enrol(node: NodeName, from: NodeName): string;
+  /** The same, whoever asks. */
+  enrolOfAny(node: NodeName): string;
   /** On which a node says that it has a pod at an address. */
   address(address: string, node: NodeName): string;
   /** The same of whatever node. */
@@ -25,6 +29,7 @@ export interface Subjects {
     readonly join: string;
     readonly revocation: string;
     readonly meet: string;
+    readonly enrol: string;
     readonly address: string;
   };
   readonly streams: {
@@ -58,6 +63,13 @@ const nodeOfToken = (token: string): NodeName | undefined =>
 export const speakerOn = (subject: string): NodeName | undefined =>
   nodeOfToken(subject.slice(subject.lastIndexOf('.') + 1));
 
+/** The subject under which the bus keeps the enrolment of a node, or with `>` those of all. */
+export const enrolmentSubject = ({ buckets }: Subjects, key: string): string =>
+  `$KV.${buckets.enrolment}.${key}`;
+
+/** The stream that keeps them. */
+export const enrolmentStream = ({ buckets }: Subjects): string => `KV_${buckets.enrolment}`;
+
 /** `A` of PROTOCOL 3.7: a pod's address, in its one form. */
 export const addressToken = (address: string): string => base32hex(utf8(address));
 
@@ -72,6 +84,8 @@ export function subjectsOf(cluster: string): Subjects {
     revocation: (node) => at(`revocation.${nodeToken(node)}`),
     meet: (node, from) => at(`meet.${nodeToken(node)}.${nodeToken(from)}`),
     meetOfAny: (node) => at(`meet.${nodeToken(node)}.*`),
+    enrol: (node, from) => at(`enrol.${nodeToken(node)}.${nodeToken(from)}`),
+    enrolOfAny: (node) => at(`enrol.${nodeToken(node)}.*`),
     address: (address, node) => at(`address.${addressToken(address)}.${nodeToken(node)}`),
     addressOfAny: (address) => at(`address.${addressToken(address)}.*`),
     sealedAll: at('sealed.*'),
@@ -81,6 +95,7 @@ export function subjectsOf(cluster: string): Subjects {
       join: at('join.*'),
       revocation: at('revocation.*'),
       meet: at('meet.*.*'),
+      enrol: at('enrol.*.*'),
       address: at('address.*.*'),
     },
     streams: {

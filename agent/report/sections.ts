@@ -3,6 +3,7 @@
 import { fromB64url } from '#agent/base/bytes.ts';
 import type { Check } from '#attest/check.ts';
 import { parseEkCertificate, type EkCertificate } from '#attest/ek.ts';
+import { isEndorsed } from '#attest/endorsed.ts';
 import { pcrText } from '#attest/reference.ts';
 import type { Told } from '#attest/reportVerify.ts';
 import { registerOf } from './claims.ts';
@@ -95,6 +96,10 @@ export const signatureSection = ({ keyId, stated, body }: Told): Html =>
 
 /** The key ids that a document of owners names; whether they signed is among the claims. */
 function signersOf(document: unknown): string {
+  if (isEndorsed(document)) {
+    const { delegation } = document as { readonly delegation?: unknown };
+    return `two agents, to whom it was delegated by ${signersOf(delegation)}`;
+  }
   const { signatures } = (document ?? {}) as { readonly signatures?: unknown };
   if (!Array.isArray(signatures)) return 'nobody';
   const texts = signatures.map(

@@ -1,12 +1,17 @@
-// Vectors of joining (PROTOCOL 3.1, 3.2 and 3.7): the names of a cluster on the bus, the challenges of a conductor, and what
-// a quote is bound to.
+// Vectors of joining (PROTOCOL 3.1, 3.2, 3.7 and 3.10): the names of a cluster on the bus, the challenges of a conductor,
+// and what a quote is bound to.
 import { fromB64url, hex, sha256 } from '#agent/base/bytes.ts';
+import { jcs } from '#agent/base/jcs.ts';
+import { documentHash } from '#agent/base/signed.ts';
 import { Challenges } from '#agent/epochs/challenges.ts';
 import { evidenceKey } from '#agent/epochs/examiner.ts';
 import { addressToken, MESSAGE_BYTES, nodeToken, subjectsOf } from '#agent/epochs/subjects.ts';
 import { qualifyingData } from '#attest/binding.ts';
+import { DELEGATION_KIND } from '#attest/delegation.ts';
+import { endorsementData } from '#attest/endorsed.ts';
 import type { LaneEnd } from '#proxy/see/keys.ts';
 import { CLUSTER, RECEIVER, SOURCE, seed } from './cast.ts';
+import { DELEGATION, ENROLMENT } from './enrolments.ts';
 import type { Vector } from './vector.ts';
 
 export function joiningVectors(): Vector[] {
@@ -16,6 +21,7 @@ export function joiningVectors(): Vector[] {
     busNamesVector(SOURCE, RECEIVER),
     busNamesVector(RECEIVER, SOURCE),
     ...[0, 123_456_789_012].map(challengeVector),
+    endorsementVector(),
     {
       name: 'of a quote',
       compute: 'extraData',
@@ -26,6 +32,21 @@ export function joiningVectors(): Vector[] {
       },
     },
   ];
+}
+
+/** No signature is needed to hash a delegation. */
+function endorsementVector(): Vector {
+  const document = { v: 1, kind: DELEGATION_KIND, payload: DELEGATION, signatures: [] } as const;
+  return {
+    name: 'of an endorser',
+    compute: 'endorsementData',
+    given: { payload: ENROLMENT, document },
+    expect: {
+      payloadHash: sha256(jcs(ENROLMENT)),
+      delegationHash: documentHash(document),
+      extraData: endorsementData(ENROLMENT, document),
+    },
+  };
 }
 
 function busNamesVector({ node, sid }: LaneEnd, { node: asker }: LaneEnd): Vector {
@@ -39,6 +60,7 @@ function busNamesVector({ node, sid }: LaneEnd, { node: asker }: LaneEnd): Vecto
     workloads: names.workloads(node),
     join: names.join(node),
     meet: names.meet(node, asker),
+    enrol: names.enrol(node, asker),
     address: names.address(address, node),
     revocation: names.revocation(node),
   };

@@ -10,6 +10,7 @@ import type { Presence } from '#agent/epochs/presence.ts';
 import { presenceCheck } from '#proxy/chips/chain.ts';
 import type { Revocation } from '#attest/revocation.ts';
 import { CHAIN, CLUSTER, DOMAIN, RECEIVER, SENT_MS, SLOT, SOURCE, seed } from './cast.ts';
+import { DELEGATION, ENROLMENT } from './enrolments.ts';
 import { FIRST_RECORD, RECORDS } from './records.ts';
 import { envelope } from './sealed.ts';
 import { sealKeyFrom } from './statements.ts';
@@ -90,6 +91,8 @@ export async function messages(): Promise<readonly Message[]> {
     signedBriefly('join', { ...admit, ask: 'resync' }, 'resync'),
     signedByBoth('revocation', REVOCATION),
     signedByBoth('revocation', QUARANTINE, 'quarantine'),
+    signedByBoth('enrolment', ENROLMENT),
+    signedByBoth('enrolment-delegation', DELEGATION),
   ];
 }
 

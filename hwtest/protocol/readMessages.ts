@@ -6,6 +6,7 @@ import { TidelockError } from '#agent/base/errors.ts';
 import { jcs, type Json } from '#agent/base/jcs.ts';
 import { ED25519_ONLY, signDocument } from '#agent/base/signed.ts';
 import { openDirectory } from '#agent/epochs/directory.ts';
+import { readCredentialAnswer, readEndorseAnswer, readEnrolAsk } from '#agent/epochs/enrolAsk.ts';
 import {
   isChallengeRequest,
   openJoin,
@@ -25,9 +26,13 @@ import {
 } from '#agent/epochs/roster.ts';
 import { hpkeInfo, openEnvelope, openSecrets, type Envelope } from '#agent/epochs/sealed.ts';
 import { parseStatement } from '#agent/epochs/statement.ts';
+import { DELEGATION_KIND, readDelegation } from '#attest/delegation.ts';
+import { endorsementSchema } from '#attest/endorsed.ts';
+import { ENROLMENT_KIND, readEnrolment } from '#attest/enrolment.ts';
 import { evidenceSchema } from '#attest/evidence.ts';
 import { readRevocation } from '#attest/revocation.ts';
 import { SOURCE, seed } from './cast.ts';
+import { ASKED } from './enrolments.ts';
 import { messages } from './messages.ts';
 import { takenRecord } from './records.ts';
 import { refusedChanges, type Change, type JsonObject } from './refusedMessages.ts';
@@ -86,6 +91,19 @@ const READINGS: Readonly<Record<string, Reading>> = {
   lease: { section: '4.5', read: readLease },
   meet: { section: '3.9', read: signedBriefly('meet', openMeet) },
   meetAnswer: { section: '3.9', read: readMeetAnswer },
+  enrolment: {
+    section: '3.10',
+    read: (value) => readEnrolment(signDocument(ENROLMENT_KIND, value, SIGN), [SIGN.public]),
+  },
+  'enrolment-delegation': {
+    section: '3.10',
+    read: (value) => readDelegation(signDocument(DELEGATION_KIND, value, SIGN), [SIGN.public]),
+  },
+  credentialAsk: { section: '3.10', read: (value) => readEnrolAsk(value)?.ask === 'credential' },
+  credentialAnswer: { section: '3.10', read: readCredentialAnswer },
+  endorseAsk: { section: '3.10', read: (value) => readEnrolAsk(value)?.ask === 'endorse' },
+  endorseAnswer: { section: '3.10', read: readEndorseAnswer },
+  endorsement: { section: '3.10', read: (value) => endorsementSchema.safeParse(value).data },
   'epoch-record': { section: '4.5', read: takenRecord },
   sealed: {
     section: '4.5',
@@ -130,6 +148,7 @@ async function taken(): Promise<
     ['', 'lease', { v: 1, holder: conductor, term: 3, beat: 41 }],
     [', given up', 'lease', { v: 1, holder: null, term: 3, beat: 41 }],
     ['', 'meetAnswer', { v: 1, ok: true, reason: '' }],
+    ...ASKED,
     ['', 'secrets', SECRETS],
     [', a root alone', 'secrets', { root: b64url(seed('root')), chains: [] }],
     ...(await messages()).map(
@@ -161,6 +180,14 @@ const AT_LIMITS: Readonly<Record<string, JsonObject>> = {
     issuedAt: 8_640_000_000_000_000,
     until: 8_640_000_000_000_000,
     revokedAt: 8_640_000_000_000_000,
+  },
+  enrolment: { domain: 'd'.repeat(255), issuedAt: 8_640_000_000_000_000 },
+  'enrolment-delegation': {
+    domain: 'd'.repeat(255),
+    cluster: 'c'.repeat(63),
+    nodes: Array.from({ length: 64 }, () => `${'n'.repeat(252)}*`),
+    ekRoots: Array.from({ length: 16 }, () => b64url(seed('certificate', 30))),
+    until: 8_640_000_000_000_000,
   },
   'epoch-record': { term: 2 ** 34, generation: 2 ** 27, epoch: 2 ** 27, periodMs: 60_000 },
   presence: { hop: 3, clockOffsetMs: 0.25, chains: [], withdrawn: 'w'.repeat(1000) },

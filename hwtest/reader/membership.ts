@@ -1,4 +1,4 @@
-// PROTOCOL 3.1 to 3.3 and 3.7: what a quote binds, the random of joining, entry and roster, names on the bus.
+// PROTOCOL 3.1 to 3.3, 3.7 and 3.10: what quotes bind, the random of joining, entry and roster, names on the bus.
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { hex, join, text, truncate, uint } from './bytes.ts';
@@ -30,7 +30,7 @@ const OF_NODES = ['sealed', 'presence', 'workloads', 'revocation'];
 const named = (names: readonly string[], nameOf: (name: string) => string): JsonObject =>
   Object.fromEntries(names.map((name) => [name, nameOf(name)]));
 
-/** The rows of sections 3.1 to 3.3 and 3.7. */
+/** The rows of sections 3.1 to 3.3, 3.7 and 3.10. */
 export const membershipRows: Rows = {
   busNames: (given) => {
     const cluster = given.text('cluster');
@@ -45,6 +45,7 @@ export const membershipRows: Rows = {
         record: `tl.${cluster}.record`,
         ...named([...OF_NODES, 'join'], (name) => `tl.${cluster}.${name}.${token}`),
         meet: `tl.${cluster}.meet.${token}.${askerToken}`,
+        enrol: `tl.${cluster}.enrol.${token}.${askerToken}`,
         address: `tl.${cluster}.address.${addressToken}.${token}`,
       },
       streams: named(
@@ -68,6 +69,18 @@ export const membershipRows: Rows = {
     return {
       challenge: hex(challenge),
       extraData: hex(sha256(join('tidelock/evidence/v1', challenge, statementHash))),
+    };
+  },
+
+  endorsementData: (given) => {
+    const document = given.object('document');
+    const [kind, delegation] = [document.text('kind'), document.json('payload')];
+    const payloadHash = sha256(jcs(given.json('payload')));
+    const delegationHash = sha256(jcs({ v: 1, kind, payload: delegation }));
+    return {
+      payloadHash: hex(payloadHash),
+      delegationHash: hex(delegationHash),
+      extraData: hex(sha256(join('tidelock/endorsement/v1', payloadHash, delegationHash))),
     };
   },
 

@@ -80,11 +80,42 @@ const sealedChain = object({
 
 const isRegister = (name: string): boolean => /^(?:\d|1\d|2[0-3])$/v.test(name);
 
+const isFilled = (value: Json): boolean => Array.isArray(value) && value.length > 0;
+
 const areOnce = (rows: Json): boolean => {
   const nodes = Array.isArray(rows) ? rows.map((row) => isObject(row) && row['node']) : [];
   return new Set(nodes).size === nodes.length;
 };
 const index = list(object({ node, sid, entry: digest }), 2_000);
+
+const label =
+  (max: number): Form =>
+  (value) =>
+    text(1, max)(value) && textThat((name) => /^[a-z0-9._\-]+$/v.test(name))(value);
+/** Register 10 has no value that stays. */
+const values = record((name) => isRegister(name) && name !== '10', hexOf(32, 64));
+const reference = object({ bank: oneOf('sha256', 'sha384', 'sha512'), pcrs: values });
+const namePattern = textThat((name) =>
+  name.endsWith('*') ? isNodeName(`${name.slice(0, -1)}0`) && name !== '*' : isNodeName(name),
+);
+const enrolment = object({
+  v,
+  domain: label(255),
+  cluster: label(255),
+  node,
+  ekDigest: digest,
+  akName: hexOf(34),
+  reference,
+  issuedAt: unixMs,
+});
+const tpmBytes = bytesOf(0, 2 << 10);
+const endorsement = object({
+  enrolment: isObject,
+  quote: object({ message: tpmBytes, signature: tpmBytes }),
+  pcrs: record(isRegister, hexOf(32, 64)),
+  akPublic: tpmBytes,
+});
+const reason = text(0, 2000);
 
 /** Messages by their names in PROTOCOL 13: the section that describes each, and its form. */
 const MESSAGES: Readonly<Record<string, readonly [section: string, form: Form]>> = {
@@ -159,6 +190,48 @@ const MESSAGES: Readonly<Record<string, readonly [section: string, form: Form]>>
   ],
   meet: ['3.9', object({ v, node, sid, to: node, slot: natural })],
   meetAnswer: ['3.9', object({ v, ok: truth, reason: text(0, 2000) })],
+  enrolment: ['3.10', enrolment],
+  'enrolment-delegation': [
+    '3.10',
+    object(
+      {
+        v,
+        domain: label(255),
+        cluster: label(63),
+        issuedAt: unixMs,
+        until: unixMs,
+        nodes: (value) => list(namePattern, 64)(value) && isFilled(value),
+        ekRoots: (value) => list(bytesOf(0, 4 << 10), 16)(value) && isFilled(value),
+        reference,
+      },
+      ({ issuedAt, until }) => Number(until) >= Number(issuedAt),
+    ),
+  ],
+  credentialAsk: [
+    '3.10',
+    object({
+      v,
+      ask: oneOf('credential'),
+      node,
+      ekCertificate: bytesOf(0, 8 << 10),
+      akPublic: tpmBytes,
+    }),
+  ],
+  credentialAnswer: [
+    '3.10',
+    object({
+      v,
+      ok: truth,
+      reason,
+      'credential?': object({ credentialBlob: tpmBytes, encryptedSecret: tpmBytes }),
+    }),
+  ],
+  endorseAsk: [
+    '3.10',
+    object({ v, ask: oneOf('endorse'), node, secret: bytesOf(32), payload: enrolment }),
+  ],
+  endorseAnswer: ['3.10', object({ v, ok: truth, reason, 'endorsement?': endorsement })],
+  endorsement: ['3.10', endorsement],
   revocation: [
     '3.8',
     object(

@@ -20,6 +20,14 @@ export const PAYLOADS: Readonly<Record<string, Shape>> = {
     section: '3.8',
     written: '{v, domain, cluster, node, reason, issuedAt, until?, revokedAt?}',
   },
+  enrolment: {
+    section: '3.10',
+    written: '{v, domain, cluster, node, ekDigest, akName, reference: {bank, pcrs}, issuedAt}',
+  },
+  'enrolment-delegation': {
+    section: '3.10',
+    written: '{v, domain, cluster, issuedAt, until, nodes, ekRoots, reference: {bank, pcrs}}',
+  },
   'epoch-record': {
     section: '4.5',
     written:
@@ -53,6 +61,17 @@ export const UNSIGNED: Readonly<Record<string, Shape>> = {
   joinAnswer: { section: '3.2', written: '{v, ok, reason, sealed?}' },
   change: { section: '3.3', written: '{v, from, whole, put, gone}' },
   meetAnswer: { section: '3.9', written: '{v, ok, reason}' },
+  credentialAsk: {
+    section: '3.10',
+    written: '{v, ask: credential, node, ekCertificate, akPublic}',
+  },
+  credentialAnswer: { section: '3.10', written: '{v, ok, reason, credential?}' },
+  endorseAsk: { section: '3.10', written: '{v, ask: endorse, node, secret, payload}' },
+  endorseAnswer: { section: '3.10', written: '{v, ok, reason, endorsement?}' },
+  endorsement: {
+    section: '3.10',
+    written: '{enrolment, quote: {message, signature}, pcrs, akPublic}',
+  },
   lease: { section: '4.5', written: '{v, holder: {node, sid}, term, beat}' },
 };
 /** A row of the index of a roster. */
