@@ -114,8 +114,19 @@ export async function runAgent(
     held ??
     (delegation &&
       (await awaitEnrolment({
-        ...{ config, bus, subjects, tpm, delegation, terms, domain, cluster, node },
-        ...{ clock, random: Math.random, log, signal },
+        config,
+        bus,
+        subjects,
+        tpm,
+        delegation,
+        terms,
+        domain,
+        cluster,
+        node,
+        clock,
+        random: Math.random,
+        log,
+        signal,
       })));
   if (!own) return;
   const { document: enrolment } = own;

@@ -26,7 +26,10 @@ const STARTED_MS = Date.now();
 const owner = generateSigningKey();
 const owners = [owner.public];
 const place = { domain: 'example.org', cluster: 'test' };
-const policy = readPolicy(signPolicy({ ...place, issuedAt: STARTED_MS, algorithms: [1] }, owner), owners);
+const policy = readPolicy(
+  signPolicy({ ...place, issuedAt: STARTED_MS, algorithms: [1] }, owner),
+  owners,
+);
 const terms = { owners, policy };
 
 interface Machine {

@@ -207,7 +207,7 @@ function shapeOf(document: unknown): EndorsedDocument {
   }
   let lenBytes: number;
   try {
-    lenBytes = jcs(read.data as Json).length;
+    lenBytes = jcs(read.data).length;
   } catch {
     throw malformed('it has no canonical form (RFC 8785)');
   }

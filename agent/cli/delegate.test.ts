@@ -65,8 +65,14 @@ async function writeModel(enrolment: Enrolment): Promise<void> {
 
 const delegate = (...more: string[]) =>
   callIn(dir, [
-    ...['delegate', '--config', 'config.json', '--owner', 'owner/owner.key'],
-    ...['--out', 'delegation.json', ...more],
+    'delegate',
+    '--config',
+    'config.json',
+    '--owner',
+    'owner/owner.key',
+    '--out',
+    'delegation.json',
+    ...more,
   ]);
 
 const read = async () =>

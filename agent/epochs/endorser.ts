@@ -112,7 +112,7 @@ export class Endorser {
       const text = `did not endorse ${from}: ${answer.reason}`;
       this.#o.log.warn('endorsement.refused', { node: from, text });
     }
-    return answer as Json;
+    return answer;
   }
 
   async #answer(ask: CredentialAsk | EndorseAsk): Promise<Answer> {

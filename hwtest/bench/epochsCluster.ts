@@ -25,6 +25,7 @@ const CREWS = 2;
 const READY_MS = 900_000;
 const POLL_MS = 1_000;
 const SAY_AGAIN_MS = 10_000;
+const MOST_NAMED = 5;
 /** A generation begins with the next record; an agent that has not got its root by then will not get it any more. */
 const GENERATION_SLOTS = 4;
 
@@ -111,6 +112,7 @@ class EpochsCourse {
     const [lead, ...rest] = await this.#all({ ask: 'report' });
     if (!lead) throw new RangeError('no conductor');
     const records = tookMs(lead, rest, 'taken', agents - 1);
+    if (records.length < slots - 1) this.#sayWhy([lead, ...rest]);
 
     log(`${agents} agents: ${generations} generations`);
     await this.#all({ ask: 'begin' });
@@ -150,6 +152,15 @@ class EpochsCourse {
         mebibytes: after.rssBytes / 2 ** 20,
       },
     };
+  }
+
+  /** Of agents that did not take every record. */
+  #sayWhy(answers: readonly CrewAnswer[]): void {
+    const { log } = this.#o;
+    for (const { newest, stray } of answers) {
+      log(`newest records: ${JSON.stringify(newest)}`);
+      for (const text of stray.slice(0, MOST_NAMED)) log(text);
+    }
   }
 
   #all(request: CrewRequest): Promise<CrewAnswer[]> {

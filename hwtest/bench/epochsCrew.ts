@@ -37,6 +37,10 @@ export interface CrewAnswer {
   /** When each agent took a record, and when it had the root of a generation: by record hash, milliseconds. */
   readonly taken: Readonly<Record<string, readonly number[]>>;
   readonly rooted: Readonly<Record<string, readonly number[]>>;
+  /** The newest record of each agent: how many have it. */
+  readonly newest: Readonly<Record<string, number>>;
+  /** Agents that have no chain of their newest record, or are not admitted any more, in words. */
+  readonly stray: readonly string[];
   /** When the conductor began to publish it. */
   readonly published: Readonly<Record<string, number>>;
 }
@@ -162,7 +166,18 @@ class Crew {
       taken: Object.fromEntries(this.#taken),
       rooted: Object.fromEntries(this.#rooted),
       published: Object.fromEntries(this.#published),
+      newest: this.#newest(),
+      stray: this.#agents.flatMap(strayOf),
     };
+  }
+
+  #newest(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { follower } of this.#agents) {
+      const name = String(follower.newest?.epoch ?? 'none');
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    return counts;
   }
 }
 
@@ -171,6 +186,19 @@ const nothing = (): void => undefined;
 /** As a program that connects again: whose pod it is may not have been said yet. */
 async function found({ plane }: Pick<AgentOnBus, 'plane'>, address: string): Promise<void> {
   while (!(await plane.whereIs(address))) await sleep(LOOK_AGAIN_MS);
+}
+
+/** What is wrong with an agent, if anything is. */
+function strayOf({ node, plane, follower, keeper }: AgentOnBus): string[] {
+  const { newest } = follower;
+  const wrong = [
+    ...(plane.admitted ? [] : ['not admitted']),
+    ...(newest && keeper.get(newest.chainId) ? [] : ['no chain of its newest record']),
+    ...(follower.rosterCurrent ? [] : ['no roster of it']),
+  ];
+  const { accepted, refused } = follower;
+  const counts = `${accepted} records taken, ${refused} refused`;
+  return wrong.length === 0 ? [] : [`${node}: ${wrong.join(', ')}; ${counts}`];
 }
 
 function note(times: Map<string, number[]>, hash: string): void {
