@@ -112,7 +112,7 @@ class EpochsCourse {
     const [lead, ...rest] = await this.#all({ ask: 'report' });
     if (!lead) throw new RangeError('no conductor');
     const records = tookMs(lead, rest, 'taken', agents - 1);
-    if (records.length < slots - 1) this.#sayWhy([lead, ...rest]);
+    if (records.length < slots / 2) this.#sayWhy([lead, ...rest]);
 
     log(`${agents} agents: ${generations} generations`);
     await this.#all({ ask: 'begin' });
