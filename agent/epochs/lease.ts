@@ -85,8 +85,8 @@ export interface Lease {
 }
 
 export function openLease({ store, clock, ttlMs }: LeaseOptions): Lease {
-  /** Since when the present holder has held it, as seen here. */
-  let holding: { readonly node: NodeName | undefined; readonly sinceMs: number } | undefined;
+  /** The holder of which nothing is known here, and since when: a member whose evidence is being read is none for a moment. */
+  let unknown: { readonly node: NodeName; readonly sinceMs: number } | undefined;
   /** The newest beat, and since when it is known here. */
   let seen: { readonly beat: string; readonly sinceMs: number } | undefined;
   let holder: LeaseValue['holder'] = null;
@@ -97,7 +97,15 @@ export function openLease({ store, clock, ttlMs }: LeaseOptions): Lease {
     const beat = beatOf(value);
     if (seen?.beat !== beat) seen = { beat, sinceMs: clock.monoMs() };
     holder = value.holder;
-    if (holding?.node !== holder?.node) holding = { node: holder?.node, sinceMs: clock.monoMs() };
+  };
+
+  /** Whether a holder failed attestation here, or was given time in vain to show itself. */
+  const isOut = (node: NodeName, standing: Standing): boolean => {
+    if (standing !== 'unknown') unknown = undefined;
+    else if (unknown?.node !== node) unknown = { node, sinceMs: clock.monoMs() };
+    return (
+      standing === 'out' || (unknown !== undefined && clock.monoMs() - unknown.sinceMs > ttlMs)
+    );
   };
 
   const read = async (): Promise<
@@ -132,9 +140,7 @@ export function openLease({ store, clock, ttlMs }: LeaseOptions): Lease {
         value.holder.node === node ||
         value.term < highestTerm || // of somebody who knows nothing of what has been: nobody follows it
         clock.monoMs() - (seen?.sinceMs ?? 0) > ttlMs ||
-        standing(value.holder.node) === 'out' ||
-        (standing(value.holder.node) === 'unknown' &&
-          clock.monoMs() - (holding?.sinceMs ?? 0) > ttlMs);
+        isOut(value.holder.node, standing(value.holder.node));
       if (!free) {
         heldTerm = undefined;
         return undefined;

@@ -109,21 +109,21 @@ class EpochsCourse {
     await sleep(slots * periodMs);
     const seconds = (performance.now() - startedMs) / 1000;
     const after = await bus.counts();
-    const [lead, ...rest] = await this.#all({ ask: 'report' });
+    const answers = await this.#all({ ask: 'report' });
+    const [lead, ...rest] = answers;
     if (!lead) throw new RangeError('no conductor');
-    const records = tookMs(lead, rest, 'taken', agents - 1);
-    if (records.length < slots / 2) this.#sayWhy([lead, ...rest]);
+    const records = tookMs(answers, 'taken', agents);
+    if (records.length < slots / 2) this.#sayWhy(answers);
 
     log(`${agents} agents: ${generations} generations`);
     await this.#all({ ask: 'begin' });
     let sealed: readonly number[] = [];
     for (let i = 0; i < generations; i += 1) {
-      await conductor.ask({ ask: 'leave', node: nameOf(agents - 1 - i) });
+      await this.#all({ ask: 'leave', node: nameOf(agents - 1 - i) });
       const [endMs, had] = [Date.now() + GENERATION_SLOTS * periodMs, sealed.length];
       while (sealed.length === had && Date.now() < endMs) {
         await sleep(POLL_MS);
-        const [leadThen, ...restThen] = await this.#all({ ask: 'report' });
-        if (leadThen) sealed = tookMs(leadThen, restThen, 'rooted', agents - 1 - generations);
+        sealed = tookMs(await this.#all({ ask: 'report' }), 'rooted', agents - generations);
       }
     }
 
@@ -194,15 +194,17 @@ class EpochsCourse {
   }
 }
 
-/** Of each record that all agents have, from its publication to the last of them. */
-function tookMs(
-  lead: CrewAnswer,
-  rest: readonly CrewAnswer[],
-  what: 'taken' | 'rooted',
-  least: number,
-): number[] {
-  return Object.entries(lead.published).flatMap(([hash, atMs]) => {
-    const times = rest.flatMap((answer) => answer[what][hash] ?? []);
+/** Of each record that at least so many agents have, from its publication to the last of them. */
+function tookMs(answers: readonly CrewAnswer[], what: 'taken' | 'rooted', least: number): number[] {
+  // Who conducts may change; a record that is put back is published once more.
+  const published = new Map<string, number>();
+  for (const answer of answers) {
+    for (const [hash, atMs] of Object.entries(answer.published)) {
+      published.set(hash, Math.min(atMs, published.get(hash) ?? Infinity));
+    }
+  }
+  return [...published].flatMap(([hash, atMs]) => {
+    const times = answers.flatMap((answer) => answer[what][hash] ?? []);
     return times.length >= least ? [Math.max(...times) - atMs] : [];
   });
 }

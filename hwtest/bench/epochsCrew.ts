@@ -23,7 +23,7 @@ export type CrewRequest =
       readonly renewMs: number;
     }
   | { readonly ask: 'use' | 'state' | 'begin' | 'report' }
-  /** The conductor begins a generation without this node, which comes back by itself. */
+  /** Who conducts begins a generation without this node, which comes back by itself. */
   | { readonly ask: 'leave'; readonly node: NodeName };
 
 export interface CrewAnswer {
@@ -41,7 +41,7 @@ export interface CrewAnswer {
   readonly newest: Readonly<Record<string, number>>;
   /** Agents that have no chain of their newest record, or are not admitted any more, in words. */
   readonly stray: readonly string[];
-  /** When the conductor began to publish it. */
+  /** When it began to publish each, as conductor. */
   readonly published: Readonly<Record<string, number>>;
 }
 
@@ -85,7 +85,8 @@ class Crew {
         this.#cpu = process.cpuUsage();
         return;
       case 'leave':
-        this.#agents[0]?.conductor.onRevoked(request.node, 'the bench wants a generation');
+        for (const { conductor } of this.#agents)
+          conductor.onRevoked(request.node, 'the bench wants a generation');
         return;
       case 'state':
       case 'report':

@@ -99,6 +99,16 @@ describe.each([
     expect(await b.hold({ ...B, ...unknown })).toEqual({ term: 6 });
   });
 
+  test('stays with a holder that is unknown for a moment, however long it has held it', async () => {
+    for (let beats = 0; beats < 4; beats += 1) {
+      await a.hold({ ...A, ...every });
+      expect(await b.hold({ ...B, ...every })).toBeUndefined();
+      monoMs += 900;
+    }
+    await a.hold({ ...A, ...every });
+    expect(await b.hold({ ...B, ...every, standing: () => 'unknown' })).toBeUndefined();
+  });
+
   test('is a new term for a process that was started anew', async () => {
     await a.hold({ ...A, ...every });
     const again = await lease();
