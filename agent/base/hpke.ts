@@ -34,7 +34,7 @@ const TAG_BYTES = 16;
 const NOTHING = new Uint8Array();
 /** What every derivation begins with: X-Wing 0x647a, HKDF-SHA-256 1, AES-256-GCM 2 (RFC 9180 7). */
 const SUITE = concat(utf8('HPKE'), u16(0x647a), u16(0x0001), u16(0x0002));
-/** It looks like a wing. */
+/** `XWingLabel`. */
 const XWING_LABEL = utf8('\\.//^\\');
 
 // --- X-Wing (draft-connolly-cfrg-xwing-kem 5) -----------------------------------------------------

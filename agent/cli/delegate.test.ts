@@ -9,7 +9,7 @@ import { ekAuthoritiesOf, readDelegation } from '#attest/delegation.ts';
 import { ENROLMENT_KIND, type Enrolment } from '#attest/enrolment.ts';
 import { makeCertificate, makeKeys } from '#attest/testdata/certificate.ts';
 import { endorsedBy } from '#attest/testdata/endorsed.ts';
-import { callIn } from './calling.fixture.ts';
+import { callIn, configBy } from './calling.fixture.ts';
 
 let dir: string;
 const keys = makeKeys('P-256');
@@ -36,12 +36,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true }));
 
 const config = (attestation: object = {}) => ({
-  domain: 'example.org',
-  cluster: 'demo',
-  node: 'node-a',
-  owners: ['owner/owner.pub'],
-  bus: { servers: ['nats://127.0.0.1:4222'] },
-  inventory: { file: 'inventory.yaml' },
+  ...configBy(),
   attestation: {
     ekRoots: 'roots',
     policyFile: 'owner/attestation-policy.json',
@@ -49,7 +44,6 @@ const config = (attestation: object = {}) => ({
     ...attestation,
   },
   lanes: { address: '198.18.0.11', podNetworks: ['198.19.0.0/16'] },
-  paths: { runDir: 'run', stateDir: 'state' },
 });
 
 async function root(name: string): Promise<void> {

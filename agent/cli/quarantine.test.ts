@@ -7,25 +7,14 @@ import type { NodeName } from '#agent/base/brands.ts';
 import { statusFixture } from '#agent/health/status.fixture.ts';
 import { readOwnerPublic } from '#agent/owner.ts';
 import { isNewer, readRevocation, type Revocation } from '#attest/revocation.ts';
-import { callIn } from './calling.fixture.ts';
+import { callIn, configBy } from './calling.fixture.ts';
 
 const DAY_MS = 86_400_000;
 let dir: string;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tidelock-quarantine-'));
   await callIn(dir, ['init', '--domain', 'example.org', '--cluster', 'demo', '--out', 'owner']);
-  const config = {
-    domain: 'example.org',
-    cluster: 'demo',
-    node: 'node-a',
-    owners: ['owner/owner.pub'],
-    bus: { servers: ['nats://127.0.0.1:4222'] },
-    inventory: { file: 'inventory.yaml' },
-    attestation: { ekRoots: 'roots', policyFile: 'policy.json' },
-    lanes: { address: '198.18.0.11' },
-    paths: { runDir: 'run', stateDir: 'state' },
-  };
-  await writeFile(join(dir, 'config.json'), JSON.stringify(config));
+  await writeFile(join(dir, 'config.json'), JSON.stringify(configBy()));
 });
 afterEach(() => rm(dir, { recursive: true }));
 

@@ -7,7 +7,7 @@ import { TidelockError } from '#agent/base/errors.ts';
 import { statusFixture } from '#agent/health/status.fixture.ts';
 import { readOwnerPublic } from '#agent/owner.ts';
 import { readRevocation } from '#attest/revocation.ts';
-import { callIn } from './calling.fixture.ts';
+import { callIn, configBy } from './calling.fixture.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -25,20 +25,8 @@ const init = (out: string) =>
   callIn(dir, ['init', '--domain', 'example.org', '--cluster', 'demo', '--out', out]);
 
 describe('tidelock revoke', () => {
-  const config = async (ownerDir: string) => {
-    const text = JSON.stringify({
-      domain: 'example.org',
-      cluster: 'demo',
-      node: 'node-a',
-      owners: [`${ownerDir}/owner.pub`],
-      bus: { servers: ['nats://127.0.0.1:4222'] },
-      inventory: { file: 'inventory.yaml' },
-      attestation: { ekRoots: 'roots', policyFile: 'policy.json' },
-      lanes: { address: '198.18.0.11' },
-      paths: { runDir: 'run', stateDir: 'state' },
-    });
-    await writeFile(join(dir, 'config.json'), text);
-  };
+  const config = (ownerDir: string) =>
+    writeFile(join(dir, 'config.json'), JSON.stringify(configBy(ownerDir)));
   const revoke = (node: string, ...more: string[]) =>
     callIn(dir, ['revoke', node, '--config', 'config.json', '--owner', 'owner/owner.key', ...more]);
 

@@ -112,11 +112,8 @@ function memberOf(change: Partial<EndorserOptions> = {}) {
       await around.gate;
       return self.endorse(binding);
     },
-    attestor: {
-      current: {},
-      state: { verdict: 'affirming' },
-    } as unknown as EndorserOptions['attestor'],
-    own: { listed: [{}] } as unknown as EndorserOptions['own'],
+    attestor: { current: {}, state: { verdict: 'affirming' } },
+    own: { listed: [{}] },
     follower: { roster: Members.of([]) },
     examiner: {
       enrolmentOf: (node) => enrolments.of(node),
@@ -220,10 +217,7 @@ describe('Endorser makes no credential', () => {
     [
       'while it is not attested',
       {
-        attestor: {
-          current: {},
-          state: { verdict: 'contraindicated' },
-        } as unknown as EndorserOptions['attestor'],
+        attestor: { current: {}, state: { verdict: 'contraindicated' } },
       },
       /not a member itself/,
     ],

@@ -18,7 +18,7 @@ import {
 } from '#attest/endorsed.ts';
 import type { Enrolment } from '#attest/enrolment.ts';
 import type { Revocation } from '#attest/revocation.ts';
-import type { Attestor } from './attestor.ts';
+import type { SelfAttestation } from './attestor.ts';
 import type { Bus } from './bus.ts';
 import {
   readEnrolAsk,
@@ -31,7 +31,6 @@ import {
 import { putsOut, revokedText } from './enrolments.ts';
 import type { Examiner } from './examiner.ts';
 import type { RecordFollower } from './follower.ts';
-import type { OwnStatements } from './ownStatements.ts';
 import { Quota } from './quota.ts';
 import {
   enrolmentStream,
@@ -55,8 +54,12 @@ export interface Endorsing {
 export interface EndorserOptions extends Endorsing {
   readonly bus: Pick<Bus, 'respond' | 'subjects' | 'get'>;
   readonly subjects: Subjects;
-  readonly attestor: Pick<Attestor, 'current' | 'state'>;
-  readonly own: Pick<OwnStatements, 'listed'>;
+  readonly attestor: {
+    readonly current: unknown;
+    readonly state: Pick<SelfAttestation, 'verdict'>;
+  };
+  /** Statements of this node that records list. */
+  readonly own: { readonly listed: readonly unknown[] };
   readonly follower: Pick<RecordFollower, 'roster'>;
   readonly examiner: Pick<Examiner, 'enrolmentOf' | 'seenEnrolment'>;
   readonly revocations: { of(node: NodeName): Revocation | undefined };

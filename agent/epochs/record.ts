@@ -43,11 +43,19 @@ const schema = z.strictObject({
   conductor: z.strictObject({ node: nodeName, sid }),
 });
 
+/** What has this form is hashed, whoever signed it. */
+const documentSchema = z.object({
+  v: z.literal(1),
+  kind: z.literal(KIND),
+  payload: schema,
+  signatures: z.array(z.unknown()).max(8),
+});
+
 export type RecordBody = z.infer<typeof schema>;
 /** A RecordBody in the form that JCS and signatures take. */
 export type RecordDocument = SignedDocument;
 
-/** A record whose signature was checked. */
+/** A record; its signature was checked unless it comes from openLinkedRecord(). */
 export interface EpochRecord extends RecordBody {
   /** SHA-256, hex, of the document without its signatures. */
   readonly hash: string;
@@ -80,7 +88,7 @@ export function openRecord(document: unknown, conductor: SigningPublic): EpochRe
  * vouched for by its hash, any other by nothing yet. Undefined: it is none, or hashes to something else than `hash`.
  */
 export function openLinkedRecord(document: unknown, hash?: string): EpochRecord | undefined {
-  const read = shape.safeParse(document);
+  const read = documentSchema.safeParse(document);
   if (!read.success) return undefined;
   const actual = documentHash(document as RecordDocument);
   if (hash !== undefined && hex(actual) !== hash) return undefined;
@@ -91,13 +99,6 @@ export function openLinkedRecord(document: unknown, hash?: string): EpochRecord 
 export function verifyRecord({ document }: EpochRecord, conductor: SigningPublic): void {
   verifyDocument(document, KIND, [conductor]);
 }
-
-const shape = z.object({
-  v: z.literal(1),
-  kind: z.literal(KIND),
-  payload: schema,
-  signatures: z.array(z.unknown()).max(8),
-});
 
 const named = (body: RecordBody, document: RecordDocument, hash: Bytes): EpochRecord => ({
   ...body,

@@ -54,7 +54,7 @@ class CrewProcess {
       throw new TidelockError('RIG_PROGRAM', {
         op: 'bench.epochs',
         message: 'A process with virtual agents ended by itself',
-        hint: 'Look at its output above; 5,000 agents take about 8 GiB of memory.',
+        hint: 'Look at its output above; each agent takes some 3 MiB of memory.',
       });
     });
     const [answer] = await Promise.race([once(this.#child, 'message'), ended]);

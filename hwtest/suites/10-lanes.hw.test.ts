@@ -93,7 +93,7 @@ async function countNow(): Promise<Operations> {
   };
 }
 
-test('G1: 10,000 lanes within one slot cost no more asymmetric operations than 100', async () => {
+test('G1: 10,000 lanes within one slot cost no asymmetric operation, nor do 100', async () => {
   const deltas: number[] = [];
   for (const count of [100, 10_000]) {
     const { slot, beganMs } = await settledSlot();

@@ -7,13 +7,20 @@ import { run } from '#agent/base/run.ts';
 import { configFileOf, createCluster, type Cluster, type RigAgent } from '#hwtest/rig/cluster.ts';
 import { createRig, type Rig } from '#hwtest/rig/rig.ts';
 import { startNginx } from '#hwtest/rig/servers.ts';
-import { DOMAIN, eventually, isInStep, pod, report, SLACK } from './twoNodes.ts';
+import {
+  CLIENTS_MAY,
+  CLUSTER,
+  DOMAIN,
+  eventually,
+  isInStep,
+  pod,
+  report,
+  SLACK,
+} from './twoNodes.ts';
 
 const PERIOD_MS = 5_000;
 const RENEW_SECONDS = 10;
-const CLUSTER = 'suite';
 const TIDELOCK = [process.execPath, `${import.meta.dirname}/../../agent/main.ts`] as const;
-const identity = (account: string): string => `spiffe://${DOMAIN}/${CLUSTER}/default/${account}`;
 
 let rig: Rig;
 let cluster: Cluster;
@@ -27,23 +34,7 @@ beforeAll(async () => {
   });
   cluster = await createCluster(rig, {
     domain: DOMAIN,
-    policies: [
-      {
-        apiVersion: 'tidelock/v1',
-        kind: 'ServiceAccessPolicy',
-        metadata: { name: 'suite' },
-        spec: {
-          defaultAction: 'DENY',
-          rules: [
-            {
-              name: 'clients',
-              from: { spiffe: identity('client') },
-              to: [{ spiffe: identity('server') }],
-            },
-          ],
-        },
-      },
-    ],
+    policies: [CLIENTS_MAY],
     overrides: { epochs: { periodMs: PERIOD_MS }, attestation: { renewSeconds: RENEW_SECONDS } },
   });
   const { place, dir } = rig.pod('server');

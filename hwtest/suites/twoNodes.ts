@@ -3,6 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Status } from '#agent/api/status.ts';
 import type { RunResult } from '#agent/base/run.ts';
+import type { ServiceAccessPolicy } from '#agent/policy/schema.ts';
 import { createCluster, type Cluster, type Overrides, type RigAgent } from '#hwtest/rig/cluster.ts';
 import type { Argv } from '#hwtest/rig/program.ts';
 import { startNginx, startRedis } from '#hwtest/rig/servers.ts';
@@ -45,7 +46,7 @@ export interface TwoNodes extends AsyncDisposable {
 }
 
 export const DOMAIN = 'suite.tidelock';
-const CLUSTER = 'suite';
+export const CLUSTER = 'suite';
 const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
 
 /** A pod of the default namespace; `client` pods may talk to `server` pods, nobody else to anybody. */
@@ -57,6 +58,23 @@ export const pod = (name: string, node: string, serviceAccount: string): PodPlan
 });
 
 const identity = (account: string): string => `spiffe://${DOMAIN}/${CLUSTER}/default/${account}`;
+
+/** Pods of `client` may talk to those of `server`, nobody else to anybody. */
+export const CLIENTS_MAY: ServiceAccessPolicy = {
+  apiVersion: 'tidelock/v1',
+  kind: 'ServiceAccessPolicy',
+  metadata: { name: 'suite' },
+  spec: {
+    defaultAction: 'DENY',
+    rules: [
+      {
+        name: 'clients',
+        from: { spiffe: identity('client') },
+        to: [{ spiffe: identity('server') }],
+      },
+    ],
+  },
+};
 
 /** Builds the rig, enrols both nodes, starts both agents and waits until they are in step. */
 export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
@@ -74,23 +92,7 @@ export async function twoNodes(options: TwoNodesOptions): Promise<TwoNodes> {
   try {
     const cluster = await createCluster(rig, {
       domain: DOMAIN,
-      policies: [
-        {
-          apiVersion: 'tidelock/v1',
-          kind: 'ServiceAccessPolicy',
-          metadata: { name: 'suite' },
-          spec: {
-            defaultAction: 'DENY',
-            rules: [
-              {
-                name: 'clients',
-                from: { spiffe: identity('client') },
-                to: [{ spiffe: identity('server') }],
-              },
-            ],
-          },
-        },
-      ],
+      policies: [CLIENTS_MAY],
       overrides: { epochs, attestation: { renewSeconds }, lanes },
       ...(program && { program }),
     });
