@@ -1,6 +1,5 @@
 // The epoch plane of one agent: keeps its statement attested, its chains in step and its view of the
 // others current. It owns order and timing; what each message means is in the files beside it.
-import { createHash } from 'node:crypto';
 import type { Revoked } from '#agent/api/revoked.ts';
 import type { NodeName, Slot } from '#agent/base/brands.ts';
 import type { Clock } from '#agent/base/clock.ts';
@@ -30,6 +29,7 @@ import type { Revocations } from './revocations.ts';
 import { Revoking } from './revoking.ts';
 import { SeenSoFar, type Seen } from './seen.ts';
 import { Serial } from './serial.ts';
+import { SlotTimer } from './slotTimer.ts';
 import { MESSAGE_BYTES, type Subjects } from './subjects.ts';
 import { takeSealed } from './unsealing.ts';
 import type { Voice } from './voice.ts';
@@ -68,14 +68,6 @@ export interface PlaneOptions {
   readonly told: () => Promise<void>;
 }
 
-/**
- * What a node says in a slot it says at a moment of its own within this part of the slot, so that those of
- * a cluster do not all speak, verify and seal at once.
- */
-const SPEAKING_PART = 1 / 8;
-/** Who conducts does so when the others have spoken: a record finds them, and the bus, with nothing else to do. */
-const CONDUCTING_AT = 1 / 2;
-
 export class EpochPlane {
   readonly #o: PlaneOptions;
   readonly #serial: Serial;
@@ -88,14 +80,10 @@ export class EpochPlane {
   /** Slots in a row at which the newest chain was not here. */
   #missing = 0;
   readonly #seen = new SeenSoFar();
-  #closed = false;
-  readonly #cancel = { slot: nothing, round: nothing, conducting: nothing };
-  /** From the beginning of a slot until this node speaks. */
-  readonly #roundAfterMs: number;
+  #timer: SlotTimer | undefined;
 
   constructor(options: PlaneOptions) {
     this.#o = options;
-    this.#roundAfterMs = placeOf(options.node) * SPEAKING_PART * options.periodMs;
     this.#serial = new Serial(options.log);
     this.#renewals = new RenewalTimes(options);
     this.#refusals = limitedLog(options.log, options.clock);
@@ -145,7 +133,13 @@ export class EpochPlane {
     this.#meeting.start();
     this.#revoking.start();
     bus.onConnect(() => this.#serial.add('connect', () => this.#onConnect()));
-    this.#arm();
+    this.#timer = new SlotTimer({
+      ...this.#o,
+      isConducting: () => this.#o.conductor.leading,
+      onSlot: () => this.#onSlot(),
+      onRound: (isConducting) => this.#serial.add('round', () => this.#onRound(isConducting)),
+      onConducting: () => this.#serial.add('conduct', () => this.#conduct()),
+    });
   }
 
   /** The pods of this node changed: the others are told. */
@@ -185,32 +179,13 @@ export class EpochPlane {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    for (const cancel of Object.values(this.#cancel)) cancel();
+    this.#timer?.stop();
     await this.#serial.close();
     if (this.#o.conductor.leading) await this.#o.conductor.resign('this agent stops');
   }
 
   #slot(): Slot {
     return this.#o.slots.slot(this.#o.periodMs);
-  }
-
-  #arm(): void {
-    if (this.#closed) return;
-    const { clock, slots, periodMs, conductor } = this.#o;
-    this.#cancel.slot = clock.after(slots.untilNextMs(periodMs), () => {
-      this.#onSlot();
-      const isConducting = conductor.leading;
-      this.#cancel.round = clock.after(this.#roundAfterMs, () =>
-        this.#serial.add('round', () => this.#onRound(isConducting)),
-      );
-      if (isConducting) {
-        this.#cancel.conducting = clock.after(CONDUCTING_AT * periodMs, () =>
-          this.#serial.add('conduct', () => this.#conduct()),
-        );
-      }
-      this.#arm();
-    });
   }
 
   async #onConnect(): Promise<void> {
@@ -391,9 +366,3 @@ export class EpochPlane {
     this.#o.onChange();
   }
 }
-
-const nothing = (): void => undefined;
-
-/** A number from 0 to 1, spread evenly over nodes and always the same for one. */
-const placeOf = (node: NodeName): number =>
-  createHash('sha256').update(node).digest().readUInt32BE(0) / 2 ** 32;
